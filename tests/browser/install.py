@@ -1,0 +1,52 @@
+"""See to it that there is a browser for the tests: python -m tests.browser.install."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from tests.browser.harness import BROWSERS, find_browser
+
+PACKAGES = ("chromium", "fonts-dejavu-core")
+MISSING = f"""\
+The browser tests need Chromium or Chrome, and none of these is on the PATH: {", ".join(BROWSERS)}.
+It could not be installed from here: {{reason}}.
+Install one (on Debian: apt-get install {" ".join(PACKAGES)}) and try again."""
+
+
+def privileged() -> list[str] | None:
+    """What to put before a command that needs root: nothing, sudo, or None where neither will do."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return [sudo, "-n"]
+    return None
+
+
+def install() -> str | None:
+    """Install Debian's Chromium; returns why it could not be done, or None."""
+    apt = shutil.which("apt-get")
+    if apt is None:
+        return "this system has no apt-get"
+    root = privileged()
+    if root is None:
+        return "that takes root, or a sudo that asks no password"
+    command = [*root, "env", "DEBIAN_FRONTEND=noninteractive", apt, "-q", "-y"]
+    for step in (["update"], ["install", "--no-install-recommends", *PACKAGES]):
+        if subprocess.run([*command, *step], stdin=subprocess.DEVNULL, check=False).returncode != 0:
+            return f"apt-get {step[0]} failed"
+    return None if find_browser() else "apt-get installed none of them"
+
+
+def main() -> int:
+    reason = None if find_browser() else install()
+    if reason:
+        print(MISSING.format(reason=reason), file=sys.stderr)
+        return 1
+    print(f"Browser for the tests: {find_browser()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
