@@ -1,0 +1,104 @@
+"""Losses with their output unit: each gives the loss per example and its gradient at the logits.
+
+Logits and targets are feature-major, (..., outputs, examples). One output is a logistic unit (two
+classes, target 0 or 1); several are one unit a class (one-hot targets).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss.
+
+    Attributes:
+        name: registry name.
+        summary: formula and output unit in one line.
+        value: (logits, targets) -> loss per example, (..., examples).
+        delta: (logits, targets) -> d loss / d logits, written over `logits`.
+    """
+
+    name: str
+    summary: str
+    value: Callable[[Array, Array], Array]
+    delta: Callable[[Array, Array], None]
+
+
+def logistic_in_place(logits: Array) -> None:
+    """logits <- logistic(logits)."""
+    np.multiply(logits, 0.5, out=logits)
+    np.tanh(logits, out=logits)
+    np.multiply(logits, 0.5, out=logits)
+    np.add(logits, 0.5, out=logits)
+
+
+def _softmax_in_place(logits: Array) -> None:
+    np.subtract(logits, logits.max(axis=-2, keepdims=True), out=logits)
+    np.exp(logits, out=logits)
+    np.divide(logits, logits.sum(axis=-2, keepdims=True), out=logits)
+
+
+def _cross_entropy(logits: Array, targets: Array) -> Array:
+    if logits.shape[-2] == 1:
+        softplus = np.maximum(logits, 0.0) + np.log1p(np.exp(-np.abs(logits)))
+        value: Array = (softplus - logits * targets)[..., 0, :]
+        return value
+    shifted = logits - logits.max(axis=-2, keepdims=True)
+    chosen = (shifted * targets).sum(axis=-2)
+    value = np.log(np.exp(shifted, out=shifted).sum(axis=-2)) - chosen
+    return value
+
+
+def _cross_entropy_delta(logits: Array, targets: Array) -> None:
+    if logits.shape[-2] == 1:
+        logistic_in_place(logits)
+    else:
+        _softmax_in_place(logits)
+    np.subtract(logits, targets, out=logits)
+
+
+def _squared_error(logits: Array, targets: Array) -> Array:
+    outputs = logits.copy()
+    logistic_in_place(outputs)
+    value: Array = 0.5 * np.square(outputs - targets).sum(axis=-2)
+    return value
+
+
+def _squared_error_delta(logits: Array, targets: Array) -> None:
+    logistic_in_place(logits)
+    slope = logits * (1.0 - logits)
+    np.subtract(logits, targets, out=logits)
+    np.multiply(logits, slope, out=logits)
+
+
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss(
+            "cross_entropy",
+            "-log p of the right class; softmax output, or one logistic unit for two classes",
+            _cross_entropy,
+            _cross_entropy_delta,
+        ),
+        Loss(
+            "squared_error",
+            "half the sum of squared errors over the outputs; logistic output units",
+            _squared_error,
+            _squared_error_delta,
+        ),
+    )
+}
+
+
+def correct(logits: Array, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the largest output (one output: the side of 1/2) is the right class, (..., examples)."""
+    predicted = logits[..., 0, :] > 0.0 if logits.shape[-2] == 1 else logits.argmax(axis=-2)
+    right: NDArray[np.bool_] = predicted == labels
+    return right

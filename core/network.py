@@ -1,0 +1,153 @@
+"""Forward and backward passes of many fully connected networks at once.
+
+Layout, chosen for speed. All arrays carry leading run axes; behind them weights are
+(fan_out, fan_in + 1), with the biases as the last column, and activations (units + 1, examples), with
+a constant last row that feeds that column: 1 with biases, 0 without, which leaves their gradient 0.
+Examples are the contiguous axis. Where an array has no run axes it broadcasts: one batch for all runs.
+
+`forward` and `backward` at the end take and give explicit (fan_in, fan_out) weights of one network.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from core.activations import Activation
+from core.losses import Loss
+
+Array = NDArray[Any]
+Layers = list[Array]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Buffers for one batch size, filled anew by every pass.
+
+    Attributes:
+        preactivation: a per hidden layer, (..., units, examples); shares memory with h unless kept apart.
+        activation: h per hidden layer, (..., units, examples).
+        augmented: h with the constant row, (..., units + 1, examples).
+        delta: d loss / d a per layer, the output layer last, (..., units, examples); the last one
+            holds the logits between the forward and the backward pass.
+        slope: f' per hidden layer, scratch.
+    """
+
+    preactivation: Layers
+    activation: Layers
+    augmented: Layers
+    delta: Layers
+    slope: Layers
+
+
+def allocate(
+    leading: tuple[int, ...],
+    sizes: Sequence[int],
+    examples: int,
+    dtype: DTypeLike,
+    bias: bool,
+    keep_preactivation: bool = False,
+) -> Workspace:
+    """Buffers for networks of layer `sizes` (inputs first, outputs last) on `examples` examples."""
+    hidden = sizes[1:-1]
+    augmented = [np.empty((*leading, size + 1, examples), dtype) for size in hidden]
+    for rows in augmented:
+        rows[..., -1, :] = 1.0 if bias else 0.0
+    activation = [rows[..., :-1, :] for rows in augmented]
+    return Workspace(
+        preactivation=[np.empty_like(h) for h in activation] if keep_preactivation else activation,
+        activation=activation,
+        augmented=augmented,
+        delta=[np.empty((*leading, size, examples), dtype) for size in sizes[1:]],
+        slope=[np.empty((*leading, size, examples), dtype) for size in hidden],
+    )
+
+
+def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activation) -> Array:
+    """Forward pass. `inputs` is (..., features + 1, examples); returns the logits, work.delta[-1]."""
+    below = inputs
+    for weight, a, h, augmented in zip(weights[:-1], work.preactivation, work.activation, work.augmented, strict=True):
+        np.matmul(weight, below, out=a)
+        activation.forward(a, out=h)
+        below = augmented
+    return np.matmul(weights[-1], below, out=work.delta[-1])
+
+
+def back_propagate(weights: Layers, work: Workspace, activation: Activation) -> None:
+    """Fill work.delta of the hidden layers from work.delta[-1]; follows `propagate`."""
+    for layer in range(len(weights) - 1, 0, -1):
+        delta, slope = work.delta[layer - 1], work.slope[layer - 1]
+        np.matmul(weights[layer][..., :-1].swapaxes(-1, -2), work.delta[layer], out=delta)
+        activation.slope_from_output(work.activation[layer - 1], out=slope)
+        np.multiply(delta, slope, out=delta)
+
+
+def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layers) -> None:
+    """Sum over examples of delta h^T, per layer, into `gradients`; follows `back_propagate`.
+
+    `inputs_by_example` is (..., examples, features + 1): the transposed product is the slow one.
+    """
+    np.matmul(work.delta[0], inputs_by_example, out=gradients[0])
+    for delta, below, gradient in zip(work.delta[1:], work.augmented, gradients[1:], strict=True):
+        np.matmul(delta, below.swapaxes(-1, -2), out=gradient)
+
+
+def augment(x: Array, bias: bool, dtype: DTypeLike) -> Array:
+    """(examples, features) -> (examples, features + 1), with the constant that feeds the biases."""
+    constant = np.full((len(x), 1), 1.0 if bias else 0.0)
+    return np.concatenate([x, constant], axis=1).astype(dtype)
+
+
+def encode_targets(y: NDArray[np.int64], classes: int, dtype: DTypeLike) -> Array:
+    """Labels -> (outputs, examples): one row of 0 and 1 for two classes, one-hot rows for more."""
+    if classes == 2:
+        return y[None, :].astype(dtype)
+    return (np.arange(classes)[:, None] == y[None, :]).astype(dtype)
+
+
+Parameters = Sequence[tuple[Array, Array]]
+
+
+def forward(parameters: Parameters, x: Array, activation: Activation) -> tuple[Layers, Layers]:
+    """Pre-activations and activations of one network.
+
+    Args:
+        parameters: (W, b) per layer, W of shape (fan_in, fan_out) and b of shape (fan_out,).
+        x: inputs, (examples, features).
+
+    Returns:
+        a per layer, the output layer's logits last, and h per hidden layer; each (examples, units).
+    """
+    weights, work, inputs = _explicit(parameters, x)
+    logits = propagate(weights, inputs.T, work, activation)
+    a = [*work.preactivation, logits]
+    return [rows.T.copy() for rows in a], [rows.T.copy() for rows in work.activation]
+
+
+def backward(
+    parameters: Parameters, x: Array, y: NDArray[np.int64], activation: Activation, loss: Loss
+) -> tuple[float, list[tuple[Array, Array]]]:
+    """Mean loss over the examples and its gradient, [(dW, db)] in the shapes of `parameters`.
+
+    `y` holds labels 0..classes-1; a network with one output takes two classes.
+    """
+    weights, work, inputs = _explicit(parameters, x)
+    targets = encode_targets(y, max(2, weights[-1].shape[0]), inputs.dtype)
+    logits = propagate(weights, inputs.T, work, activation)
+    value = float(loss.value(logits, targets).mean())
+    loss.delta(logits, targets)
+    np.divide(logits, len(x), out=logits)
+    back_propagate(weights, work, activation)
+    gradients = [np.empty_like(weight) for weight in weights]
+    weight_gradients(inputs, work, gradients)
+    return value, [(g[:, :-1].T.copy(), g[:, -1].copy()) for g in gradients]
+
+
+def _explicit(parameters: Parameters, x: Array) -> tuple[Layers, Workspace, Array]:
+    weights = [np.concatenate([w.T, b[:, None]], axis=1) for w, b in parameters]
+    sizes = [x.shape[1], *(len(weight) for weight in weights)]
+    dtype = weights[0].dtype
+    work = allocate((), sizes, len(x), dtype, bias=True, keep_preactivation=True)
+    return weights, work, augment(x, True, dtype)
