@@ -1,0 +1,209 @@
+"""Data sets: equal to scikit-learn's, split fairly, scaled by the training part alone."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.datasets
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from core.datasets import DATASETS, MAX_SAMPLES, MIN_SAMPLES, SCALINGS, Data, load, read, scale
+
+REAL = [name for name, dataset in DATASETS.items() if not dataset.synthetic]
+SYNTHETIC = [name for name, dataset in DATASETS.items() if dataset.synthetic]
+
+
+def parts(data: Data) -> tuple[np.ndarray, ...]:
+    return data.train_x, data.train_y, data.test_x, data.test_y
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_data_equal_scikit_learns_loader(name: str) -> None:
+    dataset, bunch = DATASETS[name], getattr(sklearn.datasets, f"load_{name}")()
+    x, y = read(dataset.file)
+    np.testing.assert_array_equal(x, bunch.data)
+    np.testing.assert_array_equal(y, bunch.target)
+    assert dataset.feature_names == tuple(bunch.feature_names)
+    assert dataset.class_names == tuple(str(label) for label in bunch.target_names)
+    assert dataset.examples == len(bunch.data)
+
+
+def test_real_data_and_initialisers_need_no_import_of_scikit_learn() -> None:
+    code = f"""
+import sys
+from core import initialisers
+from core.datasets import load
+for name in {REAL}:
+    load(name)
+sys.exit("sklearn" in sys.modules or "scipy" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=Path(__file__).parents[1])
+
+
+def test_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="scikit-learn"):
+        load("iris")
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("name", DATASETS)
+def test_shapes_and_types_are_as_described(name: str, scaling: str) -> None:
+    dataset, data = DATASETS[name], load(name, samples=200, scaling=scaling)
+    assert dataset.name == name
+    assert len(data.train_x) + len(data.test_x) == (dataset.examples or 200)
+    for x, y in ((data.train_x, data.train_y), (data.test_x, data.test_y)):
+        assert x.shape == (len(y), dataset.features)
+        assert x.dtype == np.float64
+        assert x.flags.c_contiguous
+        assert y.dtype == np.int64
+        assert set(y) == set(range(dataset.classes))
+        assert np.isfinite(x).all()
+    assert (data.class_names, data.feature_names) == (dataset.class_names, dataset.feature_names)
+
+
+@pytest.mark.parametrize("test_share", [0.05, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("name", DATASETS)
+def test_split_is_stratified(name: str, test_share: float) -> None:
+    data = load(name, samples=MIN_SAMPLES, test_share=test_share)
+    test = np.bincount(data.test_y)
+    assert set(data.train_y) == set(data.test_y)
+    both = test + np.bincount(data.train_y)
+    assert (np.abs(test - np.maximum(test_share * both, 1)) <= 0.5 + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_split_keeps_every_example_once_with_its_class(name: str) -> None:
+    data = load(name, scaling="raw", seed=1)
+    other = load(name, scaling="raw", seed=1, test_share=0.5)
+    rows = [
+        np.vstack([np.column_stack([d.train_x, d.train_y]), np.column_stack([d.test_x, d.test_y])])
+        for d in (data, other)
+    ]
+    first, second = (table[np.lexsort(table.T)] for table in rows)
+    np.testing.assert_array_equal(first, second)
+    if name in REAL:
+        x, y = read(DATASETS[name].file)
+        table = np.column_stack([x, y])
+        np.testing.assert_array_equal(first, table[np.lexsort(table.T)])
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_equal_arguments_give_equal_data_and_another_seed_other_rows(name: str) -> None:
+    first, again, other = load(name, seed=5), load(name, seed=5), load(name, seed=6)
+    for a, b in zip(parts(first), parts(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (first.train_x != other.train_x).any()
+
+
+def test_seed_chooses_which_examples_are_in_the_test_part() -> None:
+    chosen = [{tuple(row) for row in load("digits", scaling="raw", seed=seed).test_x} for seed in (0, 1)]
+    share = len(chosen[0] & chosen[1]) / len(chosen[0])
+    assert 0.1 < share < 0.3  # a fifth by chance
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_training_rows_are_shuffled(name: str) -> None:
+    y = load(name).train_y
+    changes = np.count_nonzero(np.diff(y)) / (len(y) - 1)
+    share = np.bincount(y) / len(y)
+    expected = 1 - (share**2).sum()
+    assert abs(changes - expected) < 4.5 * np.sqrt(expected * (1 - expected) / len(y))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_scaling_equals_scikit_learns_scalers_fitted_on_the_training_part(name: str) -> None:
+    raw = load(name, scaling="raw")
+    varies = np.ptp(raw.train_x, axis=0) > 0
+    for scaling, scaler in (("standardised", StandardScaler()), ("unit_interval", MinMaxScaler(clip=True))):
+        scaler.fit(raw.train_x)
+        data = load(name, scaling=scaling)
+        for x, raw_x in ((data.train_x, raw.train_x), (data.test_x, raw.test_x)):
+            np.testing.assert_allclose(x, np.where(varies, scaler.transform(raw_x), 0), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_test_rows_do_not_reach_the_scaling_of_the_training_rows(scaling: str) -> None:
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(50, 3)), rng.normal(size=(20, 3))
+    np.testing.assert_array_equal(scale(train, test, scaling)[0], scale(train, 1e6 * test, scaling)[0])
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_unit_interval_holds_for_training_and_test_rows(name: str) -> None:
+    data = load(name, scaling="unit_interval", test_share=0.5)
+    for x in (data.train_x, data.test_x):
+        assert x.min() >= 0
+        assert x.max() <= 1
+    varies = np.ptp(data.train_x, axis=0) > 0
+    assert (data.train_x.min(axis=0) == 0).all()
+    assert (data.train_x.max(axis=0)[varies] == 1).all()
+
+
+@pytest.mark.parametrize("scaling", ["standardised", "unit_interval"])
+def test_constant_features_become_zero_on_both_sides(scaling: str) -> None:
+    # 0.1 cannot be written in binary: the mean of many copies is not quite 0.1, nor their std quite 0.
+    train = np.column_stack([np.full(77, 0.1), np.arange(77.0)])
+    test = np.array([[5.0, 3.0], [0.1, 4.0]])
+    for x in scale(train, test, scaling):
+        assert (x[:, 0] == 0).all()
+        assert (x[:, 1] != 0).any()
+    digits = load("digits", scaling=scaling)
+    assert (digits.train_x[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+@pytest.mark.parametrize("samples", [MIN_SAMPLES, 401, MAX_SAMPLES])
+def test_synthetic_classes_are_balanced_at_any_size(name: str, samples: int) -> None:
+    data = load(name, samples=samples)
+    counts = np.bincount(np.concatenate([data.train_y, data.test_y]))
+    assert counts.sum() == samples
+    assert np.ptp(counts) <= 1
+
+
+@pytest.mark.parametrize("name", SYNTHETIC)
+def test_noise_is_the_std_added_to_each_coordinate(name: str) -> None:
+    clean, noisy = (load(name, samples=4000, noise=noise, scaling="raw") for noise in (0, 2))
+    added = noisy.train_x.var(axis=0) - clean.train_x.var(axis=0)
+    # The clean points spread by less than 2, so an error of the variance of about 4.5 sqrt(2/n) (4 + 2).
+    np.testing.assert_allclose(added, 4, atol=4.5 * np.sqrt(2 / 3200) * 6)
+
+
+def test_synthetic_classes_lie_where_their_definition_puts_them() -> None:
+    moons, rings, spiral, quadrants, blobs = (
+        load(name, noise=0, scaling="raw") for name in ("two_moons", "circles", "spirals", "xor", "gaussian_blobs")
+    )
+    x, y = moons.train_x, moons.train_y
+    np.testing.assert_allclose(np.hypot(*(x[y == 0].T)), 1)
+    np.testing.assert_allclose(np.hypot(x[y == 1, 0] - 1, x[y == 1, 1] - 0.5), 1)
+    assert (x[y == 0, 1] >= 0).all()
+    np.testing.assert_allclose(np.hypot(*rings.train_x.T), np.where(rings.train_y == 0, 1, 0.5))
+    radius, angle = np.hypot(*spiral.train_x.T), np.arctan2(*spiral.train_x.T[::-1])
+    turned = (angle - 2 * np.pi * 1.75 * radius / 2 - np.pi * spiral.train_y) / (2 * np.pi)
+    np.testing.assert_allclose(turned, np.round(turned), atol=1e-9)
+    np.testing.assert_array_equal(np.prod(quadrants.train_x, axis=1) < 0, quadrants.train_y == 1)
+    assert len(np.unique(blobs.train_x.round(9), axis=0)) == 3
+    right, upper, lower = (blobs.train_x[blobs.train_y == label].mean(axis=0) for label in range(3))
+    assert right[0] > 0.9
+    assert upper[1] > 0.8 > -0.8 > lower[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "mnist"}, "dataset 'mnist'; allowed: digits, iris"),
+        ({"scaling": "z"}, "scaling 'z'; allowed: standardised, unit_interval, raw"),
+        ({"samples": MIN_SAMPLES - 1}, "samples 19; allowed: from 20 to 20000"),
+        ({"samples": MAX_SAMPLES + 1}, "samples 20001"),
+        ({"noise": -0.1}, "noise -0.1; allowed: from 0 to 2"),
+        ({"noise": float("nan")}, "noise nan"),
+        ({"test_share": 0.0}, "test_share 0.0; allowed: from 0.05 to 0.9"),
+        ({"test_share": 1.0}, "test_share 1.0"),
+    ],
+)
+def test_wrong_arguments_are_named_with_what_is_allowed(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load(**({"name": "xor"} | arguments))  # type: ignore[arg-type]
