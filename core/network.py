@@ -94,6 +94,20 @@ def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layer
         np.matmul(delta, below.swapaxes(-1, -2), out=gradient)
 
 
+def products(first: Layers, second: Layers) -> NDArray[np.float64]:
+    """Inner products of two sets of weights, one per run: layers (groups, seeds, ...) -> (groups, seeds)."""
+    total = np.zeros(first[0].shape[:2])
+    for a, b in zip(first, second, strict=True):
+        total += np.vecdot(a.reshape(*a.shape[:2], -1), b.reshape(*b.shape[:2], -1))
+    return total
+
+
+def norm(layers: Layers) -> NDArray[np.float64]:
+    """Euclidean lengths of a set of weights, one per run."""
+    length: NDArray[np.float64] = np.sqrt(products(layers, layers))
+    return length
+
+
 def augment(x: Array, bias: bool, dtype: DTypeLike) -> Array:
     """(examples, features) -> (examples, features + 1), with the constant that feeds the biases."""
     constant = np.full((len(x), 1), 1.0 if bias else 0.0)
@@ -102,9 +116,8 @@ def augment(x: Array, bias: bool, dtype: DTypeLike) -> Array:
 
 def encode_targets(y: NDArray[np.int64], classes: int, dtype: DTypeLike) -> Array:
     """Labels -> (outputs, examples): one row of 0 and 1 for two classes, one-hot rows for more."""
-    if classes == 2:
-        return y[None, :].astype(dtype)
-    return (np.arange(classes)[:, None] == y[None, :]).astype(dtype)
+    wanted = np.arange(1, 2) if classes == 2 else np.arange(classes)
+    return np.equal(wanted[:, None], y[None, :]).astype(dtype)
 
 
 Parameters = Sequence[tuple[Array, Array]]

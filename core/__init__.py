@@ -1,0 +1,48 @@
+"""The engine of the initialisation lab; knows nothing of the dashboard.
+
+An Experiment is planned into runs, trained in batches, and becomes a Result of tidy tables:
+
+    activations, initialisers, optimisers, losses, datasets   registries: one entry each to add one
+    experiment                                                what to run: validation, link, JSON, cost
+    network, state, training                                  many networks at once, in segments
+    measures, recording                                       saturation and gradient signs
+    schema, results, convergence                              tidy tables, CSV and zip; speed
+    jobs, store                                               executors, progress, cancel; results on disk
+    theory, neuron, timing                                    what to expect, and the lecture's small cases
+    charts                                                    tidy table in, Altair chart out
+
+The names below are the public ones. What needs pandas is loaded when it is first asked for, so that worker
+processes stay small.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from core.activations import ACTIVATIONS
+from core.datasets import DATASETS
+from core.experiment import Experiment, ExperimentError
+from core.initialisers import INITIALISERS
+
+if TYPE_CHECKING:
+    from core.jobs import run
+    from core.results import Result, load_result
+
+__all__ = [
+    "ACTIVATIONS",
+    "DATASETS",
+    "INITIALISERS",
+    "Experiment",
+    "ExperimentError",
+    "Result",
+    "load_result",
+    "run",
+]
+
+_LATER = {"run": "core.jobs", "Result": "core.results", "load_result": "core.results"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'core' has no attribute {name!r}")

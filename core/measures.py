@@ -1,0 +1,194 @@
+"""What is measured inside a network: saturation and gradient signs, as pure functions.
+
+Arrays of runs carry leading axes; the last two are (units, examples) for activations and
+(fan_out, fan_in) for weight gradients, biases left out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.activations import Activation
+from core.schema import PERCENTILES
+
+Array = NDArray[Any]
+Float = NDArray[np.float64]
+
+SATURATED_NEURON = 0.95
+"""Share of examples on which a neuron must be saturated to count as a saturated neuron."""
+
+_WINDOW = np.concatenate([[-np.inf], np.linspace(-10.0, 10.0, 51), [np.inf]])
+_DECADES = 10.0 ** np.arange(-10.0, 1.5, 0.5)
+_SIGNED_DECADES = np.concatenate([[-np.inf], -_DECADES[::-1], _DECADES, [np.inf]])
+_SHARES = np.linspace(0.0, 1.0, 22)
+
+
+def bin_edges(quantity: str, activation: Activation) -> Float:
+    """Edges of the fixed bins of a histogram, so that counts from different runs add up.
+
+    Pre-activations: 0.4 wide in [-10, 10], the outer bins gather the rest. Activations: 40 bins over a
+    bounded range, else as pre-activations. Gradients: two bins a decade on either side of 0.
+    Shares: 21 bins, so that 0, 1/2 and 1 each lie inside one.
+    """
+    low, high = activation.range
+    bounded = math.isfinite(low) and math.isfinite(high)
+    return {
+        "preactivation": _WINDOW,
+        "activation": np.linspace(low, high, 41) if bounded else _WINDOW,
+        "gradient": _SIGNED_DECADES,
+        "positive_share": _SHARES,
+    }[quantity]
+
+
+def histogram(ordered: Array, edges: Float) -> NDArray[np.int64]:
+    """Counts per bin of rows sorted along the last axis: (..., values) -> (..., bins); outer bins take all beyond."""
+    rows = ordered.reshape(-1, ordered.shape[-1])
+    inner = edges[1:-1].astype(ordered.dtype)
+    counts = np.empty((len(rows), len(edges) - 1), np.int64)
+    for row, count in zip(rows, counts, strict=True):
+        count[:] = np.diff(np.searchsorted(row, inner), prepend=0, append=len(row))
+    return counts.reshape(*ordered.shape[:-1], -1)
+
+
+def share_histogram(share: Array, weight: Array) -> Float:
+    """Weighted counts in the 21 bins of [0, 1]; leading axis kept, the others summed over."""
+    bins = len(_SHARES) - 1
+    groups = len(share)
+    index = np.minimum((share * bins).astype(np.int64), bins - 1)
+    index += (np.arange(groups) * bins).reshape(-1, *[1] * (share.ndim - 1))
+    counts = np.bincount(index.ravel(), weights=weight.ravel().astype(np.float64), minlength=groups * bins)
+    return counts.astype(np.float64).reshape(groups, bins)
+
+
+def distribution(ordered: Array, name: str) -> dict[str, Float]:
+    """Mean, standard deviation and nearest-rank percentiles of rows sorted along the last axis."""
+    mean = ordered.mean(axis=-1, dtype=np.float64)
+    deviation = ordered - mean[..., None]
+    std = np.sqrt(np.vecdot(deviation, deviation) / ordered.shape[-1])
+    last = ordered.shape[-1] - 1
+    columns = {f"{name}_mean": mean, f"{name}_std": std}
+    for p in PERCENTILES:
+        columns[f"{name}_p{p:02d}"] = ordered[..., round(p / 100 * last)].astype(np.float64)
+    return columns
+
+
+def saturation(a: Array, h: Array, activation: Activation, threshold: float) -> dict[str, Float]:
+    """Saturated shares of one layer, from its pre-activations and activations (..., units, examples).
+
+    A unit is saturated on an example where f'(a) / max f' < threshold; low where a < 0, high where a > 0.
+    """
+    flat = activation.slope_from_output(h) < threshold * activation.max_slope
+    low = flat & (a < 0)
+    high = flat & (a > 0)
+    size = a.shape[-1] * a.shape[-2]
+    low_share = np.count_nonzero(low, axis=(-1, -2)) / size
+    high_share = np.count_nonzero(high, axis=(-1, -2)) / size
+    per_neuron = np.count_nonzero(low | high, axis=-1) / a.shape[-1]
+    return {
+        "saturated_low": low_share,
+        "saturated_high": high_share,
+        "saturated": low_share + high_share,
+        "saturated_neurons": (per_neuron >= SATURATED_NEURON).mean(axis=-1),
+    }
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Signs of weight gradients, one entry per neuron (and example or mini-batch) or per bundle of them.
+
+    Attributes:
+        positive, negative: number of incoming weights whose gradient has that sign.
+        weight: how many neurons the entry stands for.
+    """
+
+    positive: Array
+    negative: Array
+    weight: Array
+
+
+def gradient_signs(gradient: Array) -> Signs:
+    """Signs per neuron of weight gradients (..., fan_out, fan_in)."""
+    positive = np.count_nonzero(gradient > 0, axis=-1)
+    negative = np.count_nonzero(gradient < 0, axis=-1)
+    return Signs(positive, negative, np.ones(positive.shape, np.int64))
+
+
+def example_signs(delta: Array, below: Array) -> tuple[Signs, Signs, Signs]:
+    """Signs of every single example's gradient, without forming it.
+
+    One example's gradient into a neuron is delta * h: its signs are those of the incoming h, turned
+    round where delta < 0. So the neurons of a layer fall into three kinds per example: delta > 0, delta < 0
+    and delta = 0, which has no gradient. Signs are those of the two factors: a product too small for the
+    number format still has its sign.
+
+    Args:
+        delta: d loss / d a, (..., fan_out, examples).
+        below: incoming activations, (..., fan_in, examples), broadcasting against it.
+    """
+    up = np.count_nonzero(delta > 0, axis=-2)
+    down = np.count_nonzero(delta < 0, axis=-2)
+    positive = np.broadcast_to(np.count_nonzero(below > 0, axis=-2), up.shape)
+    negative = np.broadcast_to(np.count_nonzero(below < 0, axis=-2), up.shape)
+    none = np.zeros_like(up)
+    return (
+        Signs(positive, negative, up),
+        Signs(negative, positive, down),
+        Signs(none, none, delta.shape[-2] - up - down),
+    )
+
+
+@dataclass(frozen=True)
+class SignSummary:
+    """Sign measures of a layer, one value per run: see the columns of the same names in the schema."""
+
+    same_sign: Float
+    agreement: Float
+    no_gradient: Float
+
+
+def summarise_signs(parts: Sequence[Signs]) -> SignSummary:
+    """Means over all neurons that have a gradient, and the share of neurons that have none.
+
+    The first two axes of the parts are the runs; NaN where no neuron has a gradient.
+    """
+    runs = parts[0].weight.shape[:2]
+    total, counted, same, agreement = (np.zeros(runs) for _ in range(4))
+    for signs in parts:
+        size = signs.positive + signs.negative
+        weight = signs.weight * (size > 0)
+        axes = tuple(range(2, weight.ndim))
+        total += signs.weight.sum(axis=axes)
+        single = (signs.positive == 0) | (signs.negative == 0)
+        each = np.abs(signs.positive - signs.negative) / np.maximum(size, 1)
+        counted += weight.sum(axis=axes)
+        same += (weight * single).sum(axis=axes)
+        agreement += (weight * each).sum(axis=axes)
+    seen = np.where(counted > 0, counted, np.nan)
+    return SignSummary(same / seen, agreement / seen, 1.0 - counted / total)
+
+
+def positive_share_histogram(parts: Sequence[Signs], alive: NDArray[np.bool_]) -> Float:
+    """Distribution of #positive / (#positive + #negative) over neurons, summed over live runs: (groups, bins).
+
+    The parts' first two axes are (groups, seeds), as those of `alive`.
+    """
+    counts = np.zeros((len(alive), len(_SHARES) - 1))
+    for signs in parts:
+        size = signs.positive + signs.negative
+        weight = signs.weight * (size > 0) * alive.reshape(*alive.shape, *[1] * (size.ndim - 2))
+        counts += share_histogram(signs.positive / np.maximum(size, 1), weight)
+    return counts
+
+
+def random_agreement(n: int) -> float:
+    """E|2 Bin(n, 1/2) / n - 1|: the agreement of n independent random signs.
+
+    The mean distance of an n-step random walk, over n: with m = ceil(n/2) it is 2m C(2m, m) / 4^m / n.
+    """
+    m = (n + 1) // 2
+    log_choose = math.lgamma(2 * m + 1) - 2 * math.lgamma(m + 1) - 2 * m * math.log(2.0)
+    return 2 * m * math.exp(log_choose) / n

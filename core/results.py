@@ -1,0 +1,324 @@
+"""The result of an experiment: four tidy tables, and their files.
+
+`collect` turns the records of training into a Result, whole or so far; `load_result` reads one back.
+The tables' columns are described in `core.schema`.
+"""
+
+import io
+import json
+import platform
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.activations import ACTIVATIONS
+from core.experiment import ENGINE_VERSION, Experiment, Run
+from core.measures import bin_edges
+from core.recording import Record
+from core.schema import GROUP, SCHEMA, names
+
+SETTINGS_FILE = "experiment.json"
+MAX_UNPACKED_BYTES = 2_000_000_000
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ResultError(ValueError):
+    """A file that is not a result: one line that names the file or table, what is wrong and what is expected."""
+
+
+def versions() -> dict[str, str]:
+    """The versions that numbers depend on."""
+    return {
+        "engine": ENGINE_VERSION,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+    }
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment gave.
+
+    Attributes:
+        experiment: what was run.
+        runs: one row per run.
+        epochs: one row per run and recorded point.
+        layers: one row per run, recorded point and layer.
+        histograms: one row per group, recorded point, layer, quantity, level and bin.
+        versions: versions of the engine and of what its numbers depend on.
+    """
+
+    experiment: Experiment
+    runs: pd.DataFrame
+    epochs: pd.DataFrame
+    layers: pd.DataFrame
+    histograms: pd.DataFrame
+    versions: dict[str, str] = field(default_factory=versions)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table of that name, one of `core.schema.SCHEMA`."""
+        frame: pd.DataFrame = getattr(self, name)
+        return frame
+
+    @cached_property
+    def settings(self) -> str:
+        """experiment.json: the settings, the link's parameters and the versions, as JSON text."""
+        content = {
+            "experiment": json.loads(self.experiment.to_json()),
+            "key": self.experiment.key,
+            "versions": self.versions,
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    def to_csv(self, folder: str | Path) -> None:
+        """Write the four tables and experiment.json into `folder`, which is made if need be."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in SCHEMA:
+            (target / f"{name}.csv").write_bytes(csv_bytes(self.table(name)))
+        (target / SETTINGS_FILE).write_text(self.settings, encoding="utf-8")
+
+    def to_zip(self, path: str | Path | BinaryIO) -> None:
+        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes."""
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in SCHEMA:
+                _add(archive, f"{name}.csv", csv_bytes(self.table(name)))
+            _add(archive, SETTINGS_FILE, self.settings.encode())
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content)
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """A table as CSV: numbers at full precision, missing values empty, infinities as inf and -inf.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    safe = table.copy()
+    for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
+        text = safe[column]
+        safe[column] = text.where(~text.fillna("").str.startswith(_FORMULA_STARTS), "'" + text)
+    content: str = safe.to_csv(index=False, lineterminator="\n")
+    return content.encode()
+
+
+def load_result(path: str | Path | BinaryIO) -> Result:
+    """Read a result zip (`to_zip`) from a path or binary file object.
+
+    Raises:
+        ResultError: not a result zip, a table or column missing, a value of the wrong type, or too large.
+        ExperimentError: settings that are not valid.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+            missing = [name for name in (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE) if name not in sizes]
+            if missing:
+                raise ResultError(f"the zip lacks {', '.join(missing)}; a result holds {', '.join(SCHEMA)} as CSV")
+            if sum(sizes.values()) > MAX_UNPACKED_BYTES:
+                raise ResultError(f"the zip unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
+            settings = _settings(archive.read(SETTINGS_FILE))
+            tables = {name: _read_table(name, archive.read(f"{name}.csv")) for name in SCHEMA}
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise ResultError(f"not a readable result zip: {error}") from error
+    experiment = Experiment.from_json(json.dumps(settings.get("experiment")))
+    found = settings.get("versions")
+    return Result(experiment, **tables, versions=dict(found) if isinstance(found, dict) else {})
+
+
+def _settings(content: bytes) -> dict[str, Any]:
+    try:
+        settings = json.loads(content)
+    except ValueError as error:
+        raise ResultError(f"{SETTINGS_FILE} is not JSON: {error}") from error
+    if not isinstance(settings, dict):
+        raise ResultError(f"{SETTINGS_FILE} holds no settings")
+    return settings
+
+
+def _read_table(name: str, content: bytes) -> pd.DataFrame:
+    dtypes = {column.name: column.dtype for column in SCHEMA[name]}
+    text = {column for column, dtype in dtypes.items() if dtype == "str"}
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content),
+            dtype=dtypes,
+            keep_default_na=False,
+            na_values={column: [""] for column in dtypes if column not in text},
+            float_precision="round_trip",
+        )
+    except (ValueError, OverflowError, MemoryError) as error:
+        raise ResultError(f"{name}.csv is not a {name} table: {str(error).splitlines()[0]}") from error
+    if list(table.columns) != names(name):
+        raise ResultError(f"{name}.csv has the columns {', '.join(map(str, table.columns))[:200]}, not those of {name}")
+    for column in text:
+        guarded = table[column].str.startswith("'") & table[column].str[1:].str.startswith(_FORMULA_STARTS)
+        table[column] = table[column].where(~guarded, table[column].str[1:])
+    return table
+
+
+def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
+    """The result that the records of any number of chunks and segments make up, complete or not.
+
+    Args:
+        experiment: what is run.
+        records: what `core.training.advance` gave, in any order.
+    """
+    points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
+    all_runs = experiment.runs()
+    settings = _run_settings(experiment, all_runs)
+    epochs = _epochs_frame(points, settings)
+    return Result(
+        experiment=experiment,
+        runs=_runs_table(experiment, points, epochs, settings),
+        epochs=_typed("epochs", epochs),
+        layers=_layers_table(points, settings),
+        histograms=_histograms_table(points, all_runs, settings),
+    )
+
+
+def _run_settings(experiment: Experiment, runs: Sequence[Run]) -> pd.DataFrame:
+    """The settings columns of the tables, one row per run, indexed by run number."""
+    rows = {
+        "run": [run.run for run in runs],
+        "group": [experiment.label(run) for run in runs],
+        "dataset": [experiment.dataset for _ in runs],
+        "hidden": ["-".join(map(str, run.hidden)) or "none" for run in runs],
+        "batch_size": [str(run.batch_size) if run.batch_size else "full" for run in runs],
+        "activation": [run.activation for run in runs],
+        "initialiser": [run.initialiser for run in runs],
+        "gain": [run.gain for run in runs],
+        "learning_rate": [run.learning_rate for run in runs],
+        "seed": [run.seed for run in runs],
+    }
+    return pd.DataFrame(rows, index=[run.run for run in runs])
+
+
+def _typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The table's columns in the schema's order and types; columns that were not measured are empty."""
+    table = frame.reindex(columns=names(name)).astype({column.name: column.dtype for column in SCHEMA[name]})
+    return table.reset_index(drop=True)
+
+
+def _with_settings(frame: pd.DataFrame, settings: pd.DataFrame, order: list[str]) -> pd.DataFrame:
+    merged = settings.loc[frame["run"]].reset_index(drop=True)
+    for column in frame.columns:
+        if column != "run":
+            merged[column] = frame[column].to_numpy()
+    return merged.sort_values(order, kind="stable")
+
+
+def _epochs_frame(points: Sequence[Record], settings: pd.DataFrame) -> pd.DataFrame:
+    """The epochs table with the columns that only the runs table shows; non-finite values as missing."""
+    blocks = []
+    for record in points:
+        alive = record.alive
+        block = pd.DataFrame({name: values[alive] for name, values in record.epochs.items()})
+        block.insert(0, "run", record.runs[alive])
+        block["epoch"], block["update"] = record.epoch, record.update
+        block["diverged"] = record.diverged[alive]
+        block["seconds"] = record.seconds / alive.size
+        blocks.append(block)
+    columns = ["run", "epoch", "update", "diverged", "seconds"]
+    frame = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame({c: [] for c in columns})
+    frame = frame.replace([np.inf, -np.inf], np.nan)
+    return _with_settings(frame, settings, ["run", "epoch"])
+
+
+def _runs_table(
+    experiment: Experiment, points: Sequence[Record], epochs: pd.DataFrame, settings: pd.DataFrame
+) -> pd.DataFrame:
+    if not points:
+        return _typed("runs", pd.DataFrame(columns=names("runs")))
+    measure, _, goal = experiment.target.partition(":")
+    value = epochs[measure]
+    met = epochs[value <= float(goal)] if measure.endswith("loss") else epochs[value >= float(goal)]
+    first = met.drop_duplicates("run").set_index("run")
+    by_run = epochs.groupby("run", sort=True)
+    last = epochs.drop_duplicates("run", keep="last").set_index("run")
+    table = settings.loc[last.index].copy()
+    table["updates_to_target"] = first["update"].astype(np.float64)
+    table["epochs_to_target"] = first["epoch"].astype(np.float64)
+    table["last_update"] = last["update"]
+    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+        table[f"final_{name}"] = last[name]
+        table[f"best_{name}"] = by_run[name].min() if name.endswith("loss") else by_run[name].max()
+    if experiment.statistics == "full":
+        for name in ("path_length", "displacement", "mean_update_cosine"):
+            table[name] = last[name]
+        table["tortuosity"] = (table["path_length"] / table["displacement"]).where(table["displacement"] > 0)
+    table["seconds"] = last["seconds"]
+    converged = table["updates_to_target"].notna()
+    table["status"] = np.where(converged, "converged", "not_reached")
+    table.loc[last["diverged"].astype(bool), "status"] = "diverged"
+    return _typed("runs", table)
+
+
+def _layers_table(points: Sequence[Record], settings: pd.DataFrame) -> pd.DataFrame:
+    blocks = []
+    for record in points:
+        kept = record.alive & ~record.diverged
+        for layer in record.layers:
+            block: dict[str, Any] = {"run": record.runs[kept]}
+            for name, value in layer.items():
+                if value is not None:
+                    block[name] = value[kept] if isinstance(value, np.ndarray) else value
+            frame = pd.DataFrame(block)
+            frame["epoch"], frame["update"] = record.epoch, record.update
+            blocks.append(frame)
+    if not blocks:
+        return _typed("layers", pd.DataFrame(columns=names("layers")))
+    frame = pd.concat(blocks, ignore_index=True)
+    return _typed("layers", _with_settings(frame, settings, ["run", "epoch", "layer"]))
+
+
+def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: pd.DataFrame) -> pd.DataFrame:
+    """Counts added up over the chunks that share a group."""
+    totals: dict[tuple[str, int, int, int, str, str], NDArray[Any]] = {}
+    first_run: dict[str, int] = {}
+    labels = settings["group"]
+    for record in points:
+        for number in record.runs[:, 0]:
+            first_run.setdefault(labels[number], int(number))
+        for h in record.histograms:
+            for g, counts in enumerate(h.counts):
+                group = labels[record.runs[g, 0]]
+                key = (group, record.epoch, record.update, h.layer, h.quantity, h.level)
+                totals[key] = totals[key] + counts if key in totals else counts
+    if not totals:
+        return _typed("histograms", pd.DataFrame(columns=names("histograms")))
+    columns: dict[str, list[NDArray[Any]]] = {c: [] for c in names("histograms")}
+    widths, order = [], []
+    for key, counts in totals.items():
+        group, epoch, update, layer, quantity, level = key
+        edges = bin_edges(quantity, ACTIVATIONS[runs[first_run[group]].activation])
+        left, right = edges[:-1], edges[1:]
+        total = counts.sum()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            density = np.where(np.isfinite(right - left), counts / total / (right - left), np.nan)
+        widths.append(len(counts))
+        order.append(first_run[group])
+        for name, value in (("left", left), ("right", right), ("count", counts), ("density", density)):
+            columns[name].append(np.asarray(value, np.float64))
+        for name, scalar in zip(
+            ("epoch", "update", "layer", "quantity", "level"), (epoch, update, layer, quantity, level), strict=True
+        ):
+            columns[name].append(np.asarray([scalar]))
+    repeats = np.array(widths)
+    frame = settings.loc[np.repeat(order, repeats), [c.name for c in GROUP]].reset_index(drop=True)
+    for name in ("epoch", "update", "layer", "quantity", "level"):
+        frame[name] = np.repeat(np.concatenate(columns[name]), repeats)
+    for name in ("left", "right", "count", "density"):
+        frame[name] = np.concatenate(columns[name])
+    return _typed("histograms", frame)
