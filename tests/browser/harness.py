@@ -28,6 +28,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-quic",
 )
+LOOKED_FOR = ("/_stcore/health", "/_stcore/host-config")
 DESKTOP, PHONE = 1280, 390
 PATIENCE = 30_000  # ms: how long a page may take on a slow, busy machine
 
@@ -40,6 +41,12 @@ new MutationObserver(changes => {
         if (shown) console.error('Streamlit shows an exception: ' + shown.textContent);
     }
 }).observe(document, {childList: true, subtree: true});
+"""
+
+IDLE = """
+() => document.querySelector(
+        '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]')
+    && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"]')
 """
 
 # The page itself must not scroll sideways; a wide table may, inside a box of its own.
@@ -140,6 +147,9 @@ def watch(page: Page, problems: list[str]) -> None:
     """
 
     def note(message: ConsoleMessage) -> None:
+        # Streamlit's client finds its server by asking below the page's own path first: two 404s on every deep link.
+        if message.text.startswith("Failed to load resource") and message.location["url"].endswith(LOOKED_FOR):
+            return
         if message.type == "error" or (message.type == "warning" and message.text.startswith("WARN")):
             problems.append(f"{message.type} on {page.url}: {message.text}")
 
@@ -153,18 +163,12 @@ def wait_until_idle(page: Page, timeout: float = PATIENCE) -> None:
 
     A page that polls a job is idle between two polls: wait for what the job shows, not for this.
     """
-    rest = '[data-testid="stApp"][data-test-connection-state="CONNECTED"][data-test-script-state="notRunning"]'
-    page.wait_for_function(
-        """async rest => {
-            const idle = () => document.querySelector(rest)
-                && !document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"]');
-            if (!idle()) return false;
-            await new Promise(resolve => setTimeout(resolve, 200)); // a widget's change takes a moment to set off a run
-            return idle();
-        }""",
-        arg=rest,
-        timeout=timeout,
-    )
+    deadline = time.monotonic() + timeout / 1000
+    while True:
+        page.wait_for_function(IDLE, timeout=max(1, 1000 * (deadline - time.monotonic())))
+        page.wait_for_timeout(200)  # the change of a widget takes a moment to set off a run
+        if page.evaluate(IDLE):
+            return
 
 
 def visit(page: Page, url: str) -> None:
