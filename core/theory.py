@@ -36,7 +36,8 @@ _PANELS_OF_Z = np.arange(-_TAIL, _TAIL + 1.0)
 _PROBES: Floats = np.sinh(np.linspace(-math.asinh(1e6), math.asinh(1e6), 8001))
 
 
-def _resolve(activation: str | Activation) -> Activation:
+def resolve(activation: str | Activation) -> Activation:
+    """The activation of that name, or the given one itself. ValueError names the allowed ones."""
     if isinstance(activation, Activation):
         return activation
     if activation not in ACTIVATIONS:
@@ -118,7 +119,7 @@ def _slope_square_at_0(activation: Activation) -> float:
 
 def gaussian_output(activation: str | Activation, std: float) -> tuple[float, float]:
     """Mean and standard deviation of h = f(a) for a pre-activation a ~ N(0, std^2)."""
-    function = _resolve(activation)
+    function = resolve(activation)
     a, weights = _gaussian_rule(function, np.asarray(_check_std(std) ** 2))
     h = function.forward(a)
     mean = float(np.sum(weights * h))
@@ -133,7 +134,7 @@ def _check_std(std: float) -> float:
 
 def unit_variance_gain(activation: str | Activation) -> float:
     """The gain g for which g f(z), z ~ N(0, 1), has mean square 1: tanh 1.5925, relu sqrt(2)."""
-    return 1.0 / math.sqrt(float(_mean_square(_resolve(activation), 1.0)))
+    return 1.0 / math.sqrt(float(_mean_square(resolve(activation), 1.0)))
 
 
 # Saturation
@@ -147,7 +148,7 @@ def saturated_intervals(activation: str | Activation, threshold: float = THRESHO
     """
     if not 0.0 < threshold <= 1.0:
         raise ValueError(f"threshold: {threshold!r} must be above 0 and at most 1")
-    return _saturated_intervals(_resolve(activation), float(threshold))
+    return _saturated_intervals(resolve(activation), float(threshold))
 
 
 @lru_cache(maxsize=256)
@@ -208,7 +209,7 @@ def length_map(
     Returns:
         Shape (depth,). Values grow to inf where the map has no bound.
     """
-    function = _resolve(activation)
+    function = resolve(activation)
     _check_variances(weight_variance, bias_variance)
     if depth < 0:
         raise ValueError(f"depth: {depth!r} must be at least 0")
@@ -259,7 +260,7 @@ def fixed_point(activation: str | Activation, weight_variance: float, bias_varia
     more than any other point. A map without a finite fixed point (relu with sw^2 > 2, say), or where every q is
     one (relu with sw^2 = 2, sb = 0), has q = None and says so in `note`.
     """
-    function = _resolve(activation)
+    function = resolve(activation)
     _check_variances(weight_variance, bias_variance)
     sw2, sb2 = float(weight_variance), float(bias_variance)
 
@@ -308,7 +309,7 @@ def critical_line(activation: str | Activation, q: ArrayLike) -> tuple[Floats, F
     sw^2 = 1 / E[f'^2] and sb^2 = q - sw^2 E[f^2]. Both are NaN where that would take a negative sb^2: no network
     is critical at that q (the logistic below q = 45, say). Arrays of q's shape.
     """
-    function = _resolve(activation)
+    function = resolve(activation)
     values = np.asarray(q, dtype=np.float64)
     _, mean_square, slope_square = _moments(function, values)
     with np.errstate(divide="ignore"):
@@ -352,7 +353,7 @@ def phase_diagram(
     Interpolated in a table of q to about three digits, for charts; `fixed_point` is exact. NaN where there is no
     finite fixed point up to q = 1e8.
     """
-    function = _resolve(activation)
+    function = resolve(activation)
     _check_variances(weight_variances, bias_variances)
     sw2 = np.asarray(weight_variances, dtype=np.float64)
     sb2 = np.asarray(bias_variances, dtype=np.float64)
@@ -414,7 +415,7 @@ def predict_layers(
     Returns:
         One prediction a layer; layers whose q is beyond the largest float are left out.
     """
-    function = _resolve(activation)
+    function = resolve(activation)
     _check_variances(weight_variances, bias_variance)
     layers = []
     mean_square = float(input_mean_square)
@@ -471,7 +472,7 @@ def pair_agreement_by_batch(
     correlation is the cosine of the angle between the two weights' activations: the agreement is the mean of
     1/2 + asin(cosine)/pi over batches drawn here. 1 at batch size 1 where f > 0; `pair_agreement` in the limit.
     """
-    function = _resolve(activation)
+    function = resolve(activation)
     _check_std(std)
     results = []
     for size in batch_sizes:

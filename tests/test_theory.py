@@ -72,7 +72,8 @@ def test_the_mean_output_is_one_half_for_the_logistic_zero_for_centred_functions
 
 def test_a_function_with_its_own_kink_is_integrated_as_exactly_as_the_registry_s() -> None:
     def forward(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        return np.maximum(a - 0.3, 0.0, out=out)
+        h: np.ndarray = np.maximum(a - 0.3, 0.0, out=out)
+        return h
 
     shifted = Activation(
         "shifted_relu", "", "", (0.0, math.inf), 1.0, forward, lambda a: np.where(a > 0.3, 1.0, 0.0), lambda h: h > 0
@@ -215,7 +216,8 @@ def test_a_map_without_one_finite_fixed_point_says_so_instead_of_giving_a_number
 
 def test_an_unbounded_function_that_is_not_a_straight_line_also_grows_without_limit() -> None:
     def forward(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        return np.logaddexp(0.0, a, out=out)
+        h: np.ndarray = np.logaddexp(0.0, a, out=out)
+        return h
 
     softplus = Activation("softplus", "", "", (0.0, math.inf), 1.0, forward, special.expit, lambda h: 1 - np.exp(-h))
     assert theory.fixed_point(softplus, 2.1, 0.0).q is None
