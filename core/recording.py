@@ -57,7 +57,7 @@ class Record:
         diverged: whether it was found to have diverged here.
         epoch, update, seconds: when.
         epochs: columns of the epochs table and of the path so far, (groups, seeds) each.
-        layers: columns of the layers table per layer; None where a column does not apply.
+        layers: columns of the layers table per layer, an array (groups, seeds) or one value for all.
         histograms: counts over the group's live runs.
     """
 
@@ -132,8 +132,8 @@ def _weight_columns(state: State, layer: int) -> dict[str, Any]:
         "fan_out": fan_out,
         "weight_std": weight[..., :-1].std(axis=(-1, -2), dtype=np.float64),
         "agreement_random": random_agreement(fan_in),
-        "orthants_visited": None if visited is None else np.bitwise_count(visited).sum(axis=-1).mean(axis=-1),
-        "orthants_possible": None if visited is None else float(2**fan_in),
+        "orthants_visited": np.nan if visited is None else np.bitwise_count(visited).sum(axis=-1).mean(axis=-1),
+        "orthants_possible": np.nan if visited is None else float(2**fan_in),
     }
 
 

@@ -177,6 +177,8 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     """
     points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
     all_runs = experiment.runs()
+    if not points:
+        return Result(experiment, *(_typed(name, pd.DataFrame()) for name in SCHEMA))
     settings = _run_settings(experiment, all_runs)
     epochs = _epochs_frame(points, settings)
     return Result(
@@ -211,36 +213,42 @@ def _typed(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _with_settings(frame: pd.DataFrame, settings: pd.DataFrame, order: list[str]) -> pd.DataFrame:
-    merged = settings.loc[frame["run"]].reset_index(drop=True)
-    for column in frame.columns:
-        if column != "run":
-            merged[column] = frame[column].to_numpy()
-    return merged.sort_values(order, kind="stable")
+def _stack(blocks: Sequence[dict[str, Any]], settings: pd.DataFrame) -> pd.DataFrame:
+    """Blocks of columns (arrays, or one value for the whole block) under one another, with their runs' settings.
+
+    Every block holds the numbers of its runs as the array "run"; a column that a block lacks is missing there.
+    """
+    sizes = [len(block["run"]) for block in blocks]
+    stacked = {
+        name: np.concatenate(
+            [np.broadcast_to(block.get(name, np.nan), size) for block, size in zip(blocks, sizes, strict=True)]
+        )
+        for name in dict.fromkeys(name for block in blocks for name in block)
+    }
+    frame = settings.loc[stacked.pop("run")].reset_index(drop=True)
+    return pd.concat([frame, pd.DataFrame(stacked)], axis=1)
 
 
 def _epochs_frame(points: Sequence[Record], settings: pd.DataFrame) -> pd.DataFrame:
     """The epochs table with the columns that only the runs table shows; non-finite values as missing."""
-    blocks = []
-    for record in points:
-        alive = record.alive
-        block = pd.DataFrame({name: values[alive] for name, values in record.epochs.items()})
-        block.insert(0, "run", record.runs[alive])
-        block["epoch"], block["update"] = record.epoch, record.update
-        block["diverged"] = record.diverged[alive]
-        block["seconds"] = record.seconds / alive.size
-        blocks.append(block)
-    columns = ["run", "epoch", "update", "diverged", "seconds"]
-    frame = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame({c: [] for c in columns})
-    frame = frame.replace([np.inf, -np.inf], np.nan)
-    return _with_settings(frame, settings, ["run", "epoch"])
+    blocks = [
+        {
+            "run": record.runs[record.alive],
+            "epoch": record.epoch,
+            "update": record.update,
+            "diverged": record.diverged[record.alive],
+            "seconds": record.seconds / record.alive.size,
+            **{name: values[record.alive] for name, values in record.epochs.items()},
+        }
+        for record in points
+    ]
+    frame = _stack(blocks, settings).replace([np.inf, -np.inf], np.nan)
+    return frame.sort_values(["run", "epoch"], kind="stable")
 
 
 def _runs_table(
     experiment: Experiment, points: Sequence[Record], epochs: pd.DataFrame, settings: pd.DataFrame
 ) -> pd.DataFrame:
-    if not points:
-        return _typed("runs", pd.DataFrame(columns=names("runs")))
     measure, _, goal = experiment.target.partition(":")
     value = epochs[measure]
     met = epochs[value <= float(goal)] if measure.endswith("loss") else epochs[value >= float(goal)]
@@ -270,17 +278,9 @@ def _layers_table(points: Sequence[Record], settings: pd.DataFrame) -> pd.DataFr
     for record in points:
         kept = record.alive & ~record.diverged
         for layer in record.layers:
-            block: dict[str, Any] = {"run": record.runs[kept]}
-            for name, value in layer.items():
-                if value is not None:
-                    block[name] = value[kept] if isinstance(value, np.ndarray) else value
-            frame = pd.DataFrame(block)
-            frame["epoch"], frame["update"] = record.epoch, record.update
-            blocks.append(frame)
-    if not blocks:
-        return _typed("layers", pd.DataFrame(columns=names("layers")))
-    frame = pd.concat(blocks, ignore_index=True)
-    return _typed("layers", _with_settings(frame, settings, ["run", "epoch", "layer"]))
+            columns = {name: value[kept] if isinstance(value, np.ndarray) else value for name, value in layer.items()}
+            blocks.append({"run": record.runs[kept], "epoch": record.epoch, "update": record.update, **columns})
+    return _typed("layers", _stack(blocks, settings).sort_values(["run", "epoch", "layer"], kind="stable"))
 
 
 def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: pd.DataFrame) -> pd.DataFrame:
@@ -296,8 +296,6 @@ def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: p
                 group = labels[record.runs[g, 0]]
                 key = (group, record.epoch, record.update, h.layer, h.quantity, h.level)
                 totals[key] = totals[key] + counts if key in totals else counts
-    if not totals:
-        return _typed("histograms", pd.DataFrame(columns=names("histograms")))
     columns: dict[str, list[NDArray[Any]]] = {c: [] for c in names("histograms")}
     widths, order = [], []
     for key, counts in totals.items():
