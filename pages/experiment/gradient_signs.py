@@ -1,0 +1,61 @@
+"""Gradient signs: how far the weight gradients into one neuron share a sign."""
+
+import streamlit as st
+
+from core import charts, findings
+from core.schema import LEVELS
+from pages.parts import chart, lens, view
+from pages.parts.shown import Shown
+
+
+def _page(shown: Shown) -> None:
+    lens.finding(shown, findings.gradient_signs)
+    if shown.experiment.statistics != "full":
+        st.info("Signs of single examples' gradients were not measured: choose full statistics in the form.")
+    layers, groups = shown.result.layers, shown.groups
+
+    numbers = sorted(int(layer) for layer in layers["layer"].unique())
+    left, right = st.columns(2)
+    with left:
+        at = view.epoch(shown, layers)
+    with right:
+        layer = view.step("layer", "Layer", numbers, numbers[min(1, len(numbers) - 1)])
+    one = layers[layers["layer"] == layer]
+
+    st.subheader("Are the signs tied together?")
+    fan_in = int(one["fan_in"].mode().iloc[0])
+    shares = shown.result.histograms
+    shares = shares[(shares["quantity"] == "positive_share") & (shares["layer"] == layer)]
+    for level, column in zip(LEVELS, st.columns(3), strict=True):
+        with column:
+            chart.show(
+                shown, f"sign_distribution_{level}", charts.sign_distribution, shares[shares["level"] == level],
+                groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in,
+            )  # fmt: skip
+    st.caption(
+        "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
+        f"signs agree. Dashed: {fan_in} independent random signs. Neurons without any gradient are left out."
+    )
+
+    st.subheader("One example, one mini-batch, the whole training set")
+    chart.show(shown, "agreement_by_level", charts.agreement_by_level, one, groups=groups, epoch=at, layer=layer)
+    st.caption(
+        "The rule is exact for one example only. A mini-batch adds up examples that pull in different directions, "
+        "so agreement falls towards that of random signs as the batch grows."
+    )
+
+    st.subheader("By layer and over training")
+    level = view.buttons("level", "Gradient of", LEVELS, LEVELS[0])
+    chart.show(shown, "agreement_by_layer", charts.agreement_by_layer, layers, groups=groups, level=level, epoch=at)
+    log_epoch = view.flag("log_epoch", "Logarithmic epochs", default=True)
+    chart.show(
+        shown, "agreement_over_training", charts.agreement_over_training, one,
+        groups=groups, level=level, layer=layer, log_x=log_epoch,
+    )  # fmt: skip
+    st.caption(
+        "The first layer is fed by the inputs: scaled to the unit interval they are never negative either, and tie "
+        "its signs under any activation function. Median and 25-75 % of the runs; biases are left out."
+    )
+
+
+lens.show("Do the gradients into one neuron share a sign?", _page)

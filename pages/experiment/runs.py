@@ -1,0 +1,75 @@
+"""Runs: every run in a table, and every number as a file."""
+
+import io
+
+import pandas as pd
+import streamlit as st
+
+from core import findings
+from core.experiment import VARIED
+from core.results import Result, csv_bytes
+from core.schema import SCHEMA, STATUSES
+from pages.parts import lens, view
+from pages.parts.shown import Shown
+
+VARYING_COLOUR = "rgba(83, 124, 247, 0.16)"
+STYLED_ROWS = 2000  # more cells than pandas styles in good time
+
+
+def _page(shown: Shown) -> None:
+    lens.finding(shown, findings.runs)
+    runs = shown.result.runs
+    left, right = st.columns(2)
+    with left:
+        groups = view.several("groups", "Run groups", shown.groups)
+    with right:
+        status = view.several("status", "Status", STATUSES)
+    chosen = runs[runs["group"].isin(groups) & runs["status"].isin(status)]
+
+    varying = [name for name in VARIED if len(getattr(shown.experiment, name)) > 1]
+    first = [*varying, "seed", "status"]
+    columns = [*first, *(column.name for column in SCHEMA["runs"] if column.name not in first)]
+    st.dataframe(_marked(chosen[columns], varying), key="runs", hide_index=True, column_config=_columns())
+    st.caption(
+        f"{len(chosen)} of {len(runs)} runs. Shaded settings differ between the groups; a click on a heading sorts. "
+        "Empty updates to target: the run is censored at its last update."
+    )
+
+    st.subheader("All numbers")
+    with st.container(horizontal=True):
+        for name in SCHEMA:
+            table = shown.result.table(name)
+            st.download_button(
+                f"{name}.csv", lambda table=table: csv_bytes(table), f"{name}.csv", "text/csv",
+                key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
+            )  # fmt: skip
+        st.download_button(
+            "result.zip", lambda: _zip(shown.result), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
+            key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
+            help="The four tables, and experiment.json with settings, seeds and versions",
+        )  # fmt: skip
+    st.caption(
+        "Numbers at full precision; each row carries the settings of its run. `core.load_result` reads the zip back."
+    )
+
+
+def _marked(table: pd.DataFrame, varying: list[str]) -> "pd.DataFrame | pd.io.formats.style.Styler":
+    if len(table) > STYLED_ROWS:
+        return table
+    return table.style.set_properties(subset=varying, **{"background-color": VARYING_COLOUR})
+
+
+def _columns() -> dict[str, st.column_config.Column]:
+    return {
+        column.name: st.column_config.Column(column.name.replace("_", " "), help=f"{column.meaning} ({column.unit})")
+        for column in SCHEMA["runs"]
+    }
+
+
+def _zip(result: Result) -> bytes:
+    file = io.BytesIO()
+    result.to_zip(file)
+    return file.getvalue()
+
+
+lens.show("What became of every run?", _page)

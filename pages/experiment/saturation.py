@@ -1,0 +1,77 @@
+"""Saturation: where the hidden units are flat, from which initial scale on, and what their values look like."""
+
+import streamlit as st
+
+from core import charts, findings
+from core.activations import ACTIVATIONS
+from core.theory import saturated_intervals
+from pages.parts import chart, lens, view
+from pages.parts.shown import Shown
+
+
+def _page(shown: Shown) -> None:
+    lens.finding(shown, findings.saturation)
+    experiment, result = shown.experiment, shown.result
+    hidden = result.layers[result.layers["role"] == "hidden"]
+    if hidden.empty:
+        st.info("These networks have no hidden layer, so nothing can saturate. Choose hidden layers in the form.")
+        return
+
+    group = view.choice("group", "Run group", shown.groups, shown.groups[0])
+    own = hidden[hidden["group"] == group]
+    if own.empty:
+        st.caption("No numbers of this group yet.")
+        return
+    chart.show(shown, "saturation_heatmap", charts.saturation_heatmap, own, group=group)
+    st.caption(
+        f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:g} of the "
+        "activation function's largest slope: there almost no gradient passes. Shares are over units and "
+        f"{experiment.probe or 'all'} training examples, and the mean over the group's runs; diverged runs are left "
+        "out from where they diverged."
+    )
+
+    st.subheader("From which initial scale on?")
+    first = own.iloc[0]
+    activation = ACTIVATIONS[first["activation"]]
+    alike = hidden[
+        (
+            hidden[["activation", "hidden", "batch_size", "learning_rate"]]
+            == first[["activation", "hidden", "batch_size", "learning_rate"]]
+        ).all(axis=1)
+    ]
+    at = view.epoch(shown, alike, "scale_epoch")
+    chart.show(shown, "saturation_by_scale", charts.saturation_by_scale, alike, activation=activation.name, epoch=at)
+    st.caption(
+        "Each point is one initialiser, placed by the standard deviation that its weights really had. Large weights "
+        "are one road to saturation; training is another, so compare epoch 0 with later ones."
+    )
+
+    st.subheader("What values do the layers see?")
+    at = view.epoch(shown, own)
+    flat = saturated_intervals(activation, experiment.saturation_threshold)
+    counted = result.histograms[result.histograms["group"] == group]
+    left, right = st.columns(2)
+    with left:
+        chart.show(
+            shown, "preactivations", charts.histogram_by_layer, counted[counted["quantity"] == "preactivation"],
+            group=group, epoch=at, quantity="preactivation", saturated=flat,
+        )  # fmt: skip
+    with right:
+        chart.show(
+            shown, "activations", charts.histogram_by_layer, counted[counted["quantity"] == "activation"],
+            group=group, epoch=at, quantity="activation",
+        )  # fmt: skip
+    st.caption("Over all examples, units and seeds; shaded is where a unit counts as saturated.")
+
+    st.subheader("Are the activations zero-centred?")
+    left, right = st.columns(2)
+    with left:
+        chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, hidden, groups=shown.groups, epoch=at)
+    with right:
+        layers = sorted(int(layer) for layer in hidden["layer"].unique())
+        layer = view.step("layer", "Hidden layer", layers, layers[-1])
+        chart.show(shown, "mean_activation", charts.mean_activation, hidden, groups=shown.groups, layer=layer)
+    st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
+
+
+lens.show("When do units saturate?", _page)

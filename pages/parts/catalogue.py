@@ -1,0 +1,55 @@
+"""Every page of the dashboard: one row each. A new page is its script and its row here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page: its script, its path in the address, its title, its section and its own settings in the link.
+
+    `settings` names the query parameters that the page reads beside those of the experiment (see `pages.parts.view`).
+    """
+
+    script: str
+    path: str
+    title: str
+    section: str
+    icon: str
+    settings: tuple[str, ...] = ()
+
+
+PAGES = (
+    Entry("pages/learn/overview.py", "", "Overview", "Learn", ":material/home:"),
+    Entry(
+        "pages/experiment/saturation.py",
+        "saturation",
+        "Saturation",
+        "Experiment",
+        ":material/stacked_line_chart:",
+        ("group", "epoch", "scale_epoch", "layer"),
+    ),
+    Entry(
+        "pages/experiment/gradient_signs.py",
+        "gradient_signs",
+        "Gradient signs",
+        "Experiment",
+        ":material/exposure:",
+        ("group", "epoch", "layer", "level", "log_epoch"),
+    ),
+    Entry(
+        "pages/experiment/convergence.py",
+        "convergence",
+        "Convergence",
+        "Experiment",
+        ":material/trending_down:",
+        ("measure", "x", "log_x", "log_y", "runs", "smoothing", "baseline"),
+    ),
+    Entry(
+        "pages/experiment/runs.py",
+        "runs",
+        "Runs",
+        "Experiment",
+        ":material/table_rows:",
+        ("groups", "status"),
+    ),
+)

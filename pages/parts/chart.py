@@ -1,0 +1,44 @@
+"""A chart with the table behind it: drawn once per version of a result, with a button for its CSV."""
+
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.results import csv_bytes
+from pages.parts.shown import Shown
+
+CACHED = 400  # specifications, some tens of kilobytes each
+
+
+def show(shown: Shown, name: str, draw: Callable[..., alt.LayerChart], table: pd.DataFrame, **settings: Any) -> None:
+    """Draw `draw(table, **settings)`, and offer `table` as CSV.
+
+    Args:
+        shown: the result on the screen; with the settings it says when a chart has to be made anew.
+        name: name of the chart on its page, and of its file.
+        draw: one of core.charts.
+        table: the part of the result that the chart shows.
+        settings: what else the chart needs, simple values only.
+    """
+    spec = _specification(shown.version, name, repr(settings), lambda: draw(table, **settings))
+    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
+    st.download_button(
+        "CSV",
+        lambda: csv_bytes(table),
+        f"{name}.csv",
+        "text/csv",
+        key=f"csv_{name}",
+        help="The rows behind this chart, at full precision",
+        on_click="ignore",
+        type="tertiary",
+        icon=":material/download:",
+    )
+
+
+@st.cache_data(max_entries=CACHED, show_spinner=False)
+def _specification(version: str, name: str, settings: str, _draw: Callable[[], alt.LayerChart]) -> dict[str, Any]:
+    spec: dict[str, Any] = _draw().to_dict()
+    return spec

@@ -1,0 +1,128 @@
+"""The form in the sidebar: presets, every setting of an experiment, what it would cost, and one button that trains it.
+
+The form is a draft. What the pages show changes with *Train* or a preset, and never while a person edits.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import streamlit as st
+
+from core.datasets import DATASETS
+from core.experiment import FIELDS, PRESETS, Experiment, ExperimentError, Field
+from core.initialisers import INITIALISERS
+from pages.parts import notices, training
+
+# What the form offers where a setting takes more than a few names; any other value can be typed in.
+OFFERED: dict[str, tuple[str, ...]] = {
+    "initialiser": ("normal:0.01", "normal:0.1", "normal:1", *INITIALISERS),
+    "gain": ("0.5", "1", "2", "4"),
+    "hidden": ("none", "64", "64-64", "64-64-64", "32-32-32-32-32"),
+    "learning_rate": ("0.01", "0.03", "0.1", "0.3", "1"),
+    "batch_size": ("1", "8", "32", "128", "full"),
+    "target": ("train_accuracy:0.9", "train_accuracy:0.95", "test_accuracy:0.9", "train_loss:0.1"),
+    "probe": ("64", "256", "all"),
+}
+FIRST = "Network"
+
+
+def presets() -> None:
+    """The experiments to start from: choosing one shows it."""
+    experiment = training.experiment()
+    shown = next((name for name, preset in PRESETS.items() if preset.experiment == experiment), None)
+    st.session_state["preset"] = shown
+    st.pills(
+        "Presets",
+        list(PRESETS),
+        format_func=lambda name: name.replace("_", " ").capitalize(),
+        key="preset",
+        on_change=_open_preset,
+        help="  \n".join(f"**{name.replace('_', ' ')}**: {preset.question}" for name, preset in PRESETS.items()),
+    )
+    if shown:
+        st.caption(PRESETS[shown].question)
+
+
+def _open_preset() -> None:
+    if name := st.session_state["preset"]:
+        st.session_state["train_refused"] = training.train(PRESETS[name].experiment)
+
+
+@st.fragment
+def settings() -> None:
+    """Every setting, the estimate and the button. A fragment: editing runs nothing but this."""
+    _load_draft()
+    sections = dict.fromkeys(field.section for field in FIELDS.values())
+    values: dict[str, Any] = {}
+    for section in sorted(sections, key=lambda section: section != FIRST):
+        with st.expander(section, expanded=section == FIRST):
+            for field in FIELDS.values():
+                if field.section == section:
+                    values[field.name] = _control(field)
+    draft, errors = Experiment.read_params(values)
+    _estimate(draft, errors)
+    if st.button("Train", key="train", type="primary", width="stretch", disabled=bool(errors)):
+        st.session_state["train_refused"] = training.train(draft)
+        st.rerun()
+    if reason := st.session_state.get("train_refused"):
+        notices.refused("This experiment is not trained here.", [reason])
+
+
+def _load_draft() -> None:
+    """Fill the form in with the experiment on the screen, once after that has changed."""
+    state = st.session_state
+    if state.pop("draft_is_new", False):
+        state["train_refused"] = ""
+        for field in FIELDS.values():
+            state[_key(field.name)] = _shown_value(field, getattr(training.experiment(), field.name))
+
+
+def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
+    if errors:
+        notices.refused("These settings cannot be trained.", map(str, errors))
+        return
+    edited = draft != training.experiment()
+    st.caption(f"{draft.cost()}." + (" Edited: the pages show these settings after *Train*." if edited else ""))
+    try:
+        draft.check_limit(training.registry().settings.limit_seconds)
+    except ExperimentError:
+        st.caption("That is more than this server trains at once. On a machine of your own:")
+        st.code(draft.command(), language=None)
+
+
+def _control(field: Field) -> Any:
+    """The control of one setting; returns its value as the experiment reads it."""
+    kind, key = field.kind, _key(field.name)
+    unused = field.synthetic_only and not DATASETS[st.session_state[_key("dataset")]].synthetic
+    label = f"{field.label} ({field.unit})" if field.unit else field.label
+    shared: dict[str, Any] = {"key": key, "help": f"{field.help} Allowed: {kind.allowed}.", "disabled": unused}
+    value: Any
+    if kind.control == "switch":
+        value = st.toggle(label, **shared)
+    elif kind.control in ("whole", "number") and not (field.plural or kind.words):
+        whole = kind.control == "whole"
+        limits = {"min_value": kind.low, "max_value": kind.high}
+        value = st.number_input(label, **limits, step=1 if whole else 0.01, format="%d" if whole else "%g", **shared)
+    else:
+        options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *_texts(st.session_state[key])]))
+        free = {"accept_new_options": kind.control != "choice"}
+        choose = st.multiselect if field.plural else st.selectbox
+        value = choose(label, options, **free, **shared)
+    return field.default if unused else value
+
+
+def _shown_value(field: Field, value: Any) -> Any:
+    """The value of an experiment's setting as its control holds it."""
+    if field.plural:
+        return [field.kind.format(item) for item in value]
+    if field.kind.control == "switch" or (field.kind.control in ("whole", "number") and not field.kind.words):
+        return value
+    return field.write(value)
+
+
+def _texts(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
+
+
+def _key(name: str) -> str:
+    return f"form_{name}"

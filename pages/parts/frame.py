@@ -1,0 +1,48 @@
+"""What is on every page: navigation, presets and form in the sidebar, the link, and what was wrong with it."""
+
+import streamlit as st
+
+from pages.parts import form, link, notices, training
+from pages.parts.catalogue import PAGES, Entry
+
+ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
+
+
+def main() -> None:
+    """Run the frame, and in it the page that was asked for."""
+    st.set_page_config("Initialisation lab", ":material/network_node:", "wide", menu_items={"About": ABOUT})
+    pages = {
+        entry: st.Page(
+            entry.script,
+            title=entry.title,
+            icon=entry.icon,
+            url_path=entry.path or None,
+            default=not entry.path,
+        )
+        for entry in PAGES
+    }
+    page = st.navigation(list(pages.values()), position="hidden")
+    link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
+    with st.sidebar:
+        _navigation(pages)
+        link.place()
+        form.presets()
+        form.settings()
+    _notices()
+    page.run()
+    link.publish()
+
+
+def _navigation(pages: dict[Entry, st.Page]) -> None:
+    for section in dict.fromkeys(entry.section for entry in PAGES):
+        st.caption(section)
+        for entry, page in pages.items():
+            if entry.section == section:
+                st.page_link(page, query_params=link.offer(entry), width="stretch")
+
+
+def _notices() -> None:
+    if reasons := st.session_state.get("link_refused"):
+        notices.refused("Part of this link was left out; the defaults stand in for it.", reasons)
+    if reason := training.refusal():
+        notices.refused("This experiment is not trained here.", [reason])

@@ -1,0 +1,97 @@
+"""A page as a lens on one result: its question, its progress, its finding, and its charts, again while it trains."""
+
+import logging
+import math
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
+from core.jobs import Job
+from core.results import Result
+from pages.parts import link, notices, training, view
+from pages.parts.shown import Shown
+
+REDRAW = 1.0  # seconds between two looks at a job that trains
+COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
+log = logging.getLogger(__name__)
+
+
+def show(question: str, body: Callable[[Shown], None]) -> None:
+    """Head the page with its `question`, and draw `body` of the result on the screen, again while that grows."""
+    st.title(question)
+    job = training.job()
+    if job is None:
+        return
+    live = job.active
+
+    def page() -> None:
+        if live and not job.active:
+            st.rerun()
+        refused = st.container()
+        _progress(job)
+        _draw(job, body)
+        if view.refused():
+            with refused:
+                notices.refused("Part of this link was left out; the defaults stand in for it.", view.refused())
+        link.publish()
+
+    st.fragment(page, run_every=REDRAW if live else None)()
+
+
+def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
+    """A finding on the result, in a box; with a link to `page`, the script of the page that it is from."""
+    found = _found(shown.version, find.__name__, lambda: find(shown.result))
+    so_far = "" if shown.final else " so far"
+    verdict = f"{found.verdict} by these runs{so_far}" if found.verdict else so_far.strip()
+    badge = f":{COLOURS.get(found.verdict, 'gray')}-badge[{verdict}] " if verdict else ""
+    with st.container(border=True):
+        st.markdown(f"{badge}**{notices.escaped(found.claim)}**")
+        st.markdown(notices.escaped(found.evidence))
+        st.caption(notices.escaped(found.limits))
+        if page:
+            link.to_page(page)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _found(version: str, name: str, _find: Callable[[], Finding]) -> Finding:
+    return _find()
+
+
+def _draw(job: Job, body: Callable[[Shown], None]) -> None:
+    final = not job.active
+    # Read before the result, which may be newer than this says, but never older.
+    version = f"{job.key}-final" if job.status == "done" else f"{job.key}-{id(job)}-{len(job.records)}"
+    try:
+        result = job.result()
+        if result is None or result.runs.empty:
+            st.caption("The charts appear with the first numbers.")
+            return
+        body(Shown(result, version, final))
+    except Exception:
+        log.exception("A page could not be drawn")
+        st.error("This part of the page could not be drawn. Other pages and the files under Runs may still work.")
+
+
+def _progress(job: Job) -> None:
+    """The bar of a job in work, or why it ended before its time."""
+    if job.status == "failed":
+        st.error("Training failed. What was trained until then is shown; Train starts it again.")
+        st.text(notices.plain(job.error))
+    elif job.status == "cancelled":
+        st.info("Training was cancelled: this is what was trained until then. Train starts it again.")
+    elif job.active:
+        now = job.progress()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if job.position:
+                text = f"Waiting for a worker: place {job.position} in the queue"
+            else:
+                text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
+            st.progress(now.share, text)
+            st.button("Cancel", key="cancel", on_click=training.cancel)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, math.ceil(seconds))} s"
+    return f"about {math.ceil(seconds / 60)} min"

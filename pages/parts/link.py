@@ -1,0 +1,94 @@
+"""The link: all that the screen shows as query parameters, in the address bar at all times.
+
+The address is compared with the one that this session last published. Where they differ the address wins: a person
+pasted or edited a link, opened a page or pressed Back. Then it is published again where its text is not the shortest.
+"""
+
+import urllib.parse
+
+import streamlit as st
+
+from core.experiment import Experiment
+from pages.parts import training
+from pages.parts.catalogue import PAGES, Entry
+
+# Kept as they are in a link that is copied: it stays readable, and browsers and chat programs take them.
+READABLE = ":,~"
+
+
+def opened() -> Entry:
+    """The page on the screen."""
+    entry: Entry = st.session_state["page"]
+    return entry
+
+
+def adopt(entry: Entry) -> None:
+    """Make `entry` the page on the screen, and take over the address where a person has changed it."""
+    state = st.session_state
+    moved = state.get("page") != entry
+    if moved:
+        state.update(page=entry, link_refused=[], view_refused={})
+    given = _address()
+    # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
+    if given == state.get("published") or (moved and given == state.get("offered", {}).get(entry)):
+        return
+    own = {name: given[name] for name in entry.settings if name in given}
+    experiment, errors = Experiment.read_params(given, ignore=own)
+    view = state.get("view", {})
+    state.update(
+        link_refused=[str(error) for error in errors],
+        view_refused={},
+        view_from_link=set(own),
+        view={name: text for name, text in view.items() if name not in entry.settings} | own,
+    )
+    for name in entry.settings:
+        state.pop(f"view_{name}", None)
+    training.open_linked(experiment)
+
+
+def place() -> None:
+    """Where the link stands with its copy button; `publish` fills it in."""
+    st.session_state["link_box"] = st.empty()
+
+
+def publish() -> None:
+    """Put the link to what is on the screen into the address bar and into its box."""
+    wanted = parameters(opened())
+    if _address() != wanted:
+        st.query_params.from_dict(wanted)
+    st.session_state["published"] = wanted
+    st.session_state["link_box"].code(_full(wanted), language=None)
+
+
+def parameters(entry: Entry) -> dict[str, str]:
+    """The query parameters of `entry` for the experiment and the settings on the screen."""
+    view = st.session_state.get("view", {})
+    return training.experiment().to_params() | {name: view[name] for name in entry.settings if name in view}
+
+
+def offer(entry: Entry) -> dict[str, str]:
+    """The query parameters of a link of ours to `entry`."""
+    wanted = parameters(entry)
+    st.session_state.setdefault("offered", {})[entry] = wanted
+    return wanted
+
+
+def to_page(script: str) -> None:
+    """A link to the page of that script, with the experiment on the screen."""
+    entry = next(entry for entry in PAGES if entry.script == script)
+    st.page_link(entry.script, label=entry.title, icon=entry.icon, query_params=offer(entry))
+
+
+def _full(wanted: dict[str, str]) -> str:
+    """The whole link, as the visitor's browser reaches this page."""
+    entry = opened()
+    base = (st.context.url or "").rstrip("/")
+    if entry.path and not base.endswith(f"/{entry.path}"):
+        base = f"{base}/{entry.path}"
+    query = urllib.parse.urlencode(wanted, safe=READABLE)
+    return f"{base or '/'}?{query}" if query else base or "/"
+
+
+def _address() -> dict[str, str]:
+    # A name given twice is a list in two parts.
+    return {name: ",".join(st.query_params.get_all(name)) for name in st.query_params}

@@ -1,0 +1,89 @@
+"""The experiment on the screen and its job. All sessions of the server share one registry of jobs."""
+
+import uuid
+
+import streamlit as st
+
+from core.experiment import Experiment, ExperimentError
+from core.jobs import Job, JobError, Jobs
+from core.settings import Settings
+from core.store import Store
+
+
+@st.cache_resource(show_spinner=False)
+def registry() -> Jobs:
+    """The jobs of this server, by experiment key."""
+    settings = Settings.read()
+    return Jobs(settings, Store(settings.store, settings.store_bytes))
+
+
+def experiment() -> Experiment:
+    """The experiment on the screen."""
+    shown: Experiment = st.session_state["experiment"]
+    return shown
+
+
+def job() -> Job | None:
+    """The job of the experiment on the screen, or None where it was refused."""
+    current: Job | None = st.session_state.get("job")
+    return current
+
+
+def refusal() -> str:
+    """Why the experiment on the screen is not trained, or ""."""
+    reason: str = st.session_state.get("refusal", "")
+    return reason
+
+
+def open_linked(experiment: Experiment) -> None:
+    """Show the experiment of a link: its stored result, or a job that trains it, or why it is not trained here."""
+    state = st.session_state
+    if state.get("experiment") == experiment:
+        return
+    state["refusal"] = ""
+    try:
+        _show(experiment, _submit(experiment))
+    except (ExperimentError, JobError) as error:
+        _show(experiment, None)
+        state["refusal"] = str(error)
+
+
+def train(experiment: Experiment) -> str:
+    """Train `experiment` and show it. Returns why not, where it is refused: then the screen stays as it is."""
+    state = st.session_state
+    try:
+        _show(experiment, _submit(experiment))
+    except (ExperimentError, JobError) as error:
+        return str(error)
+    state["refusal"] = ""
+    state["link_refused"] = []
+    state["view_from_link"] = set()
+    return ""
+
+
+def cancel() -> None:
+    """Stop training what is on the screen, unless another visitor waits for it too."""
+    current = job()
+    if current is not None and current.active and not current.cancel(visitor()):
+        st.toast("Someone else has this experiment open, so it trains on for them.")
+
+
+def visitor() -> str:
+    """Who asks: one browser where its cookie tells, else one session."""
+    cookie: str | None = st.context.cookies.get("_streamlit_xsrf")
+    name: str = cookie or st.session_state.setdefault("visitor", uuid.uuid4().hex)
+    return name
+
+
+def _submit(experiment: Experiment) -> Job:
+    job = registry().submit(experiment, visitor())
+    return job
+
+
+def _show(experiment: Experiment, job: Job | None) -> None:
+    state = st.session_state
+    left = state.get("job")
+    if left is not None and left is not job and left.active:
+        # Nobody looks at it here any more; it trains on only for others.
+        left.cancel(visitor())
+    state.update(experiment=experiment, job=job, draft=experiment, draft_is_new=True)

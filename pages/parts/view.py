@@ -1,0 +1,119 @@
+"""Controls that belong to a page: their values travel in the link beside the experiment's settings.
+
+Each control has a `name`, one of its page's `settings` in the catalogue. Its text in the link is left out where it is
+the default. What a link asks for in vain is noted, and shown at the top of the page.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts.shown import Shown
+
+T = TypeVar("T")
+
+OFFERED = 12
+
+
+def group_text(label: str) -> str:
+    """The text of a run group in a link: `logistic · normal:1` becomes `logistic~normal:1`."""
+    return label.replace(" · ", "~").replace(" ", "_")
+
+
+def choice(name: str, label: str, options: Sequence[str], default: str, help: str | None = None) -> str:
+    """One of `options`, as a drop-down list."""
+    texts = {group_text(option): option for option in options}
+    key = _prepare(name, texts, default)
+    value: str = st.selectbox(label, options, key=key, help=help)
+    return _remember(name, value, group_text(value), default)
+
+
+def buttons(name: str, label: str, options: Sequence[str], default: str, help: str | None = None) -> str:
+    """One of a few `options`, side by side."""
+    key = _prepare(name, {group_text(option): option for option in options}, default)
+    value: str = st.segmented_control(label, options, key=key, help=help, required=True) or default
+    return _remember(name, value, group_text(value), default)
+
+
+def step(name: str, label: str, options: Sequence[int], default: int, help: str | None = None) -> int:
+    """One of the numbers `options`, as a slider. There is nothing to choose among fewer than two."""
+    if len(options) < 2:
+        return default
+    key = _prepare(name, {str(option): option for option in options}, default)
+    value: int = st.select_slider(label, options, key=key, help=help)
+    return _remember(name, value, str(value), default)
+
+
+def flag(name: str, label: str, default: bool = False, help: str | None = None) -> bool:
+    """On or off."""
+    key = _prepare(name, {"on": True, "off": False}, default)
+    value = st.toggle(label, key=key, help=help)
+    return _remember(name, value, "on" if value else "off", default)
+
+
+def several(name: str, label: str, options: Sequence[str], help: str | None = None) -> list[str]:
+    """Any of `options`; all of them where none is chosen."""
+    texts = {group_text(option): option for option in options}
+    state = st.session_state
+    key = f"view_{name}"
+    if not set(state.get(key, [None])) <= set(options):
+        given = [text for text in state["view"].get(name, "").split(",") if text]
+        state[key] = [texts[text] for text in given if text in texts]
+        for text in given:
+            if text not in texts:
+                _refuse(name, text, list(texts))
+    chosen: list[str] = st.multiselect(label, options, key=key, help=help, placeholder="all")
+    _remember(name, tuple(chosen), ",".join(group_text(option) for option in chosen), ())
+    return chosen or list(options)
+
+
+def epoch(shown: Shown, table: pd.DataFrame, name: str = "epoch") -> int:
+    """One of the recorded epochs, the last unless chosen; while training, the newest that all groups have reached."""
+    recorded = shown.experiment.record_epochs()
+    wanted = step(name, "Epoch", recorded, recorded[-1], help="0 is initialisation, before any training.")
+    newest = table[table["epoch"] <= wanted].groupby("group")["epoch"].max()
+    nearest = int(newest.max() if shown.final else newest.min())
+    if nearest != wanted:
+        why = "no run has numbers at" if shown.final else "training has not come to"
+        st.caption(f"Shown is epoch {nearest}: {why} epoch {wanted}.")
+    return nearest
+
+
+def refused() -> list[str]:
+    """What the link asked for in vain, one line each."""
+    return list(st.session_state.get("view_refused", {}).values())
+
+
+def _prepare(name: str, texts: Mapping[str, T], default: T) -> str:
+    """Give the control its value from the link, unless a person has set it already. Returns the control's key."""
+    state = st.session_state
+    key = f"view_{name}"
+    if key not in state or state[key] not in texts.values():
+        text = state["view"].get(name)
+        if text is not None and text not in texts:
+            _refuse(name, text, list(texts))
+        state[key] = texts.get(text, default)
+    return key
+
+
+def _remember(name: str, value: T, text: str, default: T) -> T:
+    view = st.session_state["view"]
+    if value == default:
+        view.pop(name, None)
+    elif view.get(name) != text:
+        view[name] = text
+        st.session_state["view_refused"].pop(name, None)
+    return value
+
+
+def _refuse(name: str, text: str, allowed: list[str]) -> None:
+    if name not in st.session_state.get("view_from_link", ()):
+        return
+    nearest = difflib.get_close_matches(text, allowed, n=1, cutoff=0.0)
+    offered = ", ".join(allowed[:OFFERED]) + (" …" if len(allowed) > OFFERED else "")
+    st.session_state["view_refused"][name] = (
+        f"{name} = {text[:80]!r}: allowed are {offered}; nearest is {nearest[0] if nearest else 'none'}."
+    )
