@@ -82,7 +82,7 @@ def test_a_function_with_its_own_kink_is_integrated_as_exactly_as_the_registry_s
     assert mean == pytest.approx(stats.norm.pdf(0.3) - 0.3 * stats.norm.sf(0.3), rel=1e-11)
 
 
-# Mean field: PAPERS' values and independent checks
+# Mean field: known values and independent checks
 
 
 @pytest.mark.parametrize(
