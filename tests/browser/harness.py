@@ -151,7 +151,7 @@ def watch(page: Page, problems: list[str]) -> None:
         if message.text.startswith("Failed to load resource") and message.location["url"].endswith(LOOKED_FOR):
             return
         if message.type == "error" or (message.type == "warning" and message.text.startswith("WARN")):
-            problems.append(f"{message.type} on {page.url}: {message.text}")
+            problems.append(f"{message.type} on {page.url}: {message.text} ({message.location['url']})")
 
     page.on("console", note)
     page.on("pageerror", lambda error: problems.append(f"uncaught on {page.url}: {error}"))
