@@ -135,8 +135,10 @@ def convergence(result: Result) -> Finding:
     if not parts:
         evidence = f"{best} No two groups differ in that alone and reach it."
         return Finding(claim, UNDECIDED, evidence, limits(result))
+    count = verdicts.count
+    tally = f"{count(SUPPORTED)} of {_count(len(parts), 'comparison')} faster, {count(NOT_SUPPORTED)} slower"
     shown = _list(parts[:3]) + (f"; {len(parts) - 3} more comparisons" if len(parts) > 3 else "")
-    evidence = f"{best} Times fewer updates, with 95 % interval: {shown}."
+    evidence = f"{best} {tally}. How many times fewer updates, with 95 % interval: {shown}."
     return Finding(claim, _overall(verdicts), evidence, limits(result, rates=True))
 
 
@@ -187,7 +189,7 @@ def _times(row: pd.Series) -> str:
         return "reached it, the other did not"
     if row["ratio"] == 0:
         return "did not reach it, the other did"
-    return f"{row['ratio']:.3g} ({row['low']:.3g} to {_number(row['high'])})"
+    return f"{row['ratio']:.3g} times ({row['low']:.3g} to {_number(row['high'])})"
 
 
 def _number(value: float) -> str:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import charts, findings
+from core.charts.signs import WHOSE
 from core.schema import LEVELS
 from pages.parts import chart, lens, view
 from pages.parts.shown import Shown
@@ -22,25 +23,23 @@ def _page(shown: Shown) -> None:
         layer = view.step("layer", "Layer", numbers, numbers[min(1, len(numbers) - 1)])
     one = layers[layers["layer"] == layer]
 
-    st.subheader("Are the signs tied together?")
+    st.subheader(f"Are the signs into layer {layer} tied together?")
     fan_in = int(one["fan_in"].mode().iloc[0])
     shares = shown.result.histograms
     shares = shares[(shares["quantity"] == "positive_share") & (shares["layer"] == layer)]
-    for level, column in zip(LEVELS, st.columns(3), strict=True):
-        with column:
+    cells = [*st.columns(2), *st.columns(2)]
+    for level, cell in zip(LEVELS, cells, strict=False):
+        with cell:
             chart.show(
                 shown, f"sign_distribution_{level}", charts.sign_distribution, shares[shares["level"] == level],
-                groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in,
+                groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in, title=f"Gradient of {WHOSE[level]}",
             )  # fmt: skip
+    with cells[-1]:
+        chart.show(shown, "agreement_by_level", charts.agreement_by_level, one, groups=groups, epoch=at, layer=layer)
     st.caption(
         "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
-        f"signs agree. Dashed: {fan_in} independent random signs. Neurons without any gradient are left out."
-    )
-
-    st.subheader("One example, one mini-batch, the whole training set")
-    chart.show(shown, "agreement_by_level", charts.agreement_by_level, one, groups=groups, epoch=at, layer=layer)
-    st.caption(
-        "The rule is exact for one example only. A mini-batch adds up examples that pull in different directions, "
+        f"signs agree. Dashed: {fan_in} independent random signs. Neurons without any gradient are left out. "
+        "The rule is exact for one example only: a mini-batch adds up examples that pull in different directions, "
         "so agreement falls towards that of random signs as the batch grows."
     )
 

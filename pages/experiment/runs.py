@@ -8,7 +8,7 @@ import streamlit as st
 from core import findings
 from core.experiment import VARIED
 from core.results import Result, csv_bytes
-from core.schema import SCHEMA, STATUSES
+from core.schema import RUN, SCHEMA, STATUSES
 from pages.parts import lens, view
 from pages.parts.shown import Shown
 
@@ -27,8 +27,9 @@ def _page(shown: Shown) -> None:
     chosen = runs[runs["group"].isin(groups) & runs["status"].isin(status)]
 
     varying = [name for name in VARIED if len(getattr(shown.experiment, name)) > 1]
-    first = [*varying, "seed", "status"]
-    columns = [*first, *(column.name for column in SCHEMA["runs"] if column.name not in first)]
+    settings = [column.name for column in RUN]
+    outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
+    columns = [*varying, "seed", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
     st.dataframe(_marked(chosen[columns], varying), key="runs", hide_index=True, column_config=_columns())
     st.caption(
         f"{len(chosen)} of {len(runs)} runs. Shaded settings differ between the groups; a click on a heading sorts. "
@@ -56,7 +57,9 @@ def _page(shown: Shown) -> None:
 def _marked(table: pd.DataFrame, varying: list[str]) -> "pd.DataFrame | pd.io.formats.style.Styler":
     if len(table) > STYLED_ROWS:
         return table
-    return table.style.set_properties(subset=varying, **{"background-color": VARYING_COLOUR})
+    numbers = list(table.select_dtypes("float64"))
+    styled = table.style.format("{:.6g}", subset=numbers, na_rep="")
+    return styled.set_properties(subset=varying, **{"background-color": VARYING_COLOUR})
 
 
 def _columns() -> dict[str, st.column_config.Column]:

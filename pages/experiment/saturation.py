@@ -8,6 +8,8 @@ from core.theory import saturated_intervals
 from pages.parts import chart, lens, view
 from pages.parts.shown import Shown
 
+MOST = "most saturated"
+
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.saturation)
@@ -17,7 +19,9 @@ def _page(shown: Shown) -> None:
         st.info("These networks have no hidden layer, so nothing can saturate. Choose hidden layers in the form.")
         return
 
-    group = view.choice("group", "Run group", shown.groups, shown.groups[0])
+    most = hidden.groupby("group", sort=False)["saturated"].max().idxmax()
+    chosen = view.choice("group", "Run group", [MOST, *shown.groups], MOST)
+    group = most if chosen == MOST else chosen
     own = hidden[hidden["group"] == group]
     if own.empty:
         st.caption("No numbers of this group yet.")
@@ -39,7 +43,7 @@ def _page(shown: Shown) -> None:
             == first[["activation", "hidden", "batch_size", "learning_rate"]]
         ).all(axis=1)
     ]
-    at = view.epoch(shown, alike, "scale_epoch")
+    at = view.epoch(shown, alike, "scale_epoch", default=0)
     chart.show(shown, "saturation_by_scale", charts.saturation_by_scale, alike, activation=activation.name, epoch=at)
     st.caption(
         "Each point is one initialiser, placed by the standard deviation that its weights really had. Large weights "

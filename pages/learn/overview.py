@@ -16,6 +16,7 @@ carries all that is on the screen.
 
 
 def _page(shown: Shown) -> None:
+    st.markdown(ABOUT)
     epochs, layers = shown.result.epochs, shown.result.layers
     lens.finding(shown, findings.saturation, "pages/experiment/saturation.py")
     chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, layers, groups=shown.groups, epoch=0)
@@ -25,5 +26,4 @@ def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs, "pages/experiment/runs.py")
 
 
-st.markdown(ABOUT)
 lens.show("The initialisation lab", _page)

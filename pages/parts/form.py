@@ -82,7 +82,7 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
         notices.refused("These settings cannot be trained.", map(str, errors))
         return
     edited = draft != training.experiment()
-    st.caption(f"{draft.cost()}." + (" Edited: the pages show these settings after *Train*." if edited else ""))
+    st.caption(f"Takes {draft.cost()}." + (" Edited: the pages show these settings after *Train*." if edited else ""))
     try:
         draft.check_limit(training.registry().settings.limit_seconds)
     except ExperimentError:

@@ -5,12 +5,13 @@ import streamlit as st
 from pages.parts import form, link, notices, training
 from pages.parts.catalogue import PAGES, Entry
 
+ICON = "🧪"
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
 
 def main() -> None:
     """Run the frame, and in it the page that was asked for."""
-    st.set_page_config("Initialisation lab", ":material/network_node:", "wide", menu_items={"About": ABOUT})
+    st.set_page_config("Initialisation lab", ICON, "wide", menu_items={"About": ABOUT})
     pages = {
         entry: st.Page(
             entry.script,

@@ -70,10 +70,16 @@ def several(name: str, label: str, options: Sequence[str], help: str | None = No
     return chosen or list(options)
 
 
-def epoch(shown: Shown, table: pd.DataFrame, name: str = "epoch") -> int:
+def epoch(shown: Shown, table: pd.DataFrame, name: str = "epoch", default: int | None = None) -> int:
     """One of the recorded epochs, the last unless chosen; while training, the newest that all groups have reached."""
     recorded = shown.experiment.record_epochs()
-    wanted = step(name, "Epoch", recorded, recorded[-1], help="0 is initialisation, before any training.")
+    wanted = step(
+        name,
+        "Epoch",
+        recorded,
+        recorded[-1] if default is None else default,
+        help="0 is initialisation, before any training.",
+    )
     newest = table[table["epoch"] <= wanted].groupby("group")["epoch"].max()
     nearest = int(newest.max() if shown.final else newest.min())
     if nearest != wanted:
