@@ -1,0 +1,182 @@
+"""core.activations against closed forms from SciPy, central differences and the limits of the number formats."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import special
+
+from core.activations import ACTIVATIONS
+
+Array = NDArray[Any]
+NAMES = list(ACTIVATIONS)
+KINKS = {
+    "hard_tanh": (-1.0, 1.0),
+    "hard_logistic": (-2.0, 2.0),
+    "softsign": (0.0,),  # a kink of its slope
+    "relu": (0.0,),
+    "leaky_relu": (0.0,),
+}
+FORMULAS = {
+    "logistic": special.expit,
+    "tanh": lambda x: 2 * special.expit(2 * x) - 1,
+    "centred_logistic": lambda x: special.expit(x) - 0.5,
+    "steep_logistic": lambda x: special.expit(4 * x),
+    "steep_centred_logistic": lambda x: special.expit(4 * x) - 0.5,
+    "lecun_tanh": lambda x: 1.7159 * (2 * special.expit(4 * x / 3) - 1),
+    "softsign": lambda x: np.where(x < 0, x / (1 - x), x / (1 + x)),
+    "hard_tanh": lambda x: np.where(x > 1, 1.0, np.where(x < -1, -1.0, x)),
+    "hard_logistic": lambda x: np.where(x > 2, 1.0, np.where(x < -2, 0.0, x / 4 + 0.5)),
+    "relu": lambda x: np.where(x > 0, x, 0.0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "identity": lambda x: x,
+}
+SLOPES = {
+    "logistic": lambda x: special.expit(x) * special.expit(-x),
+    "tanh": lambda x: 1 / np.cosh(x) ** 2,
+    "centred_logistic": lambda x: special.expit(x) * special.expit(-x),
+    "steep_logistic": lambda x: 4 * special.expit(4 * x) * special.expit(-4 * x),
+    "steep_centred_logistic": lambda x: 4 * special.expit(4 * x) * special.expit(-4 * x),
+    "lecun_tanh": lambda x: 1.7159 * 2 / 3 / np.cosh(2 * x / 3) ** 2,
+    "softsign": lambda x: (1 + np.abs(x)) ** -2.0,
+}
+
+
+def grid(name: str, dtype: str = "float64") -> Array:
+    """From -9 to 9, off the function's kinks."""
+    x = np.linspace(-9, 9, 3001)
+    for kink in KINKS.get(name, ()):
+        x = x[np.abs(x - kink) > 1e-3]
+    return x.astype(dtype)
+
+
+def test_every_activation_is_compared_with_a_formula() -> None:
+    assert set(FORMULAS) == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 4e-15), ("float32", 2e-6)])
+@pytest.mark.parametrize("name", NAMES)
+def test_forward_gives_the_closed_form(name: str, dtype: str, tolerance: float) -> None:
+    x = grid(name, dtype)
+    h = ACTIVATIONS[name].forward(x)
+    assert h.dtype == x.dtype
+    np.testing.assert_allclose(h, FORMULAS[name](x.astype(np.float64)), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slope_is_the_central_difference_of_forward(name: str) -> None:
+    activation, x, step = ACTIVATIONS[name], grid(name), 1e-5
+    difference = (activation.forward(x + step) - activation.forward(x - step)) / (2 * step)
+    np.testing.assert_allclose(activation.slope(x), difference, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slope_from_output_is_the_slope(name: str) -> None:
+    activation, x = ACTIVATIONS[name], grid(name)
+    np.testing.assert_allclose(
+        activation.slope_from_output(activation.forward(x)), activation.slope(x), rtol=1e-10, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("name", list(SLOPES))
+def test_slope_keeps_its_relative_accuracy_deep_in_saturation(name: str) -> None:
+    x = np.array([-100.0, -40.0, -10.0, 10.0, 40.0, 100.0])
+    np.testing.assert_allclose(ACTIVATIONS[name].slope(x), SLOPES[name](x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_largest_slope_is_attained_and_never_exceeded(name: str) -> None:
+    activation, x = ACTIVATIONS[name], grid(name)
+    x = np.append(x, [0.0, 0.25])
+    slope = activation.slope(x)
+    assert slope.max() <= activation.max_slope * (1 + 1e-15)
+    assert slope.max() >= activation.max_slope * (1 - 1e-15)
+    ratio = activation.slope_ratio(x)
+    assert ratio.min() >= 0
+    assert ratio.max() <= 1 + 1e-15
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_range_holds_everything_and_is_approached_at_both_ends(name: str) -> None:
+    activation = ACTIVATIONS[name]
+    low, high = activation.range
+    h = activation.forward(np.array([-1e9, -50.0, -1.0, 0.0, 1.0, 50.0, 1e9]))
+    assert (h >= low).all()
+    assert (h <= high).all()
+    for end, value in ((low, h[0]), (high, h[-1])):
+        assert abs(value) > 1e5 if math.isinf(end) else value == pytest.approx(end, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_zero_centred_means_that_the_function_is_odd(name: str) -> None:
+    activation, x = ACTIVATIONS[name], np.linspace(0.01, 5, 100)
+    odd = np.allclose(activation.forward(-x), -activation.forward(x), rtol=0, atol=1e-15)
+    assert activation.zero_centred == (odd or name == "leaky_relu")
+    assert (activation.forward(np.zeros(1))[0] == 0) >= activation.zero_centred
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_overflows_for_any_finite_input(name: str, dtype: str) -> None:
+    activation, limits = ACTIVATIONS[name], np.finfo(dtype)
+    powers = np.geomspace(float(limits.tiny), float(limits.max) / 2, 300)
+    x = np.concatenate([-powers, [0.0, -limits.max, limits.max, limits.smallest_subnormal], powers]).astype(dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        h = activation.forward(x)
+        slopes = (activation.slope(x), activation.slope_from_output(h), activation.slope_ratio(x))
+    assert np.isfinite(h).all()
+    for slope in slopes:
+        assert slope.dtype == x.dtype
+        assert np.isfinite(slope).all()
+        assert (slope >= 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NAMES)
+def test_writing_into_an_array_or_over_the_input_gives_the_same_bits(name: str, dtype: str) -> None:
+    activation, x = ACTIVATIONS[name], grid(name, dtype)[: 2 * 3 * 250].reshape(2, 3, 250)
+    expected, before = activation.forward(x), x.copy()
+    out = np.full((2, 4, 250), 7.0, dtype)[:, :-1]
+    assert activation.forward(x, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(x, before)
+    over = x.copy()
+    assert activation.forward(over, out=over) is over
+    np.testing.assert_array_equal(over, expected)
+    slope = np.empty_like(x)
+    assert activation.slope_from_output(expected, out=slope) is slope
+    np.testing.assert_array_equal(slope, activation.slope_from_output(expected))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_activation_is_non_decreasing_up_to_rounding(name: str, dtype: str) -> None:
+    x = np.sort(np.random.default_rng(0).uniform(-12, 12, 50_000).astype(dtype))
+    h = ACTIVATIONS[name].forward(x)
+    assert (np.diff(h) >= -2 * np.finfo(dtype).eps * np.abs(h[1:])).all()
+
+
+def test_the_four_controls_separate_centring_from_slope() -> None:
+    x = np.linspace(-3, 3, 61)
+    f = {name: ACTIVATIONS[name].forward for name in NAMES}
+    np.testing.assert_allclose(f["centred_logistic"](x), f["logistic"](x) - 0.5, atol=1e-15)
+    np.testing.assert_allclose(f["steep_centred_logistic"](x), f["steep_logistic"](x) - 0.5, atol=1e-15)
+    np.testing.assert_allclose(f["steep_logistic"](x), f["logistic"](4 * x), atol=1e-15)
+    np.testing.assert_allclose(f["tanh"](x), 2 * f["logistic"](2 * x) - 1, atol=1e-15)
+    at_zero = {name: ACTIVATIONS[name].slope(np.zeros(1))[0] for name in NAMES}
+    assert at_zero["logistic"] == at_zero["centred_logistic"] == 0.25
+    assert at_zero["tanh"] == at_zero["steep_logistic"] == at_zero["steep_centred_logistic"] == 1.0
+
+
+def test_lecun_tanh_has_its_published_constants() -> None:
+    activation = ACTIVATIONS["lecun_tanh"]
+    assert activation.forward(np.ones(1))[0] == pytest.approx(1, abs=4e-6)
+    assert activation.slope(np.zeros(1))[0] == pytest.approx(1.1439, abs=5e-5)
+
+
+def test_saturation_begins_where_the_definition_puts_it() -> None:
+    for name, edge in (("logistic", 4.36), ("tanh", 2.18)):
+        low, high = ACTIVATIONS[name].slope_ratio(np.array([edge + 0.005, edge - 0.005]))
+        assert low < 0.05 < high

@@ -1,0 +1,147 @@
+"""core.losses against SciPy, autograd and central differences."""
+
+from typing import Any
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import special
+
+from core.losses import LOSSES, correct, logistic_in_place
+
+Array = NDArray[Any]
+OUTPUTS = (1, 2, 3, 10)
+
+
+def example(outputs: int, seed: int = 0, dtype: str = "float64") -> tuple[Array, Array, Array]:
+    """Logits and targets of seven examples, (outputs, examples), and their labels."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 3, (outputs, 7)).astype(dtype)
+    labels = rng.integers(0, max(2, outputs), 7)
+    targets = labels[None, :] == np.arange(1 if outputs == 1 else 0, max(2, outputs))[:, None]
+    return logits, targets.astype(dtype), labels
+
+
+def by_definition(name: str, logits: Any, targets: Any) -> Any:
+    """Loss per example as it is written in books, in operations that autograd can follow."""
+    if name == "squared_error":
+        return anp.sum((1 / (1 + anp.exp(-logits)) - targets) ** 2, axis=0) / 2
+    if logits.shape[0] == 1:
+        p = 1 / (1 + anp.exp(-logits))
+        return -anp.sum(targets * anp.log(p) + (1 - targets) * anp.log(1 - p), axis=0)
+    p = anp.exp(logits) / anp.sum(anp.exp(logits), axis=0)
+    return -anp.sum(targets * anp.log(p), axis=0)
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_the_loss_is_its_definition(name: str, outputs: int) -> None:
+    logits, targets, _ = example(outputs)
+    np.testing.assert_allclose(
+        LOSSES[name].value(logits, targets), by_definition(name, logits, targets), rtol=1e-12, atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_delta_is_the_gradient_that_autograd_finds(name: str, outputs: int) -> None:
+    logits, targets, _ = example(outputs)
+    gradient = autograd.grad(lambda z: anp.sum(by_definition(name, z, targets)))(logits)
+    LOSSES[name].delta(logits, targets)
+    np.testing.assert_allclose(logits, gradient, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_delta_is_the_central_difference_of_the_loss(name: str, outputs: int) -> None:
+    logits, targets, _ = example(outputs)
+    loss, step = LOSSES[name], 1e-6
+    delta = logits.copy()
+    loss.delta(delta, targets)
+    for i in range(outputs):
+        shift = step * (np.arange(outputs) == i)[:, None]
+        difference = (loss.value(logits + shift, targets) - loss.value(logits - shift, targets)) / (2 * step)
+        np.testing.assert_allclose(delta[i], difference, rtol=1e-7, atol=1e-9)
+
+
+def test_cross_entropy_is_log_softmax_of_the_right_class() -> None:
+    logits, targets, labels = example(5)
+    expected = -special.log_softmax(logits, axis=0)[labels, np.arange(7)]
+    np.testing.assert_allclose(LOSSES["cross_entropy"].value(logits, targets), expected, rtol=1e-13)
+
+
+def test_one_logistic_output_is_a_softmax_of_two_whose_first_logit_is_zero() -> None:
+    logits, targets, _ = example(1)
+    both, onehot = np.concatenate([0 * logits, logits]), np.concatenate([1 - targets, targets])
+    loss = LOSSES["cross_entropy"]
+    np.testing.assert_allclose(loss.value(logits, targets), loss.value(both, onehot), rtol=1e-13, atol=1e-16)
+    loss.delta(logits, targets)
+    loss.delta(both, onehot)
+    np.testing.assert_allclose(logits, both[1:], rtol=1e-12, atol=1e-16)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_logits_of_any_size_give_a_finite_loss_and_gradient(name: str, outputs: int, dtype: str) -> None:
+    largest = np.finfo(dtype).max / 4
+    logits = np.array([[-largest, -1e4, -100.0, 0.0, 100.0, 1e4, largest]] * outputs).astype(dtype)
+    logits[1:] *= -1
+    _, targets, _ = example(outputs, dtype=dtype)
+    loss = LOSSES[name]
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        value = loss.value(logits, targets)
+        loss.delta(logits, targets)
+    assert np.isfinite(value).all()
+    assert (np.abs(logits) <= 1).all()
+
+
+def test_a_confident_and_right_answer_costs_nothing_and_a_wrong_one_its_logit() -> None:
+    loss = LOSSES["cross_entropy"]
+    logits, targets = np.array([[800.0, 800.0]]), np.array([[1.0, 0.0]])
+    np.testing.assert_array_equal(loss.value(logits, targets), [0.0, 800.0])
+
+
+@pytest.mark.parametrize("outputs", [1, 4])
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_leading_axes_are_independent_examples_of_the_same(name: str, outputs: int) -> None:
+    parts = [example(outputs, seed) for seed in range(6)]
+    logits, targets = (np.stack([part[i] for part in parts]).reshape(2, 3, outputs, 7) for i in (0, 1))
+    loss = LOSSES[name]
+    value = loss.value(logits, targets)
+    assert value.shape == (2, 3, 7)
+    loss.delta(logits, targets)
+    for i, (z, t, _) in enumerate(parts):
+        np.testing.assert_array_equal(value.reshape(6, 7)[i], loss.value(z, t))
+        loss.delta(z, t)
+        np.testing.assert_array_equal(logits.reshape(6, outputs, 7)[i], z)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_the_value_leaves_its_arguments_alone(name: str) -> None:
+    for outputs in OUTPUTS:
+        logits, targets, _ = example(outputs)
+        before = logits.copy(), targets.copy()
+        LOSSES[name].value(logits, targets)
+        np.testing.assert_array_equal(logits, before[0])
+        np.testing.assert_array_equal(targets, before[1])
+
+
+def test_logistic_in_place_is_the_logistic() -> None:
+    x = np.linspace(-40, 40, 401)
+    expected = special.expit(x)
+    logistic_in_place(x)
+    np.testing.assert_allclose(x, expected, rtol=0, atol=4e-16)
+
+
+def test_an_answer_is_correct_where_the_largest_output_is_the_right_class() -> None:
+    logits = np.array([[[0.1, 3.0, -1.0], [0.2, 2.0, -2.0], [0.0, 9.0, -3.0]]])
+    np.testing.assert_array_equal(correct(logits, np.array([1, 2, 2])), [[True, True, False]])
+
+
+def test_one_output_answers_with_the_second_class_where_its_logit_is_positive() -> None:
+    np.testing.assert_array_equal(
+        correct(np.array([[-0.1, 0.1, 5.0, -5.0]]), np.array([0, 1, 0, 1])), [True, True, False, False]
+    )
