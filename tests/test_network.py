@@ -73,7 +73,7 @@ def test_loss_and_gradient_are_those_of_autograd(activation: str, loss: str, out
     parameters, x, y = draw(outputs)
     value, gradient = network.backward(parameters, x, y, ACTIVATIONS[activation], LOSSES[loss])
     expected, expected_gradient = autograd.value_and_grad(mean_loss)(parameters, x, y, activation, loss)
-    assert value == pytest.approx(expected, rel=1e-12)
+    assert value == pytest.approx(expected, rel=1e-10)
     assert [(w.shape, b.shape) for w, b in gradient] == [(w.shape, b.shape) for w, b in parameters]
     np.testing.assert_allclose(flat(gradient), flat(expected_gradient), rtol=1e-9, atol=1e-13)
 

@@ -123,7 +123,7 @@ def test_adam_is_that_of_scikit_learn_up_to_where_epsilon_stands() -> None:
     optimiser = AdamOptimizer(theirs, learning_rate_init=RATE, epsilon=0.0)
     for step in ours:
         optimiser.update_params(theirs, [gradient_of(theirs[0])])
-        np.testing.assert_allclose(step, theirs[0], rtol=2e-7)
+        np.testing.assert_allclose(step, theirs[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
