@@ -42,7 +42,7 @@ def draw(outputs: int, hidden: Sequence[int] = (5, 4), seed: int = 0) -> tuple[l
     rng = np.random.default_rng(seed)
     sizes = (3, *hidden, outputs)
     parameters = [(rng.normal(0, 1, shape), rng.normal(0, 0.5, shape[1])) for shape in itertools.pairwise(sizes)]
-    return parameters, rng.normal(0, 0.7, (6, 3)), rng.integers(0, max(2, outputs), 6)
+    return parameters, rng.normal(0, 0.3, (6, 3)), rng.integers(0, max(2, outputs), 6)
 
 
 def mean_loss(parameters: Any, x: Array, y: Array, activation: str, loss: str) -> Any:
