@@ -136,12 +136,16 @@ def _read(text: str) -> Experiment:
         with open(text, "rb") as file:  # noqa: PTH123
             content = file.read(MAX_DOCUMENT + 1)
         try:
-            return Experiment.from_text(content.decode("utf-8-sig"))
+            text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise UsageError(f"{shorten(text)} is not a text file in UTF-8") from None
-    if "=" not in text and text.lower().endswith((".json", ".txt")):
+    elif "=" not in text and text.lower().endswith((".json", ".txt")):
         raise UsageError(f"{shorten(text)}: no such file")
-    return Experiment.from_text(text)
+    experiment, foreign = Experiment.read_text(text)
+    if foreign:
+        names = ", ".join(shorten(name)[1:-1] for name in foreign[:10])
+        print(f"python -m core: left out what is no setting of an experiment: {names}", file=sys.stderr)
+    return experiment
 
 
 def _check_writable(folder: Path, archive: Path | None) -> None:

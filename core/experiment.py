@@ -53,12 +53,6 @@ MAX_EPOCHS = 10_000
 MAX_SEED = 1_000_000_000
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
-PAGE_PARAMETERS = (
-    *("embed", "embed_options", "group", "groups", "epoch", "scale_epoch", "log_epoch", "layer", "level", "quantity"),
-    *("measure", "log_x", "log_y", "smoothing", "baseline", "status"),
-)
-"""Parameters of a dashboard link that say how a page shows a result, and nothing about the experiment."""
-
 MAX_DECAY = 0.9999
 """Largest argument of an optimiser: at 1 it would never forget its first gradient."""
 TARGETS: dict[str, float] = {"train_accuracy": 1.0, "test_accuracy": 1.0, "train_loss": 1e6, "test_loss": 1e6}
@@ -674,18 +668,23 @@ class Experiment:
 
     @classmethod
     def from_text(cls, text: str, ignore: Iterable[str] = ()) -> Self:
-        """The experiment in a query ('activation=tanh&seeds=10'), in a whole link, or in JSON text.
+        """The experiment in a query ('activation=tanh&seeds=10'), in a whole link, or in JSON text; see `read_text`."""
+        return cls.read_text(text, ignore)[0]
 
-        A link's own `PAGE_PARAMETERS` are left aside, as are the names in `ignore`.
+    @classmethod
+    def read_text(cls, text: str, ignore: Iterable[str] = ()) -> tuple[Self, tuple[str, ...]]:
+        """As `from_text`, with the names of a whole link's parameters that are no settings.
+
+        They say how a page shows a result. A bare query and JSON hold settings only, but for the names in `ignore`.
         """
         _check_document(text)
         text = text.strip()
         if text[:1] in ("{", "["):
-            return cls.from_json(text)
+            return cls.from_json(text), ()
         link, mark, query = text.partition("#")[0].partition("?")
-        if "://" in link or (link and mark):
-            return cls.from_params(_parse_query(query), {*ignore, *PAGE_PARAMETERS})
-        return cls.from_params(_parse_query(query or link), ignore)
+        params = _parse_query(query if mark or "://" in link else link)
+        foreign = tuple(name for name in params if name not in FIELDS) if "://" in link or (link and mark) else ()
+        return cls.from_params(params, {*ignore, *foreign}), foreign
 
     # --- runs ----------------------------------------------------------------------------------
 
@@ -734,18 +733,19 @@ class Experiment:
         examples = self.samples if dataset.examples is None else dataset.examples
         train = examples - round(examples * self.test_share)
         outputs = 1 if dataset.classes == 2 else dataset.classes
-        runs = len(self.initialiser) * len(self.gain) * len(self.learning_rate) * self.seeds
+        groups = len(self.initialiser) * len(self.gain) * len(self.learning_rate)
         loads = [
             Load(
                 widths=(dataset.features, *hidden, outputs),
-                runs=runs,
+                groups=groups,
+                runs=groups * self.seeds,
                 batch=min(batch_size or train, train),
                 train=train,
                 test=examples - train,
                 probe=min(self.probe or train, train),
                 epochs=self.epochs,
                 points=len(self.record_epochs()),
-                signs=self.statistics == "full",
+                full=self.statistics == "full",
                 itemsize=np.dtype(self.dtype).itemsize,
             )
             for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
@@ -858,27 +858,29 @@ _RULES = (_keep_defaults_on_real_data, _complete_record, _limit_runs, _limit_tex
 
 # --- the cost model ----------------------------------------------------------------------------
 
-# Measured on one core of an AMD EPYC (Zen 4, AVX-512) with NumPy 2.4 and OpenBLAS, one BLAS thread.
-# Pairs are for float32 and float64, by item size.
-CALL_SECONDS = 1.0e-6
+# Fitted to the processor time of 14 workloads, each within 30 %: one core of an AMD EPYC (Zen 4, AVX-512), NumPy 2.4
+# with OpenBLAS, one BLAS thread. Pairs are for float32 and float64, by item size.
+CALL_SECONDS = 0.4e-6
 """Overhead of one NumPy call on a small array."""
-CALLS_PER_LAYER = 14
-"""NumPy calls of one update, per layer."""
-MATRIX_SECONDS = 0.4e-6
-"""Overhead of one matrix in a stacked product."""
-FLOPS_PER_SECOND = {4: 8.0e10, 8: 4.2e10}
-"""Matrix products: two in three at full speed, those with a transposed right factor at about half."""
-UNIT_SECONDS = {4: 1.5e-9, 8: 4.0e-9}
+CALLS_PER_LAYER = 10
+"""NumPy calls of one update of a chunk, per layer."""
+MATRIX_SECONDS = 1.25e-6
+"""Overhead of one run's matrix in a stacked product, of which a layer has three."""
+FLOPS_PER_SECOND = {4: 1.25e11, 8: 6.0e10}
+"""Matrix products."""
+UNIT_SECONDS = {4: 1.2e-9, 8: 3.5e-9}
 """Elementwise work per example and unit of one forward and backward pass."""
 SORT_SECONDS = {4: 2.5e-8, 8: 5.0e-8}
 """Percentiles and histograms, per probed example and unit."""
-SIGN_SECONDS = {4: 1.0e-9, 8: 2.0e-9}
+SIGN_SECONDS = {4: 0.5e-9, 8: 1.0e-9}
 """Signs of single examples' gradients, per probed example and weight."""
+PATH_SECONDS = {4: 1.8e-9, 8: 3.0e-9}
+"""Path of the weights, per update and parameter."""
 CHUNK_BYTES = 1_500_000
 """Working set of the runs that train together: about what the core's cache holds."""
 ROW_BYTES = 600
 """One row of the layers table; of the others, less."""
-HISTOGRAM_BYTES = 30_000
+HISTOGRAM_BYTES = 40_000
 """Histograms of one layer of one group at one point."""
 
 
@@ -888,15 +890,16 @@ class Load:
 
     Attributes:
         widths: units of every layer, input and output included.
-        runs: how many runs.
+        groups, runs: how many groups, and runs in all of them.
         batch, train, test, probe: examples in a batch, the training set, the test set and the probe.
         epochs: passes over the training set.
         points: recorded points.
-        signs: whether single examples' gradient signs are measured.
+        full: whether single examples' gradient signs and the path of the weights are measured.
         itemsize: bytes of a number in training.
     """
 
     widths: tuple[int, ...]
+    groups: int
     runs: int
     batch: int
     train: int
@@ -904,7 +907,7 @@ class Load:
     probe: int
     epochs: int
     points: int
-    signs: bool
+    full: bool
     itemsize: int
 
     @property
@@ -935,9 +938,10 @@ class Load:
 
     @property
     def flops(self) -> float:
-        """Operations of all runs: 2 per weight forward, 4 backward, per example; signs are one per probed weight."""
-        signs = self.points * self.probe * self.weights * self.signs
-        return self.runs * (6.0 * self.weights * self.passes + signs)
+        """Operations of all runs: per example and weight 2 forward and 4 backward; with full statistics one more per
+        probed example, and four per update and parameter."""
+        full = (self.points * self.probe * self.weights + 4 * self.updates * self.parameters) * self.full
+        return self.runs * (6.0 * self.weights * self.passes + full)
 
     @property
     def run_bytes(self) -> int:
@@ -953,7 +957,7 @@ class Load:
     def table_bytes(self) -> int:
         """The rows that all runs leave behind."""
         rows = self.runs * self.points * len(self.widths) * ROW_BYTES
-        return rows + self.points * (len(self.widths) - 1) * HISTOGRAM_BYTES
+        return rows + self.groups * self.points * (len(self.widths) - 1) * HISTOGRAM_BYTES
 
 
 def predict_seconds(load: Load) -> float:
@@ -966,8 +970,12 @@ def predict_seconds(load: Load) -> float:
     elements = load.runs * load.units * load.passes * UNIT_SECONDS[load.itemsize]
     probed = load.runs * load.points * load.probe
     sorting = probed * load.units * SORT_SECONDS[load.itemsize]
-    signs = probed * load.weights * load.signs * SIGN_SECONDS[load.itemsize]
-    return calls + products + elements + sorting + signs
+    standard = calls + products + elements + sorting
+    if not load.full:
+        return standard
+    signs = probed * load.weights * SIGN_SECONDS[load.itemsize]
+    path = load.runs * load.updates * load.parameters * PATH_SECONDS[load.itemsize]
+    return standard + signs + path
 
 
 # --- presets -----------------------------------------------------------------------------------
