@@ -55,13 +55,14 @@ def histogram(ordered: Array, edges: Float) -> NDArray[np.int64]:
 
 
 def share_histogram(share: Array, weight: Array) -> Float:
-    """Weighted counts in the 21 bins of [0, 1]; leading axis kept, the others summed over."""
+    """Weighted counts in the 21 bins of [0, 1], one row per run: the two leading axes are kept, the others summed."""
     bins = len(_SHARES) - 1
-    groups = len(share)
-    index = np.minimum((share * bins).astype(np.int64), bins - 1)
-    index += (np.arange(groups) * bins).reshape(-1, *[1] * (share.ndim - 1))
-    counts = np.bincount(index.ravel(), weights=weight.ravel().astype(np.float64), minlength=groups * bins)
-    return counts.astype(np.float64).reshape(groups, bins)
+    runs = share.shape[:2]
+    rows = math.prod(runs)
+    index = np.minimum((share * bins).astype(np.int64), bins - 1).reshape(rows, -1)
+    index += (np.arange(rows) * bins)[:, None]
+    counts = np.bincount(index.ravel(), weights=weight.ravel().astype(np.float64), minlength=rows * bins)
+    return counts.astype(np.float64).reshape(*runs, bins)
 
 
 def distribution(ordered: Array, name: str) -> dict[str, Float]:
@@ -171,16 +172,15 @@ def summarise_signs(parts: Sequence[Signs]) -> SignSummary:
     return SignSummary(same / seen, agreement / seen, 1.0 - counted / total)
 
 
-def positive_share_histogram(parts: Sequence[Signs], alive: NDArray[np.bool_]) -> Float:
-    """Distribution of #positive / (#positive + #negative) over neurons, summed over live runs: (groups, bins).
+def positive_share_histogram(parts: Sequence[Signs]) -> Float:
+    """Distribution of #positive / (#positive + #negative) over neurons, per run: (groups, seeds, bins).
 
-    The parts' first two axes are (groups, seeds), as those of `alive`.
+    The parts' first two axes are (groups, seeds); neurons without a gradient are left out.
     """
-    counts = np.zeros((len(alive), len(_SHARES) - 1))
+    counts = np.zeros((*parts[0].weight.shape[:2], len(_SHARES) - 1))
     for signs in parts:
         size = signs.positive + signs.negative
-        weight = signs.weight * (size > 0) * alive.reshape(*alive.shape, *[1] * (size.ndim - 2))
-        counts += share_histogram(signs.positive / np.maximum(size, 1), weight)
+        counts += share_histogram(signs.positive / np.maximum(size, 1), signs.weight * (size > 0))
     return counts
 
 

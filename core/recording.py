@@ -6,7 +6,7 @@ of examples is the probe, on which the layers are looked at closely. Memory is b
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ from core.network import Layers, Workspace, allocate, back_propagate, norm, prop
 from core.state import Examples, State
 
 Array = NDArray[Any]
+
+DIVERGED_FACTOR = 1e6
+"""A run whose loss exceeds this many times its initial loss has diverged."""
 
 BLOCK = 256
 """Examples that are evaluated at a time."""
@@ -58,7 +61,7 @@ class Record:
         epoch, update, seconds: when.
         epochs: columns of the epochs table and of the path so far, (groups, seeds) each.
         layers: columns of the layers table per layer, an array (groups, seeds) or one value for all.
-        histograms: counts over the group's live runs.
+        histograms: counts over the group's runs that live and have not diverged here.
     """
 
     runs: NDArray[np.int64]
@@ -77,6 +80,8 @@ class _Notes:
     """What a pass over the training set finds out besides loss and accuracy.
 
     `gradients` is empty, or becomes the mean gradient per layer; `layers` are the layers table's columns.
+    Which runs have diverged is known at the end only: until then `histograms` count each by itself,
+    (groups, seeds, bins).
     """
 
     gradients: Layers
@@ -108,17 +113,28 @@ def record_point(state: State) -> Record:
             "displacement": norm(moved),
             "mean_update_cosine": state.cosine / state.cosines if state.cosines else np.full(state.shape, np.nan),
         }
+    initial_loss = train_loss if state.recorded < 0 else state.initial_loss
+    diverged = state.alive & ~_sound(state, train_loss, initial_loss)
+    counted = (state.alive & ~diverged)[..., None]
     return Record(
         runs=np.array([run.run for run in state.runs]).reshape(state.shape),
         alive=state.alive.copy(),
-        diverged=np.zeros(state.shape, np.bool_),
+        diverged=diverged,
         epoch=state.epoch,
         update=state.update,
         seconds=state.seconds,
         epochs=epochs,
         layers=tuple(notes.layers),
-        histograms=tuple(notes.histograms),
+        histograms=tuple(replace(h, counts=(h.counts * counted).sum(axis=1)) for h in notes.histograms),
     )
+
+
+def _sound(state: State, loss: Array, initial_loss: Array) -> NDArray[np.bool_]:
+    """Whether loss and weights are finite and the loss is not out of all proportion."""
+    sound = np.isfinite(loss) & (loss <= DIVERGED_FACTOR * initial_loss)
+    for weight in state.weights:
+        sound &= np.isfinite(weight).all(axis=(-1, -2))
+    return sound
 
 
 def _weight_columns(state: State, layer: int) -> dict[str, Any]:
@@ -169,7 +185,7 @@ def _evaluate(state: State, part: Examples, notes: _Notes | None) -> tuple[NDArr
             if probing:
                 _look_at_examples(state, part.by_example[begin:end], work, notes)
             if end == state.batch and not probing:
-                _add_signs("batch", [[gradient_signs(g[..., :-1])] for g in notes.gradients], state, notes)
+                _add_signs("batch", [[gradient_signs(g[..., :-1])] for g in notes.gradients], notes)
     if notes is not None and notes.gradients:
         for gradient in notes.gradients:
             np.divide(gradient, len(part), out=gradient)
@@ -204,14 +220,14 @@ def _look_at_examples(state: State, by_example: Array, work: Workspace, notes: _
     """Gradient signs of every example of the probe, and of its mini-batches, from the backward pass just done."""
     below = [h[..., :-1, :] for h in (by_example.T, *work.augmented)]
     layers = list(zip(work.delta, below, strict=True))
-    _add_signs("example", [example_signs(delta, h) for delta, h in layers], state, notes)
+    _add_signs("example", [example_signs(delta, h) for delta, h in layers], notes)
     if state.batch <= len(by_example):
         starts = range(0, len(by_example) - state.batch + 1, state.batch)[:MINI_BATCHES]
         batches = [
             [_batch_signs(delta[..., i : i + state.batch], h[..., i : i + state.batch]) for i in starts]
             for delta, h in layers
         ]
-        _add_signs("batch", batches, state, notes)
+        _add_signs("batch", batches, notes)
 
 
 def _batch_signs(delta: Array, below: Array) -> Signs:
@@ -219,7 +235,7 @@ def _batch_signs(delta: Array, below: Array) -> Signs:
 
 
 def _look_at_gradients(state: State, notes: _Notes) -> None:
-    _add_signs("epoch", [[gradient_signs(g[..., :-1])] for g in notes.gradients], state, notes)
+    _add_signs("epoch", [[gradient_signs(g[..., :-1])] for g in notes.gradients], notes)
     for layer, (columns, gradient) in enumerate(zip(notes.layers, notes.gradients, strict=True)):
         flat = gradient[..., :-1].reshape(*state.shape, -1)
         columns["gradient_std"] = flat.std(axis=-1, dtype=np.float64)
@@ -228,15 +244,14 @@ def _look_at_gradients(state: State, notes: _Notes) -> None:
 
 def _add_histogram(state: State, notes: _Notes, layer: int, quantity: str, level: str, ordered: Array) -> None:
     counts = histogram(ordered, bin_edges(quantity, state.activation))
-    counts[~state.alive] = 0
-    notes.histograms.append(Histogram(layer + 1, quantity, level, counts.sum(axis=1)))
+    notes.histograms.append(Histogram(layer + 1, quantity, level, counts))
 
 
-def _add_signs(level: str, signs: Sequence[Sequence[Signs]], state: State, notes: _Notes) -> None:
+def _add_signs(level: str, signs: Sequence[Sequence[Signs]], notes: _Notes) -> None:
     for layer, (columns, parts) in enumerate(zip(notes.layers, signs, strict=True)):
         summary = summarise_signs(parts)
         columns[f"same_sign_{level}"] = summary.same_sign
         columns[f"agreement_{level}"] = summary.agreement
         columns[f"no_gradient_{level}"] = summary.no_gradient
-        counts = positive_share_histogram(parts, state.alive)
+        counts = positive_share_histogram(parts)
         notes.histograms.append(Histogram(layer + 1, "positive_share", level, counts))

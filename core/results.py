@@ -8,6 +8,7 @@ import io
 import json
 import platform
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -130,7 +131,7 @@ def load_result(path: str | Path | BinaryIO) -> Result:
                 raise ResultError(f"the zip unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
             settings = _settings(archive.read(SETTINGS_FILE))
             tables = {name: _read_table(name, archive.read(f"{name}.csv")) for name in SCHEMA}
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise ResultError(f"not a readable result zip: {error}") from error
     experiment = Experiment.from_json(json.dumps(settings.get("experiment")))
     found = settings.get("versions")
@@ -156,7 +157,6 @@ def _read_table(name: str, content: bytes) -> pd.DataFrame:
             dtype=dtypes,
             keep_default_na=False,
             na_values={column: [""] for column in dtypes if column not in text},
-            float_precision="round_trip",
         )
     except (ValueError, OverflowError, MemoryError) as error:
         raise ResultError(f"{name}.csv is not a {name} table: {str(error).splitlines()[0]}") from error
@@ -178,7 +178,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
     all_runs = experiment.runs()
     if not points:
-        return Result(experiment, *(_typed(name, pd.DataFrame()) for name in SCHEMA))
+        return Result(experiment, **{name: _typed(name, pd.DataFrame()) for name in SCHEMA})
     settings = _run_settings(experiment, all_runs)
     epochs = _epochs_frame(points, settings)
     return Result(
@@ -298,7 +298,9 @@ def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: p
                 totals[key] = totals[key] + counts if key in totals else counts
     columns: dict[str, list[NDArray[Any]]] = {c: [] for c in names("histograms")}
     widths, order = [], []
-    for key, counts in totals.items():
+    # Whatever the chunks were: by group, then in order of time; within a point as they were recorded.
+    for key in sorted(totals, key=lambda key: (first_run[key[0]], key[1])):
+        counts = totals[key]
         group, epoch, update, layer, quantity, level = key
         edges = bin_edges(quantity, ACTIVATIONS[runs[first_run[group]].activation])
         left, right = edges[:-1], edges[1:]

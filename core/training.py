@@ -44,8 +44,6 @@ WEIGHTS, ORDER = 0, 1
 """Purposes of random streams: SeedSequence(seed, spawn_key=(purpose, layer or epoch))."""
 
 MAX_ORTHANT_FAN_IN = 16
-DIVERGED_FACTOR = 1e6
-"""A run whose loss exceeds this many times its initial loss has diverged."""
 
 
 @dataclass
@@ -63,17 +61,15 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
     """The state before the first update.
 
     Args:
-        runs: runs of one (hidden, batch_size, activation), in the experiment's order.
+        runs: runs of one (hidden, batch_size, activation): some groups by some seeds, the seeds fastest.
         data: what `core.datasets.load` gives for the experiment.
 
     Raises:
-        ValueError: runs of different shapes.
+        ValueError: runs of different shapes, or not the same seeds of every group.
     """
     if len({(run.hidden, run.batch_size, run.activation) for run in runs}) != 1:
         raise ValueError("runs of one chunk share hidden, batch_size and activation")
-    seeds = list(dict.fromkeys(run.seed for run in runs))
-    rectangular = [run.seed for run in runs] == seeds * (len(runs) // len(seeds))
-    shape = (len(runs) // len(seeds), len(seeds)) if rectangular else (1, len(runs))
+    shape = _groups_by_seeds(runs)
 
     train = _examples(data.train_x, data.train_y, len(data.class_names), experiment)
     test = _examples(data.test_x, data.test_y, len(data.class_names), experiment)
@@ -103,6 +99,16 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
         step_ratio=nothing.copy(),
         visited=[_orthants(w) if full else None for w in weights],
     )
+
+
+def _groups_by_seeds(runs: Sequence[Run]) -> tuple[int, int]:
+    seeds = len({run.seed for run in runs})
+    groups = [runs[i : i + seeds] for i in range(0, len(runs), seeds)]
+    for group in groups:
+        one_group = len({replace(run, run=0, seed=0) for run in group}) == 1
+        if not one_group or [run.seed for run in group] != [run.seed for run in groups[0]]:
+            raise ValueError("runs of one chunk are groups by seeds: the same seeds of every group, seeds fastest")
+    return len(groups), seeds
 
 
 def _examples(x: Array, y: NDArray[np.int64], classes: int, experiment: Experiment) -> Examples:
@@ -272,18 +278,13 @@ def _visit(update: Array, visited: Array) -> None:
 
 def _record(state: State) -> Record:
     record = record_point(state)
-    loss = record.epochs["train_loss"]
     if state.recorded < 0:
-        state.initial_loss = loss
+        state.initial_loss = record.epochs["train_loss"]
     state.recorded = state.epoch
-    finite = np.isfinite(loss) & (loss <= DIVERGED_FACTOR * state.initial_loss)
-    for weight in state.weights:
-        finite &= np.isfinite(weight).all(axis=(-1, -2))
-    newly_diverged = state.alive & ~finite
-    if newly_diverged.any():
-        state.alive &= finite
+    if record.diverged.any():
+        state.alive &= ~record.diverged
         # Zero weights stay finite and, at learning rate 0, unchanged: the others cannot be slowed or spoilt.
         for arrays in (state.weights, state.previous, *zip(*state.slots, strict=True)):
             for array in arrays:
-                array[newly_diverged] = 0.0
-    return replace(record, diverged=newly_diverged)
+                array[record.diverged] = 0.0
+    return record
