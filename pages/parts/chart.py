@@ -25,6 +25,11 @@ def show(shown: Shown, name: str, draw: Callable[..., alt.LayerChart], table: pd
     """
     spec = _specification(shown.version, name, repr(settings), lambda: draw(table, **settings))
     st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
+    csv(name, table)
+
+
+def csv(name: str, table: pd.DataFrame) -> None:
+    """Offer `table`, the rows behind a chart, as a file called `name`."""
     st.download_button(
         "CSV",
         lambda: csv_bytes(table),

@@ -5,12 +5,14 @@ the default. What a link asks for in vain is noted, and shown at the top of the 
 """
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
 
+from core.experiment import ExperimentError
 from pages.parts.shown import Shown
 
 T = TypeVar("T")
@@ -47,6 +49,22 @@ def step(name: str, label: str, options: Sequence[int], default: int, help: str 
     return _remember(name, value, str(value), default)
 
 
+def number(
+    name: str, label: str, low: float, high: float, step: float, default: float, help: str | None = None
+) -> float:
+    """A number from `low` to `high`, as a slider."""
+    state = st.session_state
+    key = f"view_{name}"
+    if not low <= state.get(key, math.nan) <= high:
+        text = state["view"].get(name)
+        given = _number(text)
+        if text is not None and not low <= given <= high:
+            _note(ExperimentError(name, text, f"{low:g} to {high:g}", "is not a number in this range"))
+        state[key] = given if low <= given <= high else default
+    value: float = st.slider(label, low, high, step=step, key=key, help=help)
+    return _remember(name, value, f"{value:.12g}", default)
+
+
 def flag(name: str, label: str, default: bool = False, help: str | None = None) -> bool:
     """On or off."""
     key = _prepare(name, {"on": True, "off": False}, default)
@@ -54,20 +72,25 @@ def flag(name: str, label: str, default: bool = False, help: str | None = None) 
     return _remember(name, value, "on" if value else "off", default)
 
 
-def several(name: str, label: str, options: Sequence[str], help: str | None = None) -> list[str]:
-    """Any of `options`; all of them where none is chosen."""
+def several(
+    name: str, label: str, options: Sequence[str], help: str | None = None, default: Sequence[str] = ()
+) -> list[str]:
+    """Any of `options`, `default` at first; where none is chosen, the default ones or, without a default, all."""
     texts = {group_text(option): option for option in options}
     state = st.session_state
     key = f"view_{name}"
     if not set(state.get(key, [None])) <= set(options):
-        given = [text for text in state["view"].get(name, "").split(",") if text]
+        shortest = ",".join(group_text(option) for option in default)
+        given = [text for text in state["view"].get(name, shortest).split(",") if text]
         state[key] = [texts[text] for text in given if text in texts]
         for text in given:
             if text not in texts:
                 _refuse(name, text, list(texts))
-    chosen: list[str] = st.multiselect(label, options, key=key, help=help, placeholder="all")
-    _remember(name, tuple(chosen), ",".join(group_text(option) for option in chosen), ())
-    return chosen or list(options)
+    chosen: list[str] = st.multiselect(
+        label, options, key=key, help=help, placeholder="all" if not default else "as at first"
+    )
+    _remember(name, tuple(chosen), ",".join(group_text(option) for option in chosen), tuple(default))
+    return chosen or list(default or options)
 
 
 def epoch(shown: Shown, table: pd.DataFrame, name: str = "epoch", default: int | None = None) -> int:
@@ -116,10 +139,19 @@ def _remember(name: str, value: T, text: str, default: T) -> T:
 
 
 def _refuse(name: str, text: str, allowed: list[str]) -> None:
-    if name not in st.session_state.get("view_from_link", ()):
-        return
     nearest = difflib.get_close_matches(text, allowed, n=1, cutoff=0.0)
     offered = ", ".join(allowed[:OFFERED]) + (" …" if len(allowed) > OFFERED else "")
-    st.session_state["view_refused"][name] = (
-        f"{name} = {text[:80]!r}: allowed are {offered}; nearest is {nearest[0] if nearest else 'none'}."
-    )
+    error = ExperimentError(name, text, offered, "is not a choice here", nearest[0] if nearest else "")
+    _note(error)
+
+
+def _note(error: ExperimentError) -> None:
+    if error.field in st.session_state.get("view_from_link", ()):
+        st.session_state["view_refused"][error.field] = str(error)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
