@@ -178,7 +178,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
     all_runs = experiment.runs()
     if not points:
-        return Result(experiment, **{name: _typed(name, pd.DataFrame()) for name in SCHEMA})
+        return Result(experiment, **{name: _typed(name, pd.DataFrame()) for name in SCHEMA}, versions=versions())
     settings = _run_settings(experiment, all_runs)
     epochs = _epochs_frame(points, settings)
     return Result(
