@@ -1,6 +1,7 @@
 """For the tests of the engine: train an experiment in chunks and segments of any size, and compare tables."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,11 @@ from core.training import advance, start
 
 Array = NDArray[Any]
 Cut = Callable[[list[Run]], list[list[Run]]]
+
+
+def change(experiment: Experiment, **settings: Any) -> Experiment:
+    """The experiment with other settings, in any form that an experiment accepts."""
+    return replace(experiment, **settings)
 
 
 @lru_cache(maxsize=32)
