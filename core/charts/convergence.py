@@ -1,0 +1,315 @@
+"""Charts of convergence: learning curves, who reached the target when, and how much faster."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts import curves, style, tables
+
+MEASURES = {
+    "train_loss": "training loss (mean per example)",
+    "test_loss": "test loss (mean per example)",
+    "train_accuracy": "training accuracy (share correct)",
+    "test_accuracy": "test accuracy (share correct)",
+    "gradient_norm": "Euclidean norm of the gradient",
+    "update_to_weight_ratio": "length of update / length of weights",
+}
+FINALS = {
+    "updates_to_target": "median updates to target",
+    "epochs_to_target": "median epochs to target",
+    "final_train_loss": "median final training loss",
+    "final_test_loss": "median final test loss",
+    "best_train_loss": "median best training loss",
+    "best_test_loss": "median best test loss",
+    "final_train_accuracy": "median final training accuracy",
+    "final_test_accuracy": "median final test accuracy",
+    "best_train_accuracy": "median best training accuracy",
+    "best_test_accuracy": "median best test accuracy",
+}
+OUTCOMES = {"converged": "reached", "not_reached": "not reached", "diverged": "diverged"}
+OUTCOME_SHAPES = {"reached": "circle", "not reached": "triangle-right", "diverged": style.CROSS}
+SETTINGS = ("hidden", "batch_size", "activation", "initialiser", "gain")
+STEP_ROWS = 4000
+STRIP_ROWS = 3600
+
+
+def learning_curves(
+    epochs: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    quantity: str = "train_loss",
+    x: str = "epoch",
+    log_x: bool = False,
+    log_y: bool = False,
+    raw_runs: bool = False,
+    smooth: int = 1,
+    target: float | None = None,
+    title: str | None = None,
+) -> alt.LayerChart:
+    """A quantity over training: median line and 25-75 % band over the runs of each group.
+
+    A diverged run, whose loss is not finite, counts as worse than all others: a line ends where the median
+    is lost to such runs.
+
+    Args:
+        epochs: the epochs table.
+        groups: the experiment's groups, in its order.
+        quantity: one of MEASURES.
+        x: "epoch" or "update".
+        log_x: a symlog axis, on which epoch 0 has its place.
+        log_y: a log axis; what is not positive is left out (`tables.masked` counts it).
+        raw_runs: every run as a faint line.
+        smooth: window, in recorded points, of the rolling median of the line.
+        target: a level to draw, such as that of the experiment's target.
+    """
+    accuracy = quantity.endswith("accuracy")
+    return curves.over_training(
+        epochs,
+        groups,
+        quantity,
+        title=title or MEASURES[quantity].partition(" (")[0].capitalize(),
+        subtitle=curves.BAND + ("" if target is None else "; dashed: target"),
+        y_title=MEASURES[quantity],
+        y_kind="log" if log_y else "share" if accuracy else "linear",
+        x=x,
+        log_x=log_x,
+        worst=-np.inf if accuracy else np.inf,
+        raw_runs=raw_runs,
+        smooth=smooth,
+        lines=() if target is None else [target],
+    )
+
+
+def share_reached(
+    survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool = False, title: str | None = None
+) -> alt.LayerChart:
+    """Share of runs that have reached the target by each update (Kaplan-Meier), as steps.
+
+    Args:
+        survival: columns group, update, reached, at_risk (`core.measures.survival`).
+        groups: the experiment's groups, in its order.
+        log_x: a symlog axis, on which update 0 has its place.
+    """
+    title = title or "Share of runs that reached the target"
+    x_title, y_title = curves.TIMES["update"], "share of runs that reached the target"
+    table = tables.masked(survival[survival["group"].isin(groups)], ["update", "reached", "at_risk"])[0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    limit = max(2, STEP_ROWS // len(groups))
+    parts = []
+    for _, part in table.sort_values("update", kind="stable").groupby("group", sort=False):
+        parts.append(part.iloc[tables.thin(np.arange(len(part)), limit)])
+    table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
+    x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
+    y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
+    pick = style.pick_group()
+    base = alt.Chart(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
+    line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(strokeDash=style.group_dash(groups))
+    tip = style.tip(
+        ("group", "group"), ("update", "update", ",d"), ("reached", "reached", ".4~p"), ("at_risk", "runs at risk", "d")
+    )
+    dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
+    return style.layered([line, dots], title, "Kaplan-Meier estimate", 300, pick)
+
+
+def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
+    """Updates to target of every run, a row for each group: dots, with a tick at the median.
+
+    Runs that never reached the target are open triangles at their last update, diverged ones crosses; the
+    median counts both as later than any other.
+
+    Args:
+        runs: the runs table.
+        groups: the experiment's groups, in its order; rows are drawn for those that `runs` holds.
+    """
+    column = "updates_to_target"
+    title = title or "Updates to target, run by run"
+    x_title, y_title = "weight updates to target", "run group"
+    table = runs[runs["group"].isin(groups)]
+    table = table.assign(outcome=table["status"].map(OUTCOMES), at=table[column].fillna(table["last_update"]))
+    table = tables.masked(table, ["at"])[0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    medians = tables.spread(table, ["group"], column, np.inf).set_index("group")
+    named, cut = style.shown(groups, table)
+    table = table[table["group"].isin(named)]
+    place = {group: i for i, group in enumerate(named)}
+    notes = [
+        f"{medians['finite'][group]} of {medians['runs'][group]}, median {_median_text(medians['median'][group])}"
+        for group in named
+    ]
+    names = pd.DataFrame({"group": named, "note": notes})
+    dots = _strip(table.assign(place=table["group"].map(place)))
+    ticks = pd.DataFrame({"group": named, "at": [medians["median"][group] for group in named]})
+    ticks = ticks.assign(top=np.arange(len(named)) + 0.42, base=np.arange(len(named)) + 0.94)
+    ticks = tables.masked(ticks, ["at"])[0]
+
+    kind: style.Kind = "log" if float(dots["at"].min()) > 0 else "symlog"
+    x_axis = style.position(x_title, dots["at"], kind)
+    y_axis = style.row_axis(y_title, len(named))
+    outcomes = list(OUTCOME_SHAPES)
+    shape = alt.Shape(
+        "outcome:N",
+        scale=alt.Scale(domain=outcomes, range=list(OUTCOME_SHAPES.values())),
+        legend=style.legend(outcomes),
+    )
+    colour = style.row_colour(groups)
+    tip = style.tip(
+        ("group", "group"),
+        ("seed", "seed", "d"),
+        ("outcome", "outcome"),
+        ("at", "update (last if not reached)", ",d"),
+    )
+    points = alt.Chart(dots[["group", "seed", "outcome", "at", "y"]]).mark_point(size=64, strokeWidth=1.8)
+    x = alt.X("at:Q", **x_axis)
+    charts = [points.encode(x=x, y=alt.Y("y:Q", **y_axis), color=colour, shape=shape, tooltip=tip)]
+    if not ticks.empty:
+        tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
+        charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour))
+    charts += style.row_names(names, y_axis, "note", room=150)
+    return style.layered(
+        charts, title, f"bar: median, runs that did not reach it included{cut}", style.row_height(len(named))
+    )
+
+
+def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
+    """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
+
+    A group without a finite ratio has its text in place of a point. An interval without end is drawn to the
+    edge of the chart.
+
+    Args:
+        table: columns group, ratio, low, high, text (`core.measures.speed_up`).
+        groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
+    """
+    title = title or "Speed-up over the baseline"
+    x_title, y_title = "times faster than the baseline", "run group"
+    named, cut = style.shown(groups, table)
+    if not named:
+        return style.blank(title, x_title, y_title)
+    table = table.set_index("group").loc[named].reset_index()
+    table["y"] = np.arange(len(named)) + 0.7
+    drawn = tables.masked(table, ["ratio"], log=["ratio"])[0]
+    finite = drawn[["ratio", "low", "high"]].to_numpy(dtype=np.float64).ravel()
+    x_axis = style.position(x_title, np.concatenate([finite, [0.5, 2.0]]), "log")
+    first, last = x_axis["scale"].domain
+    drawn = drawn.assign(low=drawn["low"].fillna(drawn["ratio"]).clip(first, last))
+    drawn = drawn.assign(high=drawn["high"].fillna(drawn["ratio"]).clip(first, last))
+    y_axis, colour = style.row_axis(y_title, len(named)), style.row_colour(groups)
+    y = alt.Y("y:Q", **y_axis)
+    has_point = table["group"].isin(drawn["group"])
+    names = pd.DataFrame({"group": named, "note": table["text"].where(has_point, "")})
+
+    one = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    charts = [one.encode(x=alt.X("ratio:Q", **x_axis))]
+    if not drawn.empty:
+        base = alt.Chart(drawn[["group", "ratio", "low", "high", "text", "y"]])
+        tip = style.tip(("group", "group"), ("ratio", "times faster", style.NUMBER), ("text", "ratio and interval"))
+        interval = base.mark_rule(strokeWidth=3)
+        charts.append(interval.encode(x=alt.X("low:Q", **x_axis), x2="high:Q", y=y, color=colour))
+        dots = base.mark_point(filled=True, size=110, opacity=1)
+        charts.append(dots.encode(x=alt.X("ratio:Q", **x_axis), y=y, color=colour, tooltip=tip))
+    if not has_point.all():
+        words = alt.Chart(table.loc[~has_point, ["text", "y"]])
+        text = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
+        charts.append(text.encode(x=alt.value(2), y=y, text="text:N"))
+    charts += style.row_names(names, y_axis, "note", room=140)
+    return style.layered(
+        charts,
+        title,
+        f"ratio of medians, 95 % interval; dashed: baseline{cut}",
+        style.row_height(len(named)),
+    )
+
+
+def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title: str | None = None) -> alt.LayerChart:
+    """How the outcome depends on the learning rate: median over seeds, a line for all runs of equal settings else.
+
+    A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
+
+    Args:
+        runs: the runs table.
+        quantity: one of FINALS.
+    """
+    meaning = FINALS[quantity]
+    title = title or f"{meaning.capitalize()} by learning rate"
+    x_title = "learning rate"
+    accuracy = quantity.endswith("accuracy")
+    settings = _settings(runs)
+    table = runs.assign(group=settings)
+    groups = list(dict.fromkeys(settings))
+    medians = tables.spread(table, ["group", "learning_rate"], quantity, -np.inf if accuracy else np.inf)
+    medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
+    kind: style.Kind = "share" if accuracy else "log"
+    reached = tables.masked(medians, ["median"], log=[] if accuracy else ["median"])[0]
+    if medians.empty:
+        return style.blank(title, x_title, meaning)
+    bands = tables.masked(reached, ["low", "high"], log=[] if accuracy else ["low"])[0]
+    x_axis = alt.X(
+        "learning_rate:Q",
+        **style.position(x_title, medians["learning_rate"], "log", sorted(medians["learning_rate"].unique().tolist())),
+    )
+    ends = np.concatenate([reached["median"], bands["low"], bands["high"]])
+    y_axis = style.position(meaning, ends, kind)
+    low_end, high_end = y_axis["scale"].domain
+    lost = medians[~np.isfinite(medians["median"])]
+    lost = lost.assign(edge=_edge(lost, low_end, high_end, accuracy))
+    lost["text"] = [
+        f"{finite} of {total} runs have a value" for finite, total in zip(lost["finite"], lost["runs"], strict=True)
+    ]
+    reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
+    y = alt.Y("median:Q", **y_axis)
+    tip = style.tip(
+        ("group", "runs of"),
+        ("learning_rate", "learning rate", style.NUMBER),
+        ("median", "median", style.NUMBER),
+        ("band", "25-75 % of runs"),
+        ("finite", "runs with a value", "d"),
+        ("runs", "of runs", "d"),
+    )
+    base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
+    charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
+    interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
+    low = alt.Y("low:Q", **y_axis)
+    charts.append(interval.encode(x=x_axis, y=low, y2="high:Q", color=colour, opacity=style.faded(pick, 0.6)))
+    charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
+    if not lost.empty:
+        cross = alt.Chart(lost[["group", "learning_rate", "edge", "text"]])
+        cross = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2)
+        tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
+        edge = alt.Y("edge:Q", **y_axis)
+        charts.append(cross.encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick), tooltip=tip))
+    return style.layered(charts, title, "25-75 % of the runs; cross: too few runs for a median", curves.HEIGHT, pick)
+
+
+def _edge(lost: pd.DataFrame, low: float, high: float, accuracy: bool) -> pd.Series:
+    """Heights at the worse end of the axis, those of one learning rate below each other."""
+    step = 0.04 * lost.groupby("learning_rate").cumcount()
+    return low + step * (high - low) if accuracy else high * (low / high) ** step
+
+
+def _strip(table: pd.DataFrame) -> pd.DataFrame:
+    """Every run's height within its row: by turns up and down, so that equal runs lie beside each other."""
+    each = max(1, STRIP_ROWS // table["group"].nunique())
+    table = table.sort_values(["place", "at", "run"], kind="stable")
+    order = table.groupby("group", sort=False).cumcount()
+    table = table.assign(y=table["place"] + 0.68 + (order % 5 - 2) * 0.085)
+    return table[order < each]
+
+
+def _median_text(value: float) -> str:
+    return f"{value:,.4g}" if np.isfinite(value) else "not reached"
+
+
+def _settings(runs: pd.DataFrame) -> list[str]:
+    """A label of every run from the settings that vary, the learning rate left out (as `Experiment.label`)."""
+    if runs.empty:
+        return []
+    words = {"batch_size": "batch ", "gain": "gain "}
+    vary = [name for name in SETTINGS if runs[name].nunique() > 1] or ["activation", "initialiser"]
+    columns = [[words.get(name, "") + (f"{v:g}" if name == "gain" else str(v)) for v in runs[name]] for name in vary]
+    return [" · ".join(parts) for parts in zip(*columns, strict=True)]

@@ -1,0 +1,76 @@
+"""Distributions as rows of bars above each other, each row with its name: no facets, so it fits a phone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts import style
+
+BAR_HEIGHT = 0.62
+
+
+def bars(
+    table: pd.DataFrame,
+    names: pd.DataFrame,
+    *,
+    title: str,
+    subtitle: str,
+    x_title: str,
+    y_title: str,
+    domain: tuple[float, float],
+    colour: alt.Color,
+    x_format: str = ".6~g",
+    own_peak: bool,
+    reference: bool = False,
+    shaded: Sequence[tuple[float, float]] = (),
+) -> alt.LayerChart:
+    """One row of bars for every row of `names`.
+
+    Args:
+        table: columns place (row number from 0), group, left, right, share (of the row's values in the bin),
+            range (the bin in words) and, with `reference`, expected.
+        names: columns group (the row's name) and note (text at the right), in the order of the rows.
+        domain: ends of the x axis; bins are cut there.
+        own_peak: each row scaled to its own peak, else all to the highest peak.
+        reference: draw `expected` as a dashed outline.
+        shaded: ranges of x to shade.
+    """
+    table = table.assign(left=table["left"].clip(*domain), right=table["right"].clip(*domain))
+    columns = ["share", "expected"] if reference else ["share"]
+    peaks = table.groupby("place")[columns].transform("max").max(axis=1) if own_peak else table[columns].max().max()
+    table["base"] = table["place"] + 0.98
+    table["top"] = table["base"] - BAR_HEIGHT * table["share"] / np.maximum(peaks, 1e-12)
+    drawn = table[table["share"] > 0]
+    x_axis: dict[str, Any] = {
+        "scale": alt.Scale(domain=list(domain), nice=False, zero=False),
+        "axis": alt.Axis(title=x_title, tickCount=6, format=x_format, grid=False),
+    }
+    y_axis = style.row_axis(y_title, len(names))
+    x, x2 = alt.X("left:Q", **x_axis), "right:Q"
+
+    charts = []
+    ends = [(max(low, domain[0]), min(high, domain[1])) for low, high in shaded]
+    ends = [(low, high) for low, high in ends if low < high]
+    if ends:
+        ranges = pd.DataFrame(ends, columns=["left", "right"])
+        charts.append(alt.Chart(ranges).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
+    shown = alt.Chart(drawn[["group", "left", "right", "top", "base", "share", "range"]]).mark_rect(strokeWidth=0)
+    tip = style.tip(("group", y_title), ("range", x_title), ("share", "share in this bin", ".4~p"))
+    charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour, tooltip=tip))
+    if reference:
+        outline = _outline(table.assign(top=table["base"] - BAR_HEIGHT * table["expected"] / np.maximum(peaks, 1e-12)))
+        dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
+        line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail="place:O")
+        charts.append(line.encode(strokeWidth=alt.value(1.6)))
+    charts += style.row_names(names, y_axis, "note")
+    return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10)
+
+
+def _outline(table: pd.DataFrame) -> pd.DataFrame:
+    """The steps of the expected share: every bin's left edge, and the last one's right."""
+    last = table.groupby("place").tail(1)
+    ends = last.assign(left=last["right"])
+    return pd.concat([table, ends])[["place", "left", "top"]].sort_values(["place", "left"], kind="stable")

@@ -1,0 +1,267 @@
+"""Charts of saturation: where units are flat, at which initial scale, and what their values look like."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts import curves, rows, style, tables
+
+SHARES = {
+    "saturated": "share saturated",
+    "saturated_low": "share saturated low (a < 0)",
+    "saturated_high": "share saturated high (a > 0)",
+    "saturated_neurons": "share of saturated neurons",
+}
+PICK_LAYER = "pick_layer"
+SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left")
+CELLS = 1600
+VALUES = {"preactivation": "pre-activation a", "activation": "activation h"}
+
+
+def saturation_heatmap(
+    layers: pd.DataFrame, *, group: str, column: str = "saturated", title: str | None = None
+) -> alt.LayerChart:
+    """Share saturated by hidden layer and recorded epoch: mean over the group's runs.
+
+    Args:
+        layers: the layers table.
+        group: the group to show.
+        column: one of SHARES.
+    """
+    meaning = SHARES[column]
+    title = title or meaning.capitalize()
+    x_title, y_title = curves.TIMES["epoch"], "hidden layer"
+    table = tables.masked(layers[layers["group"] == group], [column])[0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    epochs = tables.thin(np.unique(table["epoch"].to_numpy()), min(60, CELLS // table["layer"].nunique()))
+    table = table[table["epoch"].isin(epochs)]
+    cells = (
+        table.groupby(["layer", "epoch"])[column].agg(share="mean", least="min", most="max", runs="size").reset_index()
+    )
+    cells["percent"] = [tables.share_text(share) for share in cells["share"]]
+    numbers = sorted(cells["layer"].unique())
+    x = alt.X(
+        "epoch:O",
+        scale=alt.Scale(domain=epochs.tolist(), paddingInner=0.06, paddingOuter=0),
+        axis=alt.Axis(title=x_title, labelAngle=0, labelOverlap="greedy", labelPadding=6),
+    )
+    y = alt.Y(
+        "layer:O",
+        scale=alt.Scale(domain=[int(number) for number in numbers], paddingInner=0.06, paddingOuter=0),
+        axis=alt.Axis(title=y_title, labelPadding=6, titlePadding=8),
+    )
+    colour = alt.Color(
+        "share:Q",
+        scale=alt.Scale(domain=[0, 1], scheme="cividis"),
+        legend=alt.Legend(
+            title=meaning,
+            orient="bottom",
+            format="%",
+            values=[0, 0.25, 0.5, 0.75, 1],
+            gradientLength=220,
+            titleLimit=300,
+        ),
+    )
+    tip = style.tip(
+        ("layer", "layer", "d"),
+        ("epoch", "epoch", ",d"),
+        ("share", meaning, ".4~p"),
+        ("least", "least of the runs", ".4~p"),
+        ("most", "most of the runs", ".4~p"),
+        ("runs", "runs", "d"),
+    )
+    base = alt.Chart(cells).encode(x=x, y=y)
+    # Numbers where a cell has room for them, which depends on the screen.
+    size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
+    charts = [base.mark_rect().encode(color=colour, tooltip=tip)]
+    for ink, part in (("#ffffff", cells[cells["share"] <= 0.55]), ("#000000", cells[cells["share"] > 0.55])):
+        number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
+        charts.append(number.encode(x=x, y=y, text="percent:N"))
+    row = 40 if len(numbers) <= 8 else max(14, 320 // len(numbers))
+    return style.layered(charts, title, f"{group}; mean of the runs", row * len(numbers))
+
+
+def saturation_by_scale(
+    layers: pd.DataFrame, *, activation: str, epoch: int = 0, column: str = "saturated", title: str | None = None
+) -> alt.LayerChart:
+    """Share saturated against the standard deviation of the layer's initial weights, a line for each hidden layer.
+
+    The scale is the measured one (weight_std at epoch 0), so that every initialiser and gain has its place on
+    the axis. One point is one initialiser and gain: mean over runs. All-equal weights have no place on a log axis.
+
+    Args:
+        layers: the layers table.
+        activation: the activation function to show.
+        epoch: a recorded epoch.
+        column: one of SHARES.
+    """
+    meaning = SHARES[column]
+    title = title or f"{meaning.capitalize()} by initial scale"
+    x_title, y_title = "standard deviation of initial weights", meaning
+    table = layers[layers["activation"] == activation]
+    keys = ["run", "layer"]
+    table = table[table["epoch"] == epoch].merge(
+        table.loc[table["epoch"] == 0, [*keys, "weight_std"]].rename(columns={"weight_std": "scale"}), on=keys
+    )
+    table = tables.masked(table, ["scale", column], log=["scale"])[0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    points = table.groupby(["layer", "initialiser", "gain"]).agg(
+        scale=("scale", "mean"),
+        share=(column, "mean"),
+        low=(column, "min"),
+        high=(column, "max"),
+        runs=(column, "size"),
+    )
+    points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
+    points["scheme"] = points["initialiser"].str.partition(":")[0]
+    points["name"] = "layer " + points["layer"].astype(str)
+    names = [f"layer {number}" for number in sorted(points["layer"].unique())]
+    schemes = sorted(points["scheme"].unique())
+    colour = alt.Color(
+        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
+    )
+    shape = alt.Shape(
+        "scheme:N",
+        scale=alt.Scale(domain=schemes, range=[SHAPES[i % len(SHAPES)] for i in range(len(schemes))]),
+        legend=style.legend(schemes, "top"),
+    )
+    pick = alt.selection_point(name=PICK_LAYER, fields=["name"], bind="legend")
+    x = alt.X("scale:Q", **style.position(x_title, points["scale"], "log"))
+    y = alt.Y("share:Q", **style.position(y_title, (), "share"))
+    tip = style.tip(
+        ("name", "layer"),
+        ("initialiser", "initialiser"),
+        ("gain", "gain", style.NUMBER),
+        ("scale", "std of initial weights", style.NUMBER),
+        ("share", meaning, ".4~p"),
+        ("low", "least of the runs", ".4~p"),
+        ("high", "most of the runs", ".4~p"),
+        ("runs", "runs", "d"),
+    )
+    base = alt.Chart(points[["name", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]])
+    line = base.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, opacity=style.faded(pick, 0.7))
+    dots = base.mark_point(size=70, strokeWidth=2).encode(
+        x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
+    )
+    return style.layered(
+        [line, dots], title, f"{activation}, {style.when(epoch)}; mean of the runs", curves.HEIGHT, pick
+    )
+
+
+def histogram_by_layer(
+    histograms: pd.DataFrame,
+    *,
+    group: str,
+    epoch: int,
+    quantity: str,
+    saturated: Sequence[tuple[float, float]] = (),
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Distribution of the pre-activation or activation in each layer, a row of bars for each.
+
+    Every row is scaled to its own peak. Bins without end are not drawn: their share stands at the row's right.
+    The x axis is that of all epochs, so that it stays while a slider moves.
+
+    Args:
+        histograms: the histograms table.
+        group: the group to show.
+        epoch: a recorded epoch.
+        quantity: "preactivation" or "activation".
+        saturated: ranges of the quantity to shade as saturated (ends may be infinite).
+    """
+    meaning = VALUES[quantity]
+    title = title or f"Distribution of the {meaning}"
+    y_title = "layer"
+    table = histograms[(histograms["group"] == group) & (histograms["quantity"] == quantity)]
+    counted = tables.masked(table[table["count"] > 0], ["count"])[0]
+    bounded = tables.masked(counted, ["left", "right"])[0]
+    now = counted[counted["epoch"] == epoch]
+    if now.empty or bounded.empty:
+        return style.blank(title, meaning, y_title)
+    domain = _domain(table, bounded, quantity)
+    numbers = sorted(now["layer"].unique())
+    place = {number: i for i, number in enumerate(numbers)}
+    shares = now["count"] / now.groupby("layer")["count"].transform("sum")
+    now = now.assign(share=shares, place=now["layer"].map(place), group="layer " + now["layer"].astype(str))
+    now["range"] = tables.interval_text(now["left"], now["right"])
+    inside = tables.masked(now, ["left", "right"])[0]
+    notes = []
+    for number in numbers:
+        part = now[now["layer"] == number]
+        below, above = (float(part.loc[np.isinf(part[end]), "share"].sum()) for end in ("left", "right"))
+        beyond = [f"{tables.share_text(below)} below"] * (below > 0) + [f"{tables.share_text(above)} above"] * (
+            above > 0
+        )
+        notes.append(", ".join(beyond))
+    names = pd.DataFrame({"group": [f"layer {number}" for number in numbers], "note": notes})
+    colour = alt.Color(
+        "group:N", scale=alt.Scale(domain=names["group"].to_list(), range=style.ramp(len(names))), legend=None
+    )
+    return rows.bars(
+        inside,
+        names,
+        title=title,
+        subtitle=f"{group}, {style.when(epoch)}" + ("; grey: saturated" if saturated else ""),
+        x_title=meaning,
+        y_title=y_title,
+        domain=domain,
+        colour=colour,
+        own_peak=True,
+        shaded=saturated,
+    )
+
+
+def mean_activation(
+    layers: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    layer: int,
+    x: str = "epoch",
+    log_x: bool = True,
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Mean activation of a hidden layer over training: median and 25-75 % band over the runs of each group."""
+    return curves.over_training(
+        layers[layers["layer"] == layer],
+        groups,
+        "activation_mean",
+        title=title or f"Mean activation of layer {layer} over training",
+        subtitle=f"{curves.BAND}; dashed: zero-centred",
+        y_title="mean of h over examples and units",
+        x=x,
+        log_x=log_x,
+        lines=[0.0],
+    )
+
+
+def mean_activation_by_layer(
+    layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, title: str | None = None
+) -> alt.LayerChart:
+    """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
+    table = layers[(layers["epoch"] == epoch) & (layers["role"] == "hidden")]
+    steps = [str(number) for number in sorted(table["layer"].unique())]
+    zero = pd.DataFrame({"at": steps, "value": 0.0, "key": "zero"})
+    return curves.over_steps(
+        table.assign(at=table["layer"].astype(str)),
+        groups,
+        "at",
+        "activation_mean",
+        steps=steps,
+        title=title or "Mean activation by layer",
+        subtitle=f"{style.when(epoch)}; {curves.BAND}; dashed: zero-centred",
+        x_title="hidden layer",
+        y_title="mean of h over examples and units",
+        reference=zero,
+    )
+
+
+def _domain(table: pd.DataFrame, bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
+    """The x axis: a bounded activation's whole range; else the bins that hold values, in all epochs."""
+    edges = bounded
+    if quantity == "activation" and np.isfinite(table[["left", "right"]].to_numpy(dtype=np.float64)).all():
+        edges = table
+    return float(edges["left"].min()), float(edges["right"].max())

@@ -1,0 +1,196 @@
+"""Charts of gradient signs: how far the weight gradients into one neuron share a sign."""
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.charts import curves, rows, style, tables
+from core.schema import LEVELS
+
+WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whole training set"}
+MEASURES = {
+    "agreement": "agreement of gradient signs",
+    "same_sign": "share of neurons with one sign",
+    "no_gradient": "share of neurons without gradient",
+}
+RANDOM = "random signs"
+
+
+def sign_distribution(
+    histograms: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    epoch: int,
+    layer: int,
+    level: str,
+    fan_in: int,
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Distribution over neurons of the share of positive weight gradients, a row for each group.
+
+    Two spikes at 0 and 1 where signs are tied together; where they are free, the bump of `fan_in` random
+    signs, which is drawn as a dashed outline. All rows share one scale.
+
+    Args:
+        histograms: the histograms table.
+        groups: the experiment's groups, in its order; rows are drawn for those that `histograms` holds.
+        epoch: a recorded epoch.
+        layer: the layer that the weights lead into.
+        level: "example", "batch" or "epoch".
+        fan_in: incoming weights per neuron, for the reference.
+    """
+    title = title or f"Gradient signs into neurons of layer {layer}"
+    x_title, y_title = "share of positive weight gradients", "run group"
+    table = histograms[(histograms["quantity"] == "positive_share") & (histograms["level"] == level)]
+    table = table[(table["epoch"] == epoch) & (table["layer"] == layer) & table["group"].isin(groups)]
+    table = tables.masked(table, ["left", "right", "count"])[0]
+    table = table.assign(total=table.groupby("group")["count"].transform("sum"))
+    table = table[table["total"] > 0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    named, cut = style.shown(groups, table)
+    table = table[table["group"].isin(named)].copy()
+    table["place"] = table["group"].map({group: i for i, group in enumerate(named)})
+    table = table.sort_values(["place", "left"], kind="stable")
+    table["share"] = table["count"] / table["total"]
+    table["expected"] = binomial_shares(table["left"].to_numpy(), table["right"].to_numpy(), fan_in)
+    table["range"] = tables.interval_text(table["left"], table["right"])
+    at_ends = table[(table["left"] <= 0) | (table["right"] >= 1)].groupby("place")["share"].sum()
+    notes = [f"{tables.share_text(float(at_ends.get(i, 0.0)))} at 0 or 1" for i in range(len(named))]
+    return rows.bars(
+        table,
+        pd.DataFrame({"group": named, "note": notes}),
+        title=title,
+        subtitle=f"gradient of {WHOSE[level]}, {style.when(epoch)}; dashed: {RANDOM}{cut}",
+        x_title=x_title,
+        y_title=y_title,
+        domain=(0.0, 1.0),
+        colour=style.row_colour(groups),
+        x_format="%",
+        own_peak=False,
+        reference=True,
+    )
+
+
+def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Probability that the share of positives among `n` random signs lies in [left, right), or [left, 1] at the end."""
+    k = np.arange(n + 1)
+    factorials = np.array([math.lgamma(i + 1.0) for i in range(n + 1)])
+    chance = np.exp(factorials[n] - factorials - factorials[::-1] - n * math.log(2.0))
+    below = np.concatenate([[0.0], np.cumsum(chance)])
+
+    def up_to(edge: NDArray[np.float64]) -> NDArray[np.float64]:
+        # A share k / n on an edge belongs to the bin to the right, whatever the edge's last bit is.
+        first = np.searchsorted(k / n, edge - 1e-12) if n else np.zeros(len(edge), dtype=np.int64)
+        result: NDArray[np.float64] = below[np.where(edge >= 1, n + 1, first)]
+        return result
+
+    return up_to(right) - up_to(left)
+
+
+def agreement_by_layer(
+    layers: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    level: str,
+    epoch: int,
+    measure: str = "agreement",
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Agreement of gradient signs in every layer at one epoch, with that of random signs.
+
+    Args:
+        layers: the layers table.
+        groups: the experiment's groups, in its order.
+        level: "example", "batch" or "epoch".
+        epoch: a recorded epoch.
+        measure: one of MEASURES.
+    """
+    table = layers[(layers["epoch"] == epoch) & layers["group"].isin(groups)]
+    table = table.assign(at=table["layer"].astype(str))
+    return curves.over_steps(
+        table,
+        groups,
+        "at",
+        f"{measure}_{level}",
+        steps=[str(number) for number in sorted(table["layer"].unique())],
+        title=title or f"{MEASURES[measure].capitalize()} by layer",
+        subtitle=_subtitle(measure, f"gradient of {WHOSE[level]}, {style.when(epoch)}"),
+        x_title="layer (the last is the output)",
+        y_title=MEASURES[measure],
+        y_kind="share",
+        reference=_random(table, ["at", "hidden"], "hidden") if measure == "agreement" else None,
+    )
+
+
+def agreement_over_training(
+    layers: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    level: str,
+    layer: int,
+    measure: str = "agreement",
+    x: str = "epoch",
+    log_x: bool = True,
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
+    table = layers[(layers["layer"] == layer) & layers["group"].isin(groups)]
+    lines = table["agreement_random"].unique().tolist() if measure == "agreement" else ()
+    return curves.over_training(
+        table,
+        groups,
+        f"{measure}_{level}",
+        title=title or f"{MEASURES[measure].capitalize()} in layer {layer}",
+        subtitle=_subtitle(measure, f"gradient of {WHOSE[level]}"),
+        y_title=MEASURES[measure],
+        y_kind="share",
+        x=x,
+        log_x=log_x,
+        lines=lines,
+    )
+
+
+def agreement_by_level(
+    layers: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    epoch: int,
+    layer: int,
+    measure: str = "agreement",
+    title: str | None = None,
+) -> alt.LayerChart:
+    """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
+    table = layers[(layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)]
+    each = [
+        table[["group", "run", "hidden", "agreement_random"]].assign(at=level, value=table[f"{measure}_{level}"])
+        for level in LEVELS
+    ]
+    table = pd.concat(each)
+    return curves.over_steps(
+        table,
+        groups,
+        "at",
+        "value",
+        steps=LEVELS,
+        title=title or f"{MEASURES[measure].capitalize()} in layer {layer}",
+        subtitle=_subtitle(measure, style.when(epoch)),
+        x_title="gradient of one example, one batch, one epoch",
+        y_title=MEASURES[measure],
+        y_kind="share",
+        reference=_random(table, ["at", "hidden"], "hidden") if measure == "agreement" else None,
+    )
+
+
+def _subtitle(measure: str, what: str) -> str:
+    return f"{what}; {curves.BAND}" + (f"; dashed: {RANDOM}" if measure == "agreement" else "")
+
+
+def _random(table: pd.DataFrame, by: list[str], key: str) -> pd.DataFrame:
+    """The reference of every step: columns at, value, key."""
+    reference = tables.masked(table, ["agreement_random"])[0].groupby(by)["agreement_random"].mean().reset_index()
+    return reference.rename(columns={"agreement_random": "value", key: "key"})

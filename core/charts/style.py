@@ -1,0 +1,271 @@
+"""What all charts share: the colour of a group, scales with explicit domains, titles, row layout.
+
+Colours are checked by the tests: contrast of at least 3 to 1 against white and against Streamlit's
+dark background, and apart from each other under the three kinds of colour blindness.
+"""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+Kind = Literal["linear", "count", "share", "log", "symlog"]
+
+# The hues of Okabe & Ito (2008), moved to the luminances that stand out from white and from black.
+PALETTE = ("#537cf7", "#e5725c", "#23a498", "#ab9109", "#6b5d8c", "#ab82d5", "#466f1b", "#855955")
+DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 6])
+CROSS = "M-0.8,-0.8L0.8,0.8M-0.8,0.8L0.8,-0.8"
+RAMP = ("#537cf7", "#a06cc0", "#d9644a", "#a58a10")
+NEUTRAL = "#7b7b7b"
+NUMBER = ".4~g"
+FAINT = 0.12
+MOST_ROWS = 60
+TITLE_WIDTH = 46
+SUBTITLE_WIDTH = 56
+PICK_GROUP = "pick_group"
+
+
+def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Domain and range of the colour scale: a group's colour depends on nothing but `groups`."""
+    return list(groups), [PALETTE[i % len(PALETTE)] for i in range(len(groups))]
+
+
+def group_dashes(groups: Sequence[str]) -> tuple[list[str], list[list[int]]]:
+    """Domain and range of the stroke dashes: every lap through the colours has its own."""
+    return list(groups), [DASHES[i // len(PALETTE) % len(DASHES)] for i in range(len(groups))]
+
+
+def ramp(count: int) -> list[str]:
+    """`count` colours in order (for layers), evenly along RAMP."""
+    anchors = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in RAMP], dtype=float)
+    at = np.linspace(0, len(RAMP) - 1, count) if count > 1 else np.zeros(count)
+    channels = [np.interp(at, range(len(RAMP)), anchors[:, channel]) for channel in range(3)]
+    return [f"#{int(r):02x}{int(g):02x}{int(b):02x}" for r, g, b in np.round(channels).T]
+
+
+def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False) -> alt.Legend:
+    """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes."""
+    longest = max((len(label) for label in labels), default=1)
+    column = 50 + 7 * min(longest, 40)
+    return alt.Legend(
+        title=None,
+        orient=orient,
+        columns=alt.ExprRef(f"max(1, floor(width / {column}))"),
+        labelLimit=300,
+        symbolLimit=max(1, len(labels)),
+        symbolType="stroke" if strokes else alt.Undefined,
+        symbolSize=420 if strokes else alt.Undefined,
+        symbolStrokeWidth=2.5 if strokes else 2,
+    )
+
+
+def group_colour(groups: Sequence[str]) -> alt.Color:
+    """Colour by the column "group"."""
+    domain, colours = group_colours(groups)
+    return alt.Color("group:N", scale=alt.Scale(domain=domain, range=colours), legend=legend(groups, strokes=True))
+
+
+def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
+    """Dash by the column "group", in one legend with its colour."""
+    domain, dashes = group_dashes(groups)
+    return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(groups, strokes=True))
+
+
+def group_encodings(groups: Sequence[str], *, dash: bool = False) -> dict[str, Any]:
+    """The channels that show a group: colour, and with `dash` (of lines) dash."""
+    return {"color": group_colour(groups)} | ({"strokeDash": group_dash(groups)} if dash else {})
+
+
+def row_colour(groups: Sequence[str]) -> alt.Color:
+    """Colour by the column "group" where rows carry their names themselves: no legend."""
+    domain, colours = group_colours(groups)
+    return alt.Color("group:N", scale=alt.Scale(domain=domain, range=colours), legend=None)
+
+
+def pick_group() -> alt.Parameter:
+    """A click on the legend isolates a group."""
+    return alt.selection_point(name=PICK_GROUP, fields=["group"], bind="legend")
+
+
+def faded(pick: alt.Parameter, opacity: float = 1.0) -> Any:
+    """`opacity` for what is picked, and faint for all else."""
+    return (
+        alt.when(pick).then(alt.value(opacity)).otherwise(alt.value(min(opacity, FAINT) / (1 if opacity == 1 else 3)))
+    )
+
+
+def linear_domain(values: Iterable[float]) -> tuple[float, float]:
+    """Least and greatest finite value with 4 % of room; 0 to 1 where there is none."""
+    finite = _finite(values)
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    room = 0.04 * (high - low) or 0.1 * abs(high) or 1.0
+    return low - room, high + room
+
+
+def log_domain(values: Iterable[float]) -> tuple[float, float]:
+    """Least and greatest positive value with 4 % of room; 0.1 to 1 where there is none."""
+    finite = _finite(values)
+    finite = finite[finite > 0]
+    if finite.size == 0:
+        return 0.1, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    room = max((high / low) ** 0.04, 1.1)
+    return max(low / room, 1e-300), min(high * room, 1e300)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between `low` and `high`: 1, 2, 5, 10, ..., fewer over many decades, more within one."""
+    decades = math.log10(high / low)
+    steps: tuple[float, ...] = (1,) if decades > 3 else (1, 3) if decades > 1.7 else (1, 2, 5)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1, max(1, math.ceil(decades / 7)))
+    ticks = [tick for power in powers for step in steps if low <= (tick := float(f"{step}e{power}")) <= high]
+    if len(ticks) >= 3:
+        return ticks
+    size = 10.0 ** math.floor(math.log10((high - low) / 2))
+    step = next(step * size for step in (5, 2, 1) if (high - low) / (step * size) >= 2)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
+
+
+def symlog_ticks(high: float) -> list[float]:
+    """0 and 1, 2, 5, 10, ... up to `high`, or powers of ten; vega's own ticks on a symlog scale crowd at its end."""
+    steps = (1, 2, 5) if high <= 300 else (1,)
+    powers = range(math.floor(math.log10(max(high, 1))) + 1)
+    return [0.0, *(float(step * 10**power) for power in powers for step in steps if step * 10**power <= high)]
+
+
+def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: Sequence[float] = ()) -> dict[str, Any]:
+    """Title, scale and axis of a position channel: domain, and where vega's would do badly ticks, explicit.
+
+    `ticks` replace those of a log axis.
+    """
+    if kind == "share":
+        scale = alt.Scale(domain=[0, 1], nice=False)
+        axis = alt.Axis(title=title, format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    elif kind == "log":
+        low, high = log_domain(values)
+        scale = alt.Scale(type="log", domain=[low, high], nice=False)
+        axis = alt.Axis(title=title, values=ticks or log_ticks(low, high), format=_tick_format(low, high))
+    elif kind == "symlog":
+        high = max(float(_finite(values).max(initial=0.0)), 1.0)
+        scale = alt.Scale(type="symlog", constant=1, domain=[0, high], nice=False)
+        axis = alt.Axis(title=title, values=symlog_ticks(high), format=_tick_format(0, high))
+    elif kind == "count":
+        high = max(float(_finite(values).max(initial=0.0)), 1.0)
+        scale = alt.Scale(domain=[0, high], nice=False)
+        axis = alt.Axis(title=title, tickCount=6, tickMinStep=1)
+    else:
+        low, high = linear_domain(values)
+        scale = alt.Scale(domain=[low, high], nice=False, zero=False)
+        axis = alt.Axis(title=title, tickCount=6)
+    return {"scale": scale, "axis": axis}
+
+
+def row_axis(title: str, count: int) -> dict[str, Any]:
+    """A y axis of `count` rows, row i from i (top) to i + 1; the rows carry their names themselves."""
+    scale = alt.Scale(domain=[0, max(count, 1)], reverse=True, nice=False)
+    return {"scale": scale, "axis": alt.Axis(title=title, values=list(range(count + 1)), labels=False, titlePadding=10)}
+
+
+def shown(groups: Sequence[str], table: pd.DataFrame) -> tuple[list[str], str]:
+    """The groups that `table` holds, as many as a chart of rows has room for; and in words if that leaves some out."""
+    present = set(table["group"])
+    named = [group for group in groups if group in present]
+    note = f"; the first {MOST_ROWS} of {len(named)} groups" if len(named) > MOST_ROWS else ""
+    return named[:MOST_ROWS], note
+
+
+def row_height(count: int) -> int:
+    """Height in px of a chart of `count` rows."""
+    return count * min(64, max(38, 400 // max(count, 1)))
+
+
+def row_names(names: pd.DataFrame, axis: dict[str, Any], note: str | None = None, room: int = 130) -> list[alt.Chart]:
+    """Texts along the top of each row: column "group" on the left and, if named, column `note` on the right.
+
+    `names` has one row per row of the chart, in order.
+    """
+    table = names.assign(top=np.arange(len(names)) + 0.08)
+    base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
+    room = room if note else 0
+    name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
+    charts = [base.mark_text(**name, limit=alt.ExprRef(f"width - {room}")).encode(x=alt.value(2), text="group:N")]
+    if note:
+        mark = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
+        charts.append(mark.encode(x=alt.value("width"), text=f"{note}:N"))
+    return charts
+
+
+def tip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[alt.Tooltip]:
+    """Tooltips from (column, title) for texts and (column, title, number format) for numbers."""
+    return [
+        alt.Tooltip(f"{field[0]}:Q", title=field[1], format=field[2])
+        if len(field) == 3
+        else alt.Tooltip(f"{field[0]}:N", title=field[1])
+        for field in fields
+    ]
+
+
+def layered(
+    charts: Sequence[alt.Chart], title: str, subtitle: str, height: int, pick: alt.Parameter | None = None
+) -> alt.LayerChart:
+    """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs."""
+    named = [chart.properties(name=f"layer_{i}") for i, chart in enumerate(charts)]
+    if pick is not None:
+        named[0] = named[0].add_params(pick)
+    chart: alt.LayerChart = alt.LayerChart(
+        layer=named,
+        title=_title(title, subtitle),
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    )
+    return chart
+
+
+def when(epoch: int) -> str:
+    """A recorded point in words."""
+    return "at initialisation" if epoch == 0 else f"at epoch {epoch}"
+
+
+def blank(title: str, x: str, y: str) -> alt.LayerChart:
+    """An empty chart that says why it is empty."""
+    note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": ["no finite values to draw"]})).mark_text(
+        color=NEUTRAL, fontSize=14
+    )
+    scale = alt.Scale(domain=[0, 1])
+    axes = {
+        "x": alt.X("x:Q", scale=scale, axis=alt.Axis(title=x, values=[])),
+        "y": alt.Y("y:Q", scale=scale, axis=alt.Axis(title=y, values=[])),
+    }
+    return layered([note.encode(**axes, text="text:N")], title, "", 160)
+
+
+def _title(title: str, subtitle: str) -> alt.TitleParams:
+    """Title and subtitle in lines that fit a phone."""
+    return alt.TitleParams(
+        text=textwrap.wrap(title, TITLE_WIDTH) or [""],
+        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH) or alt.Undefined,
+        anchor="start",
+        offset=12,
+        fontSize=15,
+        subtitleColor=NEUTRAL,
+        subtitleFontSize=13,
+        subtitlePadding=4,
+    )
+
+
+def _finite(values: Iterable[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    array = np.asarray(values if isinstance(values, np.ndarray) else list(values), dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def _tick_format(low: float, high: float) -> str:
+    # With a precision of its own; else vega takes that of the axis's range, and 0.5 becomes 0k.
+    return ".3~s" if high >= 1000 and not 0 < low < 1 else ".6~g"

@@ -1,0 +1,96 @@
+"""From a result's tables to the few rows that a chart draws: masking, quantiles over runs, thinning."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
+ROWS = 5000
+
+
+def masked(table: pd.DataFrame, columns: Sequence[str], log: Collection[str] = ()) -> tuple[pd.DataFrame, int]:
+    """The rows whose `columns` are finite, and positive where in `log`; and how many rows that leaves out.
+
+    Every chart masks like this before it draws; pages call it to say what was left out.
+    """
+    keep = np.ones(len(table), dtype=bool)
+    for column in columns:
+        values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+        keep &= np.isfinite(values)
+        if column in log:
+            keep &= values > 0
+    return table[keep], int(len(table) - keep.sum())
+
+
+def spread(table: pd.DataFrame, by: Sequence[str], column: str, worst: float | None = None) -> pd.DataFrame:
+    """Quartiles of `column` over the rows that share `by`: columns low, median, high, finite and runs.
+
+    `worst` (inf or -inf) stands in for what is not finite, so that a diverged run counts as worse than all
+    others: a quantile that falls among such runs is not finite. Without it, what is not finite is left out.
+    Where all is finite, the quantiles are those of `numpy.quantile`.
+    """
+    by = list(by)
+    values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = np.isfinite(values)
+    rows = table[by].assign(value=np.where(finite, values, np.nan if worst is None else worst), finite=finite)
+    counts = rows.groupby(by, sort=True, observed=True)["finite"].agg(finite="sum", runs="size").reset_index()
+    used = counts["finite"] if worst is None else counts["runs"]
+    # Sorted within each group (NaN last), so that a quantile is two look-ups from where the group starts.
+    ordered = rows.sort_values([*by, "value"], kind="stable")["value"].to_numpy()
+    start = (counts["runs"].cumsum() - counts["runs"]).to_numpy()
+    size = used.to_numpy()
+    for name, share in QUARTILES.items():
+        counts[name] = _quantile(ordered, start, size, share)
+    return counts
+
+
+def _quantile(ordered: NDArray[Any], start: NDArray[Any], size: NDArray[Any], share: float) -> NDArray[np.float64]:
+    if ordered.size == 0:
+        return np.empty(0)
+    at = np.maximum(size - 1, 0) * share
+    below = np.floor(at).astype(np.int64)
+    part = at - below
+    left = ordered[start + below]
+    right = ordered[np.minimum(start + below + 1, ordered.size - 1)]
+    with np.errstate(invalid="ignore"):
+        between = left + part * (right - left)
+    quantile: NDArray[np.float64] = np.where(size == 0, np.nan, np.where(part > 0, between, left))
+    return quantile
+
+
+def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
+    """At most `limit` of the sorted `points`, the first and the last among them, evenly on the axis drawn."""
+    if len(points) <= limit:
+        return points
+    place = np.log1p(points - points[0]) if log else np.arange(len(points), dtype=np.float64)
+    wanted = np.linspace(place[0], place[-1], max(limit, 2))
+    nearest = np.clip(np.searchsorted(place, wanted), 0, len(points) - 1)
+    chosen: NDArray[Any] = points[np.unique(nearest)]
+    return chosen
+
+
+def smoothed(table: pd.DataFrame, by: str, column: str, window: int) -> pd.Series:
+    """Centred rolling median of `column` within each group of `by`; rows must be in order."""
+    rolling = table.groupby(by, sort=False, observed=True)[column].rolling(window, center=True, min_periods=1).median()
+    series: pd.Series = rolling.reset_index(level=0, drop=True).reindex(table.index)
+    return series
+
+
+def share_text(share: float) -> str:
+    """A share as a whole percentage, with < and > so that only none is 0 % and only all is 100 %."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    if 0.995 < share < 1:
+        return ">99 %"
+    return f"{100 * share:.0f} %"
+
+
+def interval_text(low: pd.Series, high: pd.Series) -> list[str]:
+    """'low to high' with 4 significant digits; 'not finite' where an end is not."""
+    return [
+        f"{a:.4g} to {b:.4g}" if np.isfinite(a) and np.isfinite(b) else "not finite"
+        for a, b in zip(low, high, strict=True)
+    ]

@@ -1,0 +1,670 @@
+"""The charts: what they say, what never reaches them, and that their numbers are NumPy's."""
+
+import functools
+import itertools
+import json
+import math
+import operator
+import re
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+
+from core import Experiment, charts, convergence, run
+from core.charts import signs, style, tables
+from core.schema import LEVELS, PERCENTILES, names
+
+Tables = Any
+EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 30, 40)
+MANY = tuple(f"normal:{scale:g}" for scale in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30))
+
+
+def synthetic(
+    activations: tuple[str, ...] = ("logistic", "tanh"),
+    initialisers: tuple[str, ...] = ("normal:0.01", "normal:1", "glorot_uniform"),
+    rates: tuple[float, ...] = (0.1,),
+    seeds: int = 5,
+    hidden: int = 3,
+    epochs: tuple[int, ...] = EPOCHS,
+) -> Tables:
+    """Tables like those of a result, made up but in the form of the schema, and the list of groups."""
+    rng = np.random.default_rng(1)
+    runs, points, layers, bins, groups = [], [], [], [], []
+    for number, (activation, initialiser, rate, seed) in enumerate(
+        itertools.product(activations, initialisers, rates, range(seeds))
+    ):
+        group = f"{activation} · {initialiser}" + (f" · rate {rate:g}" if len(rates) > 1 else "")
+        groups.append(group)
+        argument = float(initialiser.partition(":")[2] or 0.12)
+        settings = {
+            "run": number,
+            "group": group,
+            "dataset": "digits",
+            "hidden": "-".join(["64"] * hidden),
+            "batch_size": "32",
+            "activation": activation,
+            "initialiser": initialiser,
+            "gain": 1.0,
+            "learning_rate": rate,
+            "seed": seed,
+        }
+        slow = (4.0 if activation == "logistic" else 1.0) * (1 + 3 * abs(math.log10(argument / 0.12))) * 0.1 / rate
+        pace = slow * rng.lognormal(0, 0.2)
+        diverged = rate >= 3
+        loss = {epoch: 0.02 + 2.3 / (1 + epoch / pace) ** 1.5 for epoch in epochs}
+        accuracy = {epoch: 1 - 0.9 * min(1.0, loss[epoch] / 2.4) for epoch in epochs}
+        reached = [epoch for epoch in epochs if accuracy[epoch] >= 0.9 and not diverged]
+        last = epochs[-1] * 45
+        runs.append(
+            {
+                **settings,
+                "status": "diverged" if diverged else "converged" if reached else "not_reached",
+                "updates_to_target": reached[0] * 45.0 if reached else np.nan,
+                "epochs_to_target": float(reached[0]) if reached else np.nan,
+                "last_update": 45 if diverged else last,
+                **{
+                    f"{which}_{part}_loss": np.inf if diverged else loss[epochs[-1]]
+                    for which in ("final", "best")
+                    for part in ("train", "test")
+                },
+                **{
+                    f"{which}_{part}_accuracy": accuracy[epochs[-1]]
+                    for which in ("final", "best")
+                    for part in ("train", "test")
+                },
+                "path_length": 9.0,
+                "displacement": 3.0,
+                "tortuosity": 3.0,
+                "mean_update_cosine": 0.2,
+                "seconds": 0.5,
+            }
+        )
+        for epoch in epochs:
+            point = {**settings, "epoch": epoch, "update": epoch * 45}
+            gone = diverged and epoch > 1
+            points.append(
+                {
+                    **point,
+                    "train_loss": np.inf if gone else loss[epoch],
+                    "test_loss": np.inf if gone else loss[epoch] * 1.1,
+                    "train_accuracy": np.nan if gone else accuracy[epoch],
+                    "test_accuracy": np.nan if gone else accuracy[epoch] * 0.97,
+                    "gradient_norm": np.nan if gone else loss[epoch] / 2,
+                    "update_to_weight_ratio": np.nan if epoch == 0 or gone else 0.01 / (1 + epoch),
+                }
+            )
+            for layer in range(1, hidden + 2):
+                output = layer == hidden + 1
+                saturated = min(0.98, argument * (1 + epoch / 60) * 0.6 / layer**0.5) * rng.uniform(0.95, 1)
+                tied = activation == "logistic" and layer > 1
+                row = {
+                    **point,
+                    "layer": layer,
+                    "role": "output" if output else "hidden",
+                    "fan_in": 64,
+                    "fan_out": 10 if output else 64,
+                    "weight_std": argument * rng.uniform(0.98, 1.02),
+                    "preactivation_mean": 0.0,
+                    "preactivation_std": argument * 8,
+                    "activation_mean": np.nan
+                    if output
+                    else (0.5 if activation == "logistic" else 0) + rng.normal(0, 0.01 + epoch / 900),
+                    "activation_std": np.nan if output else 0.3,
+                    "saturated_low": np.nan if output else saturated / 2,
+                    "saturated_high": np.nan if output else saturated / 2,
+                    "saturated": np.nan if output else saturated,
+                    "saturated_neurons": np.nan if output else saturated**3,
+                    "gradient_std": 0.01,
+                    "agreement_random": 0.0993,
+                    "orthants_visited": np.nan,
+                    "orthants_possible": np.nan,
+                }
+                row |= {f"{q}_p{p:02d}": 0.01 * p for q in ("preactivation", "activation") for p in PERCENTILES}
+                for level, share in zip(LEVELS, (1.0, 0.6, 0.4), strict=True):
+                    row[f"same_sign_{level}"] = 1.0 if tied and level == "example" else 0.1 * tied
+                    row[f"agreement_{level}"] = np.clip((share if tied else 0.11) + rng.normal(0, 0.01), 0, 1)
+                    row[f"no_gradient_{level}"] = 0.0
+                layers.append(row)
+                if seed == 0:
+                    kept = {k: v for k, v in settings.items() if k not in ("run", "seed")}
+                    where = {**kept, "epoch": epoch, "update": epoch * 45, "layer": layer}
+                    values = rng.normal(0, argument * 8 / layer, 4000)
+                    squash = 0.5 + 0.5 * np.tanh(values / 2) if activation == "logistic" else np.tanh(values)
+                    positive = rng.choice([0.0, 1.0], 640) if tied else rng.binomial(64, 0.5, 640) / 64
+                    bins += _bins(
+                        where, "preactivation", "probe", values, np.array([-np.inf, *np.linspace(-10, 10, 51), np.inf])
+                    )
+                    low = 0.0 if activation == "logistic" else -1.0
+                    bins += _bins(where, "activation", "probe", squash, np.linspace(low, 1, 41))
+                    for level in LEVELS:
+                        bins += _bins(where, "positive_share", level, positive, np.linspace(0, 1, 22))
+    collected = {"runs": runs, "epochs": points, "layers": layers, "histograms": bins}
+    frames = {table: pd.DataFrame(rows)[names(table)] for table, rows in collected.items()}
+    return SimpleNamespace(**frames, groups=tuple(dict.fromkeys(groups)))
+
+
+def _bins(where: dict[str, Any], quantity: str, level: str, values: Any, edges: Any) -> list[dict[str, Any]]:
+    counts = np.histogram(values, edges)[0]
+    total = max(counts.sum(), 1)
+    return [
+        {
+            **where,
+            "quantity": quantity,
+            "level": level,
+            "left": left,
+            "right": right,
+            "count": float(count),
+            "density": count / total / (right - left) if np.isfinite(right - left) else np.nan,
+        }
+        for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]
+
+
+def survival(runs: pd.DataFrame) -> pd.DataFrame:
+    """Without censoring before the end, Kaplan-Meier is the plain share of runs."""
+    rows: list[tuple[str, float, float, int]] = []
+    for group, members in runs.groupby("group", sort=False):
+        times = members["updates_to_target"].to_numpy()
+        rows.append((str(group), 0.0, 0.0, len(times)))
+        rows += [
+            (str(group), float(t), float((times <= t).mean()), int((~(times < t)).sum()))
+            for t in np.unique(times[np.isfinite(times)])
+        ]
+        rows.append((str(group), 1800.0, float(np.isfinite(times).mean()), 1))
+    return pd.DataFrame(rows, columns=["group", "update", "reached", "at_risk"])
+
+
+def speed_ups(groups: tuple[str, ...]) -> pd.DataFrame:
+    """Ratios of all kinds: the baseline, ordinary ones, an interval without end, none at all."""
+    rows: list[tuple[str, float, float, float, str]] = []
+    for i, group in enumerate(groups):
+        ratio = 0.5 * 1.7**i
+        rows.append((group, ratio, ratio * 0.8, ratio * 1.3, f"{ratio:.3g}x ({ratio * 0.8:.3g} to {ratio * 1.3:.3g})"))
+    if rows:
+        rows[0] = (groups[0], 1.0, 1.0, 1.0, "baseline")
+    if len(rows) > 3:
+        rows[1] = (groups[1], np.nan, np.nan, np.nan, "not reached by either (median censored)")
+        rows[2] = (groups[2], 0.0, 0.0, 0.8, "not reached (median censored)")
+        rows[3] = (groups[3], 2.5, 1.4, np.inf, "2.5x (1.4 to inf)")
+    return pd.DataFrame(rows, columns=["group", "ratio", "low", "high", "text"])
+
+
+CHARTS: dict[str, Callable[[Tables], alt.LayerChart]] = {
+    "saturation_heatmap": lambda t: charts.saturation_heatmap(t.layers, group=_first(t)),
+    "saturation_by_scale": lambda t: charts.saturation_by_scale(t.layers, activation="tanh"),
+    "saturation_by_scale, trained": lambda t: charts.saturation_by_scale(t.layers, activation="logistic", epoch=3),
+    "histogram of a": lambda t: charts.histogram_by_layer(
+        t.histograms, group=_first(t), epoch=0, quantity="preactivation", saturated=[(-math.inf, -4.4), (4.4, math.inf)]
+    ),
+    "histogram of h": lambda t: charts.histogram_by_layer(
+        t.histograms, group=_first(t), epoch=3, quantity="activation"
+    ),
+    "mean_activation": lambda t: charts.mean_activation(t.layers, groups=t.groups, layer=1),
+    "mean_activation_by_layer": lambda t: charts.mean_activation_by_layer(t.layers, groups=t.groups, epoch=0),
+    "sign_distribution": lambda t: charts.sign_distribution(
+        t.histograms, groups=t.groups, epoch=0, layer=2, level="example", fan_in=64
+    ),
+    "agreement_by_layer": lambda t: charts.agreement_by_layer(t.layers, groups=t.groups, level="batch", epoch=0),
+    "same_sign by layer": lambda t: charts.agreement_by_layer(
+        t.layers, groups=t.groups, level="example", epoch=3, measure="same_sign"
+    ),
+    "agreement_over_training": lambda t: charts.agreement_over_training(
+        t.layers, groups=t.groups, level="epoch", layer=2
+    ),
+    "agreement_by_level": lambda t: charts.agreement_by_level(t.layers, groups=t.groups, epoch=0, layer=2),
+    "loss": lambda t: charts.learning_curves(t.epochs, groups=t.groups),
+    "loss, all options": lambda t: charts.learning_curves(
+        t.epochs, groups=t.groups, x="update", log_x=True, log_y=True, raw_runs=True, smooth=3, target=0.1
+    ),
+    "accuracy": lambda t: charts.learning_curves(
+        t.epochs, groups=t.groups, quantity="test_accuracy", raw_runs=True, target=0.9
+    ),
+    "update ratio": lambda t: charts.learning_curves(
+        t.epochs, groups=t.groups, quantity="update_to_weight_ratio", log_y=True
+    ),
+    "share_reached": lambda t: charts.share_reached(convergence.survival(t.runs), groups=t.groups),
+    "share_reached, log": lambda t: charts.share_reached(convergence.survival(t.runs), groups=t.groups, log_x=True),
+    "updates_to_target": lambda t: charts.updates_to_target(t.runs, groups=t.groups),
+    "speed_up": lambda t: charts.speed_up(speed_ups(t.groups), groups=t.groups),
+    "rate_grid": lambda t: charts.rate_grid(t.runs),
+    "rate_grid of loss": lambda t: charts.rate_grid(t.runs, quantity="final_train_loss"),
+    "rate_grid of accuracy": lambda t: charts.rate_grid(t.runs, quantity="best_test_accuracy"),
+}
+
+
+def _first(t: Tables) -> str:
+    return str(t.groups[0]) if t.groups else "none"
+
+
+def _changed(t: Tables, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Tables:
+    frames = {name: change(getattr(t, name)) for name in ("runs", "epochs", "layers", "histograms")}
+    return SimpleNamespace(**frames, groups=t.groups)
+
+
+def _nothing_finite(table: pd.DataFrame) -> pd.DataFrame:
+    floats = [name for name in table.select_dtypes("float64") if name not in ("gain", "learning_rate", "left", "right")]
+    return table.assign(**dict.fromkeys(map(str, floats), np.nan))
+
+
+ODD_NAMES = ("', datum.x=alert(1)//", "<script>alert(1)</script>", "a.b[c]\\d", "{{x}} ${y} %s", "", "\u202e·\n·" * 40)
+
+
+def _odd(t: Tables) -> Tables:
+    names_of = dict(zip(t.groups, ODD_NAMES, strict=True))
+    renamed = _changed(t, lambda table: table.assign(group=[names_of[name] for name in table["group"]]))
+    renamed.groups = ODD_NAMES
+    return renamed
+
+
+def _emptied(table: pd.DataFrame) -> pd.DataFrame:
+    return table.iloc[:0]
+
+
+@functools.cache
+def made(case: str) -> Tables:
+    """The tables of a case, made once and only when a test wants them."""
+    return CASES[case]()
+
+
+CASES: dict[str, Callable[[], Tables]] = {
+    "lecture": synthetic,
+    "rates, the highest diverges": lambda: synthetic(rates=(0.01, 0.1, 1.0, 3.0), seeds=3, epochs=(0, 1, 3, 10)),
+    "40 groups": lambda: synthetic(("logistic", "tanh", "softsign", "relu"), MANY, seeds=3, epochs=(0, 1, 3)),
+    "300 epochs": lambda: synthetic(("tanh",), ("normal:1", "he_normal"), seeds=9, epochs=tuple(range(301)), hidden=1),
+    "300 runs": lambda: synthetic(("tanh",), ("normal:1", "he_normal"), seeds=150, epochs=(0, 1, 2, 3), hidden=1),
+    "single run": lambda: synthetic(("tanh",), ("normal:1",), seeds=1),
+    "only initialisation": lambda: synthetic(seeds=2, epochs=(0,)),
+    "empty": lambda: _changed(made("lecture"), _emptied),
+    "no groups": lambda: SimpleNamespace(**{**vars(made("empty")), "groups": ()}),
+    "nothing finite": lambda: _changed(made("lecture"), _nothing_finite),
+    "odd names": lambda: _odd(made("lecture")),
+}
+
+
+def lecture() -> Tables:
+    """The case that most tests look at."""
+    return made("lecture")
+
+
+@pytest.fixture(scope="module")
+def real() -> Tables:
+    """The tables of a real result: small networks on iris, one learning rate far too high."""
+    experiment = Experiment(dataset="iris", hidden=((6, 6),), epochs=4, seeds=2, learning_rate=(0.1, 100.0))
+    result = run(experiment)
+    return SimpleNamespace(
+        runs=result.runs,
+        epochs=result.epochs,
+        layers=result.layers,
+        histograms=result.histograms,
+        groups=tuple(experiment.groups()),
+    )
+
+
+def _inside(spec: Any, key: str) -> Iterator[Any]:
+    """Every value under `key`, anywhere in a spec but its data."""
+    if isinstance(spec, dict):
+        for name, value in spec.items():
+            if name == key:
+                yield value
+            elif name != "datasets":
+                yield from _inside(value, key)
+    elif isinstance(spec, list):
+        for value in spec:
+            yield from _inside(value, key)
+
+
+def _rows(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for rows in spec["datasets"].values() for row in rows]
+
+
+def _layer(chart: alt.LayerChart, mark: str, field: str) -> pd.DataFrame:
+    """The data of the first layer of a mark that draws a field on its y axis."""
+    spec = chart.to_dict()
+    for layer in spec["layer"]:
+        if layer["mark"]["type"] == mark and layer["encoding"]["y"]["field"] == field:
+            data = layer.get("data", spec.get("data"))
+            return pd.DataFrame(spec["datasets"][data["name"]])
+    raise AssertionError(f"no {mark} of {field}")
+
+
+EXPRESSION = re.compile(r"width( - \d+)?|max\(1, floor\(width / [\d.]+\)\)|width / \d+ < 34 \? 0 : 11")
+
+
+def _sound(spec: dict[str, Any]) -> None:
+    """What holds of every chart, whatever its data."""
+    assert "".join(spec["title"]["text"]).strip()
+    layers = spec["layer"]
+    for channel in ("x", "y"):
+        found = [layer["encoding"][channel] for layer in layers if "field" in layer["encoding"].get(channel, {})]
+        assert found
+        assert all(each["axis"]["title"] and each["scale"]["domain"] for each in found)
+        assert len({json.dumps(each["scale"]) for each in found}) == 1, "layers share one scale"
+    for colour in _inside(layers, "color"):
+        if isinstance(colour, dict) and "field" in colour:
+            scale = colour["scale"]
+            assert scale["domain"]
+            assert "scheme" in scale or len(scale["range"]) == len(scale["domain"])
+    for scale in _inside(layers, "scale"):
+        if scale.get("type") == "log":
+            assert 0 < scale["domain"][0] < scale["domain"][1]
+        elif not {"range", "scheme", "paddingInner", "padding"} & set(scale):
+            assert scale["domain"][0] < scale["domain"][1]
+    rows = _rows(spec)
+    assert len(rows) < 5000
+    for row in rows:
+        assert all(isinstance(value, str) or (value is not None and math.isfinite(value)) for value in row.values())
+    assert [layer["name"] for layer in layers] == [f"layer_{i}" for i in range(len(layers))]
+    for expression in _inside(spec, "expr"):
+        assert EXPRESSION.fullmatch(expression)
+    json.dumps(spec, allow_nan=False)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_chart_is_valid_labelled_finite_and_small(chart: str, case: str) -> None:
+    spec = CHARTS[chart](made(case)).to_dict()  # to_dict validates against the schema of Vega-Lite
+    _sound(spec)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_chart_of_the_same_table_is_the_same(chart: str) -> None:
+    one, other = (json.dumps(CHARTS[chart](lecture()).to_dict(validate=False)) for _ in range(2))
+    assert one == other
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_chart_draws_a_real_result(chart: str, real: Tables) -> None:
+    _sound(CHARTS[chart](real).to_dict())
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_title_fits_one_line_of_a_phone(chart: str) -> None:
+    (line,) = CHARTS[chart](lecture()).to_dict(validate=False)["title"]["text"]
+    assert 0 < len(line) <= style.TITLE_WIDTH
+
+
+def test_a_title_of_ones_own_is_wrapped_to_a_phone() -> None:
+    title = "Who reaches the target first, and by how much, on a phone and with <b>odd</b> signs"
+    spec = charts.rate_grid(lecture().runs, title=title).to_dict()
+    assert " ".join(spec["title"]["text"]) == title
+    assert max(map(len, spec["title"]["text"])) <= style.TITLE_WIDTH
+
+
+@pytest.mark.parametrize("chart", ["loss", "mean_activation", "agreement_by_layer", "share_reached", "rate_grid"])
+def test_a_click_on_the_legend_picks_a_group(chart: str) -> None:
+    spec = CHARTS[chart](lecture()).to_dict()
+    (pick,) = spec["params"]
+    assert pick["name"] == "pick_group"
+    assert pick["bind"] == "legend"
+    assert pick["select"] == {"type": "point", "fields": ["group"]}
+    assert set(_inside(spec["layer"], "param")) == {"pick_group"}
+
+
+# --- colours
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2."""
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#0e1117", "#171614"])
+def test_every_colour_has_a_contrast_of_3_to_1_on_light_and_dark(background: str) -> None:
+    used = [*style.PALETTE, style.NEUTRAL, *style.ramp(2), *style.ramp(7), *style.ramp(50)]
+    levels = [sorted((_luminance(colour), _luminance(background))) for colour in used]
+    assert min((high + 0.05) / (low + 0.05) for low, high in levels) >= 3
+
+
+# Machado, Oliveira & Fernandes (2009), severity 1: linear RGB as seen without one of the three kinds of cone.
+SEEN: dict[str, Any] = {
+    "all cones": np.eye(3),
+    "no L cones": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no M cones": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "no S cones": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("eye", SEEN)
+def test_the_colours_of_groups_stay_apart_for_the_colour_blind(eye: str) -> None:
+    channels = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in style.PALETTE]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.transpose(SEEN[eye]), 0, 1)
+    xyz = seen @ np.transpose([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    f = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.00886))
+    lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+    distances = [float(np.linalg.norm(one - other)) for one, other in itertools.combinations(lab, 2)]
+    assert min(distances) > 15  # CIE 1976; 2.3 is just noticeable
+
+
+def test_a_groups_colour_depends_only_on_the_list_of_groups() -> None:
+    groups = lecture().groups
+    expected = dict(zip(groups, style.PALETTE, strict=False))
+    one = lecture().layers[lecture().layers["group"] == groups[3]]
+    for chart in (
+        charts.mean_activation(one, groups=groups, layer=1),
+        charts.agreement_by_layer(one, groups=groups, level="example", epoch=0),
+        charts.learning_curves(lecture().epochs, groups=groups),
+        charts.updates_to_target(lecture().runs, groups=groups),
+        charts.sign_distribution(lecture().histograms, groups=groups, epoch=0, layer=2, level="batch", fan_in=64),
+    ):
+        scales = [c["scale"] for c in _inside(chart.to_dict()["layer"], "color") if isinstance(c, dict)]
+        assert scales
+        assert all(dict(zip(scale["domain"], scale["range"], strict=True)) == expected for scale in scales)
+
+
+def test_forty_groups_each_have_their_own_pair_of_colour_and_dash() -> None:
+    groups = [f"group {i}" for i in range(40)]
+    looks = zip(charts.group_colours(groups)[1], map(tuple, charts.group_dashes(groups)[1]), strict=True)
+    assert len(set(looks)) == 40
+
+
+# --- numbers
+
+
+def test_median_and_band_are_numpys() -> None:
+    chart = charts.learning_curves(lecture().epochs, groups=lecture().groups)
+    line = _layer(chart, "line", "drawn").set_index(["group", "epoch"])["drawn"]
+    band = _layer(chart, "area", "low").set_index(["group", "epoch"])
+    assert len(line) == len(band) == len(lecture().groups) * len(EPOCHS)
+    for key, values in lecture().epochs.groupby(["group", "epoch"])["train_loss"]:
+        low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+        assert line[key] == pytest.approx(median, rel=1e-12)
+        assert band.loc[key, ["low", "high"]].to_list() == pytest.approx([low, high], rel=1e-12)
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+def test_quartiles_are_numpys_for_every_number_of_runs(n: int) -> None:
+    values = np.random.default_rng(n).normal(size=n)
+    table = pd.DataFrame({"group": "a", "value": values})
+    found = tables.spread(table, ["group"], "value").iloc[0]
+    assert found[["low", "median", "high"]].to_list() == pytest.approx(np.quantile(values, [0.25, 0.5, 0.75]).tolist())
+    assert (found["finite"], found["runs"]) == (n, n)
+
+
+def test_a_diverged_run_counts_as_worse_than_all_others() -> None:
+    table = pd.DataFrame({"group": "a", "value": [3.0, np.nan, 1.0, np.inf, 2.0]})
+    loss = tables.spread(table, ["group"], "value", np.inf).iloc[0]
+    assert (loss["low"], loss["median"], loss["high"]) == (2.0, 3.0, math.inf)
+    accuracy = tables.spread(table, ["group"], "value", -np.inf).iloc[0]
+    assert (accuracy["low"], accuracy["median"], accuracy["high"]) == (-math.inf, 1.0, 2.0)
+    left_out = tables.spread(table, ["group"], "value").iloc[0]
+    assert (left_out["median"], left_out["finite"], left_out["runs"]) == (2.0, 3, 5)
+
+
+def test_a_line_ends_where_most_runs_have_diverged() -> None:
+    t = made("rates, the highest diverges")
+    line = _layer(charts.learning_curves(t.epochs, groups=t.groups), "line", "drawn")
+    lost = line[line["group"] == "tanh · normal:1 · rate 3"]
+    kept = line[line["group"] == "tanh · normal:1 · rate 1"]
+    assert lost["epoch"].max() == 1
+    assert kept["epoch"].max() == 10
+
+
+def test_masking_says_how_many_rows_it_leaves_out() -> None:
+    table = pd.DataFrame({"a": [1.0, np.nan, 0.0, -1.0, np.inf, 2.0], "b": [1.0, 1.0, 1.0, 1.0, 1.0, np.nan]})
+    kept, left_out = charts.masked(table, ["a"])
+    assert (kept["a"].to_list(), left_out) == ([1.0, 0.0, -1.0, 2.0], 2)
+    kept, left_out = charts.masked(table, ["a", "b"], log=["a"])
+    assert (kept["a"].to_list(), left_out) == ([1.0], 5)
+
+
+def test_smoothing_draws_the_rolling_median_and_keeps_the_line_behind() -> None:
+    values = [5.0, 1.0, 4.0, 2.0, 3.0]
+    table = pd.DataFrame({"group": "a", "run": 0, "epoch": range(5), "train_loss": values})
+    chart = charts.learning_curves(table, groups=["a"], smooth=3)
+    drawn = _layer(chart, "line", "drawn")
+    assert drawn["drawn"].to_list() == [3.0, 4.0, 2.0, 3.0, 2.5]
+    assert _layer(chart, "line", "median")["median"].to_list() == values
+
+
+def test_the_heatmap_shows_the_mean_share_of_the_runs() -> None:
+    group = lecture().groups[1]
+    cells = _layer(charts.saturation_heatmap(lecture().layers, group=group), "rect", "layer")
+    part = lecture().layers[(lecture().layers["group"] == group) & (lecture().layers["role"] == "hidden")]
+    expected = part.groupby(["layer", "epoch"])["saturated"].mean()
+    assert cells.set_index(["layer", "epoch"])["share"].to_dict() == pytest.approx(expected.to_dict())
+    assert sorted(cells["layer"].unique()) == [1, 2, 3]  # the output layer does not saturate
+
+
+def test_initial_scale_is_the_measured_one_and_all_equal_weights_are_left_out() -> None:
+    layers = lecture().layers.assign(
+        weight_std=lecture().layers["weight_std"].where(lecture().layers["initialiser"] != "normal:1", 0.0)
+    )
+    points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
+    assert set(points["initialiser"]) == {"normal:0.01", "glorot_uniform"}
+    one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].iloc[0]
+    assert one["scale"] == pytest.approx(0.01, rel=0.03)
+
+
+def test_a_histogram_keeps_its_axis_over_epochs_and_names_the_share_beyond() -> None:
+    part = lecture().histograms[lecture().histograms["epoch"] == 0]
+    group = lecture().groups[1]
+    chart = charts.histogram_by_layer(part, group=group, epoch=0, quantity="preactivation")
+    notes = [row["note"] for row in _rows(chart.to_dict()) if row.get("group") == "layer 1" and "note" in row]
+    chosen = part[(part["group"] == group) & (part["layer"] == 1) & (part["quantity"] == "preactivation")]
+    below = chosen.loc[np.isneginf(chosen["left"]), "count"].sum() / chosen["count"].sum()
+    assert any(note.startswith(f"{100 * below:.0f} % below") for note in notes)
+    whole = lecture().histograms
+    axes = {
+        json.dumps(
+            charts.histogram_by_layer(whole, group=group, epoch=e, quantity="preactivation").to_dict()["layer"][0][
+                "encoding"
+            ]["x"]
+        )
+        for e in (0, 40)
+    }
+    assert len(axes) == 1
+
+
+@pytest.mark.parametrize("n", [1, 2, 16, 21, 64, 300])
+def test_the_reference_of_the_signs_is_the_binomial_distribution(n: int) -> None:
+    edges = np.linspace(0, 1, 22)
+    found = signs.binomial_shares(edges[:-1], edges[1:], n)
+    expected = np.zeros(21)
+    for k in range(n + 1):  # as core.measures puts a share into its bin
+        expected[min(int(k / n * 21), 20)] += math.comb(n, k) / 2**n
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_tied_signs_are_spikes_and_free_signs_are_the_reference() -> None:
+    chart = charts.sign_distribution(
+        lecture().histograms, groups=lecture().groups, epoch=0, layer=2, level="example", fan_in=64
+    )
+    bars = _layer(chart, "rect", "top")
+    tied = bars[bars["group"] == "logistic · normal:1"]
+    assert sorted(tied["left"].round(3)) == [0.0, 0.952]
+    free = bars[bars["group"] == "tanh · normal:1"]
+    assert free["share"].sum() == pytest.approx(1)
+    assert 0.3 < free["left"].min() + free["right"].max() / 2 < 1
+    assert "100 % at 0 or 1" in [row.get("note") for row in _rows(chart.to_dict())]
+
+
+def test_agreement_stands_beside_that_of_random_signs() -> None:
+    chart = charts.agreement_by_layer(lecture().layers, groups=lecture().groups, level="example", epoch=0)
+    reference = _layer(chart, "line", "value")
+    assert reference["value"].to_list() == pytest.approx([0.0993] * 4)
+    line = _layer(chart, "line", "median")
+    top = line[(line["group"] == "logistic · normal:1") & (line["at"] == "2")]["median"].item()
+    part = lecture().layers.query("group == 'logistic · normal:1' and layer == 2 and epoch == 0")
+    assert top == pytest.approx(part["agreement_example"].median())
+
+
+def test_a_run_that_did_not_reach_the_target_stands_at_its_last_update_and_in_the_median() -> None:
+    runs = (
+        lecture()
+        .runs[lecture().runs["group"] == lecture().groups[0]]
+        .head(4)
+        .assign(
+            status=["converged", "not_reached", "diverged", "converged"],
+            updates_to_target=[100.0, np.nan, np.nan, 300.0],
+            last_update=[1800, 1800, 90, 1800],
+        )
+    )
+    chart = charts.updates_to_target(runs, groups=lecture().groups)
+    dots = _layer(chart, "point", "y").set_index("seed").sort_index()
+    assert dots["at"].to_list() == [100, 1800, 90, 300]
+    assert dots["outcome"].to_list() == ["reached", "not reached", "diverged", "reached"]
+    notes = [row["note"] for row in _rows(chart.to_dict()) if "note" in row]
+    assert set(notes) == {"2 of 4, median not reached"}
+    reached = charts.updates_to_target(runs.head(1), groups=lecture().groups)
+    assert _layer(reached, "rule", "top")["at"].to_list() == [100.0]
+
+
+def test_steps_of_the_share_reached_are_those_of_the_table() -> None:
+    survival = convergence.survival(lecture().runs)
+    drawn = _layer(charts.share_reached(survival, groups=lecture().groups), "line", "reached")
+    assert len(drawn) == len(survival)
+    pd.testing.assert_series_equal(
+        drawn.groupby("group")["reached"].max(), survival.groupby("group")["reached"].max(), check_dtype=False
+    )
+
+
+def test_a_speed_up_without_a_number_has_its_words_instead() -> None:
+    table = speed_ups(lecture().groups)
+    chart = charts.speed_up(table, groups=lecture().groups)
+    points = _layer(chart, "point", "y")
+    assert points["group"].to_list() == [lecture().groups[0], *lecture().groups[3:]]
+    words = [row["text"] for row in _rows(chart.to_dict()) if "text" in row and row.get("group") is None]
+    assert set(words) == {"not reached by either (median censored)", "not reached (median censored)"}
+
+
+def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
+    t = made("rates, the highest diverges")
+    chart = charts.rate_grid(t.runs, quantity="final_train_loss")
+    lost = _layer(chart, "point", "edge")
+    assert set(lost["learning_rate"]) == {3.0}
+    assert lost["group"].to_list() == lost["group"].drop_duplicates().to_list()
+    line = _layer(chart, "line", "median")
+    assert set(line["learning_rate"]) == {0.01, 0.1, 1.0}
+    assert line["group"].iloc[0] in {"logistic · normal:0.01", "logistic · normal:1", "logistic · glorot_uniform"}
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 1.3), (0.45, 2.2), (0.003, 40), (1e-9, 1e9), (45, 45.5), (7, 9000)])
+def test_ticks_of_a_log_axis_are_few_in_order_and_inside(low: float, high: float) -> None:
+    ticks = style.log_ticks(low, high)
+    assert 2 <= len(ticks) <= 12
+    assert ticks == sorted(set(ticks))
+    assert low <= ticks[0] < ticks[-1] <= high
+
+
+def test_ticks_of_a_symlog_axis_start_at_initialisation() -> None:
+    assert style.symlog_ticks(40) == [0, 1, 2, 5, 10, 20]
+    assert style.symlog_ticks(5) == [0, 1, 2, 5]
+    assert style.symlog_ticks(1800) == [0, 1, 10, 100, 1000]
+
+
+def test_thinning_keeps_both_ends_and_the_limit() -> None:
+    points = np.arange(10_001)
+    for log in (False, True):
+        kept = tables.thin(points, 50, log)
+        assert (kept[0], kept[-1]) == (0, 10_000)
+        assert len(kept) <= 50
+        assert all(itertools.starmap(operator.lt, itertools.pairwise(kept)))
+    assert tables.thin(points[:7], 50).tolist() == list(range(7))
