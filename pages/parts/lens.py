@@ -88,7 +88,9 @@ def _progress(job: Job) -> None:
             else:
                 text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
             st.progress(now.share, text)
-            st.button("Cancel", key="cancel", on_click=training.cancel)
+            st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others(job))
+        if training.for_others(job):
+            st.caption("Someone else has this experiment open, so it trains on for them.")
 
 
 def _time(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """The experiment on the screen and its job. All sessions of the server share one registry of jobs."""
 
+import hashlib
 import uuid
 
 import streamlit as st
@@ -42,7 +43,7 @@ def open_linked(experiment: Experiment) -> None:
         return
     state["refusal"] = ""
     try:
-        _show(experiment, _submit(experiment))
+        _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         _show(experiment, None)
         state["refusal"] = str(error)
@@ -52,7 +53,7 @@ def train(experiment: Experiment) -> str:
     """Train `experiment` and show it. Returns why not, where it is refused: then the screen stays as it is."""
     state = st.session_state
     try:
-        _show(experiment, _submit(experiment))
+        _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         return str(error)
     state["refusal"] = ""
@@ -62,22 +63,33 @@ def train(experiment: Experiment) -> str:
 
 
 def cancel() -> None:
-    """Stop training what is on the screen, unless another visitor waits for it too."""
+    """Stop training what is on the screen, unless another visitor waits for it too: then `for_others` is True."""
     current = job()
     if current is not None and current.active and not current.cancel(visitor()):
-        st.toast("Someone else has this experiment open, so it trains on for them.")
+        st.session_state["others"] = current
+
+
+def for_others(job: Job) -> bool:
+    """Whether this visitor has cancelled `job`, and it trains on for others."""
+    return st.session_state.get("others") is job
 
 
 def visitor() -> str:
-    """Who asks: one browser where its cookie tells, else one session."""
-    cookie: str | None = st.context.cookies.get("_streamlit_xsrf")
-    name: str = cookie or st.session_state.setdefault("visitor", uuid.uuid4().hex)
+    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session."""
+    name: str = _browser() or st.session_state.setdefault("visitor", uuid.uuid4().hex)
     return name
 
 
-def _submit(experiment: Experiment) -> Job:
-    job = registry().submit(experiment, visitor())
-    return job
+def _browser() -> str | None:
+    """What stays the same in Streamlit's cookie against cross-site requests: its token, masked anew at each load."""
+    try:
+        _, mask, masked, _ = st.context.cookies.get("_streamlit_xsrf", "").split("|")
+        key = bytes.fromhex(mask)
+        token = bytes(byte ^ key[i % len(key)] for i, byte in enumerate(bytes.fromhex(masked)))
+    except (ValueError, ZeroDivisionError):
+        return None
+    # Its hash: the token itself is nobody else's business, a log's included.
+    return hashlib.sha256(token).hexdigest()
 
 
 def _show(experiment: Experiment, job: Job | None) -> None:
