@@ -1,0 +1,589 @@
+"""Jobs: how a sweep is cut and where it runs changes nothing; progress, cancel, fair turns, limits, dying workers."""
+
+import gc
+import multiprocessing
+import os
+import signal
+import struct
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+import pytest
+
+from core import jobs
+from core.experiment import PRESETS, Experiment, ExperimentError
+from core.jobs import Chunk, Job, JobError, Jobs, Pool, Progress, Segment, Start, plan, run
+from core.results import Result
+from core.schema import SCHEMA
+from core.settings import Settings
+from core.store import Store
+
+SMALL = Experiment(
+    dataset="iris",
+    activation=("logistic", "tanh"),
+    initialiser=("normal:1", "glorot_uniform", "lsuv"),
+    hidden=((5, 4), (3,)),
+    batch_size=(32, 0),
+    epochs=6,
+    seeds=3,
+    record="0,1,3,6",
+)
+LONG = replace(SMALL, epochs=10_000, record="log")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool(2) as pool:
+        pool.warm_up()
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def expected() -> Result:
+    return run(SMALL)
+
+
+def same(a: Result | None, b: Result) -> None:
+    """Equal to the bit, but for the time it took."""
+    assert a is not None
+    for name in SCHEMA:
+        left, right = (result.table(name).drop(columns="seconds", errors="ignore") for result in (a, b))
+        pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    """Whether that process has ended; one that nobody has waited for counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def in_process(script: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
+
+
+# --- Cutting
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("experiment", [SMALL, *(preset.experiment for preset in PRESETS.values())])
+def test_a_plan_holds_every_run_once_in_rectangles_of_one_shape(experiment: Experiment, workers: int) -> None:
+    chunks = plan(experiment, workers)
+    assert sorted(run.run for chunk in chunks for run in chunk.runs) == list(range(len(experiment.runs())))
+    for chunk in chunks:
+        assert len({(run.hidden, run.batch_size, run.activation) for run in chunk.runs}) == 1
+        groups: dict[str, list[int]] = {}
+        for one in chunk.runs:
+            groups.setdefault(experiment.label(one), []).append(one.seed)
+        assert len({tuple(seeds) for seeds in groups.values()}) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 30])
+def test_a_plan_gives_every_worker_something_and_cuts_no_finer_than_it_must(workers: int) -> None:
+    chunks = plan(Experiment(), workers)
+    assert workers <= len(chunks) <= max(2, 2 * workers)
+    sizes = [len(chunk.runs) for chunk in chunks]
+    assert max(sizes) <= 2 * 30 / workers + 1
+
+
+def test_a_plan_for_more_workers_than_runs_has_one_run_a_chunk() -> None:
+    assert [len(chunk.runs) for chunk in plan(Experiment(), 1000)] == [1] * 30
+
+
+def test_chunks_of_wide_networks_hold_few_runs_so_that_turns_stay_short() -> None:
+    wide = Experiment(hidden=((1000, 1000),), seeds=20)
+    single = wide.cost().seconds / wide.cost().runs / wide.epochs
+    for chunk in plan(wide, 1):
+        assert len(chunk.runs) == 1 or chunk.seconds <= jobs.SEGMENT_SECONDS
+        assert chunk.seconds == pytest.approx(len(chunk.runs) * single)
+
+
+# --- Where and how it runs changes nothing
+
+
+def one_by_one(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
+    return tuple(Chunk((run,), 1e-4) for run in reversed(experiment.runs()))
+
+
+def by_seed(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
+    chunks: dict[tuple[Any, ...], list[Any]] = {}
+    for one in experiment.runs():
+        chunks.setdefault((one.hidden, one.batch_size, one.activation, one.seed), []).append(one)
+    return tuple(Chunk(tuple(runs), 1e-3) for runs in chunks.values())
+
+
+@pytest.mark.parametrize("cut", [one_by_one, by_seed])
+@pytest.mark.parametrize("seconds", [1e-9, 1e9], ids=["an epoch a segment", "one segment"])
+def test_no_cut_into_chunks_or_segments_changes_a_bit(
+    expected: Result, monkeypatch: pytest.MonkeyPatch, cut: Any, seconds: float
+) -> None:
+    monkeypatch.setattr(jobs, "plan", cut)
+    monkeypatch.setattr(jobs, "SEGMENT_SECONDS", seconds)
+    same(run(SMALL), expected)
+
+
+def test_no_executor_changes_a_bit(expected: Result, pool: Pool) -> None:
+    same(run(SMALL, pool), expected)
+    with ThreadPoolExecutor(3) as threads:
+        same(run(SMALL, threads), expected)
+
+
+def test_a_registry_changes_no_bit(expected: Result, pool: Pool) -> None:
+    with Jobs(Settings(store=Path(), workers=2), executor=pool) as registry:
+        job = registry.submit(SMALL, "ann")
+        assert job.wait(30)
+        assert (job.status, job.error) == ("done", "")
+        same(job.result(), expected)
+
+
+# --- run
+
+
+def test_progress_rises_to_the_end_where_no_time_is_left() -> None:
+    seen: list[Progress] = []
+    run(SMALL, progress=seen.append)
+    shares = [progress.share for progress in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+    assert seen[-1].seconds_left == 0
+    assert all(0 <= progress.seconds_left < 60 for progress in seen)
+    assert [progress.elapsed for progress in seen] == sorted(progress.elapsed for progress in seen)
+
+
+def test_an_exception_from_progress_ends_the_training(pool: Pool) -> None:
+    def stop(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(LONG, pool, stop)
+    assert time.monotonic() - began < 5
+
+
+def kill_own_process(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "segment", kill_own_process)
+    with (
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor,
+        pytest.raises(JobError, match="died"),
+    ):
+        run(SMALL, executor)
+
+
+# --- Pool
+
+
+def test_a_worker_holds_no_streamlit_pandas_altair_or_sklearn(pool: Pool) -> None:
+    run(SMALL, pool)
+    modules = [pool.submit(eval, "sorted(__import__('sys').modules)") for _ in range(4)]
+    for loaded in (future.result() for future in modules):
+        assert "core.training" in loaded
+        assert not {"streamlit", "pandas", "altair", "sklearn", "scipy"} & set(loaded)
+
+
+def test_a_worker_that_is_killed_loses_nothing_but_its_own_call(pool: Pool, tmp_path: Path) -> None:
+    before = {pool.submit(os.getpid).result() for _ in range(8)} | set(pool.pids())
+    calls = [pool.submit(record_and_sleep, tmp_path / name) for name in ("a", "b")]
+    until(lambda: all((tmp_path / name).exists() for name in ("a", "b")))
+    victim = int((tmp_path / "a").read_text(encoding="ascii"))
+    os.kill(victim, signal.SIGKILL)
+    assert [call.result(20) for call in calls] == [2, 1]
+    assert before - set(pool.pids()) == {victim}
+
+
+def record_and_sleep(path: Path) -> int:
+    """Note who does it; returns how often it was begun."""
+    with path.open("a", encoding="ascii") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(0.3)
+    return len(path.read_text(encoding="ascii").splitlines())
+
+
+def test_a_worker_killed_while_idle_is_replaced(pool: Pool) -> None:
+    for pid in pool.pids():
+        os.kill(pid, signal.SIGKILL)
+    assert [pool.submit(pow, 2, n).result(20) for n in range(4)] == [1, 2, 4, 8]
+
+
+def test_a_call_that_kills_every_worker_is_given_up_and_harms_no_other(pool: Pool) -> None:
+    bad = pool.submit(kill_own_process)
+    good = [pool.submit(pow, 2, n) for n in range(6)]
+    with pytest.raises(JobError, match="died 3 times"):
+        bad.result(20)
+    assert [future.result(20) for future in good] == [2**n for n in range(6)]
+
+
+def test_an_exception_in_a_worker_arrives_and_the_worker_lives_on(pool: Pool) -> None:
+    with pytest.raises(ZeroDivisionError):
+        pool.submit(divmod, 1, 0).result(20)
+    assert pool.submit(divmod, 7, 2).result(20) == (3, 1)
+
+
+def die_in_mid_answer(tried: Path) -> str:
+    """The first time: announce an answer of a million bytes, send four of them, and die."""
+    if not tried.exists():
+        tried.touch()
+        [pipe] = [thing for thing in gc.get_objects() if isinstance(thing, Connection) and not thing.closed]
+        os.write(pipe.fileno(), struct.pack("!i", 10**6) + b"part")
+        kill_own_process()
+    return "whole"
+
+
+def test_a_worker_killed_in_the_middle_of_its_answer_holds_nobody_up(tmp_path: Path) -> None:
+    # A ProcessPoolExecutor waits for the rest of the answer for ever: its parent holds the pipe's other end open.
+    with Pool(1) as pool:
+        assert pool.submit(die_in_mid_answer, tmp_path / "tried").result(20) == "whole"
+        assert (tmp_path / "tried").exists()
+
+
+def test_a_closed_pool_takes_no_calls_cancels_what_waits_and_its_workers_end() -> None:
+    pool = Pool(1)
+    pid = pool.submit(os.getpid).result(20)
+    running, waiting = pool.submit(time.sleep, 0.3), pool.submit(time.sleep, 30)
+    until(running.running)
+    pool.shutdown(cancel_futures=True)
+    assert running.result(0) is None
+    assert waiting.cancelled()
+    assert gone(pid)
+    with pytest.raises(RuntimeError, match="shut down"):
+        pool.submit(os.getpid)
+
+
+def test_workers_do_not_execute_the_main_script_and_end_with_a_parent_that_is_killed() -> None:
+    parent = in_process("""
+        import time
+        from core.jobs import Pool
+        print("main", flush=True)
+        pool = Pool(2)
+        pool.warm_up()
+        pool.submit(pow, 2, 3).result()
+        print(*pool.pids(), flush=True)
+        time.sleep(60)
+    """)
+    assert parent.stdout is not None
+    with parent.stdout:
+        assert parent.stdout.readline() == "main\n"
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        assert len(pids) == 2
+        parent.kill()
+        parent.wait()
+    for pid in pids:
+        until(lambda pid=pid: gone(pid), 5)  # type: ignore[misc]
+
+
+# --- Jobs, with segments that take no processor time
+
+
+@dataclass(frozen=True)
+class FakeState:
+    experiment: Experiment
+    epoch: int
+
+    @property
+    def finished(self) -> bool:
+        return self.epoch >= self.experiment.epochs
+
+
+class Fake:
+    """Stands in for training: one epoch a segment, each lasts `seconds` and is written down."""
+
+    seconds: ClassVar[float] = 0.01
+    log: ClassVar[list[str]] = []
+
+    @staticmethod
+    def segment(state: Any, epochs: int) -> Segment:
+        experiment = state.experiment
+        Fake.log.append(experiment.key)
+        if experiment.data_seed == 13:
+            raise OSError("/secret/path of the host")
+        time.sleep(Fake.seconds)
+        epoch = 1 if isinstance(state, Start) else state.epoch + 1
+        return Segment(FakeState(experiment, epoch), ((experiment.key, epoch),), Fake.seconds)  # type: ignore[arg-type]
+
+    @staticmethod
+    def collect(experiment: Experiment, records: Sequence[Any]) -> Any:
+        return (experiment.key, *records)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """One worker, a thread; every epoch a segment."""
+    monkeypatch.setattr(jobs, "segment", Fake.segment)
+    monkeypatch.setattr(jobs, "collect", Fake.collect)
+    monkeypatch.setattr(Fake, "seconds", 0.01)
+    Fake.log.clear()
+    settings = Settings(store=Path(), jobs_per_visitor=2, jobs=4, limit_seconds=60)
+    with ThreadPoolExecutor(1) as executor, Jobs(settings, executor=executor) as registry:
+        yield registry
+
+
+def experiment(number: int, epochs: int = 20) -> Experiment:
+    """Small experiments of one chunk, with different keys."""
+    return Experiment(
+        dataset="two_moons", samples=40, hidden=((2,),), activation=("tanh",), data_seed=number, epochs=epochs
+    )
+
+
+def ended(*waited: Job) -> None:
+    for job in waited:
+        assert job.wait(20)
+
+
+def test_one_key_is_trained_once_whoever_asks(registry: Jobs) -> None:
+    first = registry.submit(experiment(1), "ann")
+    assert registry.submit(experiment(1), "bob") is first
+    assert registry.get(first.key) is first
+    ended(first)
+    assert registry.submit(experiment(1), "cem") is first
+    assert Fake.log == [first.key] * 20
+    assert first.status == "done"
+    assert first.progress().share == 1
+    assert first.progress().seconds_left == 0
+    assert first.position == 0
+
+
+def test_many_who_ask_at_once_get_one_job(registry: Jobs) -> None:
+    found: list[Job] = []
+    threads = [
+        threading.Thread(target=lambda n=n: found.append(registry.submit(experiment(1), f"v{n}"))) for n in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ended(*found)
+    assert len(set(found)) == 1
+    assert len(Fake.log) == 20
+
+
+def test_a_long_sweep_delays_a_short_one_by_a_segment(registry: Jobs) -> None:
+    long = registry.submit(experiment(1, 500), "ann")
+    until(lambda: len(Fake.log) > 5)
+    short = registry.submit(experiment(2, 10), "bob")
+    ended(short)
+    begun = Fake.log.index(short.key)
+    turns = Fake.log[begun : begun + 19]
+    assert turns == [short.key, long.key] * 9 + [short.key]
+    assert long.active
+    long.cancel("ann")
+
+
+def test_a_visitor_with_two_sweeps_gets_no_more_turns_than_one_with_one(registry: Jobs) -> None:
+    own = [registry.submit(experiment(number, 500), "ann") for number in (1, 2)]
+    other = registry.submit(experiment(3, 500), "bob")
+    until(lambda: Fake.log.count(other.key) >= 12)
+    turns = Fake.log[Fake.log.index(other.key) :][:20]
+    assert turns.count(other.key) == 10
+    assert [turns.count(job.key) for job in own] == [5, 5]
+    for job in own:
+        job.cancel("ann")
+    other.cancel("bob")
+
+
+def test_limits_are_said_and_leave_nothing_behind(registry: Jobs) -> None:
+    a, b = (registry.submit(experiment(number, 500), "ann") for number in (1, 2))
+    with pytest.raises(JobError, match="You have 2 sweeps in training, and the limit is 2"):
+        registry.submit(experiment(3), "ann")
+    assert registry.get(experiment(3).key) is None
+    c, d = (registry.submit(experiment(number, 500), "bob") for number in (3, 4))
+    with pytest.raises(JobError, match="busy with 4 sweeps"):
+        registry.submit(experiment(5), "cem")
+    assert registry.submit(experiment(1, 500), "bob") is a, "to watch what is in training costs nothing"
+    for job, visitor in ((a, "ann"), (a, "bob"), (b, "ann"), (c, "bob"), (d, "bob")):
+        job.cancel(visitor)
+    ended(registry.submit(experiment(5), "cem"))
+
+
+def test_a_sweep_over_the_limit_is_refused_with_its_estimate(registry: Jobs) -> None:
+    with pytest.raises(ExperimentError, match="python -m core run"):
+        registry.submit(Experiment(seeds=100, epochs=2000), "ann")
+    assert registry.submit(experiment(1), "ann").wait(20)
+
+
+def test_cancel_stops_at_once_and_the_experiment_can_be_asked_for_again(registry: Jobs) -> None:
+    job = registry.submit(experiment(1, 500), "ann")
+    until(lambda: len(Fake.log) > 3)
+    assert job.cancel("ann")
+    assert job.status == "cancelled"
+    assert job.wait(0)
+    time.sleep(0.05)
+    begun = len(Fake.log)
+    assert job.result() is not None, "what there was is still there"
+    time.sleep(0.1)
+    assert len(Fake.log) == begun
+    assert not job.cancel("ann")
+    again = registry.submit(experiment(1, 500), "ann")
+    assert again is not job
+    assert registry.submit(experiment(1, 500), "ann") is again
+    again.cancel("ann")
+
+
+def test_one_of_two_who_cancels_only_leaves(registry: Jobs) -> None:
+    job = registry.submit(experiment(1, 500), "ann")
+    registry.submit(experiment(1, 500), "bob")
+    assert not job.cancel("ann")
+    assert job.active
+    assert job.cancel("bob")
+    assert job.status == "cancelled"
+
+
+def test_an_error_fails_its_own_job_only_and_shows_nothing_of_the_host(
+    registry: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, bad = registry.submit(experiment(1), "ann"), registry.submit(experiment(13), "bob")
+    ended(good, bad)
+    assert (good.status, bad.status) == ("done", "failed")
+    assert bad.error == "Training failed (OSError)."
+    assert bad.result() is None
+    assert "/secret/path" in caplog.text
+
+
+def test_the_place_in_the_queue_is_visible(registry: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fake, "seconds", 0.3)
+    first = registry.submit(experiment(1, 3), "ann")
+    until(lambda: Fake.log)
+    waiting = [registry.submit(experiment(number, 1), "bob") for number in (2, 3)]
+    assert (first.status, first.position) == ("running", 0)
+    assert [(job.status, job.position) for job in waiting] == [("queued", 1), ("queued", 2)]
+    assert all(job.progress().done == 0 and job.progress().seconds_left > 0 for job in waiting)
+    ended(first, *waiting)
+
+
+def test_the_result_so_far_grows_and_is_collected_once_for_each_state(registry: Jobs) -> None:
+    job = registry.submit(experiment(1, 30), "ann")
+    assert job.result() is None
+    lengths = []
+    while job.active:
+        result: Any = job.result()
+        lengths.append(len(result) - 1 if result else 0)
+        time.sleep(0.02)
+    assert lengths == sorted(lengths)
+    assert 0 < lengths[len(lengths) // 2] < 30
+    final: Any = job.result()
+    assert final == (job.key, *((job.key, epoch) for epoch in range(1, 31)))
+    assert job.result() is final
+
+
+def test_time_left_is_about_right(registry: Jobs) -> None:
+    job = registry.submit(experiment(1, 60), "ann")
+    until(lambda: job.progress().share > 0.5)
+    told, began = job.progress().seconds_left, time.monotonic()
+    ended(job)
+    assert told == pytest.approx(time.monotonic() - began, abs=0.6)
+
+
+def test_what_ended_is_forgotten_but_for_the_latest(registry: Jobs) -> None:
+    for number in range(20, 30 + jobs.FINISHED_JOBS):
+        ended(registry.submit(experiment(number, 1), "ann"))
+    assert registry.get(experiment(20, 1).key) is None
+    assert registry.get(experiment(29 + jobs.FINISHED_JOBS, 1).key) is not None
+    assert not registry._turns
+
+
+def test_a_closed_registry_cancels_and_refuses(registry: Jobs) -> None:
+    job = registry.submit(experiment(1, 500), "ann")
+    registry.close()
+    assert job.status == "cancelled"
+    with pytest.raises(JobError, match="shutting down"):
+        registry.submit(experiment(2), "ann")
+
+
+def test_an_executor_that_cannot_be_opened_fails_the_job_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_: Settings) -> Any:
+        raise JobError("The Dask scheduler cannot be reached.")
+
+    monkeypatch.setattr(jobs, "open_executor", closed)
+    with Jobs(Settings(store=Path())) as registry:
+        job = registry.submit(experiment(1), "ann")
+        ended(job)
+        assert (job.status, job.error) == ("failed", "The Dask scheduler cannot be reached.")
+
+
+# --- Jobs, for real
+
+
+def test_a_result_is_stored_and_opens_at_once_in_another_server(pool: Pool, tmp_path: Path, expected: Result) -> None:
+    settings = Settings(store=tmp_path, workers=2)
+    store = Store(tmp_path, settings.store_bytes)
+    with Jobs(settings, store, pool) as registry:
+        ended(registry.submit(SMALL, "ann"))
+    with Jobs(replace(settings, limit_seconds=1e-9), store, pool) as registry:
+        job = registry.submit(SMALL, "bob")
+        assert job.status == "done", "what is stored needs no training, whatever the limit"
+        same(job.result(), expected)
+        assert job.progress().share == 1
+
+
+def test_a_store_that_cannot_be_written_costs_no_result(pool: Pool, tmp_path: Path, expected: Result) -> None:
+    (tmp_path / "file").write_text("not a folder", encoding="ascii")
+    store = Store(tmp_path / "file" / "store", 10**9)
+    with Jobs(Settings(store=store.folder, workers=2), store, pool) as registry:
+        job = registry.submit(SMALL, "ann")
+        ended(job)
+        same(job.result(), expected)
+    assert "Results cannot be stored" in store.warning
+
+
+def test_a_worker_killed_in_mid_sweep_changes_nothing(pool: Pool) -> None:
+    sweep = replace(SMALL, epochs=300, record="log", hidden=((5,),))
+    with Jobs(Settings(store=Path(), workers=2, segment_seconds=0.05), executor=pool) as registry:
+        job = registry.submit(sweep, "ann")
+        until(lambda: job.records)
+        os.kill(pool.pids()[0], signal.SIGKILL)
+        ended(job)
+        assert (job.status, job.error) == ("done", "")
+        same(job.result(), run(sweep))
+
+
+def test_a_cancelled_sweep_frees_the_workers_within_a_second(pool: Pool) -> None:
+    with Jobs(Settings(store=Path(), workers=2), executor=pool) as registry:
+        job = registry.submit(LONG, "ann")
+        until(lambda: job.progress().done > 0)
+        part = job.result()
+        assert part is not None
+        assert 0 < len(part.epochs) < len(LONG.runs()) * len(LONG.record_epochs())
+        began = time.monotonic()
+        job.cancel("ann")
+        free = [pool.submit(os.getpid) for _ in range(2)]
+        for future in free:
+            future.result(20)
+        assert time.monotonic() - began < 1
+
+
+def test_a_program_that_ends_in_mid_sweep_ends_promptly_and_quietly() -> None:
+    program = in_process("""
+        import time
+        from pathlib import Path
+        from core import Experiment
+        from core.jobs import Jobs
+        from core.settings import Settings
+        registry = Jobs(Settings(store=Path(), workers=2))
+        job = registry.submit(Experiment(dataset="two_moons", hidden=(4,), epochs=10_000), "ann")
+        while not job.progress().done:
+            time.sleep(0.01)
+        print(time.monotonic(), flush=True)
+    """)
+    output, _ = program.communicate(timeout=30)
+    assert program.returncode == 0
+    assert time.monotonic() - float(output) < 3
