@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 
 
-def survival(runs: pd.DataFrame, axis: str = "updates_to_target") -> pd.DataFrame:
+def survival(runs: pd.DataFrame) -> pd.DataFrame:
     """Kaplan-Meier: share of runs that have reached the target by each update, per group.
 
     Runs that did not reach it (diverged ones too) leave the risk set at their last update: they are
@@ -21,7 +21,6 @@ def survival(runs: pd.DataFrame, axis: str = "updates_to_target") -> pd.DataFram
 
     Args:
         runs: the runs table.
-        axis: "updates_to_target" or "epochs_to_target"; epochs are censored at last_epoch.
 
     Returns:
         Columns group, update, reached (share), at_risk, low and high (95 % interval, Greenwood's formula
@@ -29,8 +28,8 @@ def survival(runs: pd.DataFrame, axis: str = "updates_to_target") -> pd.DataFram
     """
     rows: list[tuple[str, float, float, int, float, float]] = []
     for group, members in runs.groupby("group", sort=False):
-        event = members[axis].notna().to_numpy()
-        time = members[axis].fillna(members["last_update"]).to_numpy(np.float64)
+        event = members["updates_to_target"].notna().to_numpy()
+        time = members["updates_to_target"].fillna(members["last_update"]).to_numpy(np.float64)
         surviving, greenwood = 1.0, 0.0
         if not (event & (time == 0)).any():
             rows.append((str(group), 0.0, 0.0, len(time), 0.0, 0.0))
@@ -62,32 +61,38 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
     """How many times fewer updates each group needs than the baseline group, from medians over seeds.
 
     The 95 % interval is a percentile bootstrap over seeds, resampled together for both groups (paired).
-    A resample whose medians are both censored tells nothing and is left out.
+    A resample whose medians are both censored tells nothing and is left out. Seeds that only one of the two
+    groups has (in a result that is still growing) are left out too.
 
     Returns:
-        Columns group, median (inf where censored), ratio (baseline / group; NaN where both are censored,
-        inf or 0 where one is), low, high, pairs (seeds common to both), text (the ratio in words).
+        Columns group, median (inf where censored; over the pairs, as all here), ratio (baseline / group; NaN
+        where both are censored, inf or 0 where one is), low, high, pairs (seeds common to both), text (the
+        ratio in words).
     """
-    times = runs.pivot(index="seed", columns="group", values=axis).fillna(np.inf)
-    rng = np.random.default_rng(0)
+    times = runs.assign(**{axis: runs[axis].fillna(np.inf)}).pivot(index="seed", columns="group", values=axis)
     rows = []
     for group in runs["group"].unique():
         ours, theirs = times[group].to_numpy(), times[baseline].to_numpy()
-        n = len(times)
-        pick = rng.integers(0, n, (resamples, n))
-        ratio = _ratio(_medians(theirs[None, :]), _medians(ours[None, :]))[0]
+        both = ~np.isnan(ours) & ~np.isnan(theirs)
+        ours, theirs = ours[both], theirs[both]
+        n = len(ours)
+        pick = np.random.default_rng(0).integers(0, max(n, 1), (resamples, n))
+        median, baseline_median = (float(_medians(values)) for values in (ours, theirs))
+        ratio = float(_ratio(np.array(baseline_median), np.array(median)))
         ratios = _ratio(_medians(theirs[pick]), _medians(ours[pick]))
         ratios = ratios[~np.isnan(ratios)]
         low, high = np.quantile(ratios, [0.025, 0.975], method="nearest") if len(ratios) else (np.nan, np.nan)
-        median = float(_medians(ours[None, :])[0])
-        rows.append((group, median, ratio, low, high, n, _speed_text(group, baseline, median, ratio, low, high)))
+        text = "baseline" if group == baseline else _speed_text(median, baseline_median, ratio, low, high)
+        rows.append((group, median, ratio, low, high, n, text))
     return pd.DataFrame(rows, columns=["group", "median", "ratio", "low", "high", "pairs", "text"])
 
 
 def _medians(values: Float) -> Float:
-    """Medians along the last axis, in which an infinity stays one."""
+    """Medians along the last axis, in which an infinity stays one; NaN of nothing."""
     ordered = np.sort(values, axis=-1)
     n = values.shape[-1]
+    if n == 0:
+        return np.full(values.shape[:-1], np.nan)
     middle: Float = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
     return middle
 
@@ -99,15 +104,17 @@ def _ratio(theirs: Float, ours: Float) -> Float:
     return ratio
 
 
-def _speed_text(group: str, baseline: str, median: float, ratio: float, low: float, high: float) -> str:
-    if group == baseline:
-        return "baseline"
-    if np.isnan(ratio):
+def _speed_text(median: float, baseline_median: float, ratio: float, low: float, high: float) -> str:
+    if math.isnan(median):
+        return "no seeds in common"
+    if math.isinf(median) and math.isinf(baseline_median):
         return "not reached by either (median censored)"
-    if np.isinf(median):
+    if math.isinf(median):
         return "not reached (median censored)"
-    if np.isinf(ratio):
+    if math.isinf(baseline_median):
         return "reached; the baseline was not (median censored)"
+    if median == 0 < baseline_median:
+        return "reached at initialisation; the baseline was not"
     return f"{ratio:.3g}x ({low:.3g} to {high:.3g})"
 
 
