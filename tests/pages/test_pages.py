@@ -1,0 +1,282 @@
+"""Every page, run without a browser: first visit, links good and bad, form, presets, limits."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.experiment import FIELDS, PRESETS, Experiment
+from core.jobs import Job, Jobs
+from core.settings import Settings
+from pages.parts import training
+from pages.parts.catalogue import PAGES, Entry
+
+ROOT = Path(__file__).parents[2]
+QUICK = {"dataset": "iris", "hidden": "4-4", "epochs": "2", "seeds": "2"}
+OF_A_RESULT = [entry for entry in PAGES if entry.section == "Experiment"]
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="module")
+def jobs() -> Iterator[Jobs]:
+    """A registry that trains in threads of this process, with a limit that the presets are within."""
+    with ThreadPoolExecutor(2) as executor, Jobs(Settings(store=Path("unused")), executor=executor) as registry:
+        yield registry
+
+
+@pytest.fixture
+def open_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open a page with these query parameters, and wait until its experiment is trained."""
+    monkeypatch.setattr(training, "registry", lambda: jobs)
+
+    def open_one(entry: Entry = PAGES[0], wait: bool = True, **parameters: str) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+        at.query_params.update(parameters)
+        if entry.path:
+            at.switch_page(entry.script)
+        at.run()
+        if wait and (job := job_of(at)) is not None:
+            assert job.wait(30)
+            at.run()
+        assert_well(at)
+        return at
+
+    return open_one
+
+
+def job_of(at: AppTest) -> Job | None:
+    job: Job | None = at.session_state["job"]
+    return job
+
+
+def assert_well(at: AppTest) -> None:
+    """Neither a traceback nor a page that could not be drawn."""
+    assert [element.value for element in at.exception] == []
+    assert [element.value for element in at.error] == []
+
+
+def charts(at: AppTest) -> int:
+    return len(at.get("vega_lite_chart"))
+
+
+def notices(at: AppTest) -> str:
+    return "\n".join(element.value for element in at.text)
+
+
+@pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.script)
+def test_a_page_opens_with_its_question_and_without_a_notice(open_page: Open, entry: Entry) -> None:
+    at = open_page(entry, **QUICK)
+    assert len(at.title) == 1
+    assert not at.warning
+    assert notices(at) == ""
+
+
+@pytest.mark.parametrize("entry", OF_A_RESULT, ids=lambda entry: entry.path)
+def test_a_page_on_a_result_shows_a_finding_with_its_n(open_page: Open, entry: Entry) -> None:
+    at = open_page(entry, **QUICK)
+    assert any("12 runs" in caption.value and "2 seeds a group" in caption.value for caption in at.caption)
+
+
+@pytest.mark.parametrize(("path", "count"), [("saturation", 6), ("gradient_signs", 6), ("convergence", 6)])
+def test_a_page_shows_its_charts_each_with_a_csv(open_page: Open, path: str, count: int) -> None:
+    at = open_page(entry_of(path), **QUICK)
+    assert charts(at) == count
+    files = [button for button in at.get("download_button") if button.proto.label == "CSV"]
+    assert len(files) == count
+
+
+def test_runs_are_listed_and_offered_as_files(open_page: Open) -> None:
+    at = open_page(entry_of("runs"), **QUICK)
+    assert len(at.dataframe[0].value) == 12
+    labels = [button.proto.label for button in at.get("download_button")]
+    assert labels == ["runs.csv", "epochs.csv", "layers.csv", "histograms.csv", "result.zip"]
+
+
+def test_the_first_visit_trains_the_default_and_shows_charts_before_it_is_done(open_page: Open, jobs: Jobs) -> None:
+    at = open_page(wait=False)
+    job = job_of(at)
+    assert job is not None
+    assert job.experiment == Experiment()
+    deadline = time.monotonic() + 30
+    while job.active and charts(at) == 0 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        at.run()
+    assert charts(at) > 0
+    assert_well(at)
+    job.cancel(at.session_state["visitor"])
+
+
+BAD = {
+    "activation": "tahn",
+    "epochs": "abc",
+    "seeds": "-1",
+    "initialiser": "normal:x",
+    "hidden": "",
+    "learning_rate": "1e999",
+    "gain": "NaN",
+    "scaling": "<script>alert(1)</script>",
+    "target": "**bold**:1",
+    "no_such_setting": "1",
+}
+
+
+@pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.script)
+def test_every_bad_parameter_is_named_and_the_page_opens_without_it(open_page: Open, entry: Entry) -> None:
+    at = open_page(entry, wait=False, **{**BAD, "dataset": "iris"})
+    lines = [line for line in notices(at).splitlines() if "allowed: " in line]
+    assert [line.partition(":")[0] for line in lines] == list(BAD)
+    assert dict(at.query_params) == {"dataset": "iris"}
+    assert len(at.title) == 1
+
+
+def test_the_nearest_name_is_offered(open_page: Open) -> None:
+    assert "did you mean 'tanh'?" in notices(open_page(**QUICK, activation="tahn"))
+
+
+def test_markup_in_a_link_reaches_no_element_that_renders_it(open_page: Open) -> None:
+    markup = "<script>alert(1)</script>[a](https://example.org)**b**"
+    at = open_page(entry_of("saturation"), **QUICK, group=markup, activation=markup, nonsense=markup)
+    rendered = [*at.markdown, *at.caption, *at.warning, *at.info, *at.title, *at.header, *at.subheader]
+    assert not [element for element in rendered if "script" in element.value or "example.org" in element.value]
+    assert "<script>" in notices(at)
+
+
+@pytest.mark.parametrize("entry", OF_A_RESULT, ids=lambda entry: entry.path)
+def test_a_wrong_setting_of_the_page_itself_is_named(open_page: Open, entry: Entry) -> None:
+    for name in entry.settings:
+        at = open_page(entry, **QUICK, **{name: "wrong"})
+        lines = [line for line in notices(at).splitlines() if line.startswith(f"{name}: 'wrong'")]
+        assert len(lines) == 1, f"{name} of {entry.path}"
+
+
+def test_a_parameter_as_long_as_a_book_is_refused_in_a_few_lines(open_page: Open) -> None:
+    at = open_page(**QUICK, activation="tanh," * 2000)
+    assert "2,000 characters" in notices(at)
+    assert len(notices(at)) < 1000
+
+
+def test_settings_of_a_page_are_taken_from_the_link_and_put_back_into_it(open_page: Open) -> None:
+    view = {"log_y": "on", "x": "update", "smoothing": "3", "baseline": "tanh~normal:1"}
+    at = open_page(entry_of("convergence"), **QUICK, **view)
+    assert at.toggle(key="view_log_y").value
+    assert at.selectbox(key="view_baseline").value == "tanh · normal:1"
+    assert dict(at.query_params) == QUICK | view
+
+
+def test_a_changed_control_changes_the_link_and_its_default_leaves_it(open_page: Open) -> None:
+    at = open_page(entry_of("convergence"), **QUICK)
+    at.toggle(key="view_log_x").set_value(True).run()
+    assert at.query_params["log_x"] == "on"
+    at.toggle(key="view_log_x").set_value(False).run()
+    assert "log_x" not in at.query_params
+
+
+def test_defaults_written_out_leave_the_link(open_page: Open) -> None:
+    at = open_page(**QUICK, activation="logistic,tanh", optimiser="sgd")
+    assert dict(at.query_params) == QUICK
+
+
+def test_the_form_reaches_every_setting(open_page: Open) -> None:
+    at = open_page(**QUICK)
+    keys = {element.key for kind in ("multiselect", "selectbox", "number_input", "toggle") for element in at.get(kind)}
+    assert {f"form_{name}" for name in FIELDS} <= keys
+
+
+def test_editing_the_form_changes_nothing_on_the_screen_until_train(open_page: Open) -> None:
+    at = open_page(**QUICK)
+    at.number_input(key="form_epochs").set_value(3).run()
+    assert at.session_state["experiment"].epochs == 2
+    at.button(key="train").click().run()
+    assert at.session_state["experiment"].epochs == 3
+    assert at.query_params["epochs"] == "3"
+    assert_well(at)
+
+
+def test_the_form_takes_an_initialiser_with_an_argument_of_ones_own(open_page: Open) -> None:
+    at = open_page(**QUICK)
+    at.multiselect(key="form_initialiser").set_value(["normal:0.3"]).run()
+    at.button(key="train").click().run()
+    assert at.session_state["experiment"].initialiser == ("normal:0.3",)
+
+
+def test_a_wrong_value_in_the_form_is_named_and_cannot_be_trained(open_page: Open) -> None:
+    at = open_page(**QUICK)
+    at.multiselect(key="form_hidden").set_value(["4-x"]).run()
+    assert "hidden: " in notices(at)
+    assert at.button(key="train").disabled
+    assert_well(at)
+
+
+def test_an_empty_choice_in_the_form_is_named(open_page: Open) -> None:
+    at = open_page(**QUICK)
+    at.multiselect(key="form_activation").set_value([]).run()
+    assert "activation: " in notices(at)
+    assert_well(at)
+
+
+def test_a_preset_fills_the_form_and_is_shown(open_page: Open) -> None:
+    at = open_page(**QUICK)
+    at.get("button_group")[0].set_value("batch_size").run()
+    assert at.session_state["experiment"] == PRESETS["batch_size"].experiment
+    assert at.multiselect(key="form_batch_size").value == ["1", "4", "16", "64", "256", "full"]
+    job = job_of(at)
+    assert job is not None
+    job.cancel(at.session_state["visitor"])
+
+
+def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(open_page: Open) -> None:
+    at = open_page(wait=False, epochs="10000", seeds="500")
+    assert job_of(at) is None
+    assert "python -m core run" in notices(at)
+    assert "3,000 runs" in notices(at)
+    at.multiselect(key="form_activation").set_value(["tanh"]).run()
+    assert_well(at)
+
+
+def test_train_over_the_limit_leaves_the_screen_as_it_is(open_page: Open) -> None:
+    at = open_page(entry_of("convergence"), **QUICK)
+    at.number_input(key="form_epochs").set_value(10_000).run()
+    at.number_input(key="form_seeds").set_value(5000).run()
+    at.button(key="train").click().run()
+    assert "python -m core run" in notices(at)
+    assert at.session_state["experiment"].epochs == 2
+    assert charts(at) > 0
+
+
+def test_cancel_keeps_what_was_trained(open_page: Open) -> None:
+    at = open_page(entry_of("convergence"), wait=False, epochs="5000", hidden="4", dataset="iris", seeds="3")
+    job = job_of(at)
+    assert job is not None
+    deadline = time.monotonic() + 30
+    while not job.records and time.monotonic() < deadline:
+        time.sleep(0.05)
+    at.run()
+    at.button(key="cancel").click().run()
+    assert job.status == "cancelled"
+    assert any("cancelled" in info.value for info in at.info)
+    assert charts(at) > 0
+    assert_well(at)
+
+
+@pytest.mark.parametrize("entry", OF_A_RESULT, ids=lambda entry: entry.path)
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"hidden": "none"},
+        {"statistics": "standard"},
+        {"activation": "tanh", "initialiser": "zeros"},
+        {"activation": "relu", "initialiser": "normal:100", "learning_rate": "1000", "loss": "squared_error"},
+        {"learning_rate": "0.01,0.1", "batch_size": "full,8", "hidden": "4,8-8", "activation": "logistic"},
+        {"seeds": "1", "epochs": "1", "activation": "identity", "initialiser": "he_normal"},
+    ],
+    ids=lambda unusual: "-".join(unusual.values()),
+)
+def test_a_page_holds_unusual_results(open_page: Open, entry: Entry, unusual: dict[str, str]) -> None:
+    open_page(entry, **{**QUICK, **unusual})
+
+
+def entry_of(path: str) -> Entry:
+    return next(entry for entry in PAGES if entry.path == path)
