@@ -28,10 +28,10 @@ def show(shown: Shown, name: str, draw: Callable[..., alt.LayerChart], table: pd
     csv(name, table)
 
 
-def csv(name: str, table: pd.DataFrame) -> None:
+def csv(name: str, table: pd.DataFrame, label: str = "CSV") -> None:
     """Offer `table`, the rows behind a chart, as a file called `name`."""
     st.download_button(
-        "CSV",
+        label,
         lambda: csv_bytes(table),
         f"{name}.csv",
         "text/csv",

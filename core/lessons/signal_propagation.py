@@ -1,0 +1,324 @@
+"""Mean field theory beside the runs: what it predicts of every hidden layer, where it parts from them, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from core import datasets, theory
+from core.experiment import Experiment
+from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from core.lessons import listed, number, words
+from core.results import Result
+
+QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
+# Their weights are not drawn at random about 0, which is all that the theory knows of.
+NOT_RANDOM = ("constant", "identity")
+STD_TOLERANCE = 0.1
+SHARE_TOLERANCE = 0.05
+MAP_LAYERS = 20
+MAP_STARTS = (0.01, 1.0, 100.0)
+BIAS_REACH = 3.0
+_SETTINGS = ["group", "hidden", "activation", "initialiser", "gain"]
+_GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The probe's examples as the first layer sees them.
+
+    Attributes:
+        mean_square: mean of x^2 over examples and features.
+        low, high: 5 and 95 % quantile over examples of an example's own mean square.
+    """
+
+    mean_square: float
+    low: float
+    high: float
+
+
+def inputs(experiment: Experiment) -> Inputs:
+    """The inputs of the examples that the experiment's layers are measured on."""
+    e = experiment
+    return _inputs(e.dataset, e.samples, e.noise, e.scaling, e.test_share, e.data_seed, e.probe)
+
+
+@lru_cache(maxsize=64)
+def _inputs(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int, probe: int) -> Inputs:
+    data = datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
+    squares = np.square(data.train_x[: probe or None]).mean(axis=1)
+    low, high = np.quantile(squares, [0.05, 0.95])
+    return Inputs(float(squares.mean()), float(low), float(high))
+
+
+def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
+    """Theory and measurement for every group, hidden layer and one of QUANTITIES.
+
+    Columns: group, hidden, activation, initialiser, gain, layer, epoch, quantity; predicted (at initialisation, from
+    the measured weight variances; NaN where the theory does not apply); median, low and high (25 and 75 %) and runs
+    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation).
+    """
+    hidden = result.layers[result.layers["role"] == "hidden"]
+    start = hidden[hidden["epoch"] == 0]
+    variances = (
+        (start["fan_in"] * start["weight_std"] ** 2).groupby([start["group"], start["layer"]], sort=False).mean()
+    )
+    now = hidden[hidden["epoch"] == epoch].assign(
+        length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
+        mean=lambda rows: rows["activation_mean"],
+    )
+    measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
+    measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
+    keys = [*_SETTINGS, "layer", "epoch", "quantity"]
+    grouped = measured.groupby(keys, sort=False)["value"]
+    table = grouped.agg(
+        median="median", low=lambda v: v.quantile(0.25), high=lambda v: v.quantile(0.75), runs="count"
+    ).reset_index()
+    predictions = _predictions(result, variances)
+    index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
+    table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
+    table["weight_variance"] = variances.reindex(pd.MultiIndex.from_frame(table[["group", "layer"]])).to_numpy()
+    return table
+
+
+def _predictions(result: Result, variances: pd.Series) -> pd.Series:
+    """Predicted values by (group, layer, quantity)."""
+    mean_square = inputs(result.experiment).mean_square
+    found = {}
+    for settings in _groups(result).itertuples():
+        if settings.scheme in NOT_RANDOM or settings.group not in variances.index.get_level_values(0):
+            continue
+        own = tuple(float(value) for value in variances[settings.group].sort_index())
+        for layer in _layers(settings.activation, own, mean_square, result.experiment.saturation_threshold):
+            found[settings.group, layer.layer, "length"] = layer.q
+            found[settings.group, layer.layer, "saturated"] = layer.saturated_low + layer.saturated_high
+            found[settings.group, layer.layer, "mean"] = layer.mean
+    return pd.Series(found, dtype=float)
+
+
+@lru_cache(maxsize=1024)
+def _layers(
+    activation: str, variances: tuple[float, ...], mean_square: float, threshold: float
+) -> tuple[theory.LayerPrediction, ...]:
+    return theory.predict_layers(activation, variances, 0.0, mean_square, threshold)
+
+
+def _groups(result: Result) -> pd.DataFrame:
+    """The groups with a hidden layer at initialisation, one row each, with the initialiser's name as `scheme`."""
+    start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
+    groups = start.drop_duplicates("group")[_SETTINGS]
+    return groups.assign(scheme=groups["initialiser"].str.partition(":")[0])
+
+
+def points(result: Result) -> pd.DataFrame:
+    """Where each group starts in the phase diagram, and what theory says of a deep network there.
+
+    Columns: group, hidden, activation, initialiser, gain; sw (root of the weight variance, the mean over the layers
+    that a hidden layer feeds, or layer 1 where there is no other), sb (0: biases start there), depth (hidden layers);
+    q, chi and depth_scale at the fixed point (empty where there is none), note.
+    """
+    start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
+    rows = []
+    for settings in _groups(result).itertuples(index=False):
+        own = start[start["group"] == settings.group]
+        fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
+        variance = float((fed["fan_in"] * fed["weight_std"] ** 2).mean())
+        row = {name: getattr(settings, name) for name in _SETTINGS}
+        row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
+        if settings.scheme in NOT_RANDOM:
+            rows.append(row | {"q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"})
+            continue
+        rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
+    return pd.DataFrame(rows)
+
+
+def describe(point: theory.FixedPoint) -> dict[str, float | str]:
+    """A fixed point as columns: q, chi, depth_scale (NaN where it has none) and note."""
+    missing = {"q": point.q, "chi": point.chi, "depth_scale": point.depth_scale}
+    return {name: np.nan if value is None else value for name, value in missing.items()} | {"note": point.note}
+
+
+@lru_cache(maxsize=1024)
+def _fixed_point(activation: str, weight_variance: float, bias_variance: float) -> theory.FixedPoint:
+    return theory.fixed_point(activation, weight_variance, bias_variance)
+
+
+@lru_cache(maxsize=32)
+def phase_table(activation: str, low: float, high: float, columns: int = 72, rows: int = 25) -> pd.DataFrame:
+    """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to BIAS_REACH.
+
+    Columns: activation, sw and sb (the middle of a cell), sw_low, sw_high, sb_low, sb_high (its edges), q, chi,
+    depth_scale. Cells without a finite fixed point have none of the three.
+    """
+    sw_edges = np.geomspace(low, high, columns + 1)
+    sb_edges = np.linspace(0.0, BIAS_REACH, rows + 1)
+    sw, sb = np.sqrt(sw_edges[:-1] * sw_edges[1:]), 0.5 * (sb_edges[:-1] + sb_edges[1:])
+    q, chi = theory.phase_diagram(activation, sw**2, sb**2)
+    i, j = (index.ravel() for index in np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij"))
+    with np.errstate(divide="ignore"):
+        depth_scale = 1.0 / np.abs(np.log(chi.ravel()))
+    return pd.DataFrame(
+        {
+            "activation": activation,
+            "sw": sw[i],
+            "sb": sb[j],
+            "sw_low": sw_edges[i],
+            "sw_high": sw_edges[i + 1],
+            "sb_low": sb_edges[j],
+            "sb_high": sb_edges[j + 1],
+            "q": q.ravel(),
+            "chi": chi.ravel(),
+            "depth_scale": depth_scale,
+        }
+    )
+
+
+@lru_cache(maxsize=32)
+def critical_table(activation: str) -> pd.DataFrame:
+    """The critical line chi_1 = 1 from sb = 0 to BIAS_REACH: columns activation, sw, sb, q. Empty where there is none.
+
+    Functions with f(c x) = c f(x) are critical at one sw whatever sb is, with no finite q but at sb = 0.
+    """
+    q = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 400)])
+    sw2, sb2 = theory.critical_line(activation, q)
+    finite = np.isfinite(sw2)
+    if finite.any() and np.ptp(sw2[finite]) <= 1e-9 * sw2[finite].max():
+        sw = float(np.sqrt(sw2[finite][0]))
+        return pd.DataFrame({"activation": activation, "sw": sw, "sb": [0.0, BIAS_REACH], "q": np.nan})
+    table = pd.DataFrame({"activation": activation, "sw": np.sqrt(sw2), "sb": np.sqrt(sb2), "q": q})
+    return table[finite & (table["sb"] <= BIAS_REACH)].reset_index(drop=True)
+
+
+@lru_cache(maxsize=32)
+def depth_table(activation: str, low: float, high: float, count: int = 160) -> pd.DataFrame:
+    """Depth scale against sw at sb = 0, where networks start: columns activation, sw, sb, q, chi, depth_scale, note.
+
+    The critical sw is among them; its depth scale has no bound.
+    """
+    sw = np.geomspace(low, high, count)
+    critical = theory.critical_weight_variance(activation, 0.0)
+    if critical and low**2 < critical[0] < high**2:
+        sw = np.sort(np.append(sw, critical[0] ** 0.5))
+    rows = [{"sw": value, "sb": 0.0} | describe(theory.fixed_point(activation, value**2, 0.0)) for value in sw]
+    return pd.DataFrame(rows).assign(activation=activation)
+
+
+@lru_cache(maxsize=64)
+def map_table(activation: str, sw: float, sb: float) -> pd.DataFrame:
+    """q_l over MAP_LAYERS layers from each of MAP_STARTS: columns start, layer (0 is the start), q (inf where beyond)."""
+    parts = []
+    for start in MAP_STARTS:
+        q = np.concatenate([[start], theory.length_map(activation, sw**2, sb**2, MAP_LAYERS, start)])
+        parts.append(pd.DataFrame({"start": start, "layer": np.arange(q.size), "q": q}))
+    return pd.concat(parts).reset_index(drop=True)
+
+
+def said(activation: str, sw: float, sb: float) -> str:
+    """What theory says of a network that starts at (sw, sb), in words."""
+    point = _fixed_point(activation, sw * sw, sb * sb)
+    where = f"q settles at q* = {number(point.q)}" if point.q is not None else point.note
+    if point.chi is None:
+        return f"{_capital(where)}."
+    if point.depth_scale == np.inf:
+        return f"{_capital(where)}. χ₁ = 1: gradients keep their size, however deep the network."
+    change = "shrink" if point.chi < 1 else "grow"
+    scale = f", by a factor e in {number(point.depth_scale or 0)} layers" if point.chi else ""
+    return f"{_capital(where)}. χ₁ = {number(point.chi)}: gradients {change}{scale}."
+
+
+def agreement(result: Result) -> Finding:
+    """Whether the theory of wide layers predicts the runs at initialisation."""
+    claim = "The theory of wide layers predicts a network before training"
+    table = by_layer(result)
+    table = table[table["predicted"].notna() & table["median"].notna()]
+    lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
+    lengths = lengths[lengths["median"] > 0]
+    limits = _limits(result)
+    if lengths.empty:
+        return Finding(claim, UNDECIDED, "No layer here has random weights for it to predict.", limits)
+    ratio = np.sqrt(lengths["predicted"] / lengths["median"])
+    near = (ratio - 1).abs() <= STD_TOLERANCE
+    gap = (shares["predicted"] - shares["median"]).abs()
+    close = gap <= SHARE_TOLERANCE
+    verdict = SUPPORTED if near.all() and close.all() else MIXED if near.any() or close.any() else NOT_SUPPORTED
+    far = (np.log(ratio)).abs().idxmax()
+    worst, widest = lengths.loc[far], shares.loc[gap.idxmax()]
+    evidence = (
+        f"Predicted standard deviation of a within {STD_TOLERANCE:.0%} of the measured median in {near.sum()} of "
+        f"{len(near)} layers (furthest off: {ratio[far]:.2f} times it, {_layer(worst)}). Predicted share saturated "
+        f"within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of {len(close)} (furthest off: "
+        f"{_share(widest['predicted'])} predicted, {_share(widest['median'])} measured, {_layer(widest)})."
+    ).replace("10%", "10 %")
+    return Finding(claim, verdict, evidence, limits)
+
+
+def reasons(result: Result, epoch: int) -> list[str]:
+    """Why theory and measurement part where they do: only what these runs and inputs show."""
+    hidden = result.layers[result.layers["role"] == "hidden"]
+    start = hidden[hidden["epoch"] == 0]
+    found = []
+    if epoch > 0:
+        found.append(
+            f"**Training.** The lines are for initialisation; the dots are at epoch {epoch}, when training has made the "
+            "weights depend on the data and on each other."
+        )
+    seen = inputs(result.experiment)
+    if seen.high > 1.5 * seen.low:
+        found.append(
+            f"**Inputs.** Theory gives layer 1 one Gaussian. The examples measured differ in length: their own mean "
+            f"square runs from {number(seen.low)} to {number(seen.high)} (5 to 95 %, mean {number(seen.mean_square)}), so "
+            f"layer 1 mixes narrower and wider Gaussians{_tails(start)}."
+        )
+    spread = by_layer(result)
+    spread = spread[(spread["quantity"] == "length") & (spread["median"] > 0) & (spread["runs"] > 1)]
+    if not spread.empty:
+        relative = (spread["high"] - spread["low"]) / spread["median"]
+        at = relative.idxmax()
+        if relative[at] > 0.05:
+            least = int(start["fan_out"].min())
+            found.append(
+                f"**Narrow layers.** Theory is of infinitely wide layers, where every seed gives the same q. Here, with "
+                f"layers of {least} units and up, the middle half of the seeds spans up to {relative[at]:.0%} of the "
+                f"median ({_layer(spread.loc[at])})."
+            )
+    groups = _groups(result)
+    skipped = [group for group in groups.loc[groups["scheme"].isin(NOT_RANDOM), "group"]]
+    if skipped:
+        found.append(
+            f"**No prediction.** Theory is of random weights about 0: {listed(skipped)} "
+            f"{'has' if len(skipped) == 1 else 'have'} none, and no line."
+        )
+    return [reason.replace("%", " %").replace("  %", " %") for reason in found]
+
+
+def _tails(start: pd.DataFrame) -> str:
+    first = start[start["layer"] == 1]
+    half = first["preactivation_p75"] - first["preactivation_p25"]
+    ratio = ((first["preactivation_p98"] - first["preactivation_p02"]) / half)[half > 0].median() / _GAUSSIAN_TAILS
+    if not ratio > 1.02:
+        return ""
+    return f": its tails reach {ratio:.2f} times as far as a Gaussian's of the same middle half"
+
+
+def _limits(result: Result) -> str:
+    seeds = result.runs.groupby("group", sort=False)["seed"].nunique()
+    widths = sorted({int(width) for width in result.layers.loc[result.layers["role"] == "hidden", "fan_out"]})
+    n = int(seeds.min())
+    return (
+        f"n = {n} seed{'' if n == 1 else 's'} a group, hidden layers of {listed([str(width) for width in widths])} "
+        "units, at epoch 0; weight variances as measured. Wider layers should fit better."
+    )
+
+
+def _layer(row: pd.Series) -> str:
+    return f"{row['group']}, layer {row['layer']}"
+
+
+def _share(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

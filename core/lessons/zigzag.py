@@ -1,0 +1,223 @@
+"""Descent over two weights in tables and words: paths, where single examples pull, and how far each path goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.lessons import listed, number, percent, words
+from core.neuron import (
+    QUADRANTS,
+    Conditioning,
+    Neuron,
+    Path,
+    allowed_directions,
+    conditioning,
+    contours,
+    descend,
+    loss_surface,
+    make_neuron,
+    sign_pattern,
+)
+
+FUNCTIONS = ("logistic", "tanh", "centred_logistic", "steep_logistic", "steep_centred_logistic", "softsign", "relu")
+COMPARED = FUNCTIONS[:3]
+EXAMPLE, BATCH = UPDATES = ("one example", "full batch")
+EXAMPLES = 200
+SOLUTION = (1.0, -1.0)
+GOAL = 0.01
+REACH = 3.0  # the weights drawn go from -REACH to REACH
+TILE = 0.25  # a start can be picked on a grid this fine
+SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0)  # of the greatest loss drawn: where the contours are
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What to descend, and how.
+
+    Attributes:
+        start: the first weights.
+        own_rates: whether `rate` is a share of each path's own largest rate, or one learning rate for all.
+        rate: that share, or that learning rate.
+        momentum: heavy-ball momentum.
+        steps: number of updates.
+        std: standard deviation of the pre-activations.
+        draw: seed of the examples and of their order.
+    """
+
+    start: tuple[float, float] = (-1.5, 1.5)
+    own_rates: bool = True
+    rate: float = 0.3
+    momentum: float = 0.0
+    steps: int = 60
+    std: float = 1.0
+    draw: int = 0
+
+    def neuron(self, function: str) -> Neuron:
+        """The neuron that is fed by `function`."""
+        return make_neuron(function, self.std, EXAMPLES, SOLUTION, seed=self.draw)
+
+    def learning_rate(self, condition: Conditioning, updates: str) -> float:
+        """The learning rate of a path on that neuron."""
+        largest = condition.largest_rate_per_example if updates == EXAMPLE else condition.largest_rate
+        return self.rate * largest if self.own_rates else self.rate
+
+    def path(self, function: str, updates: str) -> Path:
+        """Its path with updates of one example or of the full batch."""
+        neuron = self.neuron(function)
+        rate = self.learning_rate(conditioning(neuron), updates)
+        size = 1 if updates == EXAMPLE else None
+        return descend(neuron, self.start, rate, self.steps, size, self.momentum, self.draw)
+
+    def paths(self, functions: Sequence[str], updates: Sequence[str]) -> dict[tuple[str, str], Path]:
+        """The paths of all `functions` with all `updates`."""
+        return {(function, kind): self.path(function, kind) for function in functions for kind in updates}
+
+
+def path_table(paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
+    """All paths, by function and updates: columns function, updates, step, w1, w2, loss, share, direction.
+
+    `share` is the loss over the first loss.
+    """
+    frames = [
+        pd.DataFrame({"function": function, "updates": updates, **path.columns()}).assign(
+            share=path.loss / path.loss[0] if path.loss[0] > 0 else np.nan
+        )
+        for (function, updates), path in paths.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def share_table(paths: pd.DataFrame) -> pd.DataFrame:
+    """Loss over the first loss by step: columns group (function and updates), step, share."""
+    group = paths["function"].map(words) + ", " + paths["updates"]
+    return paths.assign(group=group)[["group", "step", "share"]]
+
+
+def contour_table(neuron: Neuron) -> pd.DataFrame:
+    """Lines of equal loss round the solution: columns loss, order, w1, w2."""
+    edge = np.array([-REACH, REACH])
+    top = float(loss_surface(neuron, edge[np.newaxis, :], edge[:, np.newaxis]).max())
+    rows = [
+        pd.DataFrame({"loss": line.loss, "order": np.arange(len(line.w1)), "w1": line.w1, "w2": line.w2})
+        for line in contours(neuron, [share * top for share in SHARES], points=72)
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def tile_table(neuron: Neuron) -> pd.DataFrame:
+    """The starts that can be picked, and the loss there: columns w1, w2, loss."""
+    at = np.arange(-REACH, REACH + TILE / 2, TILE)
+    w1, w2 = (grid.ravel() for grid in np.meshgrid(at, at))
+    return pd.DataFrame({"w1": w1, "w2": w2, "loss": loss_surface(neuron, w1, w2)})
+
+
+def direction_table(neuron: Neuron, weights: tuple[float, float]) -> pd.DataFrame:
+    """Into which quadrant single examples would step from `weights`: columns w1, w2, x, y, pattern, count, share."""
+    counts = allowed_directions(neuron, weights)
+    rows = [
+        {
+            "w1": weights[0],
+            "w2": weights[1],
+            "x": 1 if pattern[0] == "+" else -1,
+            "y": 1 if pattern[1] == "+" else -1,
+            "pattern": pattern,
+            "count": counts[pattern],
+            "share": counts[pattern] / len(neuron.h),
+        }
+        for pattern in QUADRANTS
+    ]
+    return pd.DataFrame(rows)
+
+
+def summary_table(descent: Descent, paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
+    """One row a path: its learning rate, length against the straight line, and steps to GOAL of the first loss."""
+    rows = []
+    for (function, updates), path in paths.items():
+        rows.append(
+            {
+                "function": words(function),
+                "updates": updates,
+                "learning_rate": descent.learning_rate(conditioning(descent.neuron(function)), updates),
+                "path_length": path.path_length,
+                "straight_line": path.distance,
+                "tortuosity": path.tortuosity,
+                "mean_cosine": path.mean_cosine,
+                "steps_to_goal": None if path.diverged else path.steps_to(GOAL),
+                "outcome": "diverged" if path.diverged else "not reached" if path.steps_to(GOAL) is None else "reached",
+            }
+        )
+    return pd.DataFrame(rows).astype({"tortuosity": float, "mean_cosine": float, "steps_to_goal": "Int64"})
+
+
+def condition_table(neurons: dict[str, Neuron]) -> pd.DataFrame:
+    """One row a function: mean and spread of what feeds the neuron, its condition number and the formula's."""
+    rows = []
+    for function, neuron in neurons.items():
+        condition = conditioning(neuron)
+        rows.append(
+            {
+                "function": words(function),
+                "mean": condition.mu,
+                "std": condition.sigma,
+                "condition_measured": condition.measured,
+                "condition_formula": condition.formula,
+                "largest_rate_full_batch": condition.largest_rate,
+                "largest_rate_one_example": condition.largest_rate_per_example,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
+    """How many examples pull straight towards the minimum from the point of each path after `step` steps."""
+    parts = []
+    for function, table in directions.items():
+        at = table[["w1", "w2"]].iloc[0]
+        wanted = sign_pattern(SOLUTION[0] - at["w1"], SOLUTION[1] - at["w2"])
+        towards = int(table.loc[table["pattern"] == wanted, "count"].sum())
+        free = int((table["count"] > 0).sum())
+        parts.append(f"{words(function)} {percent(towards, EXAMPLES)} ({free} of 4 quadrants open)")
+    return f"After {step} steps, single examples that step into the quadrant of the minimum: {listed(parts)}."
+
+
+def summary_words(summary: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
+    """What the paths show: detours of single examples, and full-batch steps to the goal with and without momentum.
+
+    Args:
+        summary: `summary_table` of the paths shown.
+        plain: the same without momentum; the same table where there is none.
+    """
+    said = []
+    single = summary[(summary["updates"] == EXAMPLE) & summary["tortuosity"].notna()]
+    if len(single):
+        parts = [
+            f"{function} {number(value)}"
+            for function, value in zip(single["function"], single["tortuosity"], strict=True)
+        ]
+        said.append(f"Path length over the straight line, one example at a time: {listed(parts)}.")
+    batch = summary[summary["updates"] == BATCH]
+    if len(batch):
+        columns = (batch[name] for name in ("function", "steps_to_goal", "outcome"))
+        parts = [
+            f"{function} {outcome if pd.isna(steps) else steps}"
+            for function, steps, outcome in zip(*columns, strict=True)
+        ]
+        said.append(f"Full-batch steps to {GOAL:.0%} of the first loss: {listed(parts)}.".replace("%", " %"))
+    gap, gap_plain = (_gap(table) for table in (summary, plain))
+    if gap is not None and plain is not summary and gap_plain is not None:
+        change = "less than" if gap < gap_plain else "more than" if gap > gap_plain else "the same as"
+        said.append(
+            f"With this momentum the slowest needs {number(gap)} times the steps of the fastest, {change} "
+            f"{'' if change == 'the same as' else 'the '}{number(gap_plain)} times without."
+        )
+    return said
+
+
+def _gap(summary: pd.DataFrame) -> float | None:
+    """Most over least full-batch steps to the goal; None unless all paths, two or more, took at least one step."""
+    steps = summary.loc[summary["updates"] == BATCH, "steps_to_goal"]
+    if len(steps) < 2 or steps.isna().any() or int(steps.min()) < 1:
+        return None
+    return float(steps.max() / steps.min())

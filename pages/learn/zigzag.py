@@ -1,0 +1,131 @@
+"""Zigzag: gradient descent over two weights, where single examples may only pull in some directions."""
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from core.charts import neuron as charts
+from core.lessons import words, zigzag
+from core.lessons.zigzag import COMPARED, FUNCTIONS, REACH, SOLUTION, TILE, UPDATES, Descent
+from pages.parts import chart, link, player, view
+from pages.parts import lesson as page
+
+OWN, SAME = RATES = ("share of each one's limit", "the same for all")
+LIMITS = f"""
+What one example pulls at is exact for one example. A full-batch step adds all of them up and may go anywhere; it costs
+{zigzag.EXAMPLES} examples where the other costs one, so compare steps within a kind of update. A limit is the learning
+rate above which, without momentum, a step can overshoot the minimum twofold: 2 over the largest eigenvalue of the
+Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
+"""
+VALLEY = f"""
+A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is that of endlessly
+many independent examples; measured are these {zigzag.EXAMPLES}. The mean μ comes in squared: activations centred on 0
+add nothing. The neuron is linear with a squared error, and learns to answer as one with w₁ = 1 and w₂ = −1 does.
+"""
+COLUMNS = {
+    "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g"),
+    "path_length": st.column_config.NumberColumn("path length", format="%.3g"),
+    "straight_line": st.column_config.NumberColumn("straight line", format="%.3g"),
+    "tortuosity": st.column_config.NumberColumn("tortuosity", format="%.3g", help="path length / straight line"),
+    "mean_cosine": st.column_config.NumberColumn("mean cosine", format="%.2f", help="between successive updates"),
+    "steps_to_goal": st.column_config.NumberColumn("steps to 1 %", help="of the first loss"),
+    "mean": st.column_config.NumberColumn("mean μ", format="%.3g", help="of the activations that feed the neuron"),
+    "std": st.column_config.NumberColumn("spread σ", format="%.3g", help="of the activations that feed the neuron"),
+    "condition_measured": st.column_config.NumberColumn("condition number", format="%.3g", help="of the Hessian"),
+    "condition_formula": st.column_config.NumberColumn("1 + 2 μ²/σ²", format="%.3g"),
+    "largest_rate_full_batch": st.column_config.NumberColumn("limit, full batch", format="%.3g"),
+    "largest_rate_one_example": st.column_config.NumberColumn("limit, one example", format="%.3g"),
+}
+
+
+def _settings() -> tuple[list[str], list[str], Descent]:
+    """The functions, the kinds of update, and the descent that the controls ask for."""
+    names = {words(name): name for name in FUNCTIONS}
+    left, middle, right = st.columns(3)
+    with left:
+        functions = view.several("functions", "Fed by units with", list(names), default=[words(n) for n in COMPARED])
+        updates = view.several("updates", "One update from", UPDATES, default=UPDATES)
+    with middle:
+        w1 = view.number("start_w1", "Start at w₁", -REACH, REACH, TILE, -1.5, help="Or click on a chart.")
+        w2 = view.number("start_w2", "Start at w₂", -REACH, REACH, TILE, 1.5, help="Or click on a chart.")
+    with right:
+        momentum = view.number("momentum", "Momentum", 0.0, 0.9, 0.1, 0.0)
+        std = view.number("std", "Standard deviation of the pre-activations", 0.2, 4.0, 0.2, 1.0)
+    with st.expander("Learning rate, number of steps, examples"):
+        own = view.buttons("rates", "Learning rate", RATES, OWN) == OWN
+        if own:
+            rate = view.number("share", "Share of the limit", 0.05, 1.0, 0.05, 0.3)
+        else:
+            rate = view.number("rate", "Learning rate of every path", 0.05, 5.0, 0.05, 0.4)
+        steps = int(view.number("steps", "Number of steps", 20.0, 200.0, 10.0, 60.0))
+        draw = view.step("draw", f"Draw of the {zigzag.EXAMPLES} examples", range(10), 0)
+    return [names[name] for name in functions], updates, Descent((w1, w2), own, rate, momentum, steps, std, draw)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _surface(function: str, std: float, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    neuron = Descent(std=std, draw=draw).neuron(function)
+    return zigzag.contour_table(neuron), zigzag.tile_table(neuron)
+
+
+def _start(key: str) -> None:
+    """Take over the start that was clicked on in the chart of that key."""
+    for point in st.session_state[key].selection[charts.START][:1]:
+        player.stop()
+        st.session_state.update(view_start_w1=float(point["w1"]), view_start_w2=float(point["w2"]))
+
+
+def _page() -> None:
+    functions, updates, descent = _settings()
+    neurons = {function: descent.neuron(function) for function in functions}
+    walked = descent.paths(functions, updates)
+    paths = zigzag.path_table(walked)
+    surfaces = {function: _surface(function, descent.std, descent.draw) for function in functions}
+
+    def at(step: int) -> None:
+        directions = {}
+        for place, function in enumerate(functions):
+            if place % 3 == 0:
+                columns = st.columns(min(3, len(functions)))
+            mine = paths[paths["function"] == function]
+            here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
+            directions[function] = zigzag.direction_table(neurons[function], (here["w1"], here["w2"]))
+            drawn = charts.descent(
+                mine, contours=surfaces[function][0], tiles=surfaces[function][1], directions=directions[function],
+                solution=SOLUTION, step=step, title=words(function),
+            )  # fmt: skip
+            key = f"descent_{function}_{descent.start}"
+            with columns[place % 3], st.container(key=f"chart_descent_{function}"):
+                st.vega_lite_chart(
+                    page.steady(drawn), width="stretch", key=key, selection_mode=charts.START,
+                    on_select=lambda key=key: _start(key),
+                )  # fmt: skip
+        st.markdown(f"**{zigzag.direction_words(directions, step)}**")
+
+    player.show("step", "Step", descent.steps, 12, at)
+    with st.container(horizontal=True):
+        chart.csv("paths", paths, "Paths (CSV)")
+        lines = pd.concat([surfaces[name][0].assign(function=name) for name in functions])
+        chart.csv("contours", lines, "Contours (CSV)")
+
+    st.subheader("How far, and how fast?")
+    summary = zigzag.summary_table(descent, walked)
+    plain = replace(descent, momentum=0.0)
+    before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
+    for sentence in zigzag.summary_words(summary, before):
+        st.markdown(sentence)
+    st.dataframe(summary, column_config=COLUMNS, hide_index=True, key="summary")
+    shares = zigzag.share_table(paths)
+    groups = list(dict.fromkeys(shares["group"]))
+    page.draw("loss_over_steps", charts.loss_over_steps(shares, groups=groups, goal=zigzag.GOAL), shares)
+    st.caption(LIMITS)
+
+    st.subheader("The shape of the valley")
+    st.dataframe(zigzag.condition_table(neurons), column_config=COLUMNS, hide_index=True, key="conditions")
+    st.caption(VALLEY)
+    link.to_page("pages/learn/gradient_paths.py")
+    link.to_page("pages/experiment/convergence.py")
+
+
+page.show("Why does descent zigzag?", _page)
