@@ -1,5 +1,7 @@
 """core.training: loss curves against autograd and scikit-learn, bits that do not depend on chunks, divergence."""
 
+import copy
+import itertools
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -63,18 +65,17 @@ def shuffled(experiment: Experiment, run: Run) -> Iterator[Array]:
             yield order[begin : begin + size]
 
 
-def by_hand(experiment: Experiment) -> list[float]:
-    """Training losses at the end of every epoch: autograd's gradients, and optimisers written for one weight."""
+def weights_by_hand(experiment: Experiment) -> Iterator[list[tuple[Array, Array]]]:
+    """The parameters at first and after every update: autograd's gradients, optimisers written for one weight."""
     (run,), data = experiment.runs(), data_of(experiment)
     parameters = network(experiment)
+    yield copy.deepcopy(parameters)
     parts = [part for layer in parameters for part in layer]
     name, _, argument = experiment.optimiser.partition(":")
     memory: dict[str, list[Any]] = {slot: [0.0] * len(parts) for slot in "vms"}
     decay = float(argument or OPTIMISERS[name].argument or 0)
     rate = run.learning_rate
     activation, loss = run.activation, experiment.loss
-    per_epoch = experiment.updates_per_epoch(len(data.train_y), run.batch_size)
-    losses = [float(mean_loss(parameters, data.train_x, data.train_y, activation, loss))]
     for count, chosen in enumerate(shuffled(experiment, run), 1):
         gradient = autograd.grad(mean_loss)(parameters, data.train_x[chosen], data.train_y[chosen], activation, loss)
         for i, g in enumerate(part for layer in gradient for part in layer):
@@ -93,9 +94,17 @@ def by_hand(experiment: Experiment) -> list[float]:
             memory["v"][i], memory["m"][i], memory["s"][i] = v, m, s
             if experiment.bias or i % 2 == 0:
                 parts[i] -= step
-        if count % per_epoch == 0:
-            losses.append(float(mean_loss(parameters, data.train_x, data.train_y, activation, loss)))
-    return losses
+        yield copy.deepcopy(parameters)
+
+
+def by_hand(experiment: Experiment) -> list[float]:
+    """Training losses at first and at the end of every epoch."""
+    (run,), data = experiment.runs(), data_of(experiment)
+    per_epoch = experiment.updates_per_epoch(len(data.train_y), run.batch_size)
+    return [
+        float(mean_loss(parameters, data.train_x, data.train_y, run.activation, experiment.loss))
+        for parameters in itertools.islice(weights_by_hand(experiment), 0, None, per_epoch)
+    ]
 
 
 # Loss curves

@@ -1,0 +1,424 @@
+"""core.measures and core.recording against slow loops written from the definitions."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import autograd
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from core import measures
+from core.activations import ACTIVATIONS
+from core.experiment import Experiment
+from core.results import Result, collect
+from core.schema import LEVELS, PERCENTILES
+from tests.engine import change, data_of, explicit, states, train
+from tests.test_activations import FORMULAS, SLOPES
+from tests.test_network import mean_loss
+from tests.test_training import IRIS, weights_by_hand
+
+Array = NDArray[Any]
+
+SMALL = change(IRIS, batch_size=8, probe=30, epochs=3, record="0,3", hidden=(5, 4), initialiser="normal:1.5")
+LARGE_BATCH = change(SMALL, batch_size=40, activation="logistic")
+FULL_BATCH = change(SMALL, batch_size=0, activation="softsign")
+BINARY = change(SMALL, dataset="two_moons", samples=60, loss="squared_error", activation="logistic", probe=0)
+WIDE = change(
+    IRIS, hidden="none", dataset="digits", batch_size=701, probe=100, epochs=1, record="0", initialiser="zeros"
+)
+CASES = {"batch 8": SMALL, "batch 40 over a probe of 30": LARGE_BATCH, "full batch": FULL_BATCH, "two classes": BINARY}
+
+every_case = pytest.mark.parametrize("case", list(CASES))
+
+
+@lru_cache
+def trained(experiment: Experiment) -> tuple[Result, list[tuple[Array, Array]]]:
+    """The result and the final parameters of one run."""
+    state, records = states(experiment, experiment.runs(), 100)
+    return collect(experiment, records), explicit(state)
+
+
+def layer_rows(experiment: Experiment) -> list[dict[str, Any]]:
+    """The last rows of the layers table."""
+    layers = trained(experiment)[0].layers
+    return [
+        {str(k): v for k, v in row.items()}
+        for row in layers[layers["epoch"] == layers["epoch"].max()].to_dict("records")
+    ]
+
+
+@lru_cache
+def passes(experiment: Experiment) -> tuple[list[Array], list[Array]]:
+    """Pre-activations and activations of the probe at the end, (examples, units) per layer, from the formulas."""
+    _, parameters = trained(experiment)
+    x = data_of(experiment).train_x[: experiment.probe or None]
+    sums, outputs, below = [], [], x
+    for i, (w, b) in enumerate(parameters):
+        a = np.array([[sum(row[k] * w[k, j] for k in range(len(row))) + b[j] for j in range(len(b))] for row in below])
+        sums.append(a)
+        if i < len(parameters) - 1:
+            below = FORMULAS[experiment.activation[0]](a)
+            outputs.append(below)
+    return sums, outputs
+
+
+@lru_cache
+def gradients(experiment: Experiment) -> list[list[tuple[Array, Array]]]:
+    """Autograd's gradient of every single training example at the end."""
+    _, parameters = trained(experiment)
+    data = data_of(experiment)
+    gradient = autograd.grad(mean_loss)
+    return [
+        gradient(
+            parameters, data.train_x[i : i + 1], data.train_y[i : i + 1], experiment.activation[0], experiment.loss
+        )
+        for i in range(len(data.train_y))
+    ]
+
+
+def neurons(experiment: Experiment, layer: int, level: str) -> list[list[float]]:
+    """Incoming weight gradients of every neuron of a layer: of each probe example, mini-batch, or the training set."""
+    every = [layers[layer][0] for layers in gradients(experiment)]
+    probe = experiment.probe or len(every)
+    batch = experiment.batch_size[0] or len(every)
+    if level == "example":
+        parts = every[:probe]
+    elif level == "batch":
+        starts = range(0, probe - batch + 1, batch)[:8] or [0]  # a batch larger than the probe: its first
+        parts = [np.mean(every[i : i + batch], axis=0) for i in starts]
+    else:
+        parts = [np.mean(every, axis=0)]
+    return [part[:, j].tolist() for part in parts for j in range(part.shape[1])]
+
+
+def signs(gradient: list[float]) -> tuple[int, int]:
+    return sum(g > 0 for g in gradient), sum(g < 0 for g in gradient)
+
+
+# Activations and saturation
+
+
+@every_case
+def test_moments_and_percentiles_are_those_of_all_examples_and_units(case: str) -> None:
+    experiment = CASES[case]
+    sums, outputs = passes(experiment)
+    for layer, row in enumerate(layer_rows(experiment)):
+        quantities = {"preactivation": sums[layer]}
+        if layer < len(outputs):
+            quantities["activation"] = outputs[layer]
+        else:
+            assert math.isnan(row["activation_mean"])
+        for name, values in quantities.items():
+            ordered = sorted(values.ravel())
+            assert row[f"{name}_mean"] == pytest.approx(math.fsum(ordered) / len(ordered), rel=1e-9, abs=1e-12)
+            assert row[f"{name}_std"] == pytest.approx(float(np.std(ordered)), rel=1e-9)
+            for p in PERCENTILES:
+                nearest = ordered[round(p / 100 * (len(ordered) - 1))]
+                assert row[f"{name}_p{p:02d}"] == pytest.approx(nearest, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.3])
+@every_case
+def test_saturated_shares_are_counts_of_flat_units(case: str, threshold: float) -> None:
+    experiment = change(CASES[case], saturation_threshold=threshold)
+    sums, _ = passes(experiment)
+    name = experiment.activation[0]
+    flattest = 0.0
+    for layer, row in enumerate(layer_rows(experiment)[:-1]):
+        a = sums[layer]
+        flat = SLOPES[name](a) / SLOPES[name](np.zeros(1)) < threshold
+        count = a.size
+        assert row["saturated_low"] == sum(bool(f) and v < 0 for f, v in zip(flat.flat, a.flat, strict=True)) / count
+        assert row["saturated_high"] == sum(bool(f) and v > 0 for f, v in zip(flat.flat, a.flat, strict=True)) / count
+        assert row["saturated"] == pytest.approx(row["saturated_low"] + row["saturated_high"])
+        neurons_flat = [np.mean(flat[:, j]) >= 0.95 for j in range(a.shape[1])]
+        assert row["saturated_neurons"] == pytest.approx(np.mean(neurons_flat))
+        flattest = max(flattest, row["saturated"])
+    assert flattest > 0, "nothing saturates here: the test shows nothing"
+
+
+def test_the_output_layer_has_no_activation_and_no_saturation() -> None:
+    row = layer_rows(SMALL)[-1]
+    assert row["role"] == "output"
+    missing = {name for name, value in row.items() if isinstance(value, float) and math.isnan(value)}
+    assert {"activation_mean", "saturated", "saturated_low", "saturated_high", "saturated_neurons"} <= missing
+
+
+def test_a_neuron_is_saturated_from_95_per_cent_of_the_examples_on() -> None:
+    a = np.zeros((1, 1, 3, 100))
+    for unit, saturated in enumerate((94, 95, 100)):
+        a[0, 0, unit, :saturated] = -9.0
+    columns = measures.saturation(a, np.tanh(a), ACTIVATIONS["tanh"], 0.05)
+    assert columns["saturated_neurons"].item() == pytest.approx(2 / 3)
+    assert columns["saturated_low"].item() == (94 + 95 + 100) / 300
+    assert columns["saturated_high"].item() == 0
+
+
+# Gradient signs
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@every_case
+def test_sign_measures_are_counts_over_explicit_gradients(case: str, level: str) -> None:
+    experiment = CASES[case]
+    for layer, row in enumerate(layer_rows(experiment)):
+        found = [signs(gradient) for gradient in neurons(experiment, layer, level)]
+        seen = [(up, down) for up, down in found if up + down > 0]
+        assert row[f"no_gradient_{level}"] == pytest.approx(1 - len(seen) / len(found))
+        assert row[f"same_sign_{level}"] == pytest.approx(np.mean([up == 0 or down == 0 for up, down in seen]))
+        assert row[f"agreement_{level}"] == pytest.approx(np.mean([abs(up - down) / (up + down) for up, down in seen]))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@every_case
+def test_the_gradient_sign_distribution_counts_every_neuron_in_its_bin(case: str, level: str) -> None:
+    experiment = CASES[case]
+    histograms = trained(experiment)[0].histograms
+    last = histograms[histograms["epoch"] == 3]
+    for layer in range(len(trained(experiment)[1])):
+        found = [signs(gradient) for gradient in neurons(experiment, layer, level)]
+        shares = [up / (up + down) for up, down in found if up + down > 0]
+        rows = last[
+            (last["layer"] == layer + 1) & (last["quantity"] == "positive_share") & (last["level"] == level)
+        ].reset_index(drop=True)
+        expected, _ = np.histogram(shares, np.append(rows["left"], 1.0))
+        np.testing.assert_array_equal(rows["count"], expected)
+        np.testing.assert_allclose(rows["density"], expected / len(shares) * 21)
+
+
+def test_relu_units_without_gradient_are_left_out_and_reported() -> None:
+    experiment = change(SMALL, activation="relu")
+    for level in LEVELS:
+        row = layer_rows(experiment)[0]
+        found = [signs(gradient) for gradient in neurons(experiment, 0, level)]
+        seen = [pair for pair in found if sum(pair)]
+        assert row[f"no_gradient_{level}"] == pytest.approx(1 - len(seen) / len(found))
+        assert row[f"same_sign_{level}"] == pytest.approx(np.mean([0 in pair for pair in seen]))
+    assert layer_rows(experiment)[0]["no_gradient_example"] > 0.2
+
+
+def test_where_no_neuron_has_a_gradient_the_shares_are_missing_and_the_number_left_out_is_all() -> None:
+    rows = layer_rows(change(SMALL, initialiser="zeros", activation="tanh", learning_rate=1e-9, record="0"))
+    for level in LEVELS:
+        assert rows[0][f"no_gradient_{level}"] == pytest.approx(1)
+        assert math.isnan(rows[0][f"same_sign_{level}"])
+        assert math.isnan(rows[0][f"agreement_{level}"])
+
+
+SIGNED = st.sampled_from([-2.0, -1e-30, 0.0, 1e-30, 3.0])
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.data())
+def test_signs_from_two_factors_are_those_of_their_products(fan_in: int, units: int, examples: int, data: Any) -> None:
+    delta = np.array(data.draw(st.lists(SIGNED, min_size=units * examples, max_size=units * examples)))
+    below = np.array(data.draw(st.lists(SIGNED, min_size=fan_in * examples, max_size=fan_in * examples)))
+    delta, below = delta.reshape(1, 1, units, examples), below.reshape(1, 1, fan_in, examples)
+    formed = np.moveaxis(delta[:, :, :, None, :] * below[:, :, None, :, :], -1, 2)
+    fast = measures.summarise_signs(measures.example_signs(delta, below))
+    slow = measures.summarise_signs([measures.gradient_signs(formed)])
+    for name in ("same_sign", "agreement", "no_gradient"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(slow, name), atol=1e-15)
+    np.testing.assert_array_equal(
+        measures.positive_share_histogram(measures.example_signs(delta, below)),
+        measures.positive_share_histogram([measures.gradient_signs(formed)]),
+    )
+
+
+def test_an_examples_signs_survive_products_too_small_for_the_number_format() -> None:
+    delta, below = np.full((1, 1, 1, 1), -1e-30, np.float32), np.full((1, 1, 3, 1), 1e-30, np.float32)
+    assert measures.summarise_signs(measures.example_signs(delta, below)).no_gradient.item() == 0
+
+
+# Gradients and weights
+
+
+@every_case
+def test_spreads_of_weights_and_gradients_leave_the_biases_out(case: str) -> None:
+    experiment = CASES[case]
+    _, parameters = trained(experiment)
+    for layer, row in enumerate(layer_rows(experiment)):
+        mean = np.mean([layers[layer][0] for layers in gradients(experiment)], axis=0)
+        assert row["gradient_std"] == pytest.approx(np.std(mean), rel=1e-8)
+        assert row["weight_std"] == pytest.approx(np.std(parameters[layer][0]), rel=1e-9)
+        assert (row["fan_in"], row["fan_out"]) == parameters[layer][0].shape
+
+
+@every_case
+def test_the_gradient_norm_takes_all_layers_and_the_biases_in(case: str) -> None:
+    experiment = CASES[case]
+    parts = [
+        np.mean(parts, axis=0)
+        for layers in zip(*gradients(experiment), strict=True)
+        for parts in zip(*layers, strict=True)
+    ]
+    expected = math.sqrt(sum(float(np.sum(part**2)) for part in parts))
+    assert trained(experiment)[0].epochs["gradient_norm"].iloc[-1] == pytest.approx(expected, rel=1e-9)
+
+
+@every_case
+def test_histograms_count_every_value_between_their_edges(case: str) -> None:
+    experiment = CASES[case]
+    histograms = trained(experiment)[0].histograms
+    last = histograms[histograms["epoch"] == 3]
+    sums, outputs = passes(experiment)
+    for layer in range(len(sums)):
+        mean = np.mean([layers[layer][0] for layers in gradients(experiment)], axis=0)
+        wanted = {"preactivation": sums[layer], "gradient": mean}
+        if layer < len(outputs):
+            wanted["activation"] = outputs[layer]
+        for quantity, values in wanted.items():
+            rows = last[(last["layer"] == layer + 1) & (last["quantity"] == quantity)].reset_index(drop=True)
+            slow = [
+                sum(left <= v < right for v in values.flat)
+                for left, right in zip(rows["left"], rows["right"], strict=True)
+            ]
+            slow[-1] += sum(v == rows["right"].iloc[-1] for v in values.flat)
+            np.testing.assert_array_equal(rows["count"], slow, err_msg=f"{quantity} {layer}")
+            assert rows["count"].sum() == values.size
+            bounded = np.isfinite(rows["right"] - rows["left"])
+            np.testing.assert_allclose(
+                rows["density"][bounded] * (rows["right"] - rows["left"])[bounded] * values.size, rows["count"][bounded]
+            )
+            assert rows["density"][~bounded].isna().all()
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=50))
+def test_every_value_lands_in_exactly_one_bin(values: list[float]) -> None:
+    for quantity, name in (("preactivation", "tanh"), ("activation", "relu"), ("gradient", "tanh")):
+        counts = measures.histogram(np.sort(values)[None], measures.bin_edges(quantity, ACTIVATIONS[name]))
+        assert counts.sum() == len(values)
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_the_bins_of_an_activation_cover_its_range_in_ascending_order(name: str) -> None:
+    for quantity in ("preactivation", "activation", "gradient", "positive_share"):
+        edges = measures.bin_edges(quantity, ACTIVATIONS[name])
+        assert (np.diff(edges) > 0).all()
+        if quantity == "activation":
+            low, high = ACTIVATIONS[name].range
+            assert edges[0] <= low
+            assert edges[-1] >= high
+
+
+def test_nothing_half_and_all_positive_lie_inside_a_bin_each() -> None:
+    shares = np.array([0.0, 0.5, 1.0])[None, None]
+    counts = measures.share_histogram(shares, np.array([1, 2, 3])[None, None])[0, 0]
+    assert counts.nonzero()[0].tolist() == [0, 10, 20]
+    assert counts[[0, 10, 20]].tolist() == [1, 2, 3]
+
+
+def test_a_mini_batch_beyond_the_probe_is_the_first_of_the_training_set() -> None:
+    """701 examples against a probe of 100; with zero weights every output is 1/10, and the gradient plain."""
+    row = layer_rows(WIDE)[0]
+    data = data_of(WIDE)
+    onehot = np.eye(10)[data.train_y[:701]]
+    gradient = data.train_x[:701].T @ (0.1 - onehot)
+    found = [signs(gradient[:, j].tolist()) for j in range(10)]
+    start = trained(WIDE)[0].layers.query("epoch == 0").iloc[0]
+    assert start["agreement_batch"] == pytest.approx(np.mean([abs(u - d) / (u + d) for u, d in found]))
+    assert start["agreement_batch"] != pytest.approx(start["agreement_epoch"])
+    assert row["fan_in"] == 64
+
+
+# Reference values
+
+
+@pytest.mark.parametrize("n", [*range(1, 13)])
+def test_random_agreement_is_the_mean_over_all_sign_patterns(n: int) -> None:
+    every = [abs(sum(pattern)) / n for pattern in itertools.product((-1, 1), repeat=n)]
+    assert measures.random_agreement(n) == pytest.approx(math.fsum(every) / 2**n, rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [13, 64, 101, 1000, 2000])
+def test_random_agreement_is_the_mean_of_the_binomial(n: int) -> None:
+    k = np.arange(n + 1)
+    expected = float((np.abs(2 * k / n - 1) * stats.binom.pmf(k, n, 0.5)).sum())
+    assert measures.random_agreement(n) == pytest.approx(expected, rel=1e-9)
+    assert measures.random_agreement(n) == pytest.approx(math.sqrt(2 / (math.pi * n)), rel=1 / n)
+
+
+# The path of the weights
+
+PATHS: Mapping[str, Experiment] = {
+    "mini-batches": change(IRIS, batch_size=16, epochs=2, hidden=(3, 3), record="0,1,2", learning_rate=0.3),
+    "full batch": change(IRIS, batch_size=0, epochs=12, hidden=(4,), record="0,12", activation="logistic"),
+    "adam": change(IRIS, batch_size=40, epochs=4, hidden=(3,), record="0,4", optimiser="adam", learning_rate=0.03),
+    "no biases": change(IRIS, batch_size=30, epochs=3, hidden=(3,), record="0,3", bias=False, activation="relu"),
+}
+
+
+def vector(parameters: list[tuple[Array, Array]]) -> Array:
+    return np.concatenate([part.ravel() for layer in parameters for part in layer])
+
+
+@pytest.mark.parametrize("case", list(PATHS))
+def test_length_tortuosity_and_cosine_are_those_of_the_weights_after_every_update(case: str) -> None:
+    experiment = PATHS[case]
+    path = np.array([vector(parameters) for parameters in weights_by_hand(experiment)])
+    steps = np.diff(path, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    row = train(experiment).runs.iloc[0]
+    assert row["path_length"] == pytest.approx(lengths.sum(), rel=1e-8)
+    assert row["displacement"] == pytest.approx(np.linalg.norm(path[-1] - path[0]), rel=1e-8)
+    assert row["tortuosity"] == pytest.approx(lengths.sum() / np.linalg.norm(path[-1] - path[0]), rel=1e-8)
+    cosines = [a @ b / (np.linalg.norm(a) * np.linalg.norm(b)) for a, b in itertools.pairwise(steps)]
+    assert row["mean_update_cosine"] == pytest.approx(np.mean(cosines), rel=1e-7)
+
+
+@pytest.mark.parametrize("case", list(PATHS))
+def test_the_step_ratio_is_that_of_the_last_update(case: str) -> None:
+    experiment = PATHS[case]
+    path = [vector(parameters) for parameters in weights_by_hand(experiment)]
+    epochs = train(experiment).epochs
+    assert math.isnan(epochs["update_to_weight_ratio"].iloc[0])
+    for update, ratio in zip(epochs["update"][1:], epochs["update_to_weight_ratio"][1:], strict=True):
+        before, after = path[update - 1], path[update]
+        assert ratio == pytest.approx(np.linalg.norm(after - before) / np.linalg.norm(before), rel=1e-7)
+
+
+@pytest.mark.parametrize("case", list(PATHS))
+def test_orthants_visited_are_the_distinct_sign_patterns_of_a_neurons_updates(case: str) -> None:
+    experiment = PATHS[case]
+    path = list(weights_by_hand(experiment))
+    layers = train(experiment).layers
+    for layer in range(len(path[0])):
+        visited: list[set[tuple[bool, ...]]] = [set() for _ in range(path[0][layer][0].shape[1])]
+        for before, after in itertools.pairwise(path):
+            step = after[layer][0] - before[layer][0]
+            for j, patterns in enumerate(visited):
+                if step[:, j].any():
+                    patterns.add(tuple(step[:, j] < 0))
+        row = layers[layers["layer"] == layer + 1].iloc[-1]
+        assert row["orthants_visited"] == pytest.approx(np.mean([len(patterns) for patterns in visited]))
+        assert row["orthants_possible"] == 2 ** row["fan_in"]
+
+
+@pytest.mark.parametrize("fan_in", [1, 2, 3, 8, 9, 16])
+def test_orthants_are_counted_for_any_width_that_has_few_enough(fan_in: int) -> None:
+    experiment = change(IRIS, hidden=(fan_in, 2), batch_size=10, epochs=2, learning_rate=0.5, activation="tanh")
+    path = list(weights_by_hand(experiment))
+    patterns = [
+        {tuple(np.sign(after[1][0][:, j] - before[1][0][:, j])) for before, after in itertools.pairwise(path)}
+        for j in range(2)
+    ]
+    row = train(experiment).layers.query("epoch == 2 and layer == 2").iloc[0]
+    assert row["orthants_visited"] == np.mean([len(p) for p in patterns])
+
+
+def test_orthants_are_not_counted_beyond_16_incoming_weights() -> None:
+    row = train(change(IRIS, hidden=(17, 2), epochs=1)).layers.query("layer == 2").iloc[-1]
+    assert math.isnan(row["orthants_visited"])
+    assert math.isnan(row["orthants_possible"])
+
+
+def test_nothing_has_been_visited_before_the_first_update() -> None:
+    result = train(change(IRIS, record="every", epochs=1))
+    assert (result.layers.query("epoch == 0")["orthants_visited"] == 0).all()
+    assert (result.layers.query("epoch == 1")["orthants_visited"] >= 1).all()
