@@ -8,7 +8,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from core.activations import ACTIVATIONS
 from core.convergence import median_updates, speed_up
@@ -18,6 +17,8 @@ SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "
 
 # A change of a share smaller than this is no change to speak of.
 NOTICEABLE = 0.01
+# Initial scales closer together than this factor are no small and large ones.
+CLEARLY_LARGER = 1.5
 # What runs may differ in beside the initial scale, and beside the activation function, where they are compared.
 SAME_BUT_SCALE = ["activation", "hidden"]
 SAME_BUT_ACTIVATION = ["hidden", "batch_size", "initialiser", "gain", "learning_rate"]
@@ -52,18 +53,21 @@ def saturation(result: Result) -> Finding:
     per_run = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)
     runs = per_run[["weight_std", "saturated"]].mean()
     verdicts, parts = [], []
-    for key, members in runs.groupby(level=SAME_BUT_SCALE, sort=False):
-        scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_std"].mean()
-        small, large = scales.idxmin(), scales.idxmax()
-        if scales[large] < 1.5 * scales[small]:
+    shapes = start["hidden"].nunique()
+    for (activation, shape), members in runs.groupby(level=SAME_BUT_SCALE, sort=False):
+        scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_std"].mean().sort_values()
+        schemes = list(scales.index)
+        if scales.iloc[-1] < CLEARLY_LARGER * scales.iloc[0]:
             continue
-        low, high = (members.xs(which, level=["initialiser", "gain"])["saturated"] for which in (small, large))
+        ends = (schemes[0], schemes[-1])
+        low, high = (members.xs(scheme, level=["initialiser", "gain"])["saturated"] for scheme in ends)
         change = (high - low).dropna()
-        verdicts.append(_verdict((change > NOTICEABLE).sum(), len(change)))
-        name = key[0] if runs.index.get_level_values("hidden").nunique() == 1 else f"{key[0]} {key[1]}"
-        parts.append(
-            f"{name} {_percent(low.mean())} ({_scheme(*small)}) to {_percent(high.mean())} ({_scheme(*large)})"
+        verdicts.append(_verdict(int((change > NOTICEABLE).sum()), len(change)))
+        name = activation if shapes == 1 else f"{activation} {shape}"
+        shares = (
+            f"{_percent(share.mean())} ({_scheme(*scheme)})" for share, scheme in zip((low, high), ends, strict=True)
         )
+        parts.append(f"{name} {' to '.join(shares)}")
     last = hidden[hidden["epoch"] == hidden["epoch"].max()].groupby("group", sort=False)["saturated"].mean()
     after = ""
     if hidden["epoch"].max() > 0 and last.notna().any():
@@ -86,9 +90,9 @@ def gradient_signs(result: Result) -> Finding:
     columns = ["same_sign_example", "same_sign_batch", "same_sign_epoch"]
     means = fed.groupby("activation", sort=False)[columns].mean().dropna(subset=["same_sign_example"])
     parts = [
-        f"{name} {_percent(row.same_sign_example)} for one example, {_percent(row.same_sign_batch)} for a mini-batch, "
-        f"{_percent(row.same_sign_epoch)} for the whole training set"
-        for name, row in zip(means.index, means.itertuples(), strict=True)
+        f"{name} {_percent(example)} for one example, {_percent(batch)} for a mini-batch, "
+        f"{_percent(epoch)} for the whole training set"
+        for name, (example, batch, epoch) in zip(means.index, means.to_numpy(), strict=True)
     ]
     if not parts:
         return Finding(claim, UNDECIDED, "No neuron had a gradient.", limits(result))
@@ -127,11 +131,12 @@ def convergence(result: Result) -> Finding:
         for slow in positive:
             table = speed_up(members, names[slow]).set_index("group")
             for fast in centred:
-                row = table.loc[names[fast]]
+                row = table.loc[[names[fast]]].to_dict("records")[0]
                 if math.isnan(row["ratio"]):
                     continue
                 verdicts.append(_speed_verdict(row["low"], row["high"]))
-                parts.append(f"{names[fast]} against {names[slow]} {_times(row)} (n = {row['pairs']} paired seeds)")
+                times = _times(row["ratio"], row["low"], row["high"])
+                parts.append(f"{names[fast]} against {names[slow]} {times} (n = {row['pairs']} paired seeds)")
     if not parts:
         evidence = f"{best} No two groups differ in that alone and reach it."
         return Finding(claim, UNDECIDED, evidence, limits(result))
@@ -184,12 +189,12 @@ def _speed_verdict(low: float, high: float) -> str:
     return NOT_SUPPORTED if high < 1 else UNDECIDED
 
 
-def _times(row: pd.Series) -> str:
-    if math.isinf(row["ratio"]):
+def _times(ratio: float, low: float, high: float) -> str:
+    if math.isinf(ratio):
         return "reached it, the other did not"
-    if row["ratio"] == 0:
+    if ratio == 0:
         return "did not reach it, the other did"
-    return f"{row['ratio']:.3g} times ({row['low']:.3g} to {_number(row['high'])})"
+    return f"{ratio:.3g} times ({low:.3g} to {_number(high)})"
 
 
 def _number(value: float) -> str:

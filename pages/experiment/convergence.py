@@ -50,8 +50,9 @@ def _page(shown: Shown) -> None:
     st.subheader("How much faster?")
     medians = convergence.median_updates(runs)
     reached = medians[medians < float("inf")]
+    slowest = str(reached.idxmax()) if len(reached) else groups[0]
     chosen = view.choice("baseline", "Compared with", [SLOWEST, *groups], SLOWEST)
-    baseline = chosen if chosen in medians.index else reached.idxmax() if len(reached) else groups[0]
+    baseline = slowest if chosen == SLOWEST else chosen
     if baseline in medians.index:
         table = convergence.speed_up(runs, baseline)
         chart.show(shown, "speed_up", charts.speed_up, table, groups=groups, title=f"Speed-up over {baseline}")

@@ -1,6 +1,9 @@
 """Runs: every run in a table, and every number as a file."""
 
 import io
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -40,8 +43,9 @@ def _page(shown: Shown) -> None:
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
+            make: Callable[[], bytes] = partial(csv_bytes, table)
             st.download_button(
-                f"{name}.csv", lambda table=table: csv_bytes(table), f"{name}.csv", "text/csv",
+                f"{name}.csv", make, f"{name}.csv", "text/csv",
                 key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
         st.download_button(
@@ -59,10 +63,10 @@ def _marked(table: pd.DataFrame, varying: list[str]) -> "pd.DataFrame | pd.io.fo
         return table
     numbers = list(table.select_dtypes("float64"))
     styled = table.style.format("{:.6g}", subset=numbers, na_rep="")
-    return styled.set_properties(subset=varying, **{"background-color": VARYING_COLOUR})
+    return styled.set_properties(subset=list[Hashable](varying), **{"background-color": VARYING_COLOUR})
 
 
-def _columns() -> dict[str, st.column_config.Column]:
+def _columns() -> dict[str, Any]:
     return {
         column.name: st.column_config.Column(column.name.replace("_", " "), help=f"{column.meaning} ({column.unit})")
         for column in SCHEMA["runs"]

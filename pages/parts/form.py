@@ -101,13 +101,12 @@ def _control(field: Field) -> Any:
         value = st.toggle(label, **shared)
     elif kind.control in ("whole", "number") and not (field.plural or kind.words):
         whole = kind.control == "whole"
-        limits = {"min_value": kind.low, "max_value": kind.high}
-        value = st.number_input(label, **limits, step=1 if whole else 0.01, format="%d" if whole else "%g", **shared)
+        shared |= {"min_value": kind.low, "max_value": kind.high, "format": "%d" if whole else "%g"}
+        value = st.number_input(label, step=1 if whole else 0.01, **shared)
     else:
         options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *_texts(st.session_state[key])]))
-        free = {"accept_new_options": kind.control != "choice"}
-        choose = st.multiselect if field.plural else st.selectbox
-        value = choose(label, options, **free, **shared)
+        shared |= {"options": options, "accept_new_options": kind.control != "choice"}
+        value = st.multiselect(label, **shared) if field.plural else st.selectbox(label, **shared)
     return field.default if unused else value
 
 

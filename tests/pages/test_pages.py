@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -219,7 +220,8 @@ def test_an_empty_choice_in_the_form_is_named(open_page: Open) -> None:
 
 def test_a_preset_fills_the_form_and_is_shown(open_page: Open) -> None:
     at = open_page(**QUICK)
-    at.get("button_group")[0].set_value("batch_size").run()
+    presets: Any = at.get("button_group")[0]
+    presets.set_value("batch_size").run()
     assert at.session_state["experiment"] == PRESETS["batch_size"].experiment
     assert at.multiselect(key="form_batch_size").value == ["1", "4", "16", "64", "256", "full"]
     job = job_of(at)
