@@ -251,11 +251,13 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
         "learning_rate:Q",
         **style.position(x_title, medians["learning_rate"], "log", sorted(medians["learning_rate"].unique().tolist())),
     )
+    lost = medians[~np.isfinite(medians["median"])].copy()
     ends = np.concatenate([reached["median"], bands["low"], bands["high"]])
+    if not lost.empty and ends.size and not accuracy:
+        ends = np.append(ends, ends.max() * max((ends.max() / ends.min()) ** 0.25, 1.5))  # room above for the crosses
     y_axis = style.position(meaning, ends, kind)
-    low_end, high_end = y_axis["scale"].domain
-    lost = medians[~np.isfinite(medians["median"])]
-    lost = lost.assign(edge=_edge(lost, low_end, high_end, accuracy))
+    low, high = y_axis["scale"].domain
+    lost["edge"] = _edge(lost, low, high, accuracy)
     lost["text"] = [
         f"{finite} of {total} runs have a value" for finite, total in zip(lost["finite"], lost["runs"], strict=True)
     ]
@@ -274,8 +276,8 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
     charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
     interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
-    low = alt.Y("low:Q", **y_axis)
-    charts.append(interval.encode(x=x_axis, y=low, y2="high:Q", color=colour, opacity=style.faded(pick, 0.6)))
+    y_low = alt.Y("low:Q", **y_axis)
+    charts.append(interval.encode(x=x_axis, y=y_low, y2="high:Q", color=colour, opacity=style.faded(pick, 0.6)))
     charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
     if not lost.empty:
         cross = alt.Chart(lost[["group", "learning_rate", "edge", "text"]])
@@ -288,7 +290,8 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
 
 def _edge(lost: pd.DataFrame, low: float, high: float, accuracy: bool) -> pd.Series:
     """Heights at the worse end of the axis, those of one learning rate below each other."""
-    step = 0.04 * lost.groupby("learning_rate").cumcount()
+    place = lost.groupby("learning_rate").cumcount()
+    step = place * min(0.04, 0.16 / max(int(place.max()), 1)) if len(place) else place
     return low + step * (high - low) if accuracy else high * (low / high) ** step
 
 

@@ -89,7 +89,7 @@ def over_training(
         ("runs", "of runs", "d"),
     )
     dots = base.mark_point(filled=True, size=26 if few else 60)
-    charts.append(dots.encode(y=drawn_y, opacity=style.faded(pick) if few else alt.value(0), tooltip=tip))
+    charts.append(dots.encode(y=drawn_y, opacity=style.faded(pick) if few else alt.OpacityValue(0), tooltip=tip))
     return style.layered(charts, title, subtitle, HEIGHT, pick)
 
 

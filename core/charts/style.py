@@ -91,11 +91,10 @@ def pick_group() -> alt.Parameter:
     return alt.selection_point(name=PICK_GROUP, fields=["group"], bind="legend")
 
 
-def faded(pick: alt.Parameter, opacity: float = 1.0) -> Any:
+def faded(pick: alt.Parameter, opacity: float = 1.0) -> alt.OpacityValue:
     """`opacity` for what is picked, and faint for all else."""
-    return (
-        alt.when(pick).then(alt.value(opacity)).otherwise(alt.value(min(opacity, FAINT) / (1 if opacity == 1 else 3)))
-    )
+    # Spelt out: altair takes 20 ms to find the class of what alt.when or alt.condition return.
+    return alt.OpacityValue(opacity * FAINT, condition={"param": pick.name, "value": opacity})
 
 
 def linear_domain(values: Iterable[float]) -> tuple[float, float]:
