@@ -613,7 +613,7 @@ def test_a_run_that_did_not_reach_the_target_stands_at_its_last_update_and_in_th
     assert dots["at"].to_list() == [100, 1800, 90, 300]
     assert dots["outcome"].to_list() == ["reached", "not reached", "diverged", "reached"]
     notes = [row["note"] for row in _rows(chart.to_dict()) if "note" in row]
-    assert set(notes) == {"2 of 4, median not reached"}
+    assert set(notes) == {"2/4 reached"}
     reached = charts.updates_to_target(runs.head(1), groups=lecture().groups)
     assert _layer(reached, "rule", "top")["at"].to_list() == [100.0]
 

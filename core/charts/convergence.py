@@ -136,10 +136,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
     named, cut = style.shown(groups, table)
     table = table[table["group"].isin(named)]
     place = {group: i for i, group in enumerate(named)}
-    notes = [
-        f"{medians['finite'][group]} of {medians['runs'][group]}, median {_median_text(medians['median'][group])}"
-        for group in named
-    ]
+    notes = [_reached_text(*medians.loc[group, ["finite", "runs", "median"]]) for group in named]
     names = pd.DataFrame({"group": named, "note": notes})
     dots = _strip(table.assign(place=table["group"].map(place)))
     ticks = pd.DataFrame({"group": named, "at": [medians["median"][group] for group in named]})
@@ -168,7 +165,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
     if not ticks.empty:
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour))
-    charts += style.row_names(names, y_axis, "note", room=150)
+    charts += style.row_names(names, y_axis, "note", room=115)
     return style.layered(
         charts, title, f"bar: median, runs that did not reach it included{cut}", style.row_height(len(named))
     )
@@ -304,8 +301,9 @@ def _strip(table: pd.DataFrame) -> pd.DataFrame:
     return table[order < each]
 
 
-def _median_text(value: float) -> str:
-    return f"{value:,.4g}" if np.isfinite(value) else "not reached"
+def _reached_text(reached: int, runs: int, median: float) -> str:
+    share = f"{reached:.0f}/{runs:.0f}"
+    return f"{share}, median {median:,.5g}" if np.isfinite(median) else f"{share} reached"
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
