@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable
 
 import streamlit as st
@@ -12,6 +13,7 @@ from core.results import Result
 from pages.parts import link, notices, training, view
 from pages.parts.shown import Shown
 
+FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
 REDRAW = 1.0  # seconds between two looks at a job that trains
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
@@ -42,8 +44,12 @@ def show(question: str, body: Callable[[Shown], None]) -> None:
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
     """A finding on the result, in a box; with a link to `page`, the script of the page that it is from."""
     found = _found(shown.version, find.__name__, lambda: find(shown.result))
-    so_far = "" if shown.final else " so far"
-    verdict = f"{found.verdict} by these runs{so_far}" if found.verdict else so_far.strip()
+    box(found, "these runs" if shown.final else "these runs so far", page)
+
+
+def box(found: Finding, by: str, page: str = "") -> None:
+    """A finding in a box; `by` names what it is from, `page` the script of a page to link to."""
+    verdict = f"{found.verdict} by {by}" if found.verdict else "so far" if by.endswith("so far") else ""
     badge = f":{COLOURS.get(found.verdict, 'gray')}-badge[{verdict}] " if verdict else ""
     with st.container(border=True):
         st.markdown(f"{badge}**{notices.escaped(found.claim)}**")
@@ -63,6 +69,7 @@ def _draw(job: Job, body: Callable[[Shown], None]) -> None:
     # Read before the result, which may be newer than this says, but never older.
     version = f"{job.key}-final" if job.status == "done" else f"{job.key}-{id(job)}-{len(job.records)}"
     try:
+        _wait_for_first_numbers(job)
         result = job.result()
         if result is None or result.runs.empty:
             st.caption("The charts appear with the first numbers.")
@@ -71,6 +78,13 @@ def _draw(job: Job, body: Callable[[Shown], None]) -> None:
     except Exception:
         log.exception("A page could not be drawn")
         st.error("This part of the page could not be drawn. Other pages and the files under Runs may still work.")
+
+
+def _wait_for_first_numbers(job: Job) -> None:
+    """A page drawn a moment later, but with charts, saves the visitor the wait for the next look."""
+    until = time.monotonic() + FIRST_NUMBERS
+    while job.active and job.position <= 1 and not job.records and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _progress(job: Job) -> None:
