@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from core.activations import ACTIVATIONS
+from core.cost import duration
 from core.datasets import DATASETS
-from core.experiment import FIELDS, MAX_DOCUMENT, Experiment, ExperimentError, duration, shorten
+from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
+from core.fields import ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.settings import Settings, SettingsError
 

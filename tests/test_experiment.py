@@ -17,18 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.activations import ACTIVATIONS
+from core.cost import duration
 from core.datasets import DATASETS, SCALINGS, load
-from core.experiment import (
-    FIELDS,
-    MAX_RUNS,
-    MAX_TEXT,
-    PRESETS,
-    VARIED,
-    Experiment,
-    ExperimentError,
-    duration,
-    shorten,
-)
+from core.experiment import FIELDS, MAX_RUNS, PRESETS, VARIED, Experiment
+from core.fields import MAX_TEXT, ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.losses import LOSSES
 from core.optimisers import OPTIMISERS
