@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
-from core.lessons import listed, number, words
+from core.lessons import MINUS, listed, number, words
 from core.theory import gaussian_output, gaussian_saturation
-from core.timing import ActivationCost, Machine, StepCost
+from core.timing import ELEMENTS, ActivationCost, Machine, StepCost
 
 SAMPLE = 10_000
 REACH = 6.0
 POINTS = 241
 BINS = 40
+STDS = (0.1, 10.0)
 # Within this factor of each other two medians of a shared machine are the same.
 NOTICEABLE_RATIO = 1.1
 
@@ -35,17 +36,18 @@ SLOPES = {
 }
 """f'(x) as LaTeX."""
 
+# What the lecture's claim is tested on: with e^x, and without.
+WITH_EXPONENTIAL, WITHOUT_EXPONENTIAL = ("logistic", "tanh"), ("relu", "hard_logistic")
 # tanh is (e^x - e^-x) / (e^x + e^-x), and the logistic is computed from it.
 NEED_EXPONENTIAL = tuple(name for name in ACTIVATIONS if "logistic" in name or "tanh" in name if "hard" not in name)
 
 
-def formulas(names: Sequence[str]) -> str:
-    """f(x) and f'(x) of each activation as one LaTeX block."""
-    lines = []
-    for name in names:
-        title = words(name).replace("_", " ")
-        lines.append(rf"&\textbf{{{title}}} \\ &f(x) = {ACTIVATIONS[name].formula} \\ &f'(x) = {SLOPES[name]}")
-    return r"\begin{aligned}" + r" \\[0.8em] ".join(lines) + r"\end{aligned}"
+def formula(name: str) -> str:
+    """f(x) and f'(x) of an activation as LaTeX, one above the other."""
+    return (
+        rf"\begin{{aligned}} &\textbf{{{words(name)}}} \\ &f(x) = {ACTIVATIONS[name].formula} \\ "
+        rf"&f'(x) = {SLOPES[name]} \end{{aligned}}"
+    )
 
 
 def curve_table(names: Sequence[str], threshold: float) -> pd.DataFrame:
@@ -106,6 +108,42 @@ def output_table(names: Sequence[str], std: float, threshold: float, n: int = SA
     return pd.DataFrame(rows)
 
 
+def summary(outputs: pd.DataFrame) -> pd.DataFrame:
+    """An `output_table` as it is read: one text a cell."""
+    return pd.DataFrame(
+        {
+            "function": [words(name) for name in outputs["activation"]],
+            "range": [
+                f"{_bound(low)} to {_bound(high)}" for low, high in zip(outputs["low"], outputs["high"], strict=True)
+            ],
+            "mean, theory": [f"{mean + 0.0:.4f}" for mean in outputs["mean"].round(6)],
+            "mean, sample": _with_error(outputs, "mean", 1.0, ""),
+            "saturated, theory": [f"{100 * share:.2f} %" for share in outputs["saturated"]],
+            "saturated, sample": _with_error(outputs, "saturated", 100.0, " %"),
+        }
+    )
+
+
+def _bound(value: float) -> str:
+    return number(value, 5).replace("inf", "∞")
+
+
+def _with_error(outputs: pd.DataFrame, name: str, factor: float, unit: str) -> list[str]:
+    digits = 4 if factor == 1 else 2
+    pairs = zip(factor * outputs[f"sample_{name}"], factor * outputs[f"sample_{name}_error"], strict=True)
+    return [f"{value:.{digits}f} ± {error:.{digits}f}{unit}".replace("-", MINUS) for value, error in pairs]
+
+
+def saturation_table(names: Sequence[str], threshold: float) -> pd.DataFrame:
+    """Share saturated of a ~ N(0, std^2) for std from 0.1 to 10: columns activation, std, saturated."""
+    rows = [
+        {"activation": name, "std": float(std), "saturated": sum(gaussian_saturation(name, float(std), threshold))}
+        for name in names
+        for std in np.geomspace(*STDS, 61)
+    ]
+    return pd.DataFrame(rows)
+
+
 def output_histogram(names: Sequence[str], std: float, n: int = SAMPLE, seed: int = 0) -> pd.DataFrame:
     """Distribution of h = f(a), a ~ N(0, std^2), on bins that all activations share.
 
@@ -144,7 +182,7 @@ def centring(table: pd.DataFrame) -> str:
     """Which of the functions in an `output_table` keep a centred input centred, in a sentence or two."""
     off = table[table["mean"].abs() > 1e-9]
     centred = [words(name) for name in table["activation"] if name not in set(off["activation"])]
-    parts = [f"{words(row.activation)} {number(row.mean)}" for row in off.itertuples()]
+    parts = [f"{words(name)} {number(mean)}" for name, mean in zip(off["activation"], off["mean"], strict=True)]
     text = f"The pre-activations have mean 0. The outputs of {listed(centred)} keep it. " if centred else ""
     if parts:
         text += f"Mean output of {'the others' if centred else 'the functions chosen'}: {listed(parts)}."
@@ -177,38 +215,34 @@ def cost(costs: pd.DataFrame, steps: pd.DataFrame, machine: Machine) -> Finding:
         machine: where both were measured.
     """
     claim = "The logistic is computationally expensive because of e^x"
-    nanoseconds = costs.assign(ns=1e9 * costs["seconds_per_element"]).set_index(["activation", "dtype", "direction"])[
-        "ns"
-    ]
-    total = nanoseconds.groupby(level=["dtype", "activation"], sort=False).sum()
-    forward = nanoseconds.xs("forward", level="direction")
-    plain = [name for name in ("relu", "hard_logistic") if name in total.index.get_level_values("activation")]
-    both = [
-        {
-            _compare(forward["logistic", dtype], forward[other, dtype]),
-            _compare(total[dtype, "logistic"], total[dtype, other]),
-        }
+    forward, total = _nanoseconds(costs)
+    found = [
+        _compare(total[dtype, name], total[dtype, plain])
         for dtype in dict.fromkeys(costs["dtype"])
-        for other in plain
+        for name in WITH_EXPONENTIAL
+        for plain in WITHOUT_EXPONENTIAL
     ]
-    verdicts = set().union(*both)
-    verdict = SUPPORTED if verdicts == {1} else NOT_SUPPORTED if 1 not in verdicts else MIXED
-    parts = [
-        f"{dtype}: {number(forward['logistic', dtype])} ns forward and {number(total[dtype, 'logistic'])} ns with the way "
-        f"back for the logistic, "
-        + ", ".join(
-            f"{number(forward[name, dtype])} and {number(total[dtype, name])} ns for {words(name)}"
-            for name in ["tanh", *plain]
-        )
-        for dtype in dict.fromkeys(costs["dtype"])
-    ]
-    evidence = f"Time per element, {'; '.join(parts)}. {_tanh_and_relu(total)} {_share(steps)}"
+    dearer = found.count(1)
+    verdict = SUPPORTED if dearer == len(found) else NOT_SUPPORTED if dearer == 0 else MIXED
+    evidence = (
+        f"{_forward(forward)} Forward and back together, functions that need e^x (logistic, tanh) are dearer than "
+        f"functions that do not (relu, hard logistic) in {dearer} of {len(found)} comparisons"
+        f"{_counter_example(total)}. {_share(steps)}"
+    )
     limits = (
-        f"Measured on {machine.processor} ({machine.system}), NumPy {machine.numpy}, one thread, arrays that fit the "
-        f"cache; medians of {int(costs['repeats'].min())} repeats or more. Another machine or library may order them "
-        "otherwise."
+        f"Measured on {machine.processor}, {machine.system}, {machine.cores} core{'s' if machine.cores > 1 else ''}, "
+        f"NumPy {machine.numpy} with {machine.blas}, Python {machine.python}; one thread, arrays of "
+        f"{ELEMENTS:,} elements, medians of n = {int(costs['repeats'].min())} repeats. The logistic is computed from "
+        "tanh. What differs by less than 10 % counts as equal; other machines and libraries may order them otherwise."
     )
     return Finding(claim, verdict, evidence, limits)
+
+
+def _nanoseconds(costs: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Nanoseconds per element forward, and forward and back together, by (dtype, activation)."""
+    times = (1e9 * costs["seconds_per_element"]).groupby([costs["dtype"], costs["activation"], costs["direction"]])
+    wide = times.first().unstack("direction")
+    return wide["forward"], wide["forward"] + wide["backward"]
 
 
 def _compare(left: float, right: float) -> int:
@@ -216,23 +250,25 @@ def _compare(left: float, right: float) -> int:
     return 1 if left > NOTICEABLE_RATIO * right else -1 if right > NOTICEABLE_RATIO * left else 0
 
 
-def _tanh_and_relu(total: pd.Series) -> str:
-    """tanh needs e^x too: is it dearer than relu here?"""
-    said = {1: "dearer than relu", 0: "about as dear as relu", -1: "cheaper than relu"}
-    found = {
-        dtype: said[_compare(total[dtype, "tanh"], total[dtype, "relu"])]
-        for dtype in dict.fromkeys(total.index.get_level_values("dtype"))
-    }
-    kinds = dict.fromkeys(found.values())
-    if len(kinds) == 1:
-        return f"tanh needs e^x as well, and both ways together is {next(iter(kinds))} here."
-    return f"tanh needs e^x as well, and both ways together is {listed([f'{kind} in {dtype}' for dtype, kind in found.items()])} here."
+def _forward(forward: pd.Series) -> str:
+    ratios = forward.xs("logistic", level="activation") / forward.xs("relu", level="activation")
+    parts = [f"{ratio:.1f} times as long as relu in {dtype}" for dtype, ratio in ratios.items()]
+    return f"Forward alone, the logistic takes {listed(parts)}."
+
+
+def _counter_example(total: pd.Series) -> str:
+    """tanh needs e^x, relu does not: where tanh is not dearer, e^x is not what costs."""
+    each = {dtype: _compare(part["tanh"], part["relu"]) for dtype, part in total.unstack("activation").iterrows()}
+    said = {0: "tanh costs about as much as relu", -1: "tanh is cheaper than relu"}
+    parts = [f"in {dtype} {said[order]}" for dtype, order in each.items() if order in said]
+    return f"; {listed(parts)}" if parts else ""
 
 
 def _share(steps: pd.DataFrame) -> str:
     own = steps[steps["activation"] == "logistic"].sort_values("width")
     first, last = own.iloc[0], own.iloc[-1]
     return (
-        f"Of a whole training step in {first['dtype']}, the logistic takes {first['share']:.0%} in layers of "
-        f"{first['width']} units and {last['share']:.1%} in layers of {last['width']}."
-    ).replace("%", " %")
+        f"Of a whole training step in {first['dtype']}, the passes through the logistic take "
+        f"{100 * first['share']:.0f} % with layers of {first['width']} units and {100 * last['share']:.1f} % with "
+        f"layers of {last['width']}."
+    )

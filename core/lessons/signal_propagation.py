@@ -1,21 +1,21 @@
 """Mean field theory beside the runs: what it predicts of every hidden layer, where it parts from them, and why."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
-from core import datasets, theory
+from core import datasets, findings, theory
 from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
-from core.lessons import listed, number, words
+from core.lessons import listed, number
 from core.results import Result
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
 # Their weights are not drawn at random about 0, which is all that the theory knows of.
 NOT_RANDOM = ("constant", "identity")
+QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
 MAP_LAYERS = 20
@@ -72,10 +72,9 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
     keys = [*_SETTINGS, "layer", "epoch", "quantity"]
-    grouped = measured.groupby(keys, sort=False)["value"]
-    table = grouped.agg(
-        median="median", low=lambda v: v.quantile(0.25), high=lambda v: v.quantile(0.75), runs="count"
-    ).reset_index()
+    values = measured.groupby(keys, sort=False)["value"]
+    table = pd.DataFrame({name: values.quantile(share) for name, share in QUARTILES.items()} | {"runs": values.count()})
+    table = table.reset_index()
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
@@ -87,10 +86,10 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     mean_square = inputs(result.experiment).mean_square
     found = {}
-    for settings in _groups(result).itertuples():
+    for settings in _groups(result).itertuples(index=False):
         if settings.scheme in NOT_RANDOM or settings.group not in variances.index.get_level_values(0):
             continue
-        own = tuple(float(value) for value in variances[settings.group].sort_index())
+        own = tuple(variances.xs(str(settings.group)).sort_index())
         for layer in _layers(settings.activation, own, mean_square, result.experiment.saturation_threshold):
             found[settings.group, layer.layer, "length"] = layer.q
             found[settings.group, layer.layer, "saturated"] = layer.saturated_low + layer.saturated_high
@@ -103,6 +102,12 @@ def _layers(
     activation: str, variances: tuple[float, ...], mean_square: float, threshold: float
 ) -> tuple[theory.LayerPrediction, ...]:
     return theory.predict_layers(activation, variances, 0.0, mean_square, threshold)
+
+
+def _weight_variance(layers: pd.DataFrame) -> pd.Series:
+    """sw^2 = fan_in * Var(w)."""
+    variance: pd.Series = layers["fan_in"] * layers["weight_std"] ** 2
+    return variance
 
 
 def _groups(result: Result) -> pd.DataFrame:
@@ -124,7 +129,7 @@ def points(result: Result) -> pd.DataFrame:
     for settings in _groups(result).itertuples(index=False):
         own = start[start["group"] == settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
-        variance = float((fed["fan_in"] * fed["weight_std"] ** 2).mean())
+        variance = float(_weight_variance(fed).mean())
         row = {name: getattr(settings, name) for name in _SETTINGS}
         row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
         if settings.scheme in NOT_RANDOM:
@@ -132,6 +137,17 @@ def points(result: Result) -> pd.DataFrame:
             continue
         rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
     return pd.DataFrame(rows)
+
+
+def reach(points: pd.DataFrame) -> tuple[float, float]:
+    """The range of sw that a diagram of these points spans: at least 0.05 to 40."""
+    sw = points.loc[points["sw"] > 0, "sw"]
+    return min([0.05, *(0.7 * sw)]), max([40.0, *(1.4 * sw)])
+
+
+def star(activation: str, sw: float, sb: float) -> float | None:
+    """q* at (sw, sb), or None where there is no single finite one."""
+    return _fixed_point(activation, sw * sw, sb * sb).q
 
 
 def describe(point: theory.FixedPoint) -> dict[str, float | str]:
@@ -193,7 +209,7 @@ def critical_table(activation: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=32)
 def depth_table(activation: str, low: float, high: float, count: int = 160) -> pd.DataFrame:
-    """Depth scale against sw at sb = 0, where networks start: columns activation, sw, sb, q, chi, depth_scale, note.
+    """Depth scale against sw at sb = 0, where networks start: columns activation, sw, sb, q, chi, depth_scale.
 
     The critical sw is among them; its depth scale has no bound.
     """
@@ -201,13 +217,18 @@ def depth_table(activation: str, low: float, high: float, count: int = 160) -> p
     critical = theory.critical_weight_variance(activation, 0.0)
     if critical and low**2 < critical[0] < high**2:
         sw = np.sort(np.append(sw, critical[0] ** 0.5))
-    rows = [{"sw": value, "sb": 0.0} | describe(theory.fixed_point(activation, value**2, 0.0)) for value in sw]
-    return pd.DataFrame(rows).assign(activation=activation)
+    q, chi = (values[:, 0] for values in theory.phase_diagram(activation, sw**2, [0.0]))
+    table = pd.DataFrame({"activation": activation, "sw": sw, "sb": 0.0, "q": q, "chi": chi})
+    # Where q grows without limit, chi_1 is what it approaches.
+    for row in table.index[table["chi"].isna()]:
+        table.loc[row, "chi"] = describe(theory.fixed_point(activation, table["sw"][row] ** 2, 0.0))["chi"]
+    with np.errstate(divide="ignore"):
+        return table.assign(depth_scale=1.0 / np.abs(np.log(table["chi"])))
 
 
 @lru_cache(maxsize=64)
 def map_table(activation: str, sw: float, sb: float) -> pd.DataFrame:
-    """q_l over MAP_LAYERS layers from each of MAP_STARTS: columns start, layer (0 is the start), q (inf where beyond)."""
+    """q_l over MAP_LAYERS layers from each of MAP_STARTS: columns start, layer (0 is the start), q."""
     parts = []
     for start in MAP_STARTS:
         q = np.concatenate([[start], theory.length_map(activation, sw**2, sb**2, MAP_LAYERS, start)])
@@ -220,12 +241,12 @@ def said(activation: str, sw: float, sb: float) -> str:
     point = _fixed_point(activation, sw * sw, sb * sb)
     where = f"q settles at q* = {number(point.q)}" if point.q is not None else point.note
     if point.chi is None:
-        return f"{_capital(where)}."
+        return f"{where}."
     if point.depth_scale == np.inf:
-        return f"{_capital(where)}. χ₁ = 1: gradients keep their size, however deep the network."
+        return f"{where}. χ₁ = 1: gradients keep their size, however deep the network."
     change = "shrink" if point.chi < 1 else "grow"
-    scale = f", by a factor e in {number(point.depth_scale or 0)} layers" if point.chi else ""
-    return f"{_capital(where)}. χ₁ = {number(point.chi)}: gradients {change}{scale}."
+    scale = f", their mean square by a factor e in {number(point.depth_scale or 0)} layers" if point.chi else ""
+    return f"{where}. χ₁ = {number(point.chi)}: gradients {change}{scale}."
 
 
 def agreement(result: Result) -> Finding:
@@ -238,59 +259,59 @@ def agreement(result: Result) -> Finding:
     limits = _limits(result)
     if lengths.empty:
         return Finding(claim, UNDECIDED, "No layer here has random weights for it to predict.", limits)
-    ratio = np.sqrt(lengths["predicted"] / lengths["median"])
+    ratio = (lengths["predicted"] / lengths["median"]) ** 0.5
     near = (ratio - 1).abs() <= STD_TOLERANCE
     gap = (shares["predicted"] - shares["median"]).abs()
     close = gap <= SHARE_TOLERANCE
     verdict = SUPPORTED if near.all() and close.all() else MIXED if near.any() or close.any() else NOT_SUPPORTED
-    far = (np.log(ratio)).abs().idxmax()
-    worst, widest = lengths.loc[far], shares.loc[gap.idxmax()]
+    far = int(np.argmax(np.abs(np.log(ratio))))
+    worst, widest = lengths.iloc[far], shares.iloc[int(np.argmax(gap))]
     evidence = (
-        f"Predicted standard deviation of a within {STD_TOLERANCE:.0%} of the measured median in {near.sum()} of "
-        f"{len(near)} layers (furthest off: {ratio[far]:.2f} times it, {_layer(worst)}). Predicted share saturated "
-        f"within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of {len(close)} (furthest off: "
-        f"{_share(widest['predicted'])} predicted, {_share(widest['median'])} measured, {_layer(widest)})."
-    ).replace("10%", "10 %")
+        f"At initialisation the predicted standard deviation of a is within {_percent(STD_TOLERANCE)} of the measured "
+        f"median in {near.sum()} of {len(near)} layers (furthest off: {ratio.iloc[far]:.2f} times it, {_layer(worst)}) "
+        f"and the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of "
+        f"{len(close)} (furthest off: {_share(widest['predicted'])} predicted, {_share(widest['median'])} measured, "
+        f"{_layer(widest)})."
+    )
     return Finding(claim, verdict, evidence, limits)
 
 
-def reasons(result: Result, epoch: int) -> list[str]:
-    """Why theory and measurement part where they do: only what these runs and inputs show."""
+def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
+    """Why theory and measurement part where they do: (headline, explanation), only what these runs and inputs show."""
     hidden = result.layers[result.layers["role"] == "hidden"]
     start = hidden[hidden["epoch"] == 0]
     found = []
     if epoch > 0:
-        found.append(
-            f"**Training.** The lines are for initialisation; the dots are at epoch {epoch}, when training has made the "
-            "weights depend on the data and on each other."
+        text = (
+            f"The lines are of initialisation. At epoch {epoch} training has tied the weights to the data and to each "
+            "other, which no theory of random weights covers."
         )
+        found.append(("Training", text))
     seen = inputs(result.experiment)
     if seen.high > 1.5 * seen.low:
-        found.append(
-            f"**Inputs.** Theory gives layer 1 one Gaussian. The examples measured differ in length: their own mean "
-            f"square runs from {number(seen.low)} to {number(seen.high)} (5 to 95 %, mean {number(seen.mean_square)}), so "
-            f"layer 1 mixes narrower and wider Gaussians{_tails(start)}."
+        text = (
+            "The first layer sees data, not Gaussians. An example's own mean square runs from "
+            f"{number(seen.low)} to {number(seen.high)} (5 to 95 %; theory is given the mean, "
+            f"{number(seen.mean_square)}), so layer 1 mixes narrower and wider Gaussians"
         )
+        found.append(("Inputs", f"{text}{_tails(start)}."))
     spread = by_layer(result)
     spread = spread[(spread["quantity"] == "length") & (spread["median"] > 0) & (spread["runs"] > 1)]
-    if not spread.empty:
-        relative = (spread["high"] - spread["low"]) / spread["median"]
-        at = relative.idxmax()
-        if relative[at] > 0.05:
-            least = int(start["fan_out"].min())
-            found.append(
-                f"**Narrow layers.** Theory is of infinitely wide layers, where every seed gives the same q. Here, with "
-                f"layers of {least} units and up, the middle half of the seeds spans up to {relative[at]:.0%} of the "
-                f"median ({_layer(spread.loc[at])})."
-            )
-    groups = _groups(result)
-    skipped = [group for group in groups.loc[groups["scheme"].isin(NOT_RANDOM), "group"]]
-    if skipped:
-        found.append(
-            f"**No prediction.** Theory is of random weights about 0: {listed(skipped)} "
-            f"{'has' if len(skipped) == 1 else 'have'} none, and no line."
+    relative = (spread["high"] - spread["low"]) / spread["median"]
+    if relative.max() > 0.05:
+        widest = spread.iloc[int(np.argmax(relative))]
+        text = (
+            "In endlessly wide layers every seed gives the same q. Here the narrowest has "
+            f"{int(start['fan_out'].min())} units, and the middle half of the seeds spans up to "
+            f"{_percent(relative.max())} of the median ({_layer(widest)})."
         )
-    return [reason.replace("%", " %").replace("  %", " %") for reason in found]
+        found.append(("Narrow layers", text))
+    groups = _groups(result)
+    skipped = list(groups.loc[groups["scheme"].isin(NOT_RANDOM), "group"])
+    if skipped:
+        text = f"Theory is of random weights about 0. No line is drawn for {listed(skipped)}, whose weights are not."
+        found.append(("No prediction", text))
+    return found
 
 
 def _tails(start: pd.DataFrame) -> str:
@@ -303,13 +324,9 @@ def _tails(start: pd.DataFrame) -> str:
 
 
 def _limits(result: Result) -> str:
-    seeds = result.runs.groupby("group", sort=False)["seed"].nunique()
     widths = sorted({int(width) for width in result.layers.loc[result.layers["role"] == "hidden", "fan_out"]})
-    n = int(seeds.min())
-    return (
-        f"n = {n} seed{'' if n == 1 else 's'} a group, hidden layers of {listed([str(width) for width in widths])} "
-        "units, at epoch 0; weight variances as measured. Wider layers should fit better."
-    )
+    units = f"Hidden layers of {listed([str(width) for width in widths])} units. " if widths else ""
+    return f"{units}{findings.limits(result)}"
 
 
 def _layer(row: pd.Series) -> str:
@@ -320,5 +337,5 @@ def _share(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"

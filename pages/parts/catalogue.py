@@ -21,6 +21,14 @@ class Entry:
 PAGES = (
     Entry("pages/learn/overview.py", "", "Overview", "Learn", ":material/home:"),
     Entry(
+        "pages/learn/activation_functions.py",
+        "activation_functions",
+        "Activation functions",
+        "Learn",
+        ":material/show_chart:",
+        ("curves", "std", "float64"),
+    ),
+    Entry(
         "pages/learn/gradient_paths.py",
         "gradient_paths",
         "Gradient paths",
@@ -56,6 +64,14 @@ PAGES = (
         "Experiment",
         ":material/stacked_line_chart:",
         ("group", "epoch", "scale_epoch", "layer"),
+    ),
+    Entry(
+        "pages/experiment/signal_propagation.py",
+        "signal_propagation",
+        "Signal propagation",
+        "Experiment",
+        ":material/cell_tower:",
+        ("epoch", "diagram", "sw", "sb"),
     ),
     Entry(
         "pages/experiment/gradient_signs.py",

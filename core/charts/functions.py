@@ -1,0 +1,293 @@
+"""Charts of activation functions: curves, what becomes of a Gaussian, and what they cost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.activations import ACTIVATIONS
+from core.charts import curves, rows, style, tables
+
+QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
+UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape
+KINDS = {True: "needs e^x", False: "no e^x"}
+# The first ones as on other pages; each hard function has the colour of the soft one that it stands in for, dashed.
+ORDER = dict.fromkeys(
+    (
+        *("logistic", "tanh", "centred_logistic", "steep_logistic", "steep_centred_logistic", "softsign", "relu"),
+        *("lecun_tanh", "hard_logistic", "hard_tanh"),
+        *ACTIVATIONS,
+    )
+)
+PICK_ACTIVATION = "pick_activation"
+
+
+def _look(names: Sequence[str], channel: str) -> list[Any]:
+    """Colours or dashes of activations: a function has the same one whatever else is chosen."""
+    find = style.group_colours if channel == "colour" else style.group_dashes
+    of = dict(zip(*find(list(ORDER)), strict=True))
+    return [of[name] for name in names]
+
+
+def activation_colour(names: Sequence[str]) -> alt.Color:
+    """Colour by the column "activation"."""
+    scale = alt.Scale(domain=list(names), range=_look(names, "colour"))
+    return alt.Color("activation:N", scale=scale, legend=style.legend(names, strokes=True))
+
+
+def activation_dash(names: Sequence[str]) -> alt.StrokeDash:
+    """Dash by the column "activation", in one legend with its colour."""
+    scale = alt.Scale(domain=list(names), range=_look(names, "dash"))
+    return alt.StrokeDash("activation:N", scale=scale, legend=style.legend(names, strokes=True))
+
+
+def function_curves(
+    table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float, title: str | None = None
+) -> alt.LayerChart:
+    """f or f' of several activation functions on one axis: thick where they have slope, thin where saturated.
+
+    Args:
+        table: columns activation, x, value, slope, saturated.
+        names: the functions, in order.
+        quantity: "value" or "slope".
+        std: of the pre-activations; the range that holds 95 % of them is shaded.
+    """
+    heading, y_title = QUANTITIES[quantity]
+    limits = [ACTIVATIONS[name].range for name in names]
+    values = [0.0, *table[quantity]]
+    if quantity == "value":
+        values = [max(-UNBOUNDED, min(low for low, _ in limits)), min(UNBOUNDED, max(high for _, high in limits)), 0.0]
+    reach = float(table["x"].abs().max())
+    x_axis: dict[str, Any] = {
+        "scale": alt.Scale(domain=[-reach, reach], nice=False),
+        "axis": alt.Axis(title="pre-activation x", tickCount=6),
+    }
+    y_axis = style.position(y_title, values)
+    x, y = alt.X("x:Q", **x_axis), alt.Y(f"{quantity}:Q", **y_axis)
+    colour, dash = activation_colour(names), activation_dash(names)
+    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    table = table.assign(
+        state=np.where(table["saturated"], "saturated", "not saturated"),
+        piece=(table["saturated"] != table["saturated"].shift()).cumsum(),
+    )
+    columns = ["activation", "x", quantity, "state"]
+    middle = pd.DataFrame({"from": [max(-reach, -1.96 * std)], "to": [min(reach, 1.96 * std)]})
+    grey = alt.Chart(middle).mark_rect(color=style.NEUTRAL, opacity=0.13)
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=style.NEUTRAL, strokeWidth=1)
+    base = alt.Chart(table[columns]).encode(x=x, y=y, color=colour)
+    thin = base.mark_line(strokeWidth=1.2, clip=True).encode(strokeDash=dash, opacity=style.faded(pick, 0.8))
+    steep = alt.Chart(table.loc[~table["saturated"], [*columns, "piece"]]).encode(x=x, y=y, color=colour)
+    thick = steep.mark_line(strokeWidth=3.2, clip=True).encode(
+        strokeDash=dash, detail="piece:N", opacity=style.faded(pick)
+    )
+    tip = style.tip(
+        ("activation", "function"), ("x", "x", style.NUMBER), (quantity, y_title, style.NUMBER), ("state", "state")
+    )
+    dots = base.mark_point(filled=True, size=60, clip=True).encode(opacity=alt.value(0), tooltip=tip)
+    return style.layered(
+        [
+            thin,
+            grey.encode(x=alt.X("from:Q", **x_axis), x2="to:Q"),
+            zero.encode(y=alt.Y("zero:Q", **y_axis)),
+            thick,
+            dots,
+        ],
+        title or heading,
+        "thin: saturated; grey: 95 % of the pre-activations",
+        280,
+        pick,
+    )
+
+
+def output_distributions(
+    histogram: pd.DataFrame, *, outputs: pd.DataFrame, title: str = "Distribution of the output h = f(a)"
+) -> alt.LayerChart:
+    """The distribution of each function's output in a row of its own, with 0 and the mean marked.
+
+    Args:
+        histogram: columns activation, left, right, share (of the sample) and expected (by quadrature).
+        outputs: a row for each function, in order: columns activation, std, mean, saturated, n.
+    """
+    names = outputs["activation"].to_list()
+    std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
+    table = histogram.assign(
+        group=histogram["activation"],
+        place=histogram["activation"].map({name: i for i, name in enumerate(names)}),
+        range=tables.interval_text(histogram["left"], histogram["right"]),
+    ).sort_values(["place", "left"], kind="stable")
+    notes = [f"mean {_mean_text(mean)}" for mean in outputs["mean"]]
+    domain = (float(table["left"].min()), float(table["right"].max()))
+    chart = rows.bars(
+        table,
+        pd.DataFrame({"group": names, "note": notes}),
+        title=title,
+        subtitle=f"bars: {n:,} samples of a ~ N(0, {std:g}²); dashed: theory; ◆: mean; solid line: 0",
+        x_title="output h",
+        y_title="activation function",
+        domain=domain,
+        colour=alt.Color("group:N", scale=alt.Scale(domain=names, range=_look(names, "colour")), legend=None),
+        own_peak=True,
+        reference=True,
+    )
+    x: dict[str, Any] = {"scale": alt.Scale(domain=list(domain), nice=False, zero=False)}
+    y = style.row_axis("activation function", len(names))
+    zero = pd.DataFrame({"zero": [0.0]})
+    rule = alt.Chart(zero, name="layer_zero").mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
+    means = outputs[["activation", "mean"]].assign(y=np.arange(len(names)) + 0.98)
+    mark = alt.Chart(means, name="layer_mean").mark_point(
+        shape="diamond", filled=True, size=130, color=style.NEUTRAL, opacity=1, stroke="white", strokeWidth=1
+    )
+    tip = style.tip(("activation", "function"), ("mean", "mean output", style.NUMBER))
+    chart.layer += [
+        rule.encode(x=alt.X("zero:Q", **x)),
+        mark.encode(x=alt.X("mean:Q", **x), y=alt.Y("y:Q", **y), tooltip=tip),
+    ]
+    return chart
+
+
+def _mean_text(value: float) -> str:
+    """A number of at most three decimals with a real minus sign; what quadrature leaves of 0 is 0."""
+    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "\N{MINUS SIGN}")
+
+
+def saturation_by_std(
+    table: pd.DataFrame, *, names: Sequence[str], outputs: pd.DataFrame, title: str | None = None
+) -> alt.LayerChart:
+    """Share saturated against the standard deviation of a Gaussian pre-activation, with the sample's at one.
+
+    Args:
+        table: columns activation, std, saturated.
+        names: the functions, in order.
+        outputs: a row for each function: activation, std, sample_saturated, sample_saturated_error, n.
+    """
+    x_title, y_title = "standard deviation of the pre-activation", "share saturated"
+    std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
+    x_axis = style.position(x_title, table["std"], "log")
+    y_axis = style.position(y_title, (), "share")
+    colour, dash = activation_colour(names), activation_dash(names)
+    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    base = alt.Chart(table[["activation", "std", "saturated"]]).encode(
+        x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour
+    )
+    line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
+    at = alt.Chart(pd.DataFrame({"std": [std]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
+    two = 2.0 * outputs["sample_saturated_error"]
+    drawn = outputs.assign(
+        low=(outputs["sample_saturated"] - two).clip(0, 1), high=(outputs["sample_saturated"] + two).clip(0, 1)
+    )
+    columns = ["activation", "std", "sample_saturated", "sample_saturated_error", "saturated", "n", "low", "high"]
+    dot = alt.Chart(drawn[columns]).encode(x=alt.X("std:Q", **x_axis), color=colour)
+    tip = style.tip(
+        ("activation", "function"),
+        ("std", "std of a", style.NUMBER),
+        ("saturated", "saturated, theory", ".4~p"),
+        ("sample_saturated", "saturated, sample", ".4~p"),
+        ("sample_saturated_error", "its standard error", ".2~p"),
+        ("n", "samples", ",d"),
+    )
+    opacity = style.faded(pick)
+    return style.layered(
+        [
+            line,
+            at.encode(x=alt.X("std:Q", **x_axis)),
+            dot.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q", opacity=opacity),
+            dot.mark_point(filled=True, size=70).encode(
+                y=alt.Y("sample_saturated:Q", **y_axis), opacity=opacity, tooltip=tip
+            ),
+        ],
+        title or "Share saturated by spread",
+        f"lines: theory; dots at {std:g}: {n:,} samples, ± 2 standard errors",
+        260,
+        pick,
+    )
+
+
+def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per element") -> alt.LayerChart:
+    """Measured time per element, forward and backward, of every function, the cheapest first.
+
+    Args:
+        table: columns activation, dtype, direction, seconds_per_element, repeats, needs_exponential.
+        dtype: the precision to show.
+    """
+    x_title, y_title = "nanoseconds per element", "activation function"
+    part = tables.masked(table[table["dtype"] == dtype], ["seconds_per_element"])[0]
+    if part.empty:
+        return style.blank(title, x_title, y_title)
+    wide = part.assign(ns=1e9 * part["seconds_per_element"]).pivot_table(
+        index=["activation", "needs_exponential"], columns="direction", values="ns"
+    )
+    wide = wide.assign(total=wide["forward"] + wide["backward"]).sort_values("total", kind="stable").reset_index()
+    wide["kind"] = wide["needs_exponential"].map(KINDS)
+    wide["place"] = np.arange(len(wide))
+    wide["top"], wide["base"] = wide["place"] + 0.52, wide["place"] + 0.94
+    names = pd.DataFrame(
+        {
+            "group": wide["activation"],
+            "note": [f"{a:.2f} + {b:.2f} ns" for a, b in zip(wide["forward"], wide["backward"], strict=True)],
+        }
+    )
+    high = float(wide["total"].max()) * 1.04
+    x_axis: dict[str, Any] = {
+        "scale": alt.Scale(domain=[0, high], nice=False),
+        "axis": alt.Axis(title=x_title, tickCount=6),
+    }
+    y_axis = style.row_axis(y_title, len(wide))
+    kinds = list(KINDS.values())
+    key = style.legend(kinds)
+    key.symbolOpacity = 1
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[style.PALETTE[1], style.PALETTE[2]]), legend=key)
+    tip = style.tip(
+        ("activation", "function"),
+        ("forward", "forward (ns)", ".3~f"),
+        ("backward", "backward (ns)", ".3~f"),
+        ("total", "both (ns)", ".3~f"),
+        ("kind", "e^x"),
+    )
+    columns = ["activation", "kind", "forward", "backward", "total", "top", "base"]
+    base = alt.Chart(wide[columns]).encode(y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour, tooltip=tip)
+    forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2="forward:Q").transform_calculate(zero="0")
+    backward = base.mark_rect(opacity=0.45).encode(x=alt.X("forward:Q", **x_axis), x2="total:Q")
+    return style.layered(
+        [forward, backward, *style.row_names(names, y_axis, "note")],
+        title,
+        f"{dtype}; dark: forward, pale: backward; the cheapest first",
+        36 * len(wide),
+    )
+
+
+def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step") -> alt.LayerChart:
+    """The activation functions' share of the time of a whole training step, against layer width.
+
+    Args:
+        table: columns activation, dtype, width, seconds_per_step, seconds_in_activation, share, repeats.
+    """
+    x_title, y_title = "units in each layer", "share of the step's time"
+    table = tables.masked(table, ["share", "width"], log=["width"])[0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    names = [name for name in ACTIVATIONS if name in set(table["activation"])]
+    widths = sorted({float(width) for width in table["width"]})
+    x = alt.X("width:Q", **style.position(x_title, widths, "log", widths))
+    high = float(table["share"].max()) * 1.1
+    y = alt.Y(
+        "share:Q",
+        scale=alt.Scale(domain=[0, high], nice=False),
+        axis=alt.Axis(title=y_title, format=".0%" if high > 0.05 else ".1%", tickCount=6),
+    )
+    colour, dash = activation_colour(names), activation_dash(names)
+    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    drawn = table.assign(microseconds=1e6 * table["seconds_per_step"])
+    base = alt.Chart(drawn[["activation", "width", "share", "microseconds", "repeats"]]).encode(x=x, y=y, color=colour)
+    tip = style.tip(
+        ("activation", "function"),
+        ("width", "units in each layer", "d"),
+        ("share", y_title, ".3~p"),
+        ("microseconds", "whole step (µs)", ".4~g"),
+        ("repeats", "repeats", "d"),
+    )
+    line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
+    dots = base.mark_point(filled=True, size=60).encode(opacity=style.faded(pick), tooltip=tip)
+    subtitle = f"{table['dtype'].iloc[0]}; forward and backward passes of the hidden layers"
+    return style.layered([line, dots], title, subtitle, curves.HEIGHT, pick)

@@ -1,0 +1,264 @@
+"""Charts of signal propagation: theory over measurement, layer by layer, and the phase diagram."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts import curves, style, tables
+
+QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
+    "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
+    "saturated": ("Share saturated", "share of examples × units", "share"),
+    "mean": ("Mean of the activations", "mean of h", "linear"),
+}
+DEEPEST = 1000.0
+SHALLOWEST = 0.1
+AT_HEIGHT = 0.45  # of the phase diagram: where the phases are named
+
+
+def theory_by_layer(
+    table: pd.DataFrame, *, groups: Sequence[str], quantity: str, epoch: int = 0, title: str | None = None
+) -> alt.LayerChart:
+    """What theory predicts of every hidden layer (lines) over what the runs measured (dots, 25-75 % of the runs).
+
+    Args:
+        table: columns group, layer, quantity, predicted, low, median, high, runs.
+        groups: the experiment's groups, in its order.
+        quantity: "length", "saturated" or "mean".
+        epoch: the recorded epoch that `table` was measured at.
+    """
+    heading, y_title, kind = QUANTITIES[quantity]
+    heading = title or heading
+    table = table[(table["quantity"] == quantity) & table["group"].isin(groups)]
+    log = kind == "log"
+    measured = tables.masked(table, ["low", "median", "high"], log=["low", "median", "high"] if log else [])[0]
+    predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
+    if measured.empty and predicted.empty:
+        return style.blank(heading, "hidden layer", y_title)
+    order = {group: place for place, group in enumerate(groups)}
+    count = max(len(groups) - 1, 1)
+    width = min(34.0, 6.0 * count)
+
+    def placed(part: pd.DataFrame) -> pd.DataFrame:
+        beside = [(order[group] / count - 0.5) * width for group in part["group"]]
+        return part.assign(at=part["layer"].astype(str), beside=beside)
+
+    steps = [str(layer) for layer in sorted(table["layer"].unique())]
+    x = alt.X(
+        "at:N",
+        scale=alt.Scale(domain=steps, type="point", padding=0.35),
+        axis=alt.Axis(title="hidden layer", labelAngle=0, grid=False),
+    )
+    offset = alt.XOffset("beside:Q", scale=alt.Scale(domain=[-17, 17], range=[-17, 17]))
+    drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
+    y_axis = style.position(y_title, drawn, kind)
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    lines = alt.Chart(placed(predicted)[["group", "at", "beside", "predicted"]]).encode(
+        x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
+    )
+    measured = placed(measured)
+    measured["band"] = tables.interval_text(measured["low"], measured["high"])
+    measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
+    dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
+        x=x, xOffset=offset, color=colour, opacity=style.faded(pick)
+    )
+    tip = style.tip(
+        ("group", "group"),
+        ("at", "hidden layer"),
+        ("median", "measured (median)", style.NUMBER),
+        ("band", "25-75 % of runs"),
+        ("theory", "theory"),
+        ("runs", "runs", "d"),
+    )
+    return style.layered(
+        [
+            lines.mark_line(strokeWidth=2.4).encode(strokeDash=dash),
+            lines.mark_tick(thickness=2.4, size=16, orient="horizontal"),
+            dots.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q"),
+            dots.mark_point(filled=True, size=80, stroke="white", strokeWidth=1).encode(
+                y=alt.Y("median:Q", **y_axis), tooltip=tip
+            ),
+        ],
+        heading,
+        f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}",
+        curves.HEIGHT,
+        pick,
+    )
+
+
+def phase_diagram(
+    points: pd.DataFrame,
+    *,
+    cells: pd.DataFrame,
+    line: pd.DataFrame,
+    groups: Sequence[str],
+    trial: tuple[float, float] | None = None,
+    title: str = "Where gradients survive depth",
+) -> alt.LayerChart:
+    """The phase diagram of (sw, sb): depth scale as shade, the critical line, the groups' points and a trial point.
+
+    Args:
+        points: columns group, sw, sb, chi, depth_scale: where the groups start.
+        cells: columns sw, sb, sw_low, sw_high, sb_low, sb_high, q, chi, depth_scale: the shading, on a grid.
+        line: columns sw, sb: the critical line; may be empty.
+        groups: the experiment's groups, in its order.
+        trial: (sw, sb) of a point to mark with a cross.
+    """
+    x_title, y_title = "σw (root of fan_in × variance of the weights)", "σb (std of the biases)"
+    low, high = float(cells["sw_low"].min()), float(cells["sw_high"].max())
+    top = float(cells["sb_high"].max())
+    x_axis: dict[str, Any] = {
+        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
+        "axis": alt.Axis(title=x_title, values=style.log_ticks(low, high), format=".3~g", grid=False),
+    }
+    y_axis: dict[str, Any] = {
+        "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
+        "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
+    }
+    finite = tables.masked(cells, ["chi"])[0]
+    deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
+    shade = alt.Chart(
+        finite.assign(shade=np.log(deep))[["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]]
+    )
+    darkness = alt.Opacity(
+        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.6], clamp=True), legend=None
+    )
+    tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
+    area = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
+        x=alt.X("sw_low:Q", **x_axis),
+        x2="sw_high:Q",
+        y=alt.Y("sb_low:Q", **y_axis),
+        y2="sb_high:Q",
+        opacity=darkness,
+        tooltip=tip,
+    )
+    charts = [area]
+    if not line.empty:
+        critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
+            color=style.NEUTRAL, strokeWidth=3.5, clip=True
+        )
+        charts.append(critical.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), order="order:Q"))
+    names = _phases(cells)
+    if not names.empty:
+        text = alt.Chart(names).mark_text(fontSize=13, fontWeight="bold", color=style.NEUTRAL, lineBreak="\n")
+        charts.append(text.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), text="phase:N"))
+    if trial is not None:
+        cross = alt.Chart(pd.DataFrame({"sw": [trial[0]], "sb": [trial[1]]})).mark_point(
+            shape=style.CROSS, size=160, strokeWidth=3, color=style.NEUTRAL, clip=True
+        )
+        tip = style.tip(("sw", "σw tried", ".3~g"), ("sb", "σb tried", ".3~g"))
+        charts.append(cross.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), tooltip=tip))
+    charts.append(_dots(points, "sb", x_axis, y_axis, groups))
+    subtitle = "thick line: χ₁ = 1; darker: gradients reach deeper; dots: these runs" + ("; ×: tried" if trial else "")
+    return style.layered(charts, title, subtitle, 360)
+
+
+def _dots(
+    points: pd.DataFrame, y: str, x_axis: dict[str, Any], y_axis: dict[str, Any], groups: Sequence[str]
+) -> alt.Chart:
+    """The groups as dots; those without a value are left out."""
+    known = tables.masked(points, ["sw", y], log=["sw"])[0]
+    known = known.assign(
+        depth=[f"{value:.3g} layers" if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
+    )
+    tip = style.tip(
+        ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")
+    )
+    dots = alt.Chart(known[["group", "sw", "chi", "depth", "note", y]]).mark_point(
+        filled=True, size=150, opacity=1, stroke="white", strokeWidth=1.5
+    )
+    present = [group for group in groups if group in set(known["group"])]
+    domain, colours = style.group_colours(groups)
+    scale = alt.Scale(domain=present, range=[colours[domain.index(group)] for group in present])
+    colour = alt.Color("group:N", scale=scale, legend=style.legend(present))
+    chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
+    return chart
+
+
+def _phases(cells: pd.DataFrame) -> pd.DataFrame:
+    """A name for every phase that has room for one: columns sw, sb, phase."""
+    heights = np.unique(cells["sb"])
+    row = cells[cells["sb"] == heights[int(AT_HEIGHT * len(heights))]].sort_values("sw")
+    phases = {
+        "gradients\nshrink": row["chi"] < 1,
+        "gradients\ngrow": row["chi"] >= 1,
+        "no finite q*:\nit grows": row["chi"].isna(),
+    }
+    found = [
+        {"phase": name, "sw": float(np.exp(np.log(row.loc[mask, "sw"]).mean())), "sb": float(row["sb"].iloc[0])}
+        for name, mask in phases.items()
+        if mask.mean() > 0.15
+    ]
+    return pd.DataFrame(found, columns=["sw", "sb", "phase"])
+
+
+def depth_scales(
+    points: pd.DataFrame,
+    *,
+    curve: pd.DataFrame,
+    groups: Sequence[str],
+    depth: int,
+    title: str = "How many layers a gradient survives",
+) -> alt.LayerChart:
+    """Depth scale 1 / |log chi_1| against sw at sb = 0, with the groups on it and their networks' depth as a line.
+
+    Args:
+        points: columns group, sw, chi, depth_scale, note.
+        curve: columns sw, chi, depth_scale.
+        groups: the experiment's groups, in its order.
+        depth: hidden layers of the networks.
+    """
+    x_title, y_title = "σw", "depth scale (layers)"
+    curve = curve.assign(drawn=curve["depth_scale"].clip(SHALLOWEST, DEEPEST))
+    curve = tables.masked(curve, ["drawn", "sw"], log=["drawn", "sw"])[0]
+    x_axis = style.position(x_title, curve["sw"], "log")
+    scale = alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False)
+    y_axis: dict[str, Any] = {
+        "scale": scale,
+        "axis": alt.Axis(title=y_title, values=[0.1, 1, 10, 100, 1000], format=".6~g"),
+    }
+    base = alt.Chart(curve[["sw", "drawn"]]).mark_line(color=style.NEUTRAL, strokeWidth=2.5)
+    line = base.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("drawn:Q", **y_axis))
+    deep = pd.DataFrame({"depth": [float(depth)], "text": [f"{depth} hidden layer{'' if depth == 1 else 's'}"]})
+    rule = alt.Chart(deep).encode(y=alt.Y("depth:Q", **y_axis))
+    dashed = rule.mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    label = rule.mark_text(align="left", dy=-9, color=style.NEUTRAL, fontSize=12).encode(x=alt.value(4), text="text:N")
+    dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
+    subtitle = "biases 0; below the dashed line a gradient's mean square changes by more than e across the network"
+    return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
+
+
+def length_maps(
+    table: pd.DataFrame, *, fixed_point: float | None, title: str = "q from layer to layer"
+) -> alt.LayerChart:
+    """q_l over the layers from several starts, and the fixed point as a dashed line.
+
+    Args:
+        table: columns start, layer, q; what is beyond the largest float or at 0 is not drawn.
+        fixed_point: q*, or None where there is no single finite one.
+    """
+    x_title, y_title = "layer (0 is the start)", "q: mean square of a"
+    table = tables.masked(table, ["q"], log=["q"])[0]
+    if table.empty:
+        return style.blank(title, x_title, y_title)
+    # Twenty decades tell the story; more would flatten all that happens near the starts.
+    table = table[(table["q"] > 1e-20) & (table["q"] < 1e20)]
+    starts = sorted(table["start"].unique())
+    names = [f"from q = {start:g}" for start in starts]
+    table = table.assign(name=[f"from q = {start:g}" for start in table["start"]])
+    rule = fixed_point if fixed_point is not None and fixed_point > 1e-20 else None
+    y_axis = style.position(y_title, [*table["q"], *([] if rule is None else [rule])], "log")
+    x = alt.X("layer:Q", **style.position(x_title, table["layer"], "count"))
+    colour = alt.Color(
+        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
+    )
+    tip = style.tip(("name", "start"), ("layer", "layer", "d"), ("q", "q", style.NUMBER))
+    base = alt.Chart(table[["name", "layer", "q"]]).encode(x=x, y=alt.Y("q:Q", **y_axis), color=colour)
+    charts = [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=40).encode(tooltip=tip)]
+    if rule is not None:
+        fixed = alt.Chart(pd.DataFrame({"q": [rule]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
+        charts.append(fixed.encode(y=alt.Y("q:Q", **y_axis), strokeWidth=alt.value(1.8)))
+    return style.layered(charts, title, "dashed: fixed point q*" if rule is not None else "", 280)

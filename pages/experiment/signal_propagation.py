@@ -1,0 +1,101 @@
+"""Signal propagation: theory over measurement, layer by layer, and how deep a gradient reaches from where."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from core.charts import propagation as charts
+from core.lessons import signal_propagation as lesson
+from core.lessons import words
+from pages.parts import chart, lens, notices, view
+from pages.parts import lesson as page
+from pages.parts.shown import Shown
+
+COLUMNS: dict[str, Any] = {
+    "group": "run group",
+    "sw": st.column_config.NumberColumn("σw", format="%.3g", help="Root of fan_in × variance of the weights, measured"),
+    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Biases start at 0"),
+    "q": st.column_config.NumberColumn("q*", format="%.3g", help="Where q settles in a deep network"),
+    "chi": st.column_config.NumberColumn("χ₁", format="%.3g", help="Factor on a gradient's mean square per layer"),
+    "depth_scale": st.column_config.NumberColumn("depth scale", format="%.3g", help="Layers; 1 / |log χ₁|"),
+    "note": st.column_config.TextColumn("why there is no q*", width="large"),
+}
+
+
+def _page(shown: Shown) -> None:
+    lens.finding(shown, lesson.agreement)
+    hidden = shown.result.layers[shown.result.layers["role"] == "hidden"]
+    if hidden.empty:
+        st.info("These networks have no hidden layer, so no signal goes from one to another. Choose some in the form.")
+        return
+    _layers(shown, view.epoch(shown, hidden, default=0))
+    _diagram(shown)
+
+
+def _layers(shown: Shown, epoch: int) -> None:
+    table = lesson.by_layer(shown.result, epoch)
+    draw = partial(chart.show, shown, groups=shown.groups, epoch=epoch)
+    draw("length_by_layer", charts.theory_by_layer, table, quantity="length")
+    left, right = st.columns(2)
+    with left:
+        draw("saturated_by_layer", charts.theory_by_layer, table, quantity="saturated")
+    with right:
+        draw("mean_by_layer", charts.theory_by_layer, table, quantity="mean")
+    reasons = lesson.reasons(shown.result, epoch)
+    if reasons:
+        st.markdown("Where dots and lines part, these runs show why they may:")
+        st.markdown("\n".join(f"- **{name}.** {notices.escaped(text)}" for name, text in reasons))
+    with st.expander("Formulas", icon=":material/function:"):
+        st.latex(r"q_l = \sigma_w^2\,\mathbb{E}\left[f(\sqrt{q_{l-1}}\,z)^2\right] + \sigma_b^2, \quad z \sim N(0, 1)")
+        st.latex(r"\chi_1 = \sigma_w^2\,\mathbb{E}\left[f'(\sqrt{q^*}\,z)^2\right], \qquad \xi = 1 / |\log \chi_1|")
+        st.caption(
+            "In wide layers a pre-activation is Gaussian with mean square q; q* is the q that the map leaves alone. "
+            "Poole et al. 2016, Schoenholz et al. 2017. Here σw² = fan_in × Var(w), from each layer's measured weights."
+        )
+
+
+def _diagram(shown: Shown) -> None:
+    st.subheader("How deep do gradients reach?")
+    points = lesson.points(shown.result)
+    functions = {words(name): name for name in points["activation"]}
+    activation = functions[view.choice("diagram", "Activation function", list(functions), next(iter(functions)))]
+    own = points[points["activation"] == activation]
+    low, high = lesson.reach(own)
+    settings = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
+    left, right = st.columns(2)
+    with right:
+        sw = view.number("sw", "σw to try", 0.1, 10.0, 0.1, 1.5)
+        sb = view.number("sb", "σb to try", 0.0, lesson.BIAS_REACH, 0.1, 0.3)
+        st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.said(activation, sw, sb))}**")
+        lengths = lesson.map_table(activation, sw, sb)
+        star = lesson.star(activation, sw, sb)
+        page.draw("length_map", charts.length_maps(lengths, fixed_point=star), lengths)
+    with left:
+        chart.show(shown, "phase_diagram", _phase_diagram, own, sw=sw, sb=sb, **settings)
+        chart.csv("phase_diagram_shading", lesson.phase_table(activation, low, high), "CSV of the shading")
+    chart.show(shown, "depth_scales", _depth_scales, own, depth=int(own["depth"].max()), **settings)
+    st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
+    st.caption(
+        "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
+        "settles at; σw is that of the layers fed by a hidden layer."
+    )
+
+
+def _phase_diagram(
+    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], sw: float, sb: float
+) -> alt.LayerChart:
+    cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
+    return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(sw, sb))
+
+
+def _depth_scales(
+    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], depth: int
+) -> alt.LayerChart:
+    return charts.depth_scales(points, curve=lesson.depth_table(activation, low, high), groups=groups, depth=depth)
+
+
+lens.show("How far does a signal get?", _page)
