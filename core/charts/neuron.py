@@ -14,12 +14,13 @@ from core.lessons.zigzag import REACH, TILE, UPDATES
 
 POSITIVE, NEGATIVE = style.PALETTE[:2]
 SIGNS = {"positive": POSITIVE, "negative": NEGATIVE, "zero": style.NEUTRAL}
+STEP = style.PALETTE[2]  # a step of descent, and where one can go
 COMMON = style.PALETTE[5]  # the factors that both gradients share, here and in the formulas
 PLACES = {
-    "x1": (0.07, 0.80),
-    "x2": (0.07, 0.20),
-    "h21": (0.37, 0.80),
-    "h22": (0.37, 0.20),
+    "x1": (0.07, 0.86),
+    "x2": (0.07, 0.14),
+    "h21": (0.37, 0.86),
+    "h22": (0.37, 0.14),
     "h3": (0.67, 0.50),
     "y": (0.93, 0.50),
 }
@@ -33,13 +34,15 @@ LABEL_PLACES = {
     "u22": (0.5, 0, 13),
     "u12": (0.2, 6, 0),
     "u21": (0.2, 6, 2),
-    "w1": (0.5, 8, -9),
-    "w2": (0.5, 8, 13),
+    "w1": (0.4, 7, -9),
+    "w2": (0.4, 7, 15),
     "v": (0.5, 0, -9),
 }
 PATTERNS = {"++": "both positive", "-+": "w₁ −, w₂ +", "--": "both negative", "+-": "w₁ +, w₂ −", "zero": "one is 0"}
 START = "pick_start"
-WEDGE = 0.8
+WEDGE = 0.9
+UPDATE_DASHES = ([1, 0], [5, 4])
+LEAST_SHARE = 1e-6
 
 
 def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
@@ -54,8 +57,12 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     table["sign"] = ["positive" if value > 0 else "negative" if value < 0 else "zero" for value in table["value"]]
     nodes = table[table["name"].isin(PLACES)].copy()
     nodes["x"], nodes["y"] = zip(*nodes["name"].map(PLACES), strict=True)
-    nodes["below"] = ["" if math.isnan(a) else f"a = {number(a)}" for a in nodes["preactivation"]]
+    nodes["label"] = [
+        label if math.isnan(a) or name == "h3" else f"{label}, a = {number(a)}"
+        for name, label, a in zip(nodes["name"], nodes["label"], nodes["preactivation"], strict=True)
+    ]
     value = table.set_index("name")["text"]
+    a3 = f"a = {number(float(table.set_index('name')['preactivation']['h3']))}"
     ends = f"t = {value['target']}\nL = {value['loss']}"
 
     edges = table[table["kind"] == "weight"].copy()
@@ -66,7 +73,7 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
 
     key = alt.Legend(title=None, orient="bottom", symbolType="circle")
     colour = alt.Color("sign:N", scale=alt.Scale(domain=list(SIGNS), range=list(SIGNS.values())), legend=key)
-    common = pd.DataFrame({"x": [0.575], "x2": [1.0], "y": [0.31], "y2": [0.66]})
+    common = pd.DataFrame({"x": [0.59], "x2": [1.0], "y": [0.33], "y2": [0.65]})
     rect = alt.Chart(common).mark_rect(color=COMMON, opacity=0.16, cornerRadius=8)
     charts = [rect.encode(x=_unit("x"), x2="x2:Q", y=_unit("y"), y2="y2:Q")]
     tip = style.tip(("label", "weight"), ("value", "value", style.NUMBER), ("gradient", "gradient", style.NUMBER))
@@ -81,15 +88,18 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     discs = alt.Chart(nodes[["label", "value", "sign", "x", "y"]]).mark_circle(size=1700, opacity=1)
     charts.append(discs.encode(x=_unit("x"), y=_unit("y"), color=colour, tooltip=tip))
     charts.append(_text(nodes, "text", color="white", fontWeight="bold", fontSize=12))
-    charts.append(_text(nodes, "label", dy=-29, fontWeight="bold", fontSize=13))
-    charts.append(_text(nodes[nodes["below"] != ""], "below", dy=31))
+    low = nodes["y"] < 0.5
+    charts.append(_text(nodes[~low], "label", dy=-29, fontWeight="bold", fontSize=13))
+    charts.append(_text(nodes[low], "label", dy=32, fontWeight="bold", fontSize=13))
     for name, (along, dx, dy) in LABEL_PLACES.items():
         edge = edges[edges["name"] == name]
         spot = edge.assign(
             x=edge["x"] + along * (edge["x2"] - edge["x"]), y=edge["y"] + along * (edge["y2"] - edge["y"])
         )
         charts.append(_text(spot, "text", dx=dx, dy=dy, align="left" if dx else "center"))
-    charts.append(_text(pd.DataFrame({"x": [0.93], "y": [0.5], "text": [ends]}), "text", dy=31, lineBreak="\n"))
+    charts.append(
+        _text(pd.DataFrame({"x": [0.67, 0.93], "y": [0.5, 0.5], "text": [a3, ends]}), "text", dy=31, lineBreak="\n")
+    )
     gradient = edges.set_index("name")["gradient"]
     notes = pd.DataFrame(
         {
@@ -104,8 +114,8 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     )
     gradients = alt.Chart(notes).mark_text(align="left", fontSize=14, fontWeight="bold")
     charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text="text:N", color=colour))
-    shared = pd.DataFrame({"x": [0.79], "y": [0.70], "text": [f"common factor {number(bracket)}"]})
-    charts.append(_text(shared, "text", color=COMMON, fontWeight="bold"))
+    shared = pd.DataFrame({"x": [1.0], "y": [0.69], "text": [f"common factor {number(bracket)}"]})
+    charts.append(_text(shared, "text", color=COMMON, fontWeight="bold", align="right"))
     return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
 
 
@@ -125,7 +135,7 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
     area = table.assign(x=0.0, y=0.0, x2=reach * table["w1"], y2=reach * table["w2"])
     area["text"] = ["can be reached" if allowed else "never on this example" for allowed in area["allowed"]]
     corner = alt.Chart(area[["x", "y", "x2", "y2", "text", "allowed", "pattern"]])
-    fill = alt.condition("datum.allowed", alt.value(POSITIVE), alt.value(style.NEUTRAL))
+    fill = alt.condition("datum.allowed", alt.value(STEP), alt.value(style.NEUTRAL))
     shade = alt.condition("datum.allowed", alt.value(0.28), alt.value(0.07))
     x, y = alt.X("x:Q", **axes["x"]), alt.Y("y:Q", **axes["y"])
     tip = style.tip(("pattern", "signs of the step"), ("text", "this quadrant"))
@@ -142,11 +152,11 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
         charts.append(line.encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
     if step != (0.0, 0.0):
         taken = pd.DataFrame({"x": [0.0], "y": [0.0], "x2": [step[0]], "y2": [step[1]]})
-        charts.append(alt.Chart(taken).mark_rule(color=NEGATIVE, strokeWidth=4).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
+        charts.append(alt.Chart(taken).mark_rule(color=STEP, strokeWidth=4).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
         tip = style.tip(("x2", "change of w₁", style.NUMBER), ("y2", "change of w₂", style.NUMBER))
         turn = alt.ExprRef(f"atan2({step[0]!r} * width, {step[1]!r} * height) * 180 / PI")
         head = alt.Chart(taken).mark_point(
-            shape="triangle-up", size=260, filled=True, opacity=1, color=NEGATIVE, angle=turn
+            shape="triangle-up", size=260, filled=True, opacity=1, color=STEP, angle=turn
         )
         charts.append(head.encode(x=alt.X("x2:Q", **axes["x"]), y=alt.Y("y2:Q", **axes["y"]), tooltip=tip))
     title = "Where this example's step can go"
@@ -171,6 +181,8 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     drawn["label"] = drawn["label"].str.replace(" ", "")
     drawn["group"] = drawn["group"].map(words)
     groups = [words(name) for name in functions]
+    domain, shades = style.group_colours(groups)
+    colour = alt.Color("group:N", scale=alt.Scale(domain=domain, range=shades), legend=style.legend(groups))
     top = max(0.5, 1.15 * float(drawn["share"].max()))
     x = alt.X(
         "signs:N", scale=alt.Scale(domain=list(patterns.values()), paddingInner=0.2),
@@ -184,9 +196,7 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     tip = style.tip(("group", "function"), ("signs", "signs"), ("count", "examples", ",d"), ("examples", "of", ",d"))
     base = alt.Chart(drawn[["group", "signs", "count", "share", "examples", "label"]])
     pick = style.pick_group()
-    bars = base.mark_bar().encode(
-        x=x, y=y, xOffset=offset, color=style.group_colour(groups), tooltip=tip, opacity=style.faded(pick)
-    )
+    bars = base.mark_bar().encode(x=x, y=y, xOffset=offset, color=colour, tooltip=tip, opacity=style.faded(pick))
     text = base.mark_text(dy=-6, fontSize=10, color=style.NEUTRAL).encode(x=x, y=y, xOffset=offset, text="label:N")
     subtitle = f"{int(table['examples'].iloc[0]):,} random examples for each function"
     return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 300, pick)
@@ -200,6 +210,7 @@ def descent(
     tiles: pd.DataFrame,
     solution: tuple[float, float],
     step: int,
+    colour: str,
     title: str,
 ) -> alt.LayerChart:
     """Contours of a loss over two weights, and the paths of descent on it up to `step`; the rest of them faint.
@@ -213,57 +224,42 @@ def descent(
             -1), count, share.
         tiles: columns w1, w2, loss: where a start can be picked.
         solution: the weights at the minimum.
+        colour: of the paths.
     """
-    axes: dict[str, dict[str, Any]] = {
-        channel: {
-            "scale": alt.Scale(domain=[-REACH, REACH], nice=False),
-            "axis": alt.Axis(title=text, values=list(range(-3, 4)), format="d", grid=False),
-        }
-        for channel, text in (("x", "w₁"), ("y", "w₂"))
-    }
-    x, y = alt.X("w1:Q", **axes["x"]), alt.Y("w2:Q", **axes["y"])
+    place = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
     lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
-    charts = [lines.encode(x=x, y=y, order="order:Q", detail="loss:Q")]
+    charts = [lines.encode(**place, order="order:Q", detail="loss:Q")]
 
-    colour = style.group_colour(UPDATES)
     allowed = directions.assign(
         x2=directions["w1"] + WEDGE * directions["x"], y2=directions["w2"] + WEDGE * directions["y"]
     )
-    allowed["label"] = [tables.share_text(share).replace(" ", "") for share in allowed["share"]]
-    base = alt.Chart(allowed)
-    fill = alt.condition("datum.count > 0", alt.value(POSITIVE), alt.value(style.NEUTRAL))
-    depth = alt.condition("datum.count > 0", alt.value(0.34), alt.value(0.10))
-    charts.append(base.mark_rect(clip=True).encode(x=x, y=y, x2="x2:Q", y2="y2:Q", color=fill, opacity=depth))
-    rows = paths.rename(columns={"updates": "group"})
-    rows = tables.masked(rows, ["w1", "w2", "loss"])[0]
-    for table, opacity, width in ((rows, 0.3, 1.2), (rows[rows["step"] <= step], 1.0, 2.4)):
-        path = alt.Chart(table[["group", "step", "w1", "w2"]]).mark_line(clip=True, opacity=opacity, strokeWidth=width)
-        charts.append(path.encode(x=x, y=y, order="step:Q", color=colour))
-    now = rows[rows["step"] == step]
-    begin = rows[rows["step"] == 0].head(1)
-    middle = allowed.assign(
-        w1=allowed["w1"] + 0.72 * WEDGE * allowed["x"], w2=allowed["w2"] + 0.72 * WEDGE * allowed["y"]
-    )
-    charts.append(
-        alt.Chart(middle)
-        .mark_text(clip=True, fontSize=10, color=style.NEUTRAL, fontWeight="bold")
-        .encode(x=x, y=y, text="label:N")
-    )
-    charts.append(
-        alt.Chart(begin[["w1", "w2"]])
-        .mark_point(size=110, color=style.NEUTRAL, strokeWidth=2, clip=True)
-        .encode(x=x, y=y)
-    )
-    best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
-    charts.append(
-        alt.Chart(best)
-        .mark_point(shape="cross", size=130, color=style.NEUTRAL, filled=True, opacity=1, angle=45)
-        .encode(x=x, y=y)
-    )
-    charts.append(
-        alt.Chart(now[["group", "w1", "w2"]]).mark_circle(size=90, opacity=1, clip=True).encode(x=x, y=y, color=colour)
-    )
+    cell = alt.Chart(allowed).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
+    fill = alt.condition("datum.count > 0", alt.value(0.26), alt.value(0.0))
+    charts.append(cell.encode(**place, x2="x2:Q", y2="y2:Q", color=alt.value(colour), fillOpacity=fill))
 
+    rows = tables.masked(paths, ["w1", "w2", "loss"])[0][["updates", "step", "w1", "w2"]]
+    walked = rows[rows["step"] <= step]
+    dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=list(UPDATES), range=UPDATE_DASHES), legend=None)
+    for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
+        path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
+        charts.append(path.encode(**place, order="step:Q", strokeDash=dash))
+    now = walked.groupby("updates", sort=False).tail(1)
+    best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
+    ring: dict[str, Any] = {"size": 110, "color": style.NEUTRAL, "strokeWidth": 2, "filled": False}
+    cross: dict[str, Any] = {"size": 130, "color": style.NEUTRAL, "shape": "cross", "angle": 45, "filled": True}
+    dot: dict[str, Any] = {"size": 90, "color": colour, "filled": True}
+    for table, mark in ((rows[rows["step"] == 0].head(1), ring), (best, cross), (now, dot)):
+        charts.append(alt.Chart(table[["w1", "w2"]]).mark_point(clip=True, opacity=1, **mark).encode(**place))
+
+    labels = allowed[["w1", "w2"]] + 0.78 * WEDGE * allowed[["x", "y"]].to_numpy()
+    labels["text"] = [tables.share_text(share).replace(" ", "") for share in allowed["share"]]
+    text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
+    charts += [text.encode(**place, text="text:N"), _tiles(tiles)]
+    return style.layered(charts, title, "", 330)
+
+
+def _tiles(tiles: pd.DataFrame) -> alt.Chart:
+    """Invisible tiles over a chart of two weights, which a click picks."""
     half = TILE / 2
     corners = tiles.assign(
         left=tiles["w1"] - half, right=tiles["w1"] + half, low=tiles["w2"] - half, high=tiles["w2"] + half
@@ -271,36 +267,61 @@ def descent(
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
-    grid = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair").encode(
-        x=alt.X("left:Q", **axes["x"]), x2="right:Q", y=alt.Y("low:Q", **axes["y"]), y2="high:Q",
-        opacity=alt.when(hover).then(alt.value(0.35)).otherwise(alt.value(0.0)), tooltip=tip,
-    )  # fmt: skip
-    charts.append(grid.add_params(hover, pick))
-    return style.layered(charts, title, "", 320)
+    grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair")
+    grid = grid.encode(
+        x=alt.X("left:Q", **_weight_axis("w₁")),
+        x2="right:Q",
+        y=alt.Y("low:Q", **_weight_axis("w₂")),
+        y2="high:Q",
+        opacity=alt.when(hover).then(alt.value(0.35)).otherwise(alt.value(0.0)),
+        tooltip=tip,
+    )
+    return grid.add_params(hover, pick)
 
 
-def loss_over_steps(table: pd.DataFrame, *, groups: Sequence[str], goal: float) -> alt.LayerChart:
-    """Loss as a share of the first loss over the steps of descent, on a log axis; dashed where the goal lies.
+def _weight_axis(title: str) -> dict[str, Any]:
+    ticks = range(math.ceil(-REACH), math.floor(REACH) + 1)
+    return {
+        "scale": alt.Scale(domain=[-REACH, REACH], nice=False),
+        "axis": alt.Axis(title=title, values=list(ticks), format="d", grid=False),
+    }
+
+
+def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: float) -> alt.LayerChart:
+    """Loss as a share of the first loss over the steps of descent, on a log axis that ends at LEAST_SHARE.
 
     Args:
-        table: columns group, step, share.
-        groups: all groups, in order.
+        table: columns function, updates, step, share (`core.lessons.zigzag.path_table`).
+        functions: all functions that have a colour, in order.
         goal: the share that counts as arrived.
     """
     title, y_title = "Loss by step", "loss / loss at the start"
     drawn = tables.masked(table, ["share"], log=["share"])[0]
-    drawn = drawn[drawn["share"] >= 1e-6]
+    drawn = drawn[drawn["share"] >= LEAST_SHARE]
+    drawn = drawn.assign(group=drawn["function"].map(words))
+    if drawn.empty:
+        return style.blank(title, "step", y_title)
+    present = [name for name in functions if name in set(drawn["function"])]
+    shades = [colour for name, colour in zip(*style.group_colours(functions), strict=True) if name in present]
+    named = [words(name) for name in present]
+    colour = alt.Color("group:N", scale=alt.Scale(domain=named, range=shades), legend=style.legend(named, strokes=True))
+    kinds = [kind for kind in UPDATES if kind in set(drawn["updates"])]
+    dashes = [dash for kind, dash in zip(UPDATES, UPDATE_DASHES, strict=True) if kind in kinds]
+    dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=kinds, range=dashes), legend=None)
     x = alt.X("step:Q", **style.position("step", table["step"]))
     y = alt.Y("share:Q", **style.position(y_title, [*drawn["share"], goal, 1.0], "log"))
     pick = style.pick_group()
-    tip = style.tip(("group", "group"), ("step", "step", "d"), ("share", y_title, style.NUMBER))
-    base = alt.Chart(drawn[["group", "step", "share"]])
-    line = base.mark_line(strokeWidth=2.2).encode(
-        x=x, y=y, color=style.group_colour(groups), strokeDash=style.group_dash(groups), opacity=style.faded(pick)
+    tip = style.tip(
+        ("group", "function"), ("updates", "update from"), ("step", "step", "d"), ("share", y_title, style.NUMBER)
     )
+    base = alt.Chart(drawn[["group", "updates", "step", "share"]])
+    line = base.mark_line(strokeWidth=2.2).encode(x=x, y=y, color=colour, strokeDash=dash, opacity=style.faded(pick))
     dots = base.mark_circle(size=60, opacity=0).encode(x=x, y=y, tooltip=tip)
-    arrived = alt.Chart(pd.DataFrame({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
-    subtitle = f"dashed: {tables.share_text(goal)} of the first loss"
+    arrived = alt.Chart(pd.DataFrame({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
+    lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
+    subtitle = (
+        ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {tables.share_text(goal)} of the first loss"
+    )
     return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick)
 
 

@@ -4,6 +4,7 @@
 """
 
 MINUS = "\N{MINUS SIGN}"
+SPACE = "\N{NO-BREAK SPACE}"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -15,8 +16,8 @@ def percent(count: int, total: int) -> str:
     """A share in whole per cent, with < and > so that only none is 0 % and only all is 100 %."""
     share = count / total
     if 0 < share < 0.005:
-        return "<1 %"
-    return ">99 %" if 0.995 < share < 1 else f"{100 * share:.0f} %"
+        return f"<1{SPACE}%"
+    return f">99{SPACE}%" if 0.995 < share < 1 else f"{100 * share:.0f}{SPACE}%"
 
 
 def words(name: str) -> str:

@@ -100,7 +100,7 @@ def formula(paths: GradientPaths, weight: int, colour: str) -> str:
     body.append(rf"&= \textcolor{{{colour}}}{{{_factor(_latex(paths.bracket))}}} \cdot {_factor(_latex(own.value))}")
     body.append(rf"&= {_latex(gradient)}")
     left = rf"\frac{{\partial L}}{{\partial w_{weight}}} "
-    return r"\begin{aligned}" + left + r" \\[4pt] ".join(body) + r"\end{aligned}"
+    return r"\begin{aligned}" + left + r" \\[6pt] ".join(body) + r"\end{aligned}"
 
 
 def step_words(function: str, paths: GradientPaths) -> str:
@@ -113,7 +113,7 @@ def step_words(function: str, paths: GradientPaths) -> str:
             "on one example."
         )
     else:
-        scope = f"{name} takes both signs, so another example can open the other pair of quadrants."
+        scope = f"{name} takes both signs, so other inputs or weights can open the other pair of quadrants."
     return f"{_step(paths)} {scope[0].upper()}{scope[1:]}"
 
 

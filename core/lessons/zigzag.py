@@ -27,7 +27,7 @@ EXAMPLE, BATCH = UPDATES = ("one example", "full batch")
 EXAMPLES = 200
 SOLUTION = (1.0, -1.0)
 GOAL = 0.01
-REACH = 3.0  # the weights drawn go from -REACH to REACH
+REACH = 2.5  # the weights drawn go from -REACH to REACH
 TILE = 0.25  # a start can be picked on a grid this fine
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0)  # of the greatest loss drawn: where the contours are
 
@@ -48,7 +48,7 @@ class Descent:
 
     start: tuple[float, float] = (-1.5, 1.5)
     own_rates: bool = True
-    rate: float = 0.3
+    rate: float = 0.6
     momentum: float = 0.0
     steps: int = 60
     std: float = 1.0
@@ -87,12 +87,6 @@ def path_table(paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
         for (function, updates), path in paths.items()
     ]
     return pd.concat(frames, ignore_index=True)
-
-
-def share_table(paths: pd.DataFrame) -> pd.DataFrame:
-    """Loss over the first loss by step: columns group (function and updates), step, share."""
-    group = paths["function"].map(words) + ", " + paths["updates"]
-    return paths.assign(group=group)[["group", "step", "share"]]
 
 
 def contour_table(neuron: Neuron) -> pd.DataFrame:
@@ -182,6 +176,14 @@ def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
     return f"After {step} steps, single examples that step into the quadrant of the minimum: {listed(parts)}."
 
 
+def outside_words(paths: pd.DataFrame, step: int) -> str:
+    """Which paths are off the chart after `step` steps; "" if none is."""
+    now = paths[paths["step"] <= step].groupby(["function", "updates"], sort=False).tail(1)
+    off = now[now[["w1", "w2"]].abs().max(axis=1) > REACH]
+    names = [f"{words(name)} ({kind})" for name, kind in zip(off["function"], off["updates"], strict=True)]
+    return f"Now off the chart: {listed(names)}." if names else ""
+
+
 def summary_words(summary: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
     """What the paths show: detours of single examples, and full-batch steps to the goal with and without momentum.
 
@@ -204,7 +206,7 @@ def summary_words(summary: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
             f"{function} {outcome if pd.isna(steps) else steps}"
             for function, steps, outcome in zip(*columns, strict=True)
         ]
-        said.append(f"Full-batch steps to {GOAL:.0%} of the first loss: {listed(parts)}.".replace("%", " %"))
+        said.append(f"Full-batch steps to {percent(1, round(1 / GOAL))} of the first loss: {listed(parts)}.")
     gap, gap_plain = (_gap(table) for table in (summary, plain))
     if gap is not None and plain is not summary and gap_plain is not None:
         change = "less than" if gap < gap_plain else "more than" if gap > gap_plain else "the same as"

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from core.charts import group_colours
 from core.charts import neuron as charts
 from core.lessons import words, zigzag
 from core.lessons.zigzag import COMPARED, FUNCTIONS, REACH, SOLUTION, TILE, UPDATES, Descent
@@ -19,10 +20,15 @@ rate above which, without momentum, a step can overshoot the minimum twofold: 2 
 Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
 """
 VALLEY = f"""
-A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is that of endlessly
+A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is for endlessly
 many independent examples; measured are these {zigzag.EXAMPLES}. The mean μ comes in squared: activations centred on 0
 add nothing. The neuron is linear with a squared error, and learns to answer as one with w₁ = 1 and w₂ = −1 does.
 """
+KEY = f"""
+Solid: updates from one example; dashed: from the full batch. Ring: start, click anywhere for another. Cross: minimum.
+Four squares round the current point: share of the {zigzag.EXAMPLES} examples that would each step into that quadrant.
+"""
+COLOURS = dict(zip(*group_colours(FUNCTIONS), strict=True))
 COLUMNS = {
     "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g"),
     "path_length": st.column_config.NumberColumn("path length", format="%.3g"),
@@ -55,7 +61,7 @@ def _settings() -> tuple[list[str], list[str], Descent]:
     with st.expander("Learning rate, number of steps, examples"):
         own = view.buttons("rates", "Learning rate", RATES, OWN) == OWN
         if own:
-            rate = view.number("share", "Share of the limit", 0.05, 1.0, 0.05, 0.3)
+            rate = view.number("share", "Share of the limit", 0.05, 1.0, 0.05, 0.6)
         else:
             rate = view.number("rate", "Learning rate of every path", 0.05, 5.0, 0.05, 0.4)
         steps = int(view.number("steps", "Number of steps", 20.0, 200.0, 10.0, 60.0))
@@ -93,17 +99,18 @@ def _page() -> None:
             directions[function] = zigzag.direction_table(neurons[function], (here["w1"], here["w2"]))
             drawn = charts.descent(
                 mine, contours=surfaces[function][0], tiles=surfaces[function][1], directions=directions[function],
-                solution=SOLUTION, step=step, title=words(function),
+                solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
             )  # fmt: skip
             key = f"descent_{function}_{descent.start}"
             with columns[place % 3], st.container(key=f"chart_descent_{function}"):
                 st.vega_lite_chart(
-                    page.steady(drawn), width="stretch", key=key, selection_mode=charts.START,
+                    chart.steady(drawn), width="stretch", key=key, selection_mode=charts.START,
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
-        st.markdown(f"**{zigzag.direction_words(directions, step)}**")
+        st.markdown(f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(paths, step)}")
+        st.caption(KEY)
 
-    player.show("step", "Step", descent.steps, 12, at)
+    player.show("step", "Step", descent.steps, 10, at)
     with st.container(horizontal=True):
         chart.csv("paths", paths, "Paths (CSV)")
         lines = pd.concat([surfaces[name][0].assign(function=name) for name in functions])
@@ -116,9 +123,7 @@ def _page() -> None:
     for sentence in zigzag.summary_words(summary, before):
         st.markdown(sentence)
     st.dataframe(summary, column_config=COLUMNS, hide_index=True, key="summary")
-    shares = zigzag.share_table(paths)
-    groups = list(dict.fromkeys(shares["group"]))
-    page.draw("loss_over_steps", charts.loss_over_steps(shares, groups=groups, goal=zigzag.GOAL), shares)
+    page.draw("loss_over_steps", charts.loss_over_steps(paths, functions=FUNCTIONS, goal=zigzag.GOAL), paths)
     st.caption(LIMITS)
 
     st.subheader("The shape of the valley")
