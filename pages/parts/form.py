@@ -94,7 +94,7 @@ def _control(field: Field) -> Any:
     """The control of one setting; returns its value as the experiment reads it."""
     kind, key = field.kind, _key(field.name)
     unused = field.synthetic_only and not DATASETS[st.session_state[_key("dataset")]].synthetic
-    label = f"{field.label} ({field.unit})" if field.unit else field.label
+    label = f"{field.label} ({field.unit})" if field.unit and field.unit not in field.label.lower() else field.label
     shared: dict[str, Any] = {"key": key, "help": f"{field.help} Allowed: {kind.allowed}.", "disabled": unused}
     value: Any
     if kind.control == "switch":

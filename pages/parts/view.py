@@ -82,10 +82,9 @@ def several(
     if not set(state.get(key, [None])) <= set(options):
         shortest = ",".join(group_text(option) for option in default)
         given = [text for text in state["view"].get(name, shortest).split(",") if text]
-        state[key] = [texts[text] for text in given if text in texts]
-        for text in given:
-            if text not in texts:
-                _refuse(name, text, list(texts))
+        state[key] = list(dict.fromkeys(texts[text] for text in given if text in texts))
+        if wrong := [text for text in given if text not in texts]:
+            _refuse(name, ",".join(wrong), list(texts))
     chosen: list[str] = st.multiselect(
         label, options, key=key, help=help, placeholder="all" if not default else "as at first"
     )
@@ -139,7 +138,7 @@ def _remember(name: str, value: T, text: str, default: T) -> T:
 
 
 def _refuse(name: str, text: str, allowed: list[str]) -> None:
-    nearest = difflib.get_close_matches(text, allowed, n=1, cutoff=0.0)
+    nearest = difflib.get_close_matches(text[:60], allowed, n=1, cutoff=0.0)
     offered = ", ".join(allowed[:OFFERED]) + (" …" if len(allowed) > OFFERED else "")
     error = ExperimentError(name, text, offered, "is not a choice here", nearest[0] if nearest else "")
     _note(error)

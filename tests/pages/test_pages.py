@@ -159,6 +159,13 @@ def test_a_parameter_as_long_as_a_book_is_refused_in_a_few_lines(open_page: Open
     assert len(notices(at)) < 1000
 
 
+def test_a_choice_given_twice_or_ten_thousand_times_is_one_choice_or_one_notice(open_page: Open) -> None:
+    at = open_page(entry_of("runs"), **QUICK, groups="tanh~normal:1," * 2000, status="x," * 10_000)
+    assert at.multiselect(key="view_groups").value == ["tanh · normal:1"]
+    assert len(at.dataframe[0].value) == 2
+    assert len(notices(at).splitlines()) == 1
+
+
 def test_settings_of_a_page_are_taken_from_the_link_and_put_back_into_it(open_page: Open) -> None:
     view = {"log_y": "on", "x": "update", "smoothing": "3", "baseline": "tanh~normal:1"}
     at = open_page(entry_of("convergence"), **QUICK, **view)
