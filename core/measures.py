@@ -148,16 +148,18 @@ class SignSummary:
 
     same_sign: Float
     agreement: Float
+    pair_agreement: Float
     no_gradient: Float
 
 
 def summarise_signs(parts: Sequence[Signs]) -> SignSummary:
     """Means over all neurons that have a gradient, and the share of neurons that have none.
 
-    The first two axes of the parts are the runs; NaN where no neuron has a gradient.
+    The first two axes of the parts are the runs; NaN where no neuron has a gradient. The agreement of pairs is a
+    mean over the neurons that have a pair, two gradients or more.
     """
     runs = parts[0].weight.shape[:2]
-    total, counted, same, agreement = (np.zeros(runs) for _ in range(4))
+    total, counted, paired, same, agreement, pairs = (np.zeros(runs) for _ in range(6))
     for signs in parts:
         size = signs.positive + signs.negative
         weight = signs.weight * (size > 0)
@@ -168,8 +170,19 @@ def summarise_signs(parts: Sequence[Signs]) -> SignSummary:
         counted += weight.sum(axis=axes)
         same += (weight * single).sum(axis=axes)
         agreement += (weight * each).sum(axis=axes)
+        weight = signs.weight * (size > 1)
+        paired += weight.sum(axis=axes)
+        pairs += (weight * _pair_share(signs.positive, signs.negative)).sum(axis=axes)
     seen = np.where(counted > 0, counted, np.nan)
-    return SignSummary(same / seen, agreement / seen, 1.0 - counted / total)
+    pairs /= np.where(paired > 0, paired, np.nan)
+    return SignSummary(same / seen, agreement / seen, pairs, 1.0 - counted / total)
+
+
+def _pair_share(positive: Array, negative: Array) -> Array:
+    """Share of the pairs of positive + negative signs that are equal; 0 where there is no pair."""
+    size = positive + negative
+    equal = positive * (positive - 1) + negative * (negative - 1)
+    return equal / np.maximum(size * (size - 1), 1)
 
 
 def positive_share_histogram(parts: Sequence[Signs]) -> Float:

@@ -252,6 +252,7 @@ def _add_signs(level: str, signs: Sequence[Sequence[Signs]], notes: _Notes) -> N
         summary = summarise_signs(parts)
         columns[f"same_sign_{level}"] = summary.same_sign
         columns[f"agreement_{level}"] = summary.agreement
+        columns[f"pair_agreement_{level}"] = summary.pair_agreement
         columns[f"no_gradient_{level}"] = summary.no_gradient
         counts = positive_share_histogram(parts)
         notes.histograms.append(Histogram(layer + 1, "positive_share", level, counts))

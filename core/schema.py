@@ -113,6 +113,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("gradient_std", "float64", "", "standard deviation of the mean gradient over the layer's weights"),
         *_by_level("same_sign", "share", "neurons whose non-zero weight gradients share one sign"),
         *_by_level("agreement", "", "mean over neurons of |#positive - #negative| / (#positive + #negative)"),
+        *_by_level(
+            "pair_agreement", "share", "mean over neurons of the pairs of non-zero weight gradients that share a sign"
+        ),
         *_by_level("no_gradient", "share", "neurons left out because every weight gradient is zero"),
         Column("agreement_random", "float64", "", "expected agreement of fan_in independent random signs"),
         Column(

@@ -178,6 +178,27 @@ def test_sign_measures_are_counts_over_explicit_gradients(case: str, level: str)
 
 @pytest.mark.parametrize("level", LEVELS)
 @every_case
+def test_pair_agreement_counts_every_pair_of_a_neurons_weights(case: str, level: str) -> None:
+    experiment = CASES[case]
+    for layer, row in enumerate(layer_rows(experiment)):
+        shares = []
+        for gradient in neurons(experiment, layer, level):
+            pairs = list(itertools.combinations(np.sign([g for g in gradient if g != 0]), 2))
+            if pairs:
+                shares.append(np.mean([one == other for one, other in pairs]))
+        assert row[f"pair_agreement_{level}"] == pytest.approx(np.mean(shares))
+
+
+def test_a_neuron_with_one_gradient_has_no_pair() -> None:
+    one, two = np.array([1.0, 0.0, 0.0]), np.array([1.0, -2.0, 0.0])
+    alone = measures.summarise_signs([measures.gradient_signs(one.reshape(1, 1, 1, 3))])
+    both = measures.summarise_signs([measures.gradient_signs(np.stack([one, two]).reshape(1, 1, 2, 3))])
+    assert math.isnan(alone.pair_agreement.item())
+    assert both.pair_agreement.item() == 0
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@every_case
 def test_the_gradient_sign_distribution_counts_every_neuron_in_its_bin(case: str, level: str) -> None:
     experiment = CASES[case]
     histograms = trained(experiment)[0].histograms
@@ -223,7 +244,7 @@ def test_signs_from_two_factors_are_those_of_their_products(fan_in: int, units: 
     formed = np.moveaxis(delta[:, :, :, None, :] * below[:, :, None, :, :], -1, 2)
     fast = measures.summarise_signs(measures.example_signs(delta, below))
     slow = measures.summarise_signs([measures.gradient_signs(formed)])
-    for name in ("same_sign", "agreement", "no_gradient"):
+    for name in ("same_sign", "agreement", "pair_agreement", "no_gradient"):
         np.testing.assert_allclose(getattr(fast, name), getattr(slow, name), atol=1e-15)
     np.testing.assert_array_equal(
         measures.positive_share_histogram(measures.example_signs(delta, below)),
