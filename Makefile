@@ -1,9 +1,10 @@
 # make run     serve the dashboard            make check    format, lint, types
 # make test    checks and the whole suite     make format   write the format, mend what lint can
+# make bench   compare the engine's speed with other libraries: 15 minutes; make bench ARGS=--quick: 3
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format clean
+.PHONY: run test check format bench clean
 
 run: .venv/run.stamp
 	$(BIN)/streamlit run dashboard.py
@@ -21,7 +22,7 @@ format: .venv/test.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/browser/screenshots
+	rm -rf .venv .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/browser/screenshots
 
 # A stamp says that its step is done, and holds until a file that it came from changes.
 .venv/made.stamp:
@@ -40,4 +41,12 @@ clean:
 
 .venv/browser.stamp: tests/browser/install.py .venv/test.stamp
 	$(BIN)/python -m tests.browser.install
+	@touch $@
+
+bench: .venv-bench/bench.stamp
+	.venv-bench/bin/python -m tests.benchmarks $(ARGS)
+
+.venv-bench/bench.stamp: requirements.txt tests/requirements.txt tests/benchmarks/requirements.txt .venv/made.stamp
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements.txt
 	@touch $@

@@ -1,0 +1,269 @@
+"""The product against its peers: tuned, checked, then timed in rounds in which everybody takes a turn."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from tests.benchmarks.agreement import chaotic_runs, check
+from tests.benchmarks.report import Row, Timing
+from tests.benchmarks.workers import Reply, Worker
+from tests.benchmarks.workloads import Problem, Trained, Workload, problems
+
+WORKERS = 2
+"""Processes or threads that everybody may use."""
+SEEDS_ONE_BY_ONE = 2
+"""Seeds that peers without batching train, for time's sake; their times are scaled up, which run by run is exact."""
+SECTION = "Sweeps"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A peer.
+
+    Attributes:
+        name: on the command line and in the table.
+        module, class_name: where it is.
+        batched: whether it trains many runs at once, in pieces whose size is tuned.
+        compiles: whether it compiles.
+        targets: how many times faster than it the product is to be, per workload.
+        compile_target: the same with its compile time.
+    """
+
+    name: str
+    module: str
+    class_name: str
+    batched: bool
+    compiles: bool = False
+    targets: Mapping[str, float] = field(default_factory=dict)
+    compile_target: float | None = None
+
+
+def _all(target: float, **others: float) -> dict[str, float]:
+    return dict.fromkeys(("W1", "W2", "W3"), target) | others
+
+
+PEERS: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry("jax", "peers_jax", "Scan", True, True, _all(1.7), 3.0),
+        Entry("torch-batched", "peers_torch", "Batched", True, False, _all(2.5)),
+        Entry("torch-vmap", "peers_torch", "Vmap", True, False, _all(3.5)),
+        Entry("scikit-learn", "peers_sklearn", "OneByOne", False, False, _all(10.0, W3=3.0)),
+        Entry("numpy-float64", "peers_numpy", "OneByOne", False, False, _all(6.0, W3=3.5)),
+    )
+}
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Environment of a process in which every library keeps to so many threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+    eigen = "true" if threads > 1 else "false"
+    return dict.fromkeys(names, str(threads)) | {
+        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}",
+        "JAX_PLATFORMS": "cpu",
+    }
+
+
+@dataclass
+class _Contestant:
+    """A way to run a peer: its processes, each with its share of the sweep."""
+
+    name: str
+    setting: str
+    workers: list[Worker]
+    slot: str
+    factor: float = 1.0
+
+    def train(self) -> Reply:
+        """One training; the wall time is that of the slowest process."""
+        for worker in self.workers:
+            worker.send("train", slot=self.slot)
+        replies = [worker.receive() for worker in self.workers]
+        return Reply(None, self.factor * max(r.wall for r in replies), self.factor * sum(r.cpu for r in replies))
+
+    def result(self) -> list[Trained]:
+        return [
+            trained for worker in self.workers for trained in worker.call("result", value=True, slot=self.slot).value
+        ]
+
+
+@dataclass(frozen=True)
+class _Peer:
+    """A peer's processes, which last for all workloads."""
+
+    entry: Entry
+    single: Worker
+    threaded: Worker
+    second: Worker
+
+
+@contextmanager
+def peers(names: Sequence[str]) -> Iterator[list[_Peer]]:
+    """Start the peers' processes."""
+    with ExitStack() as stack:
+
+        def start(entry: Entry, threads: int) -> Worker:
+            module = f"tests.benchmarks.{entry.module}"
+            return stack.enter_context(Worker(module, entry.class_name, environment(threads)))
+
+        yield [
+            _Peer(entry, start(entry, 1), start(entry, WORKERS), start(entry, 1))
+            for entry in (PEERS[name] for name in names)
+        ]
+
+
+def contest(workload: Workload, product: Worker, entrants: Sequence[_Peer], rounds: int, quick: bool) -> list[Row]:
+    """Tune and check everybody on a workload, then time them; the rows of its table."""
+    everything = problems(workload.experiment)
+    few = tuple(problem.of_seeds(slice(0, SEEDS_ONE_BY_ONE)) for problem in everything)
+    reference, chaotic, rows = _product_agrees(workload, product, few)
+    contestants = []
+    for entrant in entrants:
+        share = everything if entrant.entry.batched else few
+        factor = everything[0].seeds / share[0].seeds
+        for contestant in _tune(entrant, share, factor, quick):
+            contestant.train()
+            apart = check(contestant.name, reference, contestant.result(), _dtype(entrant.entry), chaotic)
+            rows.append(_agreement_row(workload, contestant.name, contestant.setting, apart.loss, apart.weights))
+            contestants.append(contestant)
+
+    times: dict[str, list[Reply]] = {}
+    for turn in range(rounds):
+        for workers in (WORKERS, 1):
+            product.call("prepare", workload.experiment, workers)
+            times.setdefault(f"product {workers}", []).append(product.call("train"))
+        # Everybody follows everybody else in some round.
+        for contestant in (
+            contestants[turn % max(1, len(contestants)) :] + contestants[: turn % max(1, len(contestants))]
+        ):
+            key = f"{contestant.name} {contestant.setting}"
+            times.setdefault(key, []).append(contestant.train())
+            if _compiles(contestant, entrants):
+                times.setdefault(f"{key} compile", []).append(
+                    contestant.workers[0].call("compile", slot=contestant.slot)
+                )
+    return rows + _rows(workload, contestants, entrants, {key: _timing(replies) for key, replies in times.items()})
+
+
+def _dtype(entry: Entry) -> str:
+    return "float64" if entry.name.endswith("float64") else "float32"
+
+
+def _compiles(contestant: _Contestant, entrants: Sequence[_Peer]) -> bool:
+    return len(contestant.workers) == 1 and any(e.entry.name == contestant.name and e.entry.compiles for e in entrants)
+
+
+def _timing(replies: Sequence[Reply]) -> Timing:
+    return Timing(tuple(reply.wall for reply in replies), tuple(reply.cpu for reply in replies))
+
+
+def _product_agrees(
+    workload: Workload, product: Worker, few: tuple[Problem, ...]
+) -> tuple[list[Trained], frozenset[int], list[Row]]:
+    """The reference's trainings, the runs that are chaotic, and how far the product is from them."""
+    with Worker("tests.benchmarks.peers_numpy", "OneByOne", environment(1)) as plain:
+        plain.call("prepare", few, SEEDS_ONE_BY_ONE, 1)
+        plain.call("train")
+        reference: list[Trained] = plain.call("result", value=True).value
+    rows = []
+    chaotic: frozenset[int] = frozenset()
+    for dtype in ("float64", "float32"):
+        product.call("prepare", replace(workload.experiment, dtype=dtype), WORKERS)
+        product.call("train")
+        given = product.call("result", value=True).value
+        if dtype == "float64":
+            chaotic = chaotic_runs(reference, given)
+        apart = check(f"product in {dtype}", reference, given, dtype, chaotic)
+        note = f"{apart.runs} runs compared" + (f", {len(chaotic)} of them chaotic" if chaotic else "")
+        rows.append(_agreement_row(workload, "product", dtype, apart.loss, apart.weights, note))
+    return reference, chaotic, rows
+
+
+def _agreement_row(workload: Workload, name: str, setting: str, loss: float, weights: float, note: str = "") -> Row:
+    text = f"losses within {loss:.0e}, weights within {weights:.0e} of plain NumPy in float64"
+    return Row("Agreement", workload.name, name, setting, note=f"{text}{', ' if note else ''}{note}")
+
+
+def _tune(entrant: _Peer, share: tuple[Problem, ...], factor: float, quick: bool) -> list[_Contestant]:
+    """The peer in one process, with the threads and pieces that suit it best, and in two with half of the seeds each.
+
+    Tried on a fifth of the epochs.
+    """
+    short = tuple(problem.shorter(max(1, problem.epochs // 5)) for problem in share)
+    seeds, groups = share[0].seeds, share[0].runs.shape[0]
+    best: dict[int, tuple[float, int]] = {}
+    for threads, worker in ((1, entrant.single), (WORKERS, entrant.threaded)):
+        for most in _piece_sizes(seeds, entrant.entry.batched, quick):
+            worker.call("prepare", short, most, threads, slot="whole")
+            worker.call("train", slot="whole")
+            seconds = worker.call("train", slot="whole").wall
+            best[threads] = min(best.get(threads, (math.inf, 0)), (seconds, most))
+    threads = min(best, key=lambda threads: best[threads])
+
+    def contestant(processes: int, threads: int, workers: list[Worker], slot: str, most: int) -> _Contestant:
+        pieces = f"{most * groups} runs at once" if entrant.entry.batched else "run by run"
+        used = f"{processes} process{'es' if processes > 1 else ''}, {threads} thr., {pieces}"
+        return _Contestant(entrant.entry.name, used, workers, slot, factor)
+
+    most = best[threads][1]
+    alone = contestant(1, threads, [entrant.single if threads == 1 else entrant.threaded], "whole", most)
+    alone.workers[0].call("prepare", share, most, threads, slot="whole")
+
+    halves = [slice(0, seeds // 2), slice(seeds // 2, None)]
+    most = min(best[1][1], seeds - seeds // 2)
+    pair = contestant(WORKERS, 1, [entrant.single, entrant.second], "half", most)
+    for worker, half in zip(pair.workers, halves, strict=True):
+        worker.send("prepare", tuple(problem.of_seeds(half) for problem in share), most, 1, slot="half")
+    for worker in pair.workers:
+        worker.receive()
+    return [alone, pair]
+
+
+def _piece_sizes(seeds: int, batched: bool, quick: bool) -> list[int]:
+    """Seeds per piece to try: all, about a quarter and about a sixteenth."""
+    if not batched:
+        return [seeds]
+    sizes = sorted({max(1, round(seeds / share)) for share in (1, 4, 16)}, reverse=True)
+    return sizes[:2] if quick else sizes
+
+
+def _rows(
+    workload: Workload, contestants: Sequence[_Contestant], entrants: Sequence[_Peer], times: Mapping[str, Timing]
+) -> list[Row]:
+    entries = {entrant.entry.name: entrant.entry for entrant in entrants}
+    product = times[f"product {WORKERS}"]
+
+    def row(timing: Timing, name: str, setting: str, target: float | None = None, note: str = "") -> Row:
+        ratio, cpu_ratio = timing.median / product.median, timing.median_cpu / product.median_cpu
+        return timing.row(SECTION, workload.name, name, setting, ratio, cpu_ratio, target, note=note)
+
+    rows = [
+        row(product, "product", "2 processes, 1 thr.", note=workload.summary),
+        row(times["product 1"], "product", "1 process, 1 thr."),
+    ]
+    for contestant in contestants:
+        entry, name, setting = entries[contestant.name], contestant.name, contestant.setting
+        timing = times[f"{name} {setting}"]
+        rows.append(
+            row(timing, name, setting, entry.targets.get(workload.name) if len(contestant.workers) == 1 else None)
+        )
+        compiling = times.get(f"{name} {setting} compile")
+        if compiling is not None:
+            both = Timing(
+                tuple(map(sum, zip(timing.wall, compiling.wall, strict=True))),
+                tuple(map(sum, zip(timing.cpu, compiling.cpu, strict=True))),
+            )
+            target = entry.compile_target if workload.name in entry.targets else None
+            rows.append(row(both, f"{name} + compile", setting, target))
+    return rows
+
+
+def in_turns(product: Worker, calls: Mapping[str, tuple[object, ...]], rounds: int) -> dict[str, Timing]:
+    """Time `train` after `prepare(*arguments)` for every name, in rounds."""
+    replies: dict[str, list[Reply]] = {name: [] for name in calls}
+    for _, (name, arguments) in itertools.product(range(rounds), calls.items()):
+        product.call("prepare", *arguments)
+        replies[name].append(product.call("train"))
+    return {name: _timing(found) for name, found in replies.items()}
