@@ -131,18 +131,25 @@ def load_result(path: str | Path | BinaryIO) -> Result:
                 raise ResultError(f"the zip unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
             settings = _settings(archive.read(SETTINGS_FILE))
             tables = {name: _read_table(name, archive.read(f"{name}.csv")) for name in SCHEMA}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise ResultError(f"not a readable result zip: {error}") from error
+    except ResultError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise ResultError(f"not a readable result zip: {_one_line(error)}") from error
     experiment = Experiment.from_json(json.dumps(settings.get("experiment")))
     found = settings.get("versions")
     return Result(experiment, **tables, versions=dict(found) if isinstance(found, dict) else {})
+
+
+def _one_line(message: object) -> str:
+    """The first 200 characters of a message about a file that anyone may have made."""
+    return " ".join(str(message).split())[:200]
 
 
 def _settings(content: bytes) -> dict[str, Any]:
     try:
         settings = json.loads(content)
     except ValueError as error:
-        raise ResultError(f"{SETTINGS_FILE} is not JSON: {error}") from error
+        raise ResultError(f"{SETTINGS_FILE} is not JSON: {_one_line(error)}") from error
     if not isinstance(settings, dict):
         raise ResultError(f"{SETTINGS_FILE} holds no settings")
     return settings
@@ -159,9 +166,10 @@ def _read_table(name: str, content: bytes) -> pd.DataFrame:
             na_values={column: [""] for column in dtypes if column not in text},
         )
     except (ValueError, OverflowError, MemoryError) as error:
-        raise ResultError(f"{name}.csv is not a {name} table: {str(error).splitlines()[0]}") from error
+        raise ResultError(f"{name}.csv is not a {name} table: {_one_line(error)}") from error
     if list(table.columns) != names(name):
-        raise ResultError(f"{name}.csv has the columns {', '.join(map(str, table.columns))[:200]}, not those of {name}")
+        found = _one_line(", ".join(map(str, table.columns)))
+        raise ResultError(f"{name}.csv has the columns {found}, not those of {name}")
     for column in text:
         guarded = table[column].str.startswith("'") & table[column].str[1:].str.startswith(_FORMULA_STARTS)
         table[column] = table[column].where(~guarded, table[column].str[1:])
