@@ -267,7 +267,7 @@ def _tiles(tiles: pd.DataFrame) -> alt.Chart:
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
-    grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair")
+    grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
     grid = grid.encode(
         x=alt.X("left:Q", **_weight_axis("w₁")),
         x2="right:Q",

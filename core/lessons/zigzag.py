@@ -172,7 +172,8 @@ def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
         wanted = sign_pattern(SOLUTION[0] - at["w1"], SOLUTION[1] - at["w2"])
         towards = int(table.loc[table["pattern"] == wanted, "count"].sum())
         free = int((table["count"] > 0).sum())
-        parts.append(f"{words(function)} {percent(towards, EXAMPLES)} ({free} of 4 quadrants open)")
+        said = percent(towards, EXAMPLES) if "0" not in wanted else "at it" if wanted == "00" else "it lies on an axis"
+        parts.append(f"{words(function)} {said} ({free} of 4 quadrants open)")
     return f"After {step} steps, single examples that step into the quadrant of the minimum: {listed(parts)}."
 
 
