@@ -12,7 +12,7 @@ from core.charts import curves, rows, style, tables
 
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
 UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape
-KINDS = {True: "needs e^x", False: "no e^x"}
+KINDS = {True: "needs eˣ", False: "no eˣ"}
 # The first ones as on other pages; each hard function has the colour of the soft one that it stands in for, dashed.
 ORDER = dict.fromkeys(
     (
@@ -243,7 +243,7 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
         ("forward", "forward (ns)", ".3~f"),
         ("backward", "backward (ns)", ".3~f"),
         ("total", "both (ns)", ".3~f"),
-        ("kind", "e^x"),
+        ("kind", "eˣ"),
     )
     columns = ["activation", "kind", "forward", "backward", "total", "top", "base"]
     base = alt.Chart(wide[columns]).encode(y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour, tooltip=tip)
@@ -252,7 +252,7 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
     return style.layered(
         [forward, backward, *style.row_names(names, y_axis, "note")],
         title,
-        f"{dtype}; dark: forward, pale: backward; the cheapest first",
+        f"{dtype}; solid: forward, pale: backward; cheapest first",
         36 * len(wide),
     )
 
@@ -289,5 +289,5 @@ def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step")
     )
     line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
     dots = base.mark_point(filled=True, size=60).encode(opacity=style.faded(pick), tooltip=tip)
-    subtitle = f"{table['dtype'].iloc[0]}; forward and backward passes of the hidden layers"
+    subtitle = f"{table['dtype'].iloc[0]}; passes through all hidden layers, both ways"
     return style.layered([line, dots], title, subtitle, curves.HEIGHT, pick)

@@ -124,7 +124,7 @@ def phase_diagram(
         finite.assign(shade=np.log(deep))[["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]]
     )
     darkness = alt.Opacity(
-        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.6], clamp=True), legend=None
+        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
     )
     tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
     area = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
@@ -152,7 +152,7 @@ def phase_diagram(
         tip = style.tip(("sw", "σw tried", ".3~g"), ("sb", "σb tried", ".3~g"))
         charts.append(cross.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), tooltip=tip))
     charts.append(_dots(points, "sb", x_axis, y_axis, groups))
-    subtitle = "thick line: χ₁ = 1; darker: gradients reach deeper; dots: these runs" + ("; ×: tried" if trial else "")
+    subtitle = "thick line: χ₁ = 1; grey: gradients reach deep; dots: these runs" + ("; ×: tried" if trial else "")
     return style.layered(charts, title, subtitle, 360)
 
 

@@ -1,4 +1,4 @@
-"""Activation functions in tables and words: curves, what a Gaussian becomes in them, and what e^x costs."""
+"""Activation functions in tables and words: curves, what a Gaussian becomes in them, and what eˣ costs."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ SLOPES = {
 }
 """f'(x) as LaTeX."""
 
-# What the lecture's claim is tested on: with e^x, and without.
+# What the lecture's claim is tested on: with eˣ, and without.
 WITH_EXPONENTIAL, WITHOUT_EXPONENTIAL = ("logistic", "tanh"), ("relu", "hard_logistic")
 # tanh is (e^x - e^-x) / (e^x + e^-x), and the logistic is computed from it.
 NEED_EXPONENTIAL = tuple(name for name in ACTIVATIONS if "logistic" in name or "tanh" in name if "hard" not in name)
@@ -192,7 +192,7 @@ def centring(table: pd.DataFrame) -> str:
     return text.strip()
 
 
-# The cost of e^x
+# The cost of eˣ
 
 
 def cost_table(costs: Sequence[ActivationCost]) -> pd.DataFrame:
@@ -207,14 +207,14 @@ def step_table(steps: Sequence[StepCost]) -> pd.DataFrame:
 
 
 def cost(costs: pd.DataFrame, steps: pd.DataFrame, machine: Machine) -> Finding:
-    """Whether the logistic costs more than functions without e^x, and what that means for a training step.
+    """Whether the logistic costs more than functions without eˣ, and what that means for a training step.
 
     Args:
         costs: `cost_table` with both precisions.
         steps: `step_table` of one precision.
         machine: where both were measured.
     """
-    claim = "The logistic is computationally expensive because of e^x"
+    claim = "The logistic is computationally expensive because of eˣ"
     forward, total = _nanoseconds(costs)
     found = [
         _compare(total[dtype, name], total[dtype, plain])
@@ -225,7 +225,7 @@ def cost(costs: pd.DataFrame, steps: pd.DataFrame, machine: Machine) -> Finding:
     dearer = found.count(1)
     verdict = SUPPORTED if dearer == len(found) else NOT_SUPPORTED if dearer == 0 else MIXED
     evidence = (
-        f"{_forward(forward)} Forward and back together, functions that need e^x (logistic, tanh) are dearer than "
+        f"{_forward(forward)} Forward and back together, functions that need eˣ (logistic, tanh) are dearer than "
         f"functions that do not (relu, hard logistic) in {dearer} of {len(found)} comparisons"
         f"{_counter_example(total)}. {_share(steps)}"
     )
@@ -257,7 +257,7 @@ def _forward(forward: pd.Series) -> str:
 
 
 def _counter_example(total: pd.Series) -> str:
-    """tanh needs e^x, relu does not: where tanh is not dearer, e^x is not what costs."""
+    """tanh needs eˣ, relu does not: where tanh is not dearer, eˣ is not what costs."""
     each = {dtype: _compare(part["tanh"], part["relu"]) for dtype, part in total.unstack("activation").iterrows()}
     said = {0: "tanh costs about as much as relu", -1: "tanh is cheaper than relu"}
     parts = [f"in {dtype} {said[order]}" for dtype, order in each.items() if order in said]

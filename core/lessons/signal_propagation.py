@@ -114,7 +114,7 @@ def _groups(result: Result) -> pd.DataFrame:
     """The groups with a hidden layer at initialisation, one row each, with the initialiser's name as `scheme`."""
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
     groups = start.drop_duplicates("group")[_SETTINGS]
-    return groups.assign(scheme=groups["initialiser"].str.partition(":")[0])
+    return groups.assign(scheme=[text.partition(":")[0] for text in groups["initialiser"]])
 
 
 def points(result: Result) -> pd.DataFrame:
@@ -197,14 +197,21 @@ def critical_table(activation: str) -> pd.DataFrame:
 
     Functions with f(c x) = c f(x) are critical at one sw whatever sb is, with no finite q but at sb = 0.
     """
-    q = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 400)])
-    sw2, sb2 = theory.critical_line(activation, q)
+    coarse = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 400)])
+    sw2, sb2 = theory.critical_line(activation, coarse)
     finite = np.isfinite(sw2)
     if finite.any() and np.ptp(sw2[finite]) <= 1e-9 * sw2[finite].max():
         sw = float(np.sqrt(sw2[finite][0]))
         return pd.DataFrame({"activation": activation, "sw": sw, "sb": [0.0, BIAS_REACH], "q": np.nan})
+    within = np.flatnonzero(finite & (sb2 <= BIAS_REACH**2))
+    if not within.size:
+        return pd.DataFrame({"activation": [], "sw": [], "sb": [], "q": []})
+    low, high = float(coarse[max(within[0] - 1, 0)]), float(coarse[min(within[-1] + 1, coarse.size - 1)])
+    start = theory.critical_weight_variance(activation, 0.0)
+    q = np.unique([*([] if start is None else [start[1]]), *np.linspace(low**0.5, high**0.5, 200) ** 2])
+    sw2, sb2 = theory.critical_line(activation, q)
     table = pd.DataFrame({"activation": activation, "sw": np.sqrt(sw2), "sb": np.sqrt(sb2), "q": q})
-    return table[finite & (table["sb"] <= BIAS_REACH)].reset_index(drop=True)
+    return table[np.isfinite(sw2) & (table["sb"] <= BIAS_REACH)].reset_index(drop=True)
 
 
 @lru_cache(maxsize=32)

@@ -4,8 +4,10 @@ import streamlit as st
 
 from core import charts, findings
 from core.activations import ACTIVATIONS
+from core.charts import propagation
+from core.lessons import signal_propagation
 from core.theory import saturated_intervals
-from pages.parts import chart, lens, view
+from pages.parts import chart, lens, link, view
 from pages.parts.shown import Shown
 
 MOST = "most saturated"
@@ -76,6 +78,15 @@ def _page(shown: Shown) -> None:
         layer = view.step("layer", "Hidden layer", layers, layers[-1])
         chart.show(shown, "mean_activation", charts.mean_activation, hidden, groups=shown.groups, layer=layer)
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
+
+    st.subheader("Could one have known?")
+    foreseen = signal_propagation.by_layer(result)
+    chart.show(shown, "theory", propagation.theory_by_layer, foreseen, groups=shown.groups, quantity="saturated")
+    st.caption(
+        "Theory knows only the variance of the initial weights and the mean square of the inputs, and takes layers for "
+        "endlessly wide. Signal propagation says where that falls short."
+    )
+    link.to_page("pages/experiment/signal_propagation.py")
 
 
 lens.show("When do units saturate?", _page)
