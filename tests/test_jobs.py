@@ -1,44 +1,28 @@
 """Jobs: how a sweep is cut and where it runs changes nothing; progress, cancel, fair turns, limits, dying workers."""
 
-import gc
 import multiprocessing
 import os
 import signal
-import struct
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
 import pytest
 
 from core import jobs
-from core.experiment import PRESETS, Experiment, ExperimentError
-from core.jobs import Chunk, Job, JobError, Jobs, Pool, Progress, Segment, Start, plan, run
+from core import plan as planning
+from core.experiment import Experiment, ExperimentError
+from core.jobs import Job, JobError, Jobs, Pool, Progress, run
+from core.plan import Chunk, Segment, Start
 from core.results import Result
-from core.schema import SCHEMA
 from core.settings import Settings
 from core.store import Store
-
-SMALL = Experiment(
-    dataset="iris",
-    activation=("logistic", "tanh"),
-    initialiser=("normal:1", "glorot_uniform", "lsuv"),
-    hidden=((5, 4), (3,)),
-    batch_size=(32, 0),
-    epochs=6,
-    seeds=3,
-    record="0,1,3,6",
-)
-LONG = replace(SMALL, epochs=10_000, record="log")
+from tests.engine import assert_same_tables
+from tests.processes import LONG, SMALL, in_process, until
 
 
 @pytest.fixture(scope="module")
@@ -53,67 +37,10 @@ def expected() -> Result:
     return run(SMALL)
 
 
-def same(a: Result | None, b: Result) -> None:
-    """Equal to the bit, but for the time it took."""
-    assert a is not None
-    for name in SCHEMA:
-        left, right = (result.table(name).drop(columns="seconds", errors="ignore") for result in (a, b))
-        pd.testing.assert_frame_equal(left, right, check_exact=True)
-
-
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def gone(pid: int) -> bool:
-    """Whether that process has ended; one that nobody has waited for counts as ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def in_process(script: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
-
-
-# --- Cutting
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3, 7, 64])
-@pytest.mark.parametrize("experiment", [SMALL, *(preset.experiment for preset in PRESETS.values())])
-def test_a_plan_holds_every_run_once_in_rectangles_of_one_shape(experiment: Experiment, workers: int) -> None:
-    chunks = plan(experiment, workers)
-    assert sorted(run.run for chunk in chunks for run in chunk.runs) == list(range(len(experiment.runs())))
-    for chunk in chunks:
-        assert len({(run.hidden, run.batch_size, run.activation) for run in chunk.runs}) == 1
-        groups: dict[str, list[int]] = {}
-        for one in chunk.runs:
-            groups.setdefault(experiment.label(one), []).append(one.seed)
-        assert len({tuple(seeds) for seeds in groups.values()}) == 1
-
-
-@pytest.mark.parametrize("workers", [1, 2, 3, 7, 30])
-def test_a_plan_gives_every_worker_something_and_cuts_no_finer_than_it_must(workers: int) -> None:
-    chunks = plan(Experiment(), workers)
-    assert workers <= len(chunks) <= max(2, 2 * workers)
-    sizes = [len(chunk.runs) for chunk in chunks]
-    assert max(sizes) <= 2 * 30 / workers + 1
-
-
-def test_a_plan_for_more_workers_than_runs_has_one_run_a_chunk() -> None:
-    assert [len(chunk.runs) for chunk in plan(Experiment(), 1000)] == [1] * 30
-
-
-def test_chunks_of_wide_networks_hold_few_runs_so_that_turns_stay_short() -> None:
-    wide = Experiment(hidden=((1000, 1000),), seeds=20)
-    single = wide.cost().seconds / wide.cost().runs / wide.epochs
-    for chunk in plan(wide, 1):
-        assert len(chunk.runs) == 1 or chunk.seconds <= jobs.SEGMENT_SECONDS
-        assert chunk.seconds == pytest.approx(len(chunk.runs) * single)
+def result(job: Job) -> Result:
+    found = job.result()
+    assert found is not None
+    return found
 
 
 # --- Where and how it runs changes nothing
@@ -135,15 +62,15 @@ def by_seed(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
 def test_no_cut_into_chunks_or_segments_changes_a_bit(
     expected: Result, monkeypatch: pytest.MonkeyPatch, cut: Any, seconds: float
 ) -> None:
-    monkeypatch.setattr(jobs, "plan", cut)
+    monkeypatch.setattr(planning, "plan", cut)
     monkeypatch.setattr(jobs, "SEGMENT_SECONDS", seconds)
-    same(run(SMALL), expected)
+    assert_same_tables(run(SMALL), expected)
 
 
 def test_no_executor_changes_a_bit(expected: Result, pool: Pool) -> None:
-    same(run(SMALL, pool), expected)
+    assert_same_tables(run(SMALL, pool), expected)
     with ThreadPoolExecutor(3) as threads:
-        same(run(SMALL, threads), expected)
+        assert_same_tables(run(SMALL, threads), expected)
 
 
 def test_a_registry_changes_no_bit(expected: Result, pool: Pool) -> None:
@@ -151,7 +78,7 @@ def test_a_registry_changes_no_bit(expected: Result, pool: Pool) -> None:
         job = registry.submit(SMALL, "ann")
         assert job.wait(30)
         assert (job.status, job.error) == ("done", "")
-        same(job.result(), expected)
+        assert_same_tables(result(job), expected)
 
 
 # --- run
@@ -192,108 +119,6 @@ def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.Monke
         pytest.raises(JobError, match="died"),
     ):
         run(SMALL, executor)
-
-
-# --- Pool
-
-
-def test_a_worker_holds_no_streamlit_pandas_altair_or_sklearn(pool: Pool) -> None:
-    run(SMALL, pool)
-    modules = [pool.submit(eval, "sorted(__import__('sys').modules)") for _ in range(4)]
-    for loaded in (future.result() for future in modules):
-        assert "core.training" in loaded
-        assert not {"streamlit", "pandas", "altair", "sklearn", "scipy"} & set(loaded)
-
-
-def test_a_worker_that_is_killed_loses_nothing_but_its_own_call(pool: Pool, tmp_path: Path) -> None:
-    before = {pool.submit(os.getpid).result() for _ in range(8)} | set(pool.pids())
-    calls = [pool.submit(record_and_wait, tmp_path / name) for name in ("a", "b")]
-    until(lambda: all((tmp_path / name).exists() and (tmp_path / name).stat().st_size for name in ("a", "b")))
-    victim = int((tmp_path / "a").read_text(encoding="ascii"))
-    os.kill(victim, signal.SIGKILL)
-    (tmp_path / "go").touch()
-    assert [call.result(20) for call in calls] == [2, 1]
-    assert before - set(pool.pids()) == {victim}
-
-
-def record_and_wait(path: Path) -> int:
-    """Note who does it, wait until it may end, and return how often it was begun."""
-    with path.open("a", encoding="ascii") as file:
-        file.write(f"{os.getpid()}\n")
-    until(path.with_name("go").exists)
-    return len(path.read_text(encoding="ascii").splitlines())
-
-
-def test_a_worker_killed_while_idle_is_replaced(pool: Pool) -> None:
-    for pid in pool.pids():
-        os.kill(pid, signal.SIGKILL)
-    assert [pool.submit(pow, 2, n).result(20) for n in range(4)] == [1, 2, 4, 8]
-
-
-def test_a_call_that_kills_every_worker_is_given_up_and_harms_no_other(pool: Pool) -> None:
-    bad = pool.submit(kill_own_process)
-    good = [pool.submit(pow, 2, n) for n in range(6)]
-    with pytest.raises(JobError, match="died 3 times"):
-        bad.result(20)
-    assert [future.result(20) for future in good] == [2**n for n in range(6)]
-
-
-def test_an_exception_in_a_worker_arrives_and_the_worker_lives_on(pool: Pool) -> None:
-    with pytest.raises(ZeroDivisionError):
-        pool.submit(divmod, 1, 0).result(20)
-    assert pool.submit(divmod, 7, 2).result(20) == (3, 1)
-
-
-def die_in_mid_answer(tried: Path) -> str:
-    """The first time: announce an answer of a million bytes, send four of them, and die."""
-    if not tried.exists():
-        tried.touch()
-        [pipe] = [thing for thing in gc.get_objects() if isinstance(thing, Connection) and not thing.closed]
-        os.write(pipe.fileno(), struct.pack("!i", 10**6) + b"part")
-        kill_own_process()
-    return "whole"
-
-
-def test_a_worker_killed_in_the_middle_of_its_answer_holds_nobody_up(tmp_path: Path) -> None:
-    # A ProcessPoolExecutor waits for the rest of the answer for ever: its parent holds the pipe's other end open.
-    with Pool(1) as pool:
-        assert pool.submit(die_in_mid_answer, tmp_path / "tried").result(20) == "whole"
-        assert (tmp_path / "tried").exists()
-
-
-def test_a_closed_pool_takes_no_calls_cancels_what_waits_and_its_workers_end() -> None:
-    pool = Pool(1)
-    pid = pool.submit(os.getpid).result(20)
-    running, waiting = pool.submit(time.sleep, 0.3), pool.submit(time.sleep, 30)
-    until(running.running)
-    pool.shutdown(cancel_futures=True)
-    assert running.result(0) is None
-    assert waiting.cancelled()
-    assert gone(pid)
-    with pytest.raises(RuntimeError, match="shut down"):
-        pool.submit(os.getpid)
-
-
-def test_workers_do_not_execute_the_main_script_and_end_with_a_parent_that_is_killed() -> None:
-    parent = in_process("""
-        import time
-        from core.jobs import Pool
-        print("main", flush=True)
-        pool = Pool(2)
-        pool.warm_up()
-        pool.submit(pow, 2, 3).result()
-        print(*pool.pids(), flush=True)
-        time.sleep(60)
-    """)
-    assert parent.stdout is not None
-    with parent.stdout:
-        assert parent.stdout.readline() == "main\n"
-        pids = [int(pid) for pid in parent.stdout.readline().split()]
-        assert len(pids) == 2
-        parent.kill()
-        parent.wait()
-    for pid in pids:
-        until(lambda pid=pid: gone(pid), 5)  # type: ignore[misc]
 
 
 # --- Jobs, with segments that take no processor time
@@ -489,14 +314,6 @@ def test_the_result_so_far_grows_and_is_collected_once_for_each_state(registry: 
     assert job.result() is final
 
 
-def test_time_left_is_about_right(registry: Jobs) -> None:
-    job = registry.submit(experiment(1, 60), "ann")
-    until(lambda: job.progress().share > 0.5)
-    told, began = job.progress().seconds_left, time.monotonic()
-    ended(job)
-    assert told == pytest.approx(time.monotonic() - began, rel=0.8, abs=0.6)
-
-
 def test_what_ended_is_forgotten_but_for_the_latest(registry: Jobs) -> None:
     for number in range(20, 30 + jobs.FINISHED_JOBS):
         ended(registry.submit(experiment(number, 1), "ann"))
@@ -535,7 +352,7 @@ def test_a_result_is_stored_and_opens_at_once_in_another_server(pool: Pool, tmp_
     with Jobs(replace(settings, limit_seconds=1e-9), store, pool) as registry:
         job = registry.submit(SMALL, "bob")
         assert job.status == "done", "what is stored needs no training, whatever the limit"
-        same(job.result(), expected)
+        assert_same_tables(result(job), expected)
         assert job.progress().share == 1
 
 
@@ -545,7 +362,7 @@ def test_a_store_that_cannot_be_written_costs_no_result(pool: Pool, tmp_path: Pa
     with Jobs(Settings(store=store.folder, workers=2), store, pool) as registry:
         job = registry.submit(SMALL, "ann")
         ended(job)
-        same(job.result(), expected)
+        assert_same_tables(result(job), expected)
     assert "Results cannot be stored" in store.warning
 
 
@@ -557,7 +374,7 @@ def test_a_worker_killed_in_mid_sweep_changes_nothing(pool: Pool) -> None:
         os.kill(pool.pids()[0], signal.SIGKILL)
         ended(job)
         assert (job.status, job.error) == ("done", "")
-        same(job.result(), run(sweep))
+        assert_same_tables(result(job), run(sweep))
 
 
 def test_a_cancelled_sweep_frees_the_workers_after_the_segments_they_are_at(pool: Pool) -> None:
@@ -567,13 +384,11 @@ def test_a_cancelled_sweep_frees_the_workers_after_the_segments_they_are_at(pool
         part = job.result()
         assert part is not None
         assert 0 < len(part.epochs) < len(LONG.runs()) * len(LONG.record_epochs())
-        began = time.monotonic()
         job.cancel("ann")
         free = [pool.submit(os.getpid) for _ in range(2)]
         for future in free:
             future.result(20)
-        # Within 1 s where the processors are free; the whole sweep would take minutes.
-        assert time.monotonic() - began < 8
+        assert job.progress().share < 0.5, "a segment lasts 0.3 s, the whole sweep minutes"
 
 
 def test_a_program_that_ends_in_mid_sweep_ends_promptly_and_quietly() -> None:
@@ -587,8 +402,6 @@ def test_a_program_that_ends_in_mid_sweep_ends_promptly_and_quietly() -> None:
         job = registry.submit(Experiment(dataset="two_moons", hidden=(4,), epochs=10_000), "ann")
         while not job.progress().done:
             time.sleep(0.01)
-        print(time.monotonic(), flush=True)
     """)
-    output, _ = program.communicate(timeout=30)
+    program.communicate(timeout=40)  # the sweep would take minutes
     assert program.returncode == 0
-    assert time.monotonic() - float(output) < 15, "the sweep would take minutes"

@@ -1,0 +1,61 @@
+"""Plans: every run once, in chunks that train together; enough of them for the workers, as few as possible."""
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from core.experiment import PRESETS, Experiment
+from core.plan import SEGMENT_SECONDS, Clock, Work, plan
+from tests.processes import SMALL
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("experiment", [SMALL, *(preset.experiment for preset in PRESETS.values())])
+def test_a_plan_holds_every_run_once_in_rectangles_of_one_shape(experiment: Experiment, workers: int) -> None:
+    chunks = plan(experiment, workers)
+    assert sorted(run.run for chunk in chunks for run in chunk.runs) == list(range(len(experiment.runs())))
+    for chunk in chunks:
+        assert len({(run.hidden, run.batch_size, run.activation) for run in chunk.runs}) == 1
+        groups: dict[str, list[int]] = {}
+        for one in chunk.runs:
+            groups.setdefault(experiment.label(one), []).append(one.seed)
+        assert len({tuple(seeds) for seeds in groups.values()}) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 30])
+def test_a_plan_gives_every_worker_something_and_cuts_no_finer_than_it_must(workers: int) -> None:
+    chunks = plan(Experiment(), workers)
+    assert workers <= len(chunks) <= max(2, 2 * workers)
+    sizes = [len(chunk.runs) for chunk in chunks]
+    assert max(sizes) <= 2 * 30 / workers + 1
+
+
+def test_a_plan_for_more_workers_than_runs_has_one_run_a_chunk() -> None:
+    assert [len(chunk.runs) for chunk in plan(Experiment(), 1000)] == [1] * 30
+
+
+def test_chunks_of_wide_networks_hold_few_runs_so_that_turns_stay_short() -> None:
+    wide = Experiment(hidden=((1000, 1000),), seeds=20)
+    single = wide.cost().seconds / wide.cost().runs / wide.epochs
+    for chunk in plan(wide, 1):
+        assert len(chunk.runs) == 1 or chunk.seconds <= SEGMENT_SECONDS
+        assert chunk.seconds == pytest.approx(len(chunk.runs) * single)
+
+
+def test_time_left_follows_the_speed_that_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    chunks = plan(replace(SMALL, epochs=100), 4)[:4]
+    works = [Work(chunk, None, epochs=100, pace=0.5) for chunk in chunks]
+    clock = Clock()
+    assert clock.progress(works, 4).seconds_left == 50, "before anything is measured: the estimate, on every worker"
+    for _ in range(10):
+        now += 1
+        for work in works:
+            work.epoch += 2
+            clock.take(0.5)  # processes that get half a processor each
+    progress = clock.progress(works, 4)
+    assert progress.seconds_left == pytest.approx(80 * 0.5 * 2)
+    assert progress.share == pytest.approx(0.2)
+    assert progress.elapsed == 10
