@@ -33,7 +33,9 @@ def _page(shown: Shown) -> None:
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     columns = [*varying, "seed", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
-    st.dataframe(_marked(chosen[columns], varying), key="runs", hide_index=True, column_config=_columns())
+    st.dataframe(
+        _marked(chosen[columns], varying), key="runs", hide_index=True, column_config=_columns(), placeholder=""
+    )
     st.caption(
         f"{len(chosen)} of {len(runs)} runs. Shaded settings differ between the groups; a click on a heading sorts. "
         "Empty updates to target: the run is censored at its last update."

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -14,7 +15,8 @@ from pages.parts import link, notices, training, view
 from pages.parts.shown import Shown
 
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
-REDRAW = 1.0  # seconds between two looks at a job that trains
+LOOK = 1.0  # seconds between two looks at a job that trains
+REDRAW = 2.0  # seconds between two drawings of its numbers so far: drawing takes time that training could have
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
 
@@ -27,17 +29,20 @@ def show(question: str, body: Callable[[Shown], None]) -> None:
         return
     live = job.active
 
-    def page() -> None:
+    def progress() -> None:
         if live and not job.active:
             st.rerun()
-        refused = st.container()
         _progress(job)
+
+    def page() -> None:
+        refused = st.container()
         _draw(job, body)
         if view.refused():
             with refused:
                 notices.refused("Part of this link was left out; the defaults stand in for it.", view.refused())
         link.publish()
 
+    st.fragment(progress, run_every=LOOK if live else None)()
     st.fragment(page, run_every=REDRAW if live else None)()
 
 
@@ -65,19 +70,31 @@ def _found(version: str, name: str, _find: Callable[[], Finding]) -> Finding:
 
 
 def _draw(job: Job, body: Callable[[Shown], None]) -> None:
-    final = not job.active
-    # Read before the result, which may be newer than this says, but never older.
-    version = f"{job.key}-final" if job.status == "done" else f"{job.key}-{id(job)}-{len(job.records)}"
     try:
         _wait_for_first_numbers(job)
-        result = job.result()
-        if result is None or result.runs.empty:
+        shown = _shown(job)
+        if shown is None:
             st.caption("The charts appear with the first numbers.")
-            return
-        body(Shown(result, version, final))
+        else:
+            body(shown)
     except Exception:
         log.exception("A page could not be drawn")
         st.error("This part of the page could not be drawn. Other pages and the files under Runs may still work.")
+
+
+def _shown(job: Job) -> Shown | None:
+    """The job's result so far, put together anew only where something was recorded since the last time."""
+    final = not job.active
+    # Read before the result, which may be newer than this says, but never older.
+    version = f"{job.key}-final" if job.status == "done" else f"{job.key}-{id(job)}-{len(job.records)}"
+    last: Shown | None = st.session_state.get("shown")
+    if last is not None and last.version == version:
+        return replace(last, final=final)
+    result = job.result()
+    if result is None or result.runs.empty:
+        return None
+    st.session_state["shown"] = Shown(result, version, final)
+    return Shown(result, version, final)
 
 
 def _wait_for_first_numbers(job: Job) -> None:
