@@ -182,7 +182,8 @@ def _pair_share(positive: Array, negative: Array) -> Array:
     """Share of the pairs of positive + negative signs that are equal; 0 where there is no pair."""
     size = positive + negative
     equal = positive * (positive - 1) + negative * (negative - 1)
-    return equal / np.maximum(size * (size - 1), 1)
+    share: Array = equal / np.maximum(size * (size - 1), 1)
+    return share
 
 
 def positive_share_histogram(parts: Sequence[Signs]) -> Float:

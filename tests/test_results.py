@@ -421,12 +421,12 @@ def test_the_tables_of_any_experiment_hold_together(experiment: Experiment) -> N
     keys = ["group", "epoch", "layer"]
     alive = layers.groupby(keys).agg(fan_in=("fan_in", "first"), units=("fan_out", "sum"))
     train_size = len(data_of(experiment).train_y)
-    for (quantity, kind), part in histograms.groupby(["quantity", "level"]):
+    for (what, kind), part in histograms.groupby(["quantity", "level"]):
         totals = part.groupby(keys)["count"].sum()
         units, fan_in = (alive[name].reindex(totals.index, fill_value=0) for name in ("units", "fan_in"))
-        if quantity in ("preactivation", "activation"):
+        if what in ("preactivation", "activation"):
             assert (totals == units * min(experiment.probe or 1_000, train_size)).all()
-        elif quantity == "gradient":
+        elif what == "gradient":
             assert (totals == units * fan_in).all()
         elif kind == "epoch":
             assert (totals <= units).all()
