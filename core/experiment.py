@@ -462,6 +462,25 @@ PRESETS: dict[str, Preset] = {
                 initialiser=("glorot_uniform",), batch_size=(1, 4, 16, 64, 256, 0), epochs=5, record="every", seeds=3
             ),
         ),
+        Preset(
+            "two_by_two",
+            "Is it the centring or the slope?",
+            "Tanh differs from the logistic in centring, in slope and in width: how much does each of them bring, when "
+            "every function has its own best learning rate?",
+            Experiment(
+                activation=("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic", "tanh"),
+                initialiser=("glorot_uniform",),
+                hidden=((32, 32),),
+                learning_rate=(1, 2, 4, 8, 16, 32),
+                batch_size=(256,),
+                epochs=30,
+                seeds=8,
+                record="every",
+                target="train_loss:0.03",
+                statistics="standard",
+                probe=64,
+            ),
+        ),
     )
 }
 """Experiments to start from, in the order a form offers them."""

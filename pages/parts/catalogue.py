@@ -58,6 +58,14 @@ PAGES = (
         ),
     ),
     Entry(
+        "pages/learn/two_by_two.py",
+        "two_by_two",
+        "Centring or slope",
+        "Learn",
+        ":material/grid_view:",
+        ("outcome", "rate", "network"),
+    ),
+    Entry(
         "pages/experiment/saturation.py",
         "saturation",
         "Saturation",

@@ -1,0 +1,355 @@
+r"""The 2 x 2 of centring and slope: how much of tanh's advantage over the logistic comes from which.
+
+Four activation functions cross two factors: the logistic and its steep version logistic(4x), each as it is and moved
+down by 1/2. Tanh is steep and centred too, and twice as wide. With T_cs the median outcome over seeds on a log scale
+(c: centred, s: steep), each effect is averaged over both levels of the other factor:
+
+    centring    = ((T_00 - T_10) + (T_01 - T_11)) / 2
+    slope       = ((T_00 - T_01) + (T_10 - T_11)) / 2
+    interaction =  (T_01 - T_11) - (T_00 - T_10)
+    width       =   T_11 - T_tanh
+
+so that centring + slope + width = T_00 - T_tanh exactly: nothing is left over and nothing counted twice.
+
+A run that did not reach the target has an outcome somewhere beyond its last update. It is kept as that interval, and
+so are all numbers that depend on it: an effect is then a bound, or open at both ends, and never a made-up number.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+
+Floats = NDArray[np.float64]
+
+FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
+TANH = "tanh"
+RESAMPLES = 2000
+SETTING = ["hidden", "batch_size", "initialiser", "gain"]
+FEW_SEEDS = 10
+"""With fewer seeds than this, a bootstrap interval is known to be too narrow."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is compared: a column of the runs table.
+
+    Attributes:
+        title: in words.
+        log: whether effects are ratios (of medians), else differences.
+        better: what more of an effect means, in words.
+        chosen_by: the column by which each function's best learning rate is chosen, never one of the test set.
+    """
+
+    name: str
+    title: str
+    log: bool
+    better: str
+    chosen_by: str
+
+
+OUTCOMES: dict[str, Outcome] = {
+    outcome.name: outcome
+    for outcome in (
+        Outcome("updates_to_target", "updates to target", True, "times fewer updates", "updates_to_target"),
+        Outcome("final_train_loss", "final training loss", True, "times lower training loss", "final_train_loss"),
+        Outcome("final_test_accuracy", "final test accuracy", False, "points of test accuracy", "final_train_loss"),
+    )
+}
+
+# Each effect as weights of the five medians; every one is positive where tanh's side is the better.
+_NAMES = (*FOUR, TANH)
+EFFECTS: dict[str, tuple[str, Sequence[float]]] = {
+    "all": ("all of tanh over logistic", (1, 0, 0, 0, -1)),
+    "centring": ("centring", (0.5, -0.5, 0.5, -0.5, 0)),
+    "slope": ("slope at 0: 1 against 1/4", (0.5, 0.5, -0.5, -0.5, 0)),
+    "width": ("width of the range: 2 against 1", (0, 0, 0, 1, -1)),
+    "interaction": ("interaction of centring and slope", (-1, 1, 1, -1, 0)),
+}
+PARTS = ("centring", "slope", "width")
+
+
+def has_all_four(runs: pd.DataFrame) -> bool:
+    """Whether the four functions of the 2 x 2 are among the runs."""
+    return set(FOUR) <= set(runs["activation"])
+
+
+def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The runs that differ in activation, rate and seed alone, by their other settings, where all four are there."""
+    parts: dict[str, pd.DataFrame] = {}
+    for (hidden, batch, initialiser, gain), members in runs.groupby(SETTING, sort=False):
+        if has_all_four(members):
+            name = f"{hidden} · batch {batch} · {initialiser}" + (f" · gain {gain:g}" if gain != 1 else "")
+            parts[name] = members
+    return parts
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """The 2 x 2 of one outcome.
+
+    Attributes:
+        outcome: which.
+        cells: one row per function: activation, centred, steep, learning_rate (best, or the shared one), median_low and
+            median_high (equal unless censored), low and high (95 %), reached, seeds, and edge: whether its best rate
+            is the lowest or highest of the grid, so that a better one may lie beyond it.
+        effects: one row per effect of EFFECTS that can be had: effect, title, estimate_low and estimate_high (equal
+            unless censored), low and high (95 %), share (of the whole, on the scale of addition; empty unless all is
+            known), seeds, text. Ratios where the outcome is a ratio's, else differences (accuracy in points of 100).
+        rates: the learning rates of the grid.
+        rate: the shared rate, or None where each function has its own best.
+    """
+
+    outcome: Outcome
+    cells: pd.DataFrame
+    effects: pd.DataFrame
+    rates: tuple[float, ...]
+    rate: float | None
+
+
+def decompose(
+    runs: pd.DataFrame, outcome: str = "updates_to_target", rate: float | None = None, resamples: int = RESAMPLES
+) -> Decomposition:
+    """Effects of centring, slope and width, with percentile bootstrap intervals over paired seeds.
+
+    Seeds are drawn together for all functions and learning rates, and the best rates are chosen anew in every draw, so
+    that the intervals hold the chance in that choice too. Seeds and rates that a function lacks, in a result that is
+    still growing, are left out for all.
+
+    Args:
+        runs: the runs table, one value of each of `SETTING`, the four functions and, if there, tanh.
+        outcome: one of OUTCOMES.
+        rate: one learning rate for all; None for each function's own best.
+
+    Raises:
+        ValueError: a function, or a common seed, is missing.
+    """
+    what = OUTCOMES[outcome]
+    names = [name for name in _NAMES if name in set(runs["activation"])]
+    if not set(FOUR) <= set(names):
+        raise ValueError(f"runs: the four functions {', '.join(FOUR)} are needed, and only {', '.join(names)} are here")
+    runs = runs[runs["activation"].isin(names)]
+    if rate is not None:
+        runs = runs[runs["learning_rate"] == rate]
+    rates = tuple(sorted(float(value) for value in runs["learning_rate"].unique()))
+    low, high, chosen, losses, seeds = _scores(runs, what, names, rates)
+    if not seeds:
+        raise ValueError("runs: no seed is common to all functions and learning rates yet")
+
+    whole = np.arange(len(seeds))[None]
+    draws = np.random.default_rng(0).integers(0, len(seeds), (resamples, len(seeds)))
+    best, point_low, point_high = _cells(low, high, chosen, losses, whole)
+    _, drawn_low, drawn_high = _cells(low, high, chosen, losses, draws)
+    cells = pd.DataFrame(
+        {
+            "activation": names,
+            "centred": [name not in ("logistic", "steep_logistic") for name in names],
+            "steep": [name not in ("logistic", "centred_logistic") for name in names],
+            "learning_rate": [rates[i] for i in best[:, 0]],
+            "median_low": _natural(point_low[:, 0], what),
+            "median_high": _natural(point_high[:, 0], what),
+            "low": _natural(np.quantile(drawn_low, 0.025, axis=1, method="nearest"), what),
+            "high": _natural(np.quantile(drawn_high, 0.975, axis=1, method="nearest"), what),
+            "reached": [int(np.isfinite(high[i, best[i, 0]]).sum()) for i in range(len(names))],
+            "seeds": len(seeds),
+            "edge": [len(rates) > 1 and i in (0, len(rates) - 1) for i in best[:, 0]],
+        }
+    )
+    if not what.log:
+        cells[["low", "high"]] = cells[["high", "low"]].to_numpy()
+        cells[["median_low", "median_high"]] = cells[["median_high", "median_low"]].to_numpy()
+    rows = []
+    for effect, (title, weights) in EFFECTS.items():
+        weight = np.array([w for w, name in zip(weights, _NAMES, strict=True) if name in names])
+        if TANH not in names and weights[-1] != 0:
+            continue
+        estimate = _contrast(weight, point_low, point_high)
+        draws_low, draws_high = _contrast(weight, drawn_low, drawn_high)
+        ends = (np.quantile(draws_low, 0.025, method="nearest"), np.quantile(draws_high, 0.975, method="nearest"))
+        rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
+    effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
+    effects["share"] = _shares(effects)
+    numbers = ["estimate_low", "estimate_high", "low", "high"]
+    effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
+    effects["seeds"] = len(seeds)
+    effects["text"] = [_text(row, what) for row in effects.to_dict("records")]
+    return Decomposition(what, cells, effects, rates, rate)
+
+
+def _scores(
+    runs: pd.DataFrame, what: Outcome, names: Sequence[str], rates: Sequence[float]
+) -> tuple[Floats, Floats, Floats, Floats, list[int]]:
+    """Least and greatest possible outcome (small is good), what the best rate is chosen by, losses, and the seeds.
+
+    A diverged run has no final loss or accuracy: it counts as at least as bad as the worst of those that have.
+    Arrays are (functions, rates, seeds); the last two hold inf where a run has none.
+    """
+    table = runs.copy()
+    table["chosen"] = table[what.chosen_by].fillna(np.inf)
+    table["losses"] = table["final_train_loss"].fillna(np.inf)
+    value = table[what.name].astype(np.float64).where(np.isfinite(table[what.name]))
+    if what.name == "updates_to_target":
+        # Diverged runs are frozen: they will not reach it within the whole of training either.
+        last = table["last_update"].where(table["status"] != "diverged", table["last_update"].max())
+        value, beyond = value.clip(lower=0.5), last.clip(lower=0.5)  # a target met at update 0 has a logarithm too
+        table["low"], table["high"] = np.log(value.fillna(beyond)), np.log(value.fillna(np.inf))
+    elif what.log:
+        value = value.clip(lower=np.finfo(np.float64).tiny)
+        worst = float(value.max()) if value.notna().any() else 1.0
+        table["low"], table["high"] = np.log(value.fillna(worst)), np.log(value.fillna(np.inf))
+    else:
+        worst = float(value.min()) if value.notna().any() else 1.0
+        table["low"], table["high"] = -value.fillna(worst), -value.fillna(0.0)
+    order = pd.MultiIndex.from_product([names, rates], names=["activation", "learning_rate"])
+    wide = table.pivot(
+        index=["activation", "learning_rate"], columns="seed", values=["low", "high", "chosen", "losses"]
+    )
+    wide = wide.reindex(order)
+    missing = wide["low"].isna()
+    seeds = [int(seed) for seed in missing.columns[~missing.any()]]
+    shape = (len(names), len(rates), len(seeds))
+    low, high, chosen, losses = (
+        wide[part][seeds].to_numpy(np.float64).reshape(shape) for part in ("low", "high", "chosen", "losses")
+    )
+    return low, high, chosen, losses, seeds
+
+
+def _cells(
+    low: Floats, high: Floats, chosen: Floats, losses: Floats, draws: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """For every function and draw of seeds, the index of its best rate and the bounds of its median there.
+
+    The best rate is that of the lowest median; where no rate has a finite one, that of the lowest median loss.
+    """
+    by_chosen, by_loss = _medians(chosen[..., draws]), _medians(losses[..., draws])
+    best = np.where(np.isfinite(by_chosen.min(axis=1)), by_chosen.argmin(axis=1), by_loss.argmin(axis=1))
+    lows, highs = _medians(low[..., draws]), _medians(high[..., draws])
+    pick = best[:, None]
+    ours_low, ours_high = (np.take_along_axis(ends, pick, axis=1)[:, 0] for ends in (lows, highs))
+    return best, ours_low, ours_high
+
+
+def _medians(values: Floats) -> Floats:
+    """Medians along the last axis, in which infinities stay."""
+    ordered = np.sort(values, axis=-1)
+    n = values.shape[-1]
+    middle: Floats = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
+    return middle
+
+
+def _contrast(weights: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Bounds of sum(weights * T) for T in [low, high] (functions, draws): an open end of a term opens the sum's."""
+    least, greatest = np.zeros(low.shape[1]), np.zeros(low.shape[1])
+    for weight, a, b in zip(weights, low, high, strict=True):
+        if weight:
+            least += weight * (a if weight > 0 else b)
+            greatest += weight * (b if weight > 0 else a)
+    return least, greatest
+
+
+def _natural(score: Floats, what: Outcome) -> Floats:
+    return np.exp(score) if what.log else -score
+
+
+def _shares(effects: pd.DataFrame) -> list[float]:
+    """Each part's share of the whole advantage, where the whole is known and above 0 in the whole of its interval."""
+    rows = {str(row["effect"]): row for row in effects.to_dict("records")}
+    whole = rows.get("all", {"estimate_low": math.nan, "estimate_high": math.nan, "low": math.nan})
+    known = whole["estimate_low"] == whole["estimate_high"] and whole["low"] > 0
+    return [
+        row["estimate_low"] / whole["estimate_low"]
+        if known and effect in PARTS and row["estimate_low"] == row["estimate_high"]
+        else math.nan
+        for effect, row in rows.items()
+    ]
+
+
+def _text(row: dict[Hashable, Any], what: Outcome) -> str:
+    """An effect and its interval: '2.27x (1.9 to 2.6)', or how far it is open."""
+    unit = "x" if what.log else " points"
+    low, high = row["estimate_low"], row["estimate_high"]
+    nothing, endless = (0.0, math.inf) if what.log else (-math.inf, math.inf)
+    if low == high:
+        return f"{_figure(low)}{unit} ({_end(row['low'])} to {_end(row['high'])})"
+    if low == nothing and high == endless:
+        return "open: censored on both sides"
+    if low == nothing:
+        return f"at most {_figure(high)}{unit}"
+    return f"at least {_figure(low)}{unit}" if high == endless else f"{_figure(low)} to {_figure(high)}{unit}"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _end(value: float) -> str:
+    return "no limit" if math.isinf(value) else _figure(value)
+
+
+# In words
+
+
+def finding(found: Decomposition, limits: str = "") -> Finding:
+    """Whether tanh's advantage over the logistic is centring as well as slope, each interval clear of no effect."""
+    claim = "Tanh owes its advantage over the logistic to its centring as well as to its slope"
+    what = found.outcome
+    rows = {str(row["effect"]): row for row in found.effects.to_dict("records")}
+    neutral = 1.0 if what.log else 0.0
+    parts = {_clear(rows[name], neutral) for name in ("centring", "slope")}
+    verdict = parts.pop() if len(parts) == 1 else UNDECIDED if UNDECIDED in parts else MIXED
+    whole = _clear(rows["all"], neutral) if "all" in rows else SUPPORTED
+    if whole != SUPPORTED:
+        verdict = whole  # there is no advantage to owe to anything, or none is certain
+    return Finding(claim, verdict, _evidence(found, rows), " ".join(filter(None, [limits, _cautions(found)])))
+
+
+def _clear(row: dict[Hashable, Any], neutral: float) -> str:
+    if row["low"] > neutral:
+        return SUPPORTED
+    return NOT_SUPPORTED if row["high"] < neutral else UNDECIDED
+
+
+def _evidence(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
+    what = found.outcome
+    at = "each at its own best learning rate" if found.rate is None else f"all at learning rate {found.rate:g}"
+    parts = [
+        f"{name} {rows[name]['text']}"
+        + (f", {_percent(rows[name]['share'])} of it" if math.isfinite(rows[name]["share"]) else "")
+        for name in PARTS
+        if name in rows
+    ]
+    together = "; ".join([*parts, f"interaction {rows['interaction']['text']}"])
+    unit = what.better if what.log else f"{what.better} gained"
+    if "all" not in rows:
+        return f"In {unit}, {at}: {together}."
+    return f"Tanh against logistic, in {unit}, {at}: {rows['all']['text']} in all. Of that: {together}."
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %").replace("-", "\N{MINUS SIGN}")
+
+
+def _cautions(found: Decomposition) -> str:
+    cells, n = found.cells, int(found.cells["seeds"].iloc[0])
+    said = [f"95 % intervals from {RESAMPLES:,} bootstrap draws of {n} paired seeds"]
+    if n < FEW_SEEDS:
+        said[0] += ", which with so few are too narrow"
+    if found.rate is None and len(found.rates) > 1:
+        said.append("the best rate is chosen anew in every draw")
+        edges = [str(name).replace("_", " ") for name in cells.loc[cells["edge"], "activation"]]
+        if edges:
+            said.append(f"the best rate of {', '.join(edges)} is at an end of the grid, so a better one may lie beyond")
+    elif len(found.rates) == 1:
+        said.append("one rate for all favours whichever function it suits: slope acts like a larger rate")
+    if found.outcome.name == "updates_to_target":
+        lost = cells[cells["reached"] < cells["seeds"]]
+        for row in lost.to_dict("records"):
+            name = str(row["activation"]).replace("_", " ")
+            said.append(f"{row['seeds'] - row['reached']} of {row['seeds']} runs of {name} did not reach the target")
+    return "; ".join(said)[:1].upper() + "; ".join(said)[1:] + "."

@@ -1,0 +1,111 @@
+"""The 2 x 2: how much of tanh's advantage over the logistic is centring, and how much is slope."""
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core import charts, effects, findings
+from core.activations import ACTIVATIONS
+from core.charts.effects import cell_medians, effect_sizes
+from core.effects import FOUR, OUTCOMES, TANH, Decomposition
+from pages.parts import chart, lens, link, offer, view
+from pages.parts.shown import Shown
+
+BEST = "each function's own best"
+COLUMNS: dict[str, Any] = {
+    "activation": "function",
+    "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g", help="Best of the grid, or shared"),
+    "median_low": st.column_config.NumberColumn("median", format="%.4g", help="Where censored: the least it can be"),
+    "median_high": st.column_config.NumberColumn("at most", format="%.4g", help="Infinite where censored"),
+    "low": st.column_config.NumberColumn("95 % from", format="%.4g"),
+    "high": st.column_config.NumberColumn("to", format="%.4g"),
+    "reached": st.column_config.NumberColumn("runs with a value"),
+    "seeds": st.column_config.NumberColumn("seeds"),
+    "edge": st.column_config.CheckboxColumn("rate at an end of the grid"),
+}
+LACKING = """
+**Tanh differs from the logistic in three things at once**: it is centred on 0, its slope at 0 is 1 instead of 1/4, and
+its range is twice as wide. To tell them apart takes the four functions between the two, each at several learning rates.
+The experiment on the screen does not have them.
+"""
+ONE_RATE = """
+These runs share one learning rate. A steeper function passes on larger gradients, which acts like a larger rate: at one
+rate for all, slope is credited with what a better rate would have given the others too.
+"""
+
+
+def _page(shown: Shown) -> None:
+    experiment = shown.experiment
+    outcome, rate = _controls(experiment.learning_rate)
+    parts = effects.settings(shown.result.runs)
+    if not parts:
+        offer.preset("two_by_two", LACKING)
+        _formulas()
+        return
+    network = next(iter(parts))
+    if len(parts) > 1 or "network" in st.session_state["view"]:
+        network = view.choice("network", "Network", list(parts), network)
+    found = _decomposed(shown.version, network, outcome, rate, parts[network])
+    if found is None:
+        st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
+        return
+    own = replace(shown, version=f"{shown.version} {network} {rate}")
+    chart.show(own, f"effects_{outcome}", effect_sizes, found.effects, outcome=found.outcome)
+    lens.box(
+        effects.finding(found, findings.limits(shown.result)), "these runs" if shown.final else "these runs so far"
+    )
+    if len(experiment.learning_rate) == 1:
+        offer.preset("two_by_two", ONE_RATE)
+
+    left, right = st.columns(2)
+    with left:
+        chart.show(own, f"medians_{outcome}", cell_medians, found.cells, outcome=found.outcome)
+    with right:
+        grid = parts[network][parts[network]["activation"].isin([*FOUR, TANH])]
+        chart.show(own, f"rates_{outcome}", charts.rate_grid, grid, quantity=outcome)
+    st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
+    _formulas()
+    link.to_page("pages/experiment/convergence.py")
+
+
+def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
+    left, right = st.columns(2)
+    titles = {outcome.title: outcome.name for outcome in OUTCOMES.values()}
+    with left:
+        outcome = titles[view.buttons("outcome", "Compared by", list(titles), next(iter(titles)))]
+    texts = {f"{rate:g}": rate for rate in rates}
+    with right:
+        rate = view.choice(
+            "rate", "Learning rate", [BEST, *texts], BEST, help="One rate for all is no fair comparison."
+        )
+    return outcome, texts.get(rate)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _decomposed(
+    version: str, network: str, outcome: str, rate: float | None, _runs: pd.DataFrame
+) -> Decomposition | None:
+    try:
+        return effects.decompose(_runs, outcome, rate)
+    except ValueError:
+        return None  # the first seeds are still being trained
+
+
+def _formulas() -> None:
+    with st.expander("The functions, and how the effects add up", icon=":material/function:"):
+        for name in (*FOUR, TANH):
+            st.latex(rf"\text{{{name.replace('_', ' ')}: }} {ACTIVATIONS[name].formula}")
+        st.latex(r"\text{centring} = \tfrac{1}{2}\left[(T_{00} - T_{10}) + (T_{01} - T_{11})\right]")
+        st.latex(r"\text{slope} = \tfrac{1}{2}\left[(T_{00} - T_{01}) + (T_{10} - T_{11})\right]")
+        st.latex(r"\text{centring} + \text{slope} + \text{width} = T_{00} - T_{\tanh}")
+        st.caption(
+            "T: median over seeds, of updates and losses its logarithm; first index 1: centred, second: steep. "
+            "steep centred logistic = tanh(2x)/2, so width is what remains to tanh. Runs that did not reach the target "
+            "are kept as intervals from their last update on: what depends on them is a bound. Test accuracies are "
+            "compared at the rates of the lowest training loss. All of this holds for this network and these data."
+        )
+
+
+lens.show("Is it the centring or the slope?", _page)
