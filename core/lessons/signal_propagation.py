@@ -230,7 +230,8 @@ def depth_table(activation: str, low: float, high: float, count: int = 160) -> p
     for row in table.index[table["chi"].isna()]:
         table.loc[row, "chi"] = describe(theory.fixed_point(activation, table["sw"][row] ** 2, 0.0))["chi"]
     with np.errstate(divide="ignore"):
-        return table.assign(depth_scale=1.0 / np.abs(np.log(table["chi"])))
+        rate = np.abs(np.log(table["chi"]))
+        return table.assign(depth_scale=1.0 / rate.where(rate > 1e-12, 0.0))
 
 
 @lru_cache(maxsize=64)
@@ -299,7 +300,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
         text = (
             "The first layer sees data, not Gaussians. An example's own mean square runs from "
             f"{number(seen.low)} to {number(seen.high)} (5 to 95 %; theory is given the mean, "
-            f"{number(seen.mean_square)}), so layer 1 mixes narrower and wider Gaussians"
+            f"{number(seen.mean_square)}), so layer 1 mixes narrower and wider Gaussians, and passes that on"
         )
         found.append(("Inputs", f"{text}{_tails(start)}."))
     spread = by_layer(result)
@@ -327,7 +328,7 @@ def _tails(start: pd.DataFrame) -> str:
     ratio = ((first["preactivation_p98"] - first["preactivation_p02"]) / half)[half > 0].median() / _GAUSSIAN_TAILS
     if not ratio > 1.02:
         return ""
-    return f": its tails reach {ratio:.2f} times as far as a Gaussian's of the same middle half"
+    return f". Its tails reach {ratio:.2f} times as far as a Gaussian's of the same middle half"
 
 
 def _limits(result: Result) -> str:
