@@ -29,6 +29,7 @@ def main() -> None:
         link.place()
         form.presets()
         form.settings()
+    link.publish()  # what is on the screen changes now, and its page may take a moment
     _notices()
     page.run()
     link.publish()
