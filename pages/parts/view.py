@@ -85,6 +85,9 @@ def several(
         state[key] = list(dict.fromkeys(texts[text] for text in given if text in texts))
         if wrong := [text for text in given if text not in texts]:
             _refuse(name, ",".join(wrong), list(texts))
+            # The rest is what is chosen, by the link and not by a change that would take the notice away.
+            state[key] = state[key] or list(default)
+            state["view"][name] = ",".join(group_text(option) for option in state[key])
     chosen: list[str] = st.multiselect(
         label, options, key=key, help=help, placeholder="all" if not default else "as at first"
     )

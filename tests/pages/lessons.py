@@ -1,0 +1,46 @@
+"""Open a lesson without a browser and without training the experiment that goes along in its link."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.experiment import Experiment
+from core.settings import Settings
+from pages.parts import training
+from pages.parts.catalogue import PAGES
+
+ROOT = Path(__file__).parents[2]
+
+
+def open_lesson(patch: pytest.MonkeyPatch, path: str, **parameters: str) -> AppTest:
+    """The page at `path` with these query parameters, run once; it has neither an exception nor an error on it."""
+
+    def untrained(experiment: Experiment) -> None:
+        st.session_state.update(experiment=experiment, job=None, draft=experiment, draft_is_new=True)
+
+    patch.setattr(training, "open_linked", untrained)
+    patch.setattr(training, "registry", lambda: SimpleNamespace(settings=Settings(store=Path("unused"))))
+    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+    at.query_params.update(parameters)
+    at.switch_page(next(entry.script for entry in PAGES if entry.path == path))
+    return again(at)
+
+
+def again(at: AppTest) -> AppTest:
+    """Run the page again."""
+    at.run()
+    assert [element.value for element in [*at.exception, *at.error]] == []
+    return at
+
+
+def refused(at: AppTest) -> list[str]:
+    """What the page says it left out of its link."""
+    return [text.value for text in at.text]
+
+
+def said(at: AppTest) -> str:
+    """All that the page says, with plain spaces."""
+    return "\n".join(element.value for element in at.markdown).replace("\N{NO-BREAK SPACE}", " ")
