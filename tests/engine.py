@@ -71,6 +71,12 @@ def train(experiment: Experiment, cut: Cut = whole, segment: int = 10_000) -> Re
     return collect(experiment, records(experiment, cut, segment))
 
 
+def at_start(experiment: Experiment) -> Result:
+    """The result so far after no training at all."""
+    data = data_of(experiment)
+    return collect(experiment, [advance(start(experiment, runs, data), 0)[1][0] for runs in shapes(experiment)])
+
+
 def network(experiment: Experiment, run: Run | None = None) -> list[tuple[Array, Array]]:
     """The initial (W, b) per layer of one run, W of shape (fan_in, fan_out)."""
     state = start(experiment, [run or experiment.runs()[0]], data_of(experiment))

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sorted((ROOT / "core").rglob("*.py"))}
 
 
+@cache
 def imports(path: Path, everywhere: bool = False) -> set[str]:
     """Modules that a file imports when it is loaded, or anywhere; what only a type checker reads is left out."""
     found: set[str] = set()

@@ -14,7 +14,7 @@ from core.losses import LOSSES
 from core.network import allocate, back_propagate, propagate
 from core.theory import gaussian_saturation
 from core.training import start
-from tests.engine import change, data_of, states, train
+from tests.engine import at_start, change, data_of, states, train
 
 # The lecture's setting, small: real data, two hidden layers.
 LECTURE = change(
@@ -32,8 +32,12 @@ POSITIVE = [name for name, activation in ACTIVATIONS.items() if activation.range
 ZERO_CENTRED = [name for name, activation in ACTIVATIONS.items() if activation.zero_centred and name != "identity"]
 
 
-def layers(experiment: Experiment, query: str = "epoch >= 0") -> pd.DataFrame:
+def layers(experiment: Experiment, query: str) -> pd.DataFrame:
     return train(experiment).layers.query(query)
+
+
+def layers_at_start(experiment: Experiment, query: str) -> pd.DataFrame:
+    return at_start(experiment).layers.query(query)
 
 
 def means(frame: pd.DataFrame, by: str | list[str], column: str) -> list[float]:
@@ -80,8 +84,8 @@ def test_standardised_inputs_do_not_tie_them(activation: str) -> None:
 
 def test_a_batch_of_one_has_the_signs_of_its_example_and_no_larger_one_ties_them_wholly() -> None:
     sizes = (1, 2, 8, 64)
-    result = train(change(LECTURE, activation="logistic", batch_size=sizes, epochs=1, record="0", hidden=(8, 8, 8)))
-    start = result.layers.query("epoch == 0 and layer == 2")
+    experiment = change(LECTURE, activation="logistic", batch_size=sizes, hidden=(8, 8, 8))
+    start = layers_at_start(experiment, "layer == 2")
     shares = means(start, "batch_size", "same_sign_batch")
     assert shares[0] == 1.0
     assert max(shares[1:]) < 0.9
@@ -89,9 +93,7 @@ def test_a_batch_of_one_has_the_signs_of_its_example_and_no_larger_one_ties_them
 
 
 def test_a_batch_softens_the_agreement_but_logistic_units_keep_more_of_it_than_random_signs() -> None:
-    start = layers(
-        change(LECTURE, activation=("logistic", "tanh"), hidden=(16, 16), seeds=6), "epoch == 0 and layer == 2"
-    )
+    start = layers_at_start(change(LECTURE, activation=("logistic", "tanh"), hidden=(16, 16), seeds=6), "layer == 2")
     logistic, tanh = means(start, "activation", "agreement_batch")
     random = start["agreement_random"].iloc[0]
     assert 1.0 > logistic > 2 * random
@@ -103,7 +105,7 @@ def test_smaller_weights_tie_the_signs_of_a_batch_more_against_the_advice_for_sa
     experiment = change(
         LECTURE, activation="logistic", initialiser=("normal:0.1", "normal:1"), hidden=(16, 16), seeds=6
     )
-    small, large = means(layers(experiment, "epoch == 0 and layer == 2"), "initialiser", "agreement_batch")
+    small, large = means(layers_at_start(experiment, "layer == 2"), "initialiser", "agreement_batch")
     assert small > large + 0.1
 
 
@@ -142,9 +144,9 @@ def test_the_drawn_networks_gradients_share_the_factor_and_have_the_signs_of_wha
 @pytest.mark.parametrize("activation", ["logistic", "tanh"])
 def test_the_larger_the_initial_weights_the_more_units_are_saturated(activation: str) -> None:
     scales = tuple(f"normal:{scale}" for scale in (0.01, 0.1, 0.5, 1, 3, 10))
-    experiment = change(LECTURE, activation=activation, initialiser=scales, hidden=(32, 32), epochs=1, record="0")
+    experiment = change(LECTURE, activation=activation, initialiser=scales, hidden=(32, 32))
     for layer in (1, 2):
-        shares = means(layers(experiment, f"epoch == 0 and layer == {layer}"), "initialiser", "saturated")
+        shares = means(layers_at_start(experiment, f"layer == {layer}"), "initialiser", "saturated")
         assert shares[0] == 0
         assert (np.diff(shares) >= 0).all()
         assert shares[-1] > 0.75
@@ -153,18 +155,16 @@ def test_the_larger_the_initial_weights_the_more_units_are_saturated(activation:
 def test_the_first_layer_saturates_as_often_as_a_gaussian_of_its_spread_does() -> None:
     experiment = change(
         LECTURE, dataset="digits", activation=("logistic", "tanh"), initialiser=("normal:0.2", "normal:0.6"),
-        hidden=(64,), epochs=1, record="0", seeds=4, probe=500,
+        hidden=(64,), seeds=4, probe=500,
     )  # fmt: skip
-    start = layers(experiment, "epoch == 0 and layer == 1")
+    start = layers_at_start(experiment, "layer == 1")
     for row in start.to_dict("records"):
         predicted = sum(gaussian_saturation(row["activation"], row["preactivation_std"]))
         assert row["saturated"] == pytest.approx(predicted, abs=0.06)
 
 
 def test_logistic_units_are_not_zero_centred_and_tanh_units_are() -> None:
-    start = layers(
-        change(LECTURE, activation=("logistic", "tanh"), seeds=8, hidden=(32, 32)), "epoch == 0 and layer <= 2"
-    )
+    start = layers_at_start(change(LECTURE, activation=("logistic", "tanh"), seeds=8, hidden=(32, 32)), "layer <= 2")
     logistic, tanh = means(start, "activation", "activation_mean")
     assert logistic == pytest.approx(0.5, abs=0.05)
     assert tanh == pytest.approx(0.0, abs=0.05)
@@ -225,9 +225,7 @@ def backward_factors(experiment: Experiment) -> list[float]:
     return [below / above for below, above in itertools.pairwise(sizes[:-1])]
 
 
-DEEP = change(
-    Experiment(), dataset="digits", hidden=(100,) * 5, epochs=1, record="0", seeds=3, activation="tanh", bias=True
-)
+DEEP = change(Experiment(), dataset="digits", hidden=(100,) * 5, seeds=3, activation="tanh", bias=True)
 
 
 def test_small_logistic_weights_shrink_gradients_to_a_seventh_a_layer() -> None:
@@ -250,7 +248,7 @@ def test_standard_tanh_weights_shrink_gradients_by_less_than_0_6_a_layer_and_nor
 
 
 def spreads(initialiser: str, column: str, **settings: Any) -> list[float]:
-    start = layers(change(DEEP, initialiser=initialiser, **settings), "epoch == 0 and role == 'hidden'")
+    start = layers_at_start(change(DEEP, initialiser=initialiser, **settings), "role == 'hidden'")
     return means(start, "layer", column)
 
 
@@ -282,7 +280,7 @@ def test_weight_gradients_are_about_equal_in_all_layers_even_under_standard_weig
 
 def test_centring_and_slope_are_separate_causes_and_each_control_has_one_of_them() -> None:
     four = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
-    start = layers(change(LECTURE, activation=four, hidden=(16, 16)), "epoch == 0 and layer == 2")
+    start = layers_at_start(change(LECTURE, activation=four, hidden=(16, 16)), "layer == 2")
     tied = dict(zip(four, means(start, "activation", "same_sign_example"), strict=True))
     assert tied["logistic"] == tied["steep_logistic"] == 1.0
     assert max(tied["centred_logistic"], tied["steep_centred_logistic"]) < 0.1

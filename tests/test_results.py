@@ -321,7 +321,7 @@ def test_a_flipped_byte_is_refused_or_harmless() -> None:
     result = train(change(IRIS, hidden=2, epochs=1, record="0", statistics="standard"))
     content = zipped(result)
     rng = np.random.default_rng(0)
-    for place in rng.integers(0, len(content), 80):
+    for place in rng.integers(0, len(content), 50):
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(rng.integers(8))
         try:
