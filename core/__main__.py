@@ -26,6 +26,7 @@ from core.datasets import DATASETS
 from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
 from core.fields import ExperimentError, shorten
 from core.initialisers import INITIALISERS
+from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -241,7 +242,14 @@ def _datasets() -> Rows:
     return rows
 
 
-_LISTS = {"activations": _activations, "initialisers": _initialisers, "datasets": _datasets}
+def _columns() -> Rows:
+    rows: Rows = [("table", "column", "type", "unit", "meaning")]
+    for table, columns in SCHEMA.items():
+        rows += [(table, column.name, column.dtype, column.unit or "-", column.meaning) for column in columns]
+    return rows
+
+
+_LISTS = {"activations": _activations, "initialisers": _initialisers, "datasets": _datasets, "columns": _columns}
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -143,3 +143,17 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 def names(table: str) -> list[str]:
     """The column names of `table`, in order."""
     return [column.name for column in SCHEMA[table]]
+
+
+def data_dictionary() -> str:
+    """All tables and columns as a Markdown page: docs/data_dictionary.md is this text."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "The tables of a result, each also a CSV. Written by",
+        "`python -c 'from core.schema import data_dictionary; print(data_dictionary(), end=\"\")'`.",
+    ]
+    for table, columns in SCHEMA.items():
+        lines += ["", f"## {table}", "", "| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
+        lines += [f"| `{c.name}` | {c.dtype} | {c.unit} | {c.meaning.replace('|', chr(92) + '|')} |" for c in columns]
+    return "\n".join(lines) + "\n"
