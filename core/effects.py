@@ -66,11 +66,11 @@ OUTCOMES: dict[str, Outcome] = {
 # Each effect as weights of the five medians; every one is positive where tanh's side is the better.
 _NAMES = (*FOUR, TANH)
 EFFECTS: dict[str, tuple[str, Sequence[float]]] = {
-    "all": ("all of tanh over logistic", (1, 0, 0, 0, -1)),
+    "all": ("all of tanh", (1, 0, 0, 0, -1)),
     "centring": ("centring", (0.5, -0.5, 0.5, -0.5, 0)),
-    "slope": ("slope at 0: 1 against 1/4", (0.5, 0.5, -0.5, -0.5, 0)),
-    "width": ("width of the range: 2 against 1", (0, 0, 0, 1, -1)),
-    "interaction": ("interaction of centring and slope", (-1, 1, 1, -1, 0)),
+    "slope": ("slope", (0.5, 0.5, -0.5, -0.5, 0)),
+    "width": ("width", (0, 0, 0, 1, -1)),
+    "interaction": ("interaction", (-1, 1, 1, -1, 0)),
 }
 PARTS = ("centring", "slope", "width")
 
@@ -136,7 +136,7 @@ def decompose(
         raise ValueError(f"runs: the four functions {', '.join(FOUR)} are needed, and only {', '.join(names)} are here")
     runs = runs[runs["activation"].isin(names)]
     if rate is not None:
-        runs = runs[runs["learning_rate"] == rate]
+        runs = runs[runs["learning_rate"].eq(rate)]
     rates = tuple(sorted(float(value) for value in runs["learning_rate"].unique()))
     low, high, chosen, losses, seeds = _scores(runs, what, names, rates)
     if not seeds:
@@ -212,7 +212,9 @@ def _scores(
     )
     wide = wide.reindex(order)
     missing = wide["low"].isna()
-    seeds = [int(seed) for seed in missing.columns[~missing.any()]]
+    seeds = [
+        int(seed) for seed, lacking in zip(missing.columns, missing.to_numpy().any(axis=0), strict=True) if not lacking
+    ]
     shape = (len(names), len(rates), len(seeds))
     low, high, chosen, losses = (
         wide[part][seeds].to_numpy(np.float64).reshape(shape) for part in ("low", "high", "chosen", "losses")

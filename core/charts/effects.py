@@ -1,21 +1,19 @@
 """Charts of the 2 x 2: how much centring, slope and width bring, and the medians that say so."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.charts import style
-from core.effects import Outcome
+from core.effects import TANH, Outcome
 
-COLOURS = {
-    "all": style.NEUTRAL,
-    "centring": style.PALETTE[0],
-    "slope": style.PALETTE[1],
-    "width": style.PALETTE[2],
-    "interaction": style.PALETTE[3],
-}
+# Not among the first hues, which are those of the functions.
+PART, WHOLE = style.PALETTE[5], style.NEUTRAL
+COLOURS = {"all": WHOLE, "centring": PART, "slope": PART, "width": PART, "interaction": WHOLE}
 SLOPES = ("slope 1/4", "slope 1", "slope 1, twice as wide")
-CENTRING = {False: "not centred", True: "centred"}
 ENDS = ["estimate_low", "estimate_high", "low", "high"]
 
 
@@ -81,8 +79,10 @@ def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     return table.assign(at=at, shape=shapes)[above | below]
 
 
-def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, title: str | None = None) -> alt.LayerChart:
-    """The median outcome of each function by slope, a line for centred functions and one for the others.
+def cell_medians(
+    cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str], title: str | None = None
+) -> alt.LayerChart:
+    """The median outcome of each function by slope, a line for centred functions and a dashed one for the others.
 
     Parallel lines: centring brings the same at either slope. A median that is lost to runs that did not reach the
     target is an open triangle at the least that it can be.
@@ -90,61 +90,66 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, title: str | None = N
     Args:
         cells: `core.effects.Decomposition.cells`.
         outcome: what was compared.
+        functions: the activation functions of the experiment, which their colours come from.
     """
     title = title or f"Median {outcome.title}"
     y_title = f"median {outcome.title}"
+    places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
+    worst, shape = ("low", "triangle-up") if outcome.log else ("high", "triangle-down")
     table = cells.assign(
-        place=[SLOPES[2] if name == "tanh" else SLOPES[int(steep)] for name, steep in _pairs(cells)],
-        group=cells["centred"].map(CENTRING),
-        name=cells["activation"].str.replace("_", " "),
+        place=places,
+        order=[SLOPES.index(place) for place in places],
+        at=cells[f"median_{worst}"],
         censored=cells["median_low"] != cells["median_high"],
+        name=cells["activation"].str.replace("_", " "),
     )
-    table["at"] = table["median_low" if outcome.log else "median_high"]
-    table["label"] = [
-        f"{name}, rate {rate:g}" for name, rate in zip(table["name"], table["learning_rate"], strict=True)
-    ]
     table["outcome"] = [
         f"{at:.4g}" + (" or worse: censored" if lost else "")
         for at, lost in zip(table["at"], table["censored"], strict=True)
     ]
+    y_kind: style.Kind = "log" if outcome.log else "linear"
     ends = table[["at", "low", "high"]].to_numpy(np.float64)
     ends = ends[np.isfinite(ends)]
-    # Room for the names above the dots.
-    room = [float(ends.max()) * 1.15] if outcome.log else [float(ends.max()) + 0.1 * float(np.ptp(ends))]
-    y_axis = style.position(y_title, [*ends, *room], "log" if outcome.log else "linear")
+    y_axis = style.position(y_title, [*ends, *_room_for_names(ends, outcome.log)], y_kind)
     low, high = y_axis["scale"].domain
     table = table.assign(low=table["low"].clip(low, high), high=table["high"].clip(low, high))
-    places = [place for place in SLOPES if place in set(table["place"])]
     x = alt.X(
         "place:N",
-        scale=alt.Scale(domain=places, type="point", padding=0.5),
-        axis=alt.Axis(title=None, labelAngle=0, grid=False, labelLimit=110),
+        scale=alt.Scale(domain=[place for place in SLOPES if place in places], type="point", padding=0.5),
+        axis=alt.Axis(title=None, labelAngle=0, grid=False, labelExpr="split(datum.label, ', ')"),
     )
     y = alt.Y("at:Q", **y_axis)
-    colour = alt.Color(
-        "group:N",
-        scale=alt.Scale(domain=list(CENTRING.values()), range=[style.PALETTE[1], style.PALETTE[0]]),
-        legend=style.legend(list(CENTRING.values())),
-    )
-    order = alt.Order("order:Q")
-    table["order"] = table["place"].map({place: i for i, place in enumerate(places)})
-    columns = ["place", "group", "name", "label", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
-    base = alt.Chart(table[[*columns, "order"]]).encode(x=x, color=colour)
-    charts = [base.mark_line(strokeWidth=2).encode(y=y, order=order)]
-    charts.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q"))
+    names, colours = style.group_colours(functions)
+    colour = alt.Color("activation:N", scale=alt.Scale(domain=names, range=colours), legend=None)
+    columns = ["place", "activation", "name", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
+    charts = []
+    for centred, dash in ((False, [5, 4]), (True, [1, 0])):
+        line = alt.Chart(table.loc[table["centred"] == centred, ["place", "at", "order"]])
+        line = line.mark_line(color=style.NEUTRAL, strokeDash=dash, strokeWidth=1.8)
+        charts.append(line.encode(x=x, y=y, order="order:Q"))
+    base = alt.Chart(table[columns]).encode(x=x)
+    charts.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q", color=colour))
     tip = style.tip(
         ("name", "function"), ("learning_rate", "learning rate", style.NUMBER), ("outcome", y_title),
         ("reached", "runs with a value", "d"), ("seeds", "of seeds", "d"),
     )  # fmt: skip
-    for lost, shape in ((False, "circle"), (True, "triangle-up" if outcome.log else "triangle-down")):
-        part = alt.Chart(table.loc[table["censored"] == lost, columns])
-        dots = part.mark_point(filled=not lost, shape=shape, size=110, strokeWidth=2, opacity=1)
+    for lost in sorted(table["censored"].unique()):
+        dots = alt.Chart(table.loc[table["censored"] == lost, columns])
+        dots = dots.mark_point(filled=not lost, shape=shape if lost else "circle", size=110, strokeWidth=2, opacity=1)
         charts.append(dots.encode(x=x, y=y, color=colour, tooltip=tip))
-    text = base.mark_text(dy=-14, fontSize=11, color=style.NEUTRAL, limit=125).encode(y=y, text="label:N")
-    charts.append(text.encode(color=alt.value(style.NEUTRAL)))
-    subtitle = "with 95 % interval; parallel lines: centring brings the same at either slope"
+    for centred, end, dy in ((False, "high", -10), (True, "low", 13)):
+        text = alt.Chart(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
+        text = text.mark_text(dy=dy, fontSize=12, color=style.NEUTRAL)
+        charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text="name:N"))
+    subtitle = "95 % intervals; solid: centred, dashed: not; parallel: centring brings the same at either slope"
     return style.layered(charts, title, subtitle, 320)
 
 
-def _pairs(cells: pd.DataFrame) -> list[tuple[str, bool]]:
-    return [(str(name), bool(steep)) for name, steep in zip(cells["activation"], cells["steep"], strict=True)]
+def _room_for_names(ends: NDArray[np.float64], log: bool) -> tuple[float, float]:
+    """Values somewhat beyond those drawn, for the names above and below them."""
+    least, greatest = float(ends.min()), float(ends.max())
+    if log:
+        room = max(greatest / least, 1.5) ** 0.12
+        return least / room, greatest * room
+    room = 0.12 * (greatest - least)
+    return least - room, greatest + room

@@ -60,10 +60,11 @@ def _page(shown: Shown) -> None:
         offer.preset("two_by_two", ONE_RATE)
 
     left, right = st.columns(2)
+    grid = parts[network][parts[network]["activation"].isin([*FOUR, TANH])]
+    functions = tuple(dict.fromkeys(grid["activation"]))
     with left:
-        chart.show(own, f"medians_{outcome}", cell_medians, found.cells, outcome=found.outcome)
+        chart.show(own, f"medians_{outcome}", cell_medians, found.cells, outcome=found.outcome, functions=functions)
     with right:
-        grid = parts[network][parts[network]["activation"].isin([*FOUR, TANH])]
         chart.show(own, f"rates_{outcome}", charts.rate_grid, grid, quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
