@@ -211,10 +211,8 @@ def _scores(
         index=["activation", "learning_rate"], columns="seed", values=["low", "high", "chosen", "losses"]
     )
     wide = wide.reindex(order)
-    missing = wide["low"].isna()
-    seeds = [
-        int(seed) for seed, lacking in zip(missing.columns, missing.to_numpy().any(axis=0), strict=True) if not lacking
-    ]
+    lacking = wide["low"].isna().to_numpy().any(axis=0)
+    seeds = [int(seed) for seed in wide["low"].columns.to_numpy()[~lacking]]
     shape = (len(names), len(rates), len(seeds))
     low, high, chosen, losses = (
         wide[part][seeds].to_numpy(np.float64).reshape(shape) for part in ("low", "high", "chosen", "losses")

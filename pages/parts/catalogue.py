@@ -66,6 +66,14 @@ PAGES = (
         ("outcome", "rate", "network"),
     ),
     Entry(
+        "pages/learn/batch_size.py",
+        "batch_size",
+        "Batch size",
+        "Learn",
+        ":material/stacks:",
+        ("epoch", "layer", "function", "level"),
+    ),
+    Entry(
         "pages/experiment/saturation.py",
         "saturation",
         "Saturation",

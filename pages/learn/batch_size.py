@@ -1,0 +1,109 @@
+"""Batch size: how many examples free the signs of a neuron's gradients, and what the initial scale does to them."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.charts import batches as charts
+from core.charts.signs import WHOSE
+from core.lessons import batch_size as lesson
+from core.lessons import words
+from core.schema import LEVELS
+from pages.parts import chart, lens, link, notices, offer, view
+from pages.parts.shown import Shown
+
+COLUMNS: dict[str, Any] = {
+    "line": "runs of",
+    "layer": st.column_config.NumberColumn("layer", help="The layer whose incoming weights' gradients are looked at"),
+    "mean": st.column_config.NumberColumn("mean μ", format="%.3f", help="of what feeds the layer"),
+    "std": st.column_config.NumberColumn("spread σ", format="%.3f", help="of what feeds the layer"),
+    "rho": st.column_config.NumberColumn("ρ", format="%.3f", help="μ² / (μ² + σ²)"),
+    "limit": st.column_config.NumberColumn("theory", format="percent", help="1/2 + asin(ρ)/π"),
+    "pairs": st.column_config.NumberColumn("measured", format="percent", help="Whole training set, median of the runs"),
+    "low": st.column_config.NumberColumn("25 %", format="percent"),
+    "high": st.column_config.NumberColumn("75 %", format="percent"),
+    "runs": "runs",
+}
+THREE_SIZES = """
+These runs share one batch size, so the same weights are looked at three ways: one example, one mini-batch and the whole
+training set. A sweep over batch sizes draws the curve, and shows what training with each of them makes of it.
+"""
+ONE_SCALE = "A trade-off shows from weights of clearly different scales, and these runs have one. A sweep has eight:"
+FEW_SCALES = "These runs have few initial scales. A sweep draws the whole curve:"
+
+
+def _page(shown: Shown) -> None:
+    layers, experiment = shown.result.layers, shown.experiment
+    left, right = st.columns(2)
+    with left:
+        epoch = view.epoch(shown, layers, default=0)
+    with right:
+        numbers = sorted(int(layer) for layer in layers["layer"].unique())
+        layer = view.step("layer", "Weights into layer", numbers, numbers[min(1, len(numbers) - 1)])
+    if experiment.statistics != "full":
+        st.info("These runs measured no gradient signs: choose full statistics in the form.")
+        return
+    lines = lesson.labels(experiment)
+    names = tuple(dict.fromkeys(lines.values()))
+    theory = lesson.theory_by_batch(shown.result, epoch, layer)
+    chart.show(
+        shown, "pairs_by_batch", partial(charts.pairs_by_batch, theory=theory),
+        lesson.by_batch(shown.result, epoch, layer),
+        lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(experiment),
+    )  # fmt: skip
+    by = "these runs" if shown.final else "these runs so far"
+    lens.box(lesson.softened(shown.result, epoch, layer), by)
+    for sentence in lesson.parting(shown.result, epoch, layer):
+        st.caption(notices.escaped(sentence))
+    if len(experiment.batch_size) == 1:
+        offer.preset("batch_size", THREE_SIZES)
+
+    st.subheader("Layer by layer")
+    table = lesson.by_layer(shown.result, epoch).drop_duplicates(["line", "layer"])
+    chart.show(
+        shown, "pairs_by_layer", partial(charts.pairs_by_layer, limits=table),
+        lesson.by_layer_runs(shown.result, epoch), lines=names, epoch=epoch,
+    )  # fmt: skip
+    with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
+        st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
+        chart.csv("theory_by_layer", table)
+    _scale(shown, epoch, layer, by)
+    _formulas()
+    link.to_page("pages/experiment/gradient_signs.py")
+
+
+def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
+    st.subheader("Smaller weights: less saturation, but signs tied more?")
+    functions = {words(name): name for name in shown.experiment.activation}
+    left, right = st.columns(2)
+    with left:
+        name = view.choice("function", "Hidden units with", list(functions), next(iter(functions)))
+    with right:
+        level = view.buttons("level", "Gradient of", LEVELS, "batch")
+    table = lesson.by_scale(shown.result, functions[name], epoch, layer, level)
+    chart.show(
+        shown, "saturation_and_signs", charts.saturation_and_signs, table,
+        activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
+    )  # fmt: skip
+    lens.box(lesson.trade(shown.result, epoch, layer, level), by)
+    scales = table["scale"].nunique()
+    if scales < 4:
+        offer.preset("initial_scale", ONE_SCALE if scales < 2 else FEW_SCALES)
+
+
+def _formulas() -> None:
+    with st.expander("Formulas and limits", icon=":material/function:"):
+        st.latex(r"\text{pairs that agree} = \frac{P(P-1) + N(N-1)}{n(n-1)} = \frac{n(1+s^2) - 2}{2(n-1)}")
+        st.latex(
+            r"P(\text{a pair agrees}) \to \tfrac12 + \tfrac{1}{\pi}\arcsin\rho, \quad \rho = \mu^2 / (\mu^2 + \sigma^2)"
+        )
+        st.caption(
+            "P positive and N negative gradients among the n into one neuron that are not zero; s = |P − N| / n is the "
+            "agreement of the Gradient signs page. Theory: μ and σ are mean and standard deviation of what feeds the "
+            "layer, deltas are independent of it with mean 0, and the batch is large; the curve over batch sizes takes "
+            "Gaussian pre-activations of the measured spread. It knows nothing of training."
+        )
+
+
+lens.show("How many examples free the signs?", _page)
