@@ -1,0 +1,100 @@
+"""Signal propagation without a browser: theory, measurement and words follow the result and the controls."""
+
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.experiment import Experiment
+from core.lessons import signal_propagation as lesson
+from core.results import Result
+from core.settings import Settings
+from pages.parts import training
+from pages.parts.catalogue import PAGES
+from tests.engine import train
+from tests.pages.lessons import ROOT, again, refused, said
+
+PARAMETERS = {
+    "dataset": "iris",
+    "activation": "logistic,tanh,relu",
+    "initialiser": "normal:1,glorot_uniform",
+    "hidden": "16-16-16",
+    "epochs": "2",
+    "seeds": "2",
+    "statistics": "standard",
+}
+
+
+@lru_cache
+def result() -> Result:
+    return train(Experiment.from_params(PARAMETERS))
+
+
+def open_page(patch: pytest.MonkeyPatch, **parameters: str) -> AppTest:
+    """The page on the small result, as after training."""
+    done = SimpleNamespace(active=False, status="done", key="small", records=(), position=0, result=result)
+
+    def trained(experiment: Experiment) -> None:
+        assert experiment == result().experiment
+        st.session_state.update(experiment=experiment, job=done, draft=experiment, draft_is_new=True)
+
+    patch.setattr(training, "open_linked", trained)
+    patch.setattr(training, "registry", lambda: SimpleNamespace(settings=Settings(store=Path("unused"))))
+    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+    at.query_params.update(PARAMETERS | parameters)
+    at.switch_page(next(entry.script for entry in PAGES if entry.path == "signal_propagation"))
+    return again(at)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    return open_page(monkeypatch)
+
+
+def test_at_first_theory_and_measurement_at_initialisation(page: AppTest) -> None:
+    assert page.select_slider(key="view_epoch").value == 0
+    assert len(page.get("vega_lite_chart")) == 6
+    assert len([button for button in page.get("download_button") if button.proto.label == "CSV"]) == 6
+    assert lesson.agreement(result()).verdict in said(page)
+    assert "**Training.**" not in said(page)
+    assert "narrowest has 16 units" in said(page)
+    assert refused(page) == []
+
+
+def test_after_training_the_page_says_why_dots_and_lines_part(page: AppTest) -> None:
+    page.select_slider(key="view_epoch").set_value(2)
+    again(page)
+    assert "**Training.** The lines are of initialisation" in said(page)
+
+
+def test_every_group_has_its_point_and_those_without_a_fixed_point_say_so(page: AppTest) -> None:
+    points = page.dataframe[0].value
+    assert points["group"].to_list() == list(result().experiment.groups())
+    notes = points.set_index("group")["note"]
+    assert "without limit" in notes["relu · normal:1"]
+    assert notes["tanh · normal:1"] == ""
+
+
+def test_the_point_tried_is_described_and_moves_with_the_sliders(page: AppTest) -> None:
+    assert lesson.said("logistic", 1.5, 0.3) in said(page).replace("\\", "")
+    page.selectbox(key="view_diagram").set_value("relu")
+    page.slider(key="view_sw").set_value(2.0)
+    page.slider(key="view_sb").set_value(0.0)
+    again(page)
+    assert "At ×, relu: no finite fixed point" in said(page).replace("\\", "")
+
+
+def test_the_page_opens_as_its_link_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_page(monkeypatch, diagram="tanh", sw="1", sb="0", epoch="2")
+    assert "At ×, tanh: q settles at q* = 0. χ₁ = 1: gradients keep their size" in said(at).replace("\\", "")
+    assert at.select_slider(key="view_epoch").value == 2
+    assert refused(at) == []
+
+
+def test_what_a_link_asks_for_in_vain_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_page(monkeypatch, diagram="softsign", sw="-1", sb="many", epoch="7")
+    fields = {line.partition(":")[0] for line in refused(at)}
+    assert fields == {"diagram", "sw", "sb", "epoch"}
