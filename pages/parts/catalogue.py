@@ -2,26 +2,36 @@
 
 from dataclasses import dataclass
 
+HOME = "overview"
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One page: its script, its path in the address, its title, its section and its own settings in the link.
+    """One page: its name, which is that of its script and its path in the address, its title, section and icon.
 
     `settings` names the query parameters that the page reads beside those of the experiment (see `pages.parts.view`).
     """
 
-    script: str
-    path: str
+    name: str
     title: str
     section: str
     icon: str
     settings: tuple[str, ...] = ()
 
+    @property
+    def script(self) -> str:
+        """The page's file, from the folder of dashboard.py."""
+        return f"pages/{self.name}.py"
+
+    @property
+    def path(self) -> str:
+        """The page's path in the address: nothing for the page that opens first."""
+        return "" if self.name == HOME else self.name
+
 
 PAGES = (
-    Entry("pages/learn/overview.py", "", "Overview", "Learn", ":material/home:"),
+    Entry("overview", "Overview", "Learn", ":material/home:"),
     Entry(
-        "pages/learn/activation_functions.py",
         "activation_functions",
         "Activation functions",
         "Learn",
@@ -29,7 +39,6 @@ PAGES = (
         ("curves", "std", "float64"),
     ),
     Entry(
-        "pages/learn/gradient_paths.py",
         "gradient_paths",
         "Gradient paths",
         "Learn",
@@ -37,7 +46,6 @@ PAGES = (
         ("function", "x1", "x2", "t", "u11", "u21", "u12", "u22", "w1", "w2", "v"),
     ),
     Entry(
-        "pages/learn/zigzag.py",
         "zigzag",
         "Zigzag",
         "Learn",
@@ -58,7 +66,6 @@ PAGES = (
         ),
     ),
     Entry(
-        "pages/learn/two_by_two.py",
         "two_by_two",
         "Centring or slope",
         "Learn",
@@ -66,7 +73,6 @@ PAGES = (
         ("outcome", "rate", "network"),
     ),
     Entry(
-        "pages/learn/batch_size.py",
         "batch_size",
         "Batch size",
         "Learn",
@@ -74,7 +80,6 @@ PAGES = (
         ("epoch", "layer", "function", "level"),
     ),
     Entry(
-        "pages/experiment/saturation.py",
         "saturation",
         "Saturation",
         "Experiment",
@@ -82,7 +87,6 @@ PAGES = (
         ("group", "epoch", "scale_epoch", "layer"),
     ),
     Entry(
-        "pages/experiment/signal_propagation.py",
         "signal_propagation",
         "Signal propagation",
         "Experiment",
@@ -90,7 +94,6 @@ PAGES = (
         ("epoch", "diagram", "sw", "sb"),
     ),
     Entry(
-        "pages/experiment/gradient_signs.py",
         "gradient_signs",
         "Gradient signs",
         "Experiment",
@@ -98,7 +101,6 @@ PAGES = (
         ("epoch", "layer", "level", "log_epoch"),
     ),
     Entry(
-        "pages/experiment/convergence.py",
         "convergence",
         "Convergence",
         "Experiment",
@@ -106,7 +108,6 @@ PAGES = (
         ("measure", "x", "log_x", "log_y", "runs", "smoothing", "baseline"),
     ),
     Entry(
-        "pages/experiment/runs.py",
         "runs",
         "Runs",
         "Experiment",

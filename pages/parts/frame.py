@@ -1,11 +1,15 @@
 """What is on every page: navigation, presets and form in the sidebar, the link, and what was wrong with it."""
 
+from collections.abc import Callable
+from contextvars import ContextVar
+
 import streamlit as st
 
 from pages.parts import form, link, notices, training
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
+_framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
 
@@ -31,8 +35,25 @@ def main() -> None:
         form.settings()
     link.publish()  # what is on the screen changes now, and its page may take a moment
     _notices()
-    page.run()
+    inside = _framed.set(True)
+    try:
+        page.run()
+    finally:
+        _framed.reset(inside)
     link.publish()
+
+
+def present(page: Callable[[], None]) -> None:
+    """Draw a page in the frame: every script in pages/ ends with this.
+
+    Until `st.navigation` has run once, a server takes the files in a folder called pages for an app without a frame,
+    and executes the one that a deep link names instead of dashboard.py. The frame is run from here then, and it comes
+    back with the page.
+    """
+    if _framed.get():
+        page()
+    else:
+        main()
 
 
 def _navigation(pages: dict[Entry, st.Page]) -> None:

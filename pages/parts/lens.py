@@ -11,7 +11,7 @@ import streamlit as st
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
 from core.jobs import Job
 from core.results import Result
-from pages.parts import link, notices, training, view
+from pages.parts import frame, link, notices, training, view
 from pages.parts.shown import Shown
 
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 def show(question: str, body: Callable[[Shown], None]) -> None:
     """Head the page with its `question`, and draw `body` of the result on the screen, again while that grows."""
+    frame.present(lambda: _page(question, body))
+
+
+def _page(question: str, body: Callable[[Shown], None]) -> None:
     st.title(question)
     job = training.job()
     if job is None:
@@ -47,13 +51,13 @@ def show(question: str, body: Callable[[Shown], None]) -> None:
 
 
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
-    """A finding on the result, in a box; with a link to `page`, the script of the page that it is from."""
+    """A finding on the result, in a box; with a link to `page`, the name of the page that it is from."""
     found = _found(shown.version, find.__name__, lambda: find(shown.result))
     box(found, "these runs" if shown.final else "these runs so far", page)
 
 
 def box(found: Finding, by: str, page: str = "") -> None:
-    """A finding in a box; `by` names what it is from, `page` the script of a page to link to."""
+    """A finding in a box; `by` names what it is from, `page` the name of a page to link to."""
     verdict = f"{found.verdict} by {by}" if found.verdict else "so far" if by.endswith("so far") else ""
     badge = f":{COLOURS.get(found.verdict, 'gray')}-badge[{verdict}] " if verdict else ""
     with st.container(border=True):

@@ -6,11 +6,15 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from pages.parts import chart, notices, view
+from pages.parts import chart, frame, notices, view
 
 
 def show(question: str, body: Callable[[], None]) -> None:
     """Head the page with its `question`, and draw its `body`."""
+    frame.present(lambda: _page(question, body))
+
+
+def _page(question: str, body: Callable[[], None]) -> None:
     st.title(question)
     refused = st.container()
     body()

@@ -74,9 +74,9 @@ def offer(entry: Entry) -> dict[str, str]:
     return wanted
 
 
-def to_page(script: str) -> None:
-    """A link to the page of that script, with the experiment on the screen."""
-    entry = next(entry for entry in PAGES if entry.script == script)
+def to_page(name: str) -> None:
+    """A link to the page of that name, with the experiment on the screen."""
+    entry = next(entry for entry in PAGES if entry.name == name)
     st.page_link(entry.script, label=entry.title, icon=entry.icon, query_params=offer(entry))
 
 

@@ -47,7 +47,7 @@ def _page() -> None:
         f"Saturated: slope below {threshold:g} of the function's largest. Theory: quadrature over a ~ N(0, {std:g}²). "
         f"Sample: n = {lesson.SAMPLE:,} of the same (seed 0), one for all functions, ± its standard error."
     )
-    link.to_page("pages/experiment/saturation.py")
+    link.to_page("saturation")
     _cost()
 
 

@@ -72,8 +72,8 @@ def _page() -> None:
         "example at a time. A mini-batch adds up examples whose common factors differ in sign, which loosens it; and "
         "inputs that are never negative tie the first layer's signs in the same way, whatever the activation function."
     )
-    link.to_page("pages/learn/zigzag.py")
-    link.to_page("pages/experiment/gradient_signs.py")
+    link.to_page("zigzag")
+    link.to_page("gradient_signs")
 
 
 page.show("Why do two gradients share a sign?", _page)

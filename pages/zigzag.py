@@ -129,8 +129,8 @@ def _page() -> None:
     st.subheader("The shape of the valley")
     st.dataframe(zigzag.condition_table(neurons), column_config=COLUMNS, hide_index=True, key="conditions")
     st.caption(VALLEY)
-    link.to_page("pages/learn/gradient_paths.py")
-    link.to_page("pages/experiment/convergence.py")
+    link.to_page("gradient_paths")
+    link.to_page("convergence")
 
 
 page.show("Why does descent zigzag?", _page)

@@ -68,7 +68,7 @@ def _page(shown: Shown) -> None:
         chart.show(own, f"rates_{outcome}", charts.rate_grid, grid, quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
-    link.to_page("pages/experiment/convergence.py")
+    link.to_page("convergence")
 
 
 def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:

@@ -86,7 +86,7 @@ def _page(shown: Shown) -> None:
         "Theory knows only the variance of the initial weights and the mean square of the inputs, and takes layers for "
         "endlessly wide. Signal propagation says where that falls short."
     )
-    link.to_page("pages/experiment/signal_propagation.py")
+    link.to_page("signal_propagation")
 
 
 lens.show("When do units saturate?", _page)

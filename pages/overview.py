@@ -18,12 +18,12 @@ carries all that is on the screen.
 def _page(shown: Shown) -> None:
     st.markdown(ABOUT)
     epochs, layers = shown.result.epochs, shown.result.layers
-    lens.finding(shown, findings.saturation, "pages/experiment/saturation.py")
+    lens.finding(shown, findings.saturation, "saturation")
     chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, layers, groups=shown.groups, epoch=0)
-    lens.finding(shown, findings.gradient_signs, "pages/experiment/gradient_signs.py")
-    lens.finding(shown, findings.convergence, "pages/experiment/convergence.py")
+    lens.finding(shown, findings.gradient_signs, "gradient_signs")
+    lens.finding(shown, findings.convergence, "convergence")
     chart.show(shown, "train_accuracy", charts.learning_curves, epochs, groups=shown.groups, quantity="train_accuracy")
-    lens.finding(shown, findings.runs, "pages/experiment/runs.py")
+    lens.finding(shown, findings.runs, "runs")
 
 
 lens.show("The initialisation lab", _page)

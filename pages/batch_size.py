@@ -70,7 +70,7 @@ def _page(shown: Shown) -> None:
         chart.csv("theory_by_layer", table)
     _scale(shown, epoch, layer, by)
     _formulas()
-    link.to_page("pages/experiment/gradient_signs.py")
+    link.to_page("gradient_signs")
 
 
 def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
