@@ -1,8 +1,10 @@
 """Batch size: how many examples free the signs of a neuron's gradients, and what the initial scale does to them."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from core.charts import batches as charts
@@ -30,6 +32,7 @@ These runs share one batch size, so the same weights are looked at three ways: o
 training set. A sweep over batch sizes draws the curve, and shows what training with each of them makes of it.
 """
 ONE_SCALE = "A trade-off shows from weights of clearly different scales, and these runs have one. A sweep has eight:"
+SEVERAL = 4
 FEW_SCALES = "These runs have few initial scales. A sweep draws the whole curve:"
 
 
@@ -46,12 +49,9 @@ def _page(shown: Shown) -> None:
         return
     lines = lesson.labels(experiment)
     names = tuple(dict.fromkeys(lines.values()))
-    theory = lesson.theory_by_batch(shown.result, epoch, layer)
-    chart.show(
-        shown, "pairs_by_batch", partial(charts.pairs_by_batch, theory=theory),
-        lesson.by_batch(shown.result, epoch, layer),
-        lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(experiment),
-    )  # fmt: skip
+    chosen = view.several("lines", "Runs of", names, default=names[:: max(1, len(names) // 5)])
+    own = replace(shown, version=f"{shown.version} {chosen}")
+    _curves(own, epoch, layer, names, chosen)
     by = "these runs" if shown.final else "these runs so far"
     lens.box(lesson.softened(shown.result, epoch, layer), by)
     for sentence in lesson.parting(shown.result, epoch, layer):
@@ -60,10 +60,10 @@ def _page(shown: Shown) -> None:
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
-    table = lesson.by_layer(shown.result, epoch).drop_duplicates(["line", "layer"])
+    table = _of(lesson.by_layer(shown.result, epoch), chosen).drop_duplicates(["line", "layer"])
     chart.show(
-        shown, "pairs_by_layer", partial(charts.pairs_by_layer, limits=table),
-        lesson.by_layer_runs(shown.result, epoch), lines=names, epoch=epoch,
+        own, "pairs_by_layer", partial(charts.pairs_by_layer, limits=table),
+        _of(lesson.by_layer_runs(shown.result, epoch), chosen), lines=names, epoch=epoch,
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
         st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
@@ -71,6 +71,19 @@ def _page(shown: Shown) -> None:
     _scale(shown, epoch, layer, by)
     _formulas()
     link.to_page("gradient_signs")
+
+
+def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: list[str]) -> None:
+    theory = _of(lesson.theory_by_batch(shown.result, epoch, layer), chosen)
+    chart.show(
+        shown, "pairs_by_batch", partial(charts.pairs_by_batch, theory=theory),
+        _of(lesson.by_batch(shown.result, epoch, layer), chosen),
+        lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
+    )  # fmt: skip
+
+
+def _of(table: pd.DataFrame, lines: list[str]) -> pd.DataFrame:
+    return table[table["line"].isin(lines)]
 
 
 def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
@@ -82,14 +95,15 @@ def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
     with right:
         level = view.buttons("level", "Gradient of", LEVELS, "batch")
     table = lesson.by_scale(shown.result, functions[name], epoch, layer, level)
-    chart.show(
-        shown, "saturation_and_signs", charts.saturation_and_signs, table,
-        activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
-    )  # fmt: skip
-    lens.box(lesson.trade(shown.result, epoch, layer, level), by)
     scales = table["scale"].nunique()
-    if scales < 4:
-        offer.preset("initial_scale", ONE_SCALE if scales < 2 else FEW_SCALES)
+    if scales > 1:
+        chart.show(
+            shown, "saturation_and_signs", charts.saturation_and_signs, table,
+            activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
+        )  # fmt: skip
+        lens.box(lesson.trade(shown.result, epoch, layer, level), by)
+    if scales < SEVERAL:
+        offer.preset("initial_scale", FEW_SCALES if scales > 1 else ONE_SCALE)
 
 
 def _formulas() -> None:

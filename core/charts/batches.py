@@ -106,7 +106,7 @@ def saturation_and_signs(
         activation: what the units are, in words.
         whose: whose gradient, in words.
     """
-    title = title or "Small weights: less saturation, but signs tied more?"
+    title = title or "Saturation and tied signs by initial scale"
     x_title, y_title = "standard deviation of initial weights", "share"
     table = tables.masked(table, ["scale", "mean"], log=["scale"])[0]
     if table.empty:

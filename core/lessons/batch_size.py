@@ -199,16 +199,20 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
     means = table.groupby(["line", "size"], sort=False)["pairs"].mean()
     if table.empty or table["size"].nunique() < 2:
         return Finding(claim, UNDECIDED, "These runs show one batch size only, or no signs were measured.", limits)
-    theory = feeding(result, epoch, layer).groupby("line", sort=False)["limit"].mean()
+    limit = feeding(result, epoch, layer).set_index("group")["limit"]
     parts = []
-    for line, sizes in means.groupby(level="line", sort=False):
-        at = sizes.droplevel("line").sort_index()
+    for activation, rows in table.groupby("activation", sort=False):
+        sizes = sorted(rows["size"].unique())
+        ends = [
+            means[means.index.isin(rows["line"], level="line")].xs(size, level="size")
+            for size in sizes[:: len(sizes) - 1]
+        ]
         parts.append(
-            f"{line} {_share(at.iloc[0])} with {_examples(at.index[0])}, {_share(at.iloc[-1])} with "
-            f"{_examples(at.index[-1])} (theory for a large batch: {_share(theory.get(line, np.nan))})"
+            f"{words(str(activation))} {_shares(ends[0])} with {_examples(sizes[0])}, {_shares(ends[1])} with "
+            f"{_examples(sizes[-1])} (theory for a large batch: {_shares(rows['group'].map(limit))})"
         )
-    shown = "; ".join(parts[:4]) + (f"; {len(parts) - 4} more lines" if len(parts) > 4 else "")
-    evidence = f"Pairs of weights into a neuron of layer {layer} whose gradients share a sign: {shown}. Random: 50 %."
+    what = f"Pairs of weights into a neuron of layer {layer} whose gradients share a sign"
+    evidence = f"{what}: {'; '.join(parts)}. Random: 50 %."
     if tied.empty:
         why = "Nothing that feeds this layer is never negative, so nothing ties its signs."
         return Finding(claim, UNDECIDED, f"{why} {evidence}", limits)
@@ -271,6 +275,12 @@ def _share(share: float) -> str:
     if not np.isfinite(share):
         return "none"
     return "just under 100 %" if 0.995 <= share < 1 else f"{share:.0%}".replace("%", " %")
+
+
+def _shares(shares: pd.Series) -> str:
+    """A share, or the range of several."""
+    least, greatest = _share(float(shares.min())), _share(float(shares.max()))
+    return greatest if least == greatest else f"{least} to {greatest}"
 
 
 def parting(result: Result, epoch: int, layer: int) -> list[str]:

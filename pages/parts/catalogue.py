@@ -77,7 +77,7 @@ PAGES = (
         "Batch size",
         "Learn",
         ":material/stacks:",
-        ("epoch", "layer", "function", "level"),
+        ("epoch", "layer", "lines", "function", "level"),
     ),
     Entry(
         "saturation",
