@@ -11,6 +11,7 @@ import itertools
 import logging
 import queue
 import threading
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import (
@@ -25,7 +26,7 @@ from concurrent.futures import (
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
 
-from core.datasets import Data
+from core import checkpoint
 from core.experiment import Experiment, ExperimentError
 from core.plan import SEGMENT_SECONDS, Clock, Progress, Segment, Start, Work, load, plan, recorded, segment, start
 from core.pool import JobError, Pool, capacity, open_executor
@@ -43,6 +44,10 @@ Status = Literal["queued", "running", "done", "failed", "cancelled"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CHECKPOINT_SECONDS = 5.0
+"""Training of every worker that a server may lose when it is stopped; more where checkpoints take long to write."""
+CHECKPOINT_COST = 20
+"""A checkpoint is written when training has taken this many times as long as writing the last one did."""
 FINISHED_JOBS = 8
 """Jobs that ended and are still in memory; the others' results are in the store."""
 
@@ -132,6 +137,9 @@ class Job:
         self._result: Result | None = None
         self._collected = 0
         self._collecting = threading.Lock()
+        self._unsaved = 0.0
+        self._saving = threading.Lock()
+        self._save_seconds = 0.0
         self._opened = threading.Event()
         self._ended = threading.Event()
 
@@ -181,8 +189,10 @@ class Jobs:
     visitor with the fewest of them, and among these to the one who has waited longest. So a long sweep delays a short
     one by a segment at most.
 
+    A sweep in training is saved from time to time: where a server was stopped, the next one to be asked goes on.
+
     Args:
-        store: where finished results are kept; None keeps them in memory only.
+        store: where results are kept, finished or in training; None keeps them in memory only.
         executor: opened from the settings when first needed, unless given; one that is given is not shut down.
     """
 
@@ -333,16 +343,16 @@ class Jobs:
                 if isinstance(self._executor, Pool):
                     self._executor.warm_up()
                 self._workers = capacity(self._executor)
-            future = self._helpers.submit(load, job.experiment)
+            future = self._helpers.submit(self._prepare, job.experiment)
         except Exception as error:
             log.exception("Job %s cannot begin", job.key)
             self._fail(job, error)
         else:
             future.add_done_callback(lambda future: self._events.put(functools.partial(self._loaded, job, future)))
 
-    def _loaded(self, job: Job, future: "Future[Data]") -> None:
+    def _loaded(self, job: Job, future: "Future[list[Work]]") -> None:
         try:
-            works = start(job.experiment, future.result(), self._workers)
+            works = future.result()
         except Exception as error:
             log.exception("Job %s has no data", job.key)
             self._fail(job, error)
@@ -350,6 +360,9 @@ class Jobs:
         with self._lock:
             if job.active:
                 job._works = works
+        # A server may have been stopped after the last segment, before the result was stored.
+        if all(work.finished for work in works):
+            self._help(job, self._finish)
 
     def _next_turn(self) -> tuple[Job, Work, State | Start] | None:
         with self._lock:
@@ -415,13 +428,23 @@ class Jobs:
                 assert job._clock is not None
                 job._clock.take(outcome.seconds)
                 work.take(outcome)
+                job._unsaved += outcome.seconds
                 finished = all(work.finished for work in job._works)
+                bearable = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * job._save_seconds)
+                due = self.store is not None and job._unsaved >= bearable * self._workers
+                if due:
+                    job._unsaved = 0.0
             if finished:
-                try:
-                    self._helpers.submit(self._finish, job)
-                except RuntimeError:
-                    with self._lock:
-                        self._end(job, "cancelled")
+                self._help(job, self._finish)
+            elif due:
+                self._help(job, self._save)
+
+    def _help(self, job: Job, function: Callable[[Job], None]) -> None:
+        try:
+            self._helpers.submit(function, job)
+        except RuntimeError:  # the program is ending
+            with self._lock:
+                self._end(job, "cancelled")
 
     def _fail(self, job: Job, error: Exception) -> None:
         # Of errors that nobody foresaw a visitor learns no more than the kind: a text may name paths of the host.
@@ -447,6 +470,34 @@ class Jobs:
 
     # In a helper's thread
 
+    def _prepare(self, experiment: Experiment) -> list[Work]:
+        """The chunks of the experiment, as far as an earlier server has trained them."""
+        data = load(experiment)
+        saved = None if self.store is None else self.store.load_checkpoint(experiment.key)
+        if saved is not None:
+            try:
+                return checkpoint.restore(saved, experiment, data)
+            except checkpoint.CheckpointError as error:
+                log.warning("The checkpoint of job %s is not used: %s", experiment.key, error)
+        return start(experiment, data, self._workers)
+
+    def _save(self, job: Job) -> None:
+        """Have what is trained so far survive this server."""
+        if self.store is None or not job._saving.acquire(blocking=False):
+            return
+        try:
+            with self._lock:
+                if not job.active:
+                    return
+                works = [replace(work, records=list(work.records)) for work in job._works]
+            began = time.monotonic()
+            self.store.save_checkpoint(job.key, checkpoint.dump(works))
+            job._save_seconds = time.monotonic() - began
+        except Exception:
+            log.exception("Job %s cannot be saved", job.key)
+        finally:
+            job._saving.release()
+
     def _finish(self, job: Job) -> None:
         try:
             result = job.result()
@@ -461,5 +512,6 @@ class Jobs:
             for work in job._works:
                 work.records.clear()
             self._end(job, "done")
-        if self.store is not None and result is not None:
-            self.store.save(job.key, result)
+        if self.store is not None and result is not None and self.store.save(job.key, result):
+            with job._saving:
+                self.store.drop_checkpoint(job.key)

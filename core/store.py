@@ -1,7 +1,8 @@
-"""Finished results on disk, by experiment key: a link that was trained once opens at once.
+"""Results on disk, by experiment key: a link that was trained once opens at once, one in training goes on.
 
-One folder of zip files, named `<key>.v<format>.zip`. Nothing in it is trusted as code: an entry is the zip
-that `Result.to_zip` writes and `load_result` reads. Several processes may share the folder.
+One folder of files: `<key>.v<format>.zip` is a result, the zip that `Result.to_zip` writes and `load_result` reads;
+`<key>.checkpoint` is what `core.checkpoint` makes of a sweep in training. Nothing in it is trusted as code. Several
+processes may share the folder.
 """
 
 import contextlib
@@ -12,8 +13,9 @@ import re
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from core.results import Result
@@ -22,11 +24,14 @@ FORMAT = 1
 """Version of the entries. An entry of another version is not read; it goes when it is the least recently used."""
 
 KEY = re.compile(r"[0-9a-f]{64}")
-OWN = re.compile(r"[0-9a-f]{64}\.v\d+\.zip(\.damaged)?|\.[0-9a-f]{64}\.[0-9a-f]{32}\.tmp")
+OWN = re.compile(r"[0-9a-f]{64}\.(v\d+\.zip(\.damaged)?|checkpoint)|\.[0-9a-f]{64}\.[0-9a-f]{32}\.tmp")
 """The only names that the store removes, whatever else lies in its folder."""
 
 DAMAGED = 5
 """Damaged entries that are kept for whoever wants to see what happened."""
+
+CHECKPOINT_SHARE = 4
+"""A checkpoint takes a quarter of the store at most: what is in training must not push out what is finished."""
 
 UNFINISHED_SECONDS = 3600.0
 """Age at which a temporary file is taken for what a crash left behind."""
@@ -51,13 +56,9 @@ class Store:
 
     def load(self, key: str) -> "Result | None":
         """The result stored under `key`, or None. Raises ValueError for a text that is no key."""
-        path = self._path(key)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self._warn("Stored results cannot be read", error)
+        path = self._path(key, f"v{FORMAT}.zip")
+        content = self._read(path)
+        if content is None:
             return None
         # The import costs pandas, which a worker process must not load.
         from core.results import load_result
@@ -83,13 +84,44 @@ class Store:
 
         Whatever happens meanwhile, other readers find the old entry or the new one, whole.
         """
-        path = self._path(key)
-        temporary = path.with_name(f".{key}.{uuid.uuid4().hex}.tmp")
+        return self._write(self._path(key, f"v{FORMAT}.zip"), result.to_zip)
+
+    def load_checkpoint(self, key: str) -> bytes | None:
+        """What was last saved of the sweep in training, or None. Raises ValueError for a text that is no key."""
+        return self._read(self._path(key, "checkpoint"))
+
+    def save_checkpoint(self, key: str, content: bytes) -> bool:
+        """Keep `content`, like `save`, in the place of what was saved before; True if it is kept."""
+        path = self._path(key, "checkpoint")
+        return CHECKPOINT_SHARE * len(content) <= self.max_bytes and self._write(path, lambda file: file.write(content))
+
+    def drop_checkpoint(self, key: str) -> None:
+        """Remove what was saved of a sweep in training."""
+        # What stays goes when it is the least recently used.
+        with contextlib.suppress(OSError):
+            self._path(key, "checkpoint").unlink(missing_ok=True)
+
+    def _path(self, key: str, kind: str) -> Path:
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key[:80]!r} is no key: it must be 64 hexadecimal digits")
+        return self.folder / f"{key}.{kind}"
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._warn("Stored results cannot be read", error)
+            return None
+
+    def _write(self, path: Path, write: Callable[[BinaryIO], object]) -> bool:
+        temporary = path.with_name(f".{path.name.partition('.')[0]}.{uuid.uuid4().hex}.tmp")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
                 with temporary.open("xb") as file:
-                    result.to_zip(file)
+                    write(file)
                     file.flush()
                     os.fsync(file.fileno())
                 size = temporary.stat().st_size
@@ -106,11 +138,6 @@ class Store:
             return False
         self.warning = ""
         return True
-
-    def _path(self, key: str) -> Path:
-        if not KEY.fullmatch(key):
-            raise ValueError(f"{key[:80]!r} is no key: it must be 64 hexadecimal digits")
-        return self.folder / f"{key}.v{FORMAT}.zip"
 
     def _warn(self, what: str, error: OSError) -> None:
         log.warning("%s: %s", what, error)

@@ -262,3 +262,40 @@ def test_two_servers_on_one_small_folder_never_meet_a_broken_entry(tmp_path: Pat
     with ThreadPoolExecutor(2) as threads:
         assert sum(threads.map(serve, range(2))) > 0
     assert not [path.name for path in tmp_path.iterdir() if path.suffix in (".damaged", ".tmp")]
+
+
+# --- Checkpoints
+
+
+def test_a_checkpoint_takes_the_place_of_the_last_one_until_it_is_dropped(store: Store, result: Result) -> None:
+    key = TINY.key
+    assert store.load_checkpoint(key) is None
+    store.save(key, result)
+    assert store.save_checkpoint(key, b"early")
+    assert store.save_checkpoint(key, b"later")
+    assert store.load_checkpoint(key) == b"later"
+    assert files(store) == [f"{key}.checkpoint", f"{key}.v{FORMAT}.zip"]
+    assert store.load(key) is not None
+    store.drop_checkpoint(key)
+    store.drop_checkpoint(key)
+    assert store.load_checkpoint(key) is None
+    assert files(store) == [f"{key}.v{FORMAT}.zip"]
+    for key in ("../" + "a" * 61, ""):
+        with pytest.raises(ValueError, match="no key"):
+            store.save_checkpoint(key, b"")
+
+
+def test_checkpoints_count_towards_the_bound_and_take_a_quarter_of_it_at_most(tmp_path: Path) -> None:
+    store = Store(tmp_path, 4000)
+    keys = [f"{number:064x}" for number in range(6)]
+    assert not store.save_checkpoint(keys[0], bytes(1001))
+    assert store.warning == "", "a sweep that cannot be saved is no loss to who looks at it"
+    for key in keys:
+        assert store.save_checkpoint(key, bytes(1000))
+    assert [store.load_checkpoint(key) is not None for key in keys] == [False, False, True, True, True, True]
+
+
+def test_a_read_only_store_takes_and_drops_no_checkpoint_and_raises_nothing(unchangeable: Store) -> None:
+    assert not unchangeable.save_checkpoint(TINY.key, b"1")
+    unchangeable.drop_checkpoint(TINY.key)
+    assert unchangeable.warning == "Results cannot be stored: Read-only file system."
