@@ -54,12 +54,18 @@ def histogram(ordered: Array, edges: Float) -> NDArray[np.int64]:
     return counts.reshape(*ordered.shape[:-1], -1)
 
 
-def share_histogram(share: Array, weight: Array) -> Float:
-    """Weighted counts in the 21 bins of [0, 1], one row per run: the two leading axes are kept, the others summed."""
+def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
+    """Weighted counts of positive / size in the 21 bins of [0, 1], one row per run.
+
+    The two leading axes are kept, the others summed over. A share on the border of two bins counts in the one
+    further from 1/2, so that a distribution that is symmetric stays so.
+    """
     bins = len(_SHARES) - 1
-    runs = share.shape[:2]
+    runs = positive.shape[:2]
     rows = math.prod(runs)
-    index = np.minimum((share * bins).astype(np.int64), bins - 1).reshape(rows, -1)
+    small = 2 * positive <= size
+    index = np.minimum(bins * np.where(small, positive, size - positive) // np.maximum(size, 1), bins // 2)
+    index = np.where(small, index, bins - 1 - index).reshape(rows, -1)
     index += (np.arange(rows) * bins)[:, None]
     counts = np.bincount(index.ravel(), weights=weight.ravel().astype(np.float64), minlength=rows * bins)
     return counts.astype(np.float64).reshape(*runs, bins)
@@ -194,7 +200,7 @@ def positive_share_histogram(parts: Sequence[Signs]) -> Float:
     counts = np.zeros((*parts[0].weight.shape[:2], len(_SHARES) - 1))
     for signs in parts:
         size = signs.positive + signs.negative
-        counts += share_histogram(signs.positive / np.maximum(size, 1), signs.weight * (size > 0))
+        counts += share_histogram(signs.positive, size, signs.weight * (size > 0))
     return counts
 
 

@@ -114,9 +114,9 @@ def augment(x: Array, bias: bool, dtype: DTypeLike) -> Array:
     return np.concatenate([x, constant], axis=1).astype(dtype)
 
 
-def encode_targets(y: NDArray[np.int64], classes: int, dtype: DTypeLike) -> Array:
-    """Labels -> (outputs, examples): one row of 0 and 1 for two classes, one-hot rows for more."""
-    wanted = np.arange(1, 2) if classes == 2 else np.arange(classes)
+def encode_targets(y: NDArray[np.int64], outputs: int, dtype: DTypeLike) -> Array:
+    """Labels -> (outputs, examples): the labels 0 and 1 themselves for one output, else one-hot columns."""
+    wanted = np.arange(outputs) if outputs > 1 else np.ones(1, np.int64)
     return np.equal(wanted[:, None], y[None, :]).astype(dtype)
 
 
@@ -147,7 +147,7 @@ def backward(
     `y` holds labels 0..classes-1; a network with one output takes two classes.
     """
     weights, work, inputs = _explicit(parameters, x)
-    targets = encode_targets(y, max(2, weights[-1].shape[0]), inputs.dtype)
+    targets = encode_targets(y, len(weights[-1]), inputs.dtype)
     logits = propagate(weights, inputs.T, work, activation)
     value = float(loss.value(logits, targets).mean())
     loss.delta(logits, targets)

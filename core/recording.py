@@ -111,7 +111,7 @@ def record_point(state: State) -> Record:
             "gradient_norm": norm(notes.gradients),
             "path_length": state.path,
             "displacement": norm(moved),
-            "mean_update_cosine": state.cosine / state.cosines if state.cosines else np.full(state.shape, np.nan),
+            "mean_update_cosine": state.cosine / np.where(state.cosines > 0, state.cosines, np.nan),
         }
     initial_loss = train_loss if state.recorded < 0 else state.initial_loss
     diverged = state.alive & ~_sound(state, train_loss, initial_loss)

@@ -71,9 +71,10 @@ class Result:
 
     @cached_property
     def settings(self) -> str:
-        """experiment.json: the settings, the link's parameters and the versions, as JSON text."""
+        """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
         content = {
             "experiment": json.loads(self.experiment.to_json()),
+            "link": self.experiment.to_params(),
             "key": self.experiment.key,
             "versions": self.versions,
         }
@@ -120,6 +121,7 @@ def load_result(path: str | Path | BinaryIO) -> Result:
     Raises:
         ResultError: not a result zip, a table or column missing, a value of the wrong type, or too large.
         ExperimentError: settings that are not valid.
+        MemoryError: no memory to read it, which says nothing about the file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -165,7 +167,9 @@ def _read_table(name: str, content: bytes) -> pd.DataFrame:
             keep_default_na=False,
             na_values={column: [""] for column in dtypes if column not in text},
         )
-    except (ValueError, OverflowError, MemoryError) as error:
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, pd.errors.ParserError) and str(error).endswith("C error: out of memory"):
+            raise MemoryError from error
         raise ResultError(f"{name}.csv is not a {name} table: {_one_line(error)}") from error
     if list(table.columns) != names(name):
         found = _one_line(", ".join(map(str, table.columns)))
@@ -304,6 +308,10 @@ def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: p
                 group = labels[record.runs[g, 0]]
                 key = (group, record.epoch, record.update, h.layer, h.quantity, h.level)
                 totals[key] = totals[key] + counts if key in totals else counts
+    # Nothing is counted where all runs of a group have diverged, or no neuron has a gradient.
+    totals = {key: counts for key, counts in totals.items() if counts.any()}
+    if not totals:
+        return _typed("histograms", pd.DataFrame())
     columns: dict[str, list[NDArray[Any]]] = {c: [] for c in names("histograms")}
     widths, order = [], []
     # Whatever the chunks were: by group, then in order of time; within a point as they were recorded.

@@ -49,7 +49,7 @@ class State:
         initial_loss: training loss at initialisation.
         previous: the last update, for the cosine between successive updates.
         stride: length of the last update.
-        path: sum of update lengths; cosine and cosines: sum and number of cosines so far.
+        path: sum of update lengths; cosine, cosines: sum and number of cosines so far.
         step_ratio: length of the last update over the length of the weights before it.
         visited: per layer with fan_in <= 16, the orthants met, a bit each: (groups, seeds, fan_out, bytes).
         seconds: time spent training so far.
@@ -69,7 +69,7 @@ class State:
     stride: NDArray[np.float64]
     path: NDArray[np.float64]
     cosine: NDArray[np.float64]
-    cosines: int
+    cosines: NDArray[np.float64]
     step_ratio: NDArray[np.float64]
     visited: list[Array | None]
     epoch: int = 0

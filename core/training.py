@@ -95,7 +95,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
         stride=np.zeros(shape),
         path=np.zeros(shape),
         cosine=np.zeros(shape),
-        cosines=0,
+        cosines=np.zeros(shape),
         step_ratio=nothing.copy(),
         visited=[_orthants(w) if full else None for w in weights],
     )
@@ -113,7 +113,7 @@ def _groups_by_seeds(runs: Sequence[Run]) -> tuple[int, int]:
 
 def _examples(x: Array, y: NDArray[np.int64], classes: int, experiment: Experiment) -> Examples:
     by_example = augment(x, experiment.bias, experiment.dtype)
-    targets = encode_targets(y, classes, experiment.dtype)
+    targets = encode_targets(y, 1 if classes == 2 else classes, experiment.dtype)
     return Examples(np.ascontiguousarray(by_example.T), by_example, targets, y)
 
 
@@ -256,8 +256,9 @@ def _follow(state: State, updates: Layers) -> None:
     stride = norm(updates)
     if state.update > 1:
         cosine = products(updates, state.previous) / (stride * state.stride)
-        state.cosine = state.cosine + np.where(np.isfinite(cosine), cosine, 0.0)
-        state.cosines += 1
+        turned = np.isfinite(cosine)  # not where one of the two updates was none
+        state.cosine = state.cosine + np.where(turned, cosine, 0.0)
+        state.cosines = state.cosines + turned
     state.path = state.path + stride
     state.stride = stride
     state.previous = updates
@@ -267,8 +268,14 @@ def _follow(state: State, updates: Layers) -> None:
 
 
 def _visit(update: Array, visited: Array) -> None:
-    """Mark the orthant of each neuron's update: bit i of its number is set where component i falls (update > 0)."""
-    packed = np.packbits(update > 0, axis=-1, bitorder="little").astype(np.int64)
+    """Mark the orthant of each neuron's update: bit i of its number is set where component i falls (update > 0).
+
+    A component of 0 lies on the border of two orthants and is counted on the side of the first that is not 0, so that
+    an update whose other components share a sign stays in one of the two orthants of one sign.
+    """
+    first = np.argmax(update != 0, axis=-1, keepdims=True)
+    falls = np.where(np.take_along_axis(update, first, axis=-1) > 0, update >= 0, update > 0)
+    packed = np.packbits(falls, axis=-1, bitorder="little").astype(np.int64)
     number = packed[..., 0] if packed.shape[-1] == 1 else packed[..., 0] + 256 * packed[..., 1]
     flat = visited.reshape(-1, visited.shape[-1])
     moved = np.flatnonzero(update.any(axis=-1))

@@ -284,3 +284,17 @@ def test_centring_and_slope_are_separate_causes_and_each_control_has_one_of_them
     tied = dict(zip(four, means(start, "activation", "same_sign_example"), strict=True))
     assert tied["logistic"] == tied["steep_logistic"] == 1.0
     assert max(tied["centred_logistic"], tied["steep_centred_logistic"]) < 0.1
+
+
+@pytest.mark.parametrize("activation", ["relu", "hard_logistic", "logistic"])
+def test_with_inputs_that_are_never_negative_one_example_moves_a_neuron_into_2_orthants_at_most(
+    activation: str,
+) -> None:
+    """Exact zeros, which relu and hard_logistic pass on, lie on the border of both."""
+    tables = train(
+        Experiment.from_text(f"dataset=iris&activation={activation}&batch_size=1&hidden=6-5&epochs=3&seeds=2")
+    )
+    second = tables.layers[(tables.layers["epoch"] == 3) & (tables.layers["layer"] == 2)]
+    assert (second["same_sign_example"] == 1).all()
+    assert (second["orthants_visited"] <= 2).all()
+    assert (second["orthants_possible"] == 64).all()

@@ -329,10 +329,21 @@ def test_the_bins_of_an_activation_cover_its_range_in_ascending_order(name: str)
 
 
 def test_nothing_half_and_all_positive_lie_inside_a_bin_each() -> None:
-    shares = np.array([0.0, 0.5, 1.0])[None, None]
-    counts = measures.share_histogram(shares, np.array([1, 2, 3])[None, None])[0, 0]
+    positive, size, weight = (np.array(values)[None, None] for values in ([0, 1, 4], [4, 2, 4], [1, 2, 3]))
+    counts = measures.share_histogram(positive, size, weight)[0, 0]
     assert counts.nonzero()[0].tolist() == [0, 10, 20]
     assert counts[[0, 10, 20]].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6, 7, 21, 42, 64])
+def test_turning_all_signs_round_mirrors_the_histogram_of_shares(size: int) -> None:
+    """With fan-ins divisible by 3 or 7 some shares fall on the border of two bins."""
+    positive = np.arange(size + 1)[None, None]
+    sizes, once = np.full_like(positive, size), np.ones_like(positive)
+    counts = measures.share_histogram(positive, sizes, once)[0, 0]
+    np.testing.assert_array_equal(counts, measures.share_histogram(sizes - positive, sizes, once)[0, 0])
+    np.testing.assert_array_equal(counts, counts[::-1])
+    assert counts.sum() == size + 1
 
 
 def test_a_mini_batch_beyond_the_probe_is_the_first_of_the_training_set() -> None:

@@ -209,7 +209,7 @@ def problems(experiment: Experiment) -> tuple[Problem, ...]:
     outputs = 1 if len(data.class_names) == 2 else len(data.class_names)
     sizes = (data.train_x.shape[1], *experiment.hidden[0], outputs)
     by_example = augment(data.train_x, experiment.bias, np.float64)
-    targets = encode_targets(data.train_y, len(data.class_names), np.float64)
+    targets = encode_targets(data.train_y, 1 if len(data.class_names) == 2 else len(data.class_names), np.float64)
     train = Examples(np.ascontiguousarray(by_example.T), by_example, targets, data.train_y)
     n = len(data.train_y)
     batch = min(experiment.batch_size[0] or n, n)
