@@ -146,6 +146,25 @@ def test_an_entry_under_another_experiments_key_is_damaged(store: Store, result:
     assert files(store)[0].endswith(".damaged")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), pd.errors.ParserError("Error tokenizing data. C error: out of memory")],
+    ids=["Python", "C"],
+)
+def test_a_moment_without_memory_sets_no_good_entry_aside(
+    store: Store, result: Result, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    store.save(TINY.key, result)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pd, "read_csv", fail)
+        assert store.load(TINY.key) is None
+    assert store.load(TINY.key) is not None
+
+
 def test_damaged_entries_are_bounded(store: Store, result: Result) -> None:
     for number in range(DAMAGED + 3):
         one = variant(result, number)
