@@ -71,9 +71,10 @@ class Result:
 
     @cached_property
     def settings(self) -> str:
-        """experiment.json: the settings, the link's parameters and the versions, as JSON text."""
+        """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
         content = {
             "experiment": json.loads(self.experiment.to_json()),
+            "link": self.experiment.to_params(),
             "key": self.experiment.key,
             "versions": self.versions,
         }
@@ -307,6 +308,10 @@ def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: p
                 group = labels[record.runs[g, 0]]
                 key = (group, record.epoch, record.update, h.layer, h.quantity, h.level)
                 totals[key] = totals[key] + counts if key in totals else counts
+    # Nothing is counted where all runs of a group have diverged, or no neuron has a gradient.
+    totals = {key: counts for key, counts in totals.items() if counts.any()}
+    if not totals:
+        return _typed("histograms", pd.DataFrame())
     columns: dict[str, list[NDArray[Any]]] = {c: [] for c in names("histograms")}
     widths, order = [], []
     # Whatever the chunks were: by group, then in order of time; within a point as they were recorded.
