@@ -205,10 +205,11 @@ def positive_share_histogram(parts: Sequence[Signs]) -> Float:
 
 
 def random_agreement(n: int) -> float:
-    """E|2 Bin(n, 1/2) / n - 1|: the agreement of n independent random signs.
+    """E|2 Bin(n, 1/2)/n - 1|: the mean of |#positive - #negative| / n over n independent random signs, exactly.
 
-    The mean distance of an n-step random walk, over n: with m = ceil(n/2) it is 2m C(2m, m) / 4^m / n.
+    The closed form is C(2m, m) / 4^m with m = n // 2.
     """
-    m = (n + 1) // 2
-    log_choose = math.lgamma(2 * m + 1) - 2 * math.lgamma(m + 1) - 2 * m * math.log(2.0)
-    return 2 * m * math.exp(log_choose) / n
+    if n < 1:
+        raise ValueError(f"n: {n!r} must be at least 1")
+    half = n // 2
+    return math.comb(2 * half, half) / (1 << 2 * half)

@@ -491,17 +491,6 @@ def pair_agreement_by_batch(
     return tuple(results)
 
 
-def random_agreement(n: int) -> float:
-    """E|2 Bin(n, 1/2)/n - 1|: the mean of |#positive - #negative| / n over n independent random signs, exactly.
-
-    The closed form is C(2m, m) / 4^m with m = n // 2.
-    """
-    if n < 1:
-        raise ValueError(f"n: {n!r} must be at least 1")
-    half = n // 2
-    return math.comb(2 * half, half) / (1 << 2 * half)
-
-
 def condition_number(n: int, mu: float, sigma: float) -> float:
     """1 + n mu^2 / sigma^2: the Hessian's condition number of a linear neuron on n iid inputs (mean mu, std sigma)."""
     if n < 1 or not sigma > 0.0:

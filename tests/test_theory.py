@@ -409,17 +409,6 @@ def test_dead_relu_batches_without_a_gradient_are_left_out_of_the_agreement() ->
     assert math.isnan(silent.agreement)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 10, 64, 301])
-def test_the_agreement_of_random_signs_equals_the_sum_over_the_binomial(n: int) -> None:
-    k = np.arange(n + 1)
-    expected = np.sum(stats.binom.pmf(k, n, 0.5) * np.abs(2 * k / n - 1))
-    assert theory.random_agreement(n) == pytest.approx(expected, rel=1e-10)
-
-
-def test_the_agreement_of_many_random_signs_is_finite_and_follows_the_square_root_law() -> None:
-    assert theory.random_agreement(20_000) == pytest.approx(math.sqrt(2 / (math.pi * 20_000)), rel=1e-4)
-
-
 @pytest.mark.parametrize(("n", "mu", "sigma"), [(2, 0.5, 0.2), (64, 0.5, 0.1), (10, 0.0, 1.0)])
 def test_the_condition_number_is_that_of_the_second_moment_matrix_of_iid_inputs(
     n: int, mu: float, sigma: float
@@ -441,7 +430,6 @@ def test_the_condition_number_is_that_of_the_second_moment_matrix_of_iid_inputs(
         (lambda: theory.length_map("tanh", 1.0, 0.0, 1, -1.0), "q0: -1.0"),
         (lambda: theory.gaussian_output("tanh", -1.0), "std: -1.0"),
         (lambda: theory.gaussian_saturation("tanh", 1.0, 0.0), "threshold: 0.0"),
-        (lambda: theory.random_agreement(0), "n: 0"),
         (lambda: theory.pair_agreement(0.0, 0.0), "must not all be zero"),
         (lambda: theory.condition_number(2, 1.0, 0.0), "sigma above 0"),
     ],
