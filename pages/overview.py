@@ -1,29 +1,68 @@
-"""The start page: what the lab is for, what the experiment on the screen says, and where to look closer."""
+"""The start page: the lecture's claims, each with the verdict of the runs on the screen and where to look closer."""
 
 import streamlit as st
 
 from core import charts, findings
-from pages.parts import chart, lens
+from core.claims import CLAIMS, SAID, Claim, tally
+from core.findings import Finding
+from pages.parts import chart, lens, link, notices
 from pages.parts.shown import Shown
 
 ABOUT = """
 Every neural network starts from random weights, and from there on its activation functions decide what reaches which
-layer. This lab trains small networks on the spot, many at once and each from several seeds, and measures what textbooks
-say about that start: when units **saturate**, when the **signs of gradients** are tied together, and what that does to
-the **speed of learning**. Choose a preset or your own settings at the side, press *Train*, and share the link: it
-carries all that is on the screen.
+layer. This lab trains small networks on the spot, many at once and each from several seeds, and holds what a lecture
+says about that start against the numbers. Choose a preset or your own settings at the side and press *Train*: the
+verdicts follow. The link carries all that is on the screen.
 """
+BEYOND = """
+**What the lecture leaves out.** Tanh differs from the logistic in its centring, its slope and its width at once, and one
+learning rate for both is not a fair comparison. How much does each of them bring?
+"""
+ACROSS = 2
 
 
 def _page(shown: Shown) -> None:
     st.markdown(ABOUT)
-    epochs, layers = shown.result.epochs, shown.result.layers
-    lens.finding(shown, findings.saturation, "saturation")
-    chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, layers, groups=shown.groups, epoch=0)
-    lens.finding(shown, findings.gradient_signs, "gradient_signs")
-    lens.finding(shown, findings.convergence, "convergence")
-    chart.show(shown, "train_accuracy", charts.learning_curves, epochs, groups=shown.groups, quantity="train_accuracy")
+    found = _judged(shown.version, shown)
+    st.subheader(f"Seven claims, by {'these runs' if shown.final else 'these runs so far'}")
+    st.markdown(f"**{tally(found)}**")
+    cards = [column for _ in range(0, len(CLAIMS) + 1, ACROSS) for column in st.columns(ACROSS)]
+    for card, claim, verdict in zip(cards, CLAIMS, found, strict=False):
+        with card:
+            _card(claim, verdict)
+    with cards[len(CLAIMS)], st.container(border=True, height="stretch"):
+        st.markdown(BEYOND)
+        link.to_page("two_by_two")
+    st.caption(
+        f"{findings.limits(shown.result)} A verdict holds for these data, this network and these settings alone; "
+        "other seeds or another learning rate may change it."
+    )
+
+    st.subheader("What the runs did")
     lens.finding(shown, findings.runs, "runs")
+    left, right = st.columns(2)
+    epochs, layers = shown.result.epochs, shown.result.layers
+    with left:
+        chart.show(
+            shown, "train_accuracy", charts.learning_curves, epochs, groups=shown.groups, quantity="train_accuracy"
+        )
+    with right:
+        chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, layers, groups=shown.groups, epoch=0)
+
+
+def _card(claim: Claim, found: Finding) -> None:
+    with st.container(border=True, height="stretch", key=f"claim_{claim.id}"):
+        st.markdown(
+            f":{lens.COLOURS.get(found.verdict, 'gray')}-badge[{SAID[found.verdict]}] **{claim.id}. {claim.sentence}**"
+        )
+        st.markdown(notices.escaped(found.evidence))
+        st.caption(notices.escaped(found.limits.partition(", on ")[0]))
+        link.to_page(claim.page)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _judged(version: str, _shown: Shown) -> list[Finding]:
+    return [claim.judge(_shown.result) for claim in CLAIMS]
 
 
 lens.show("The initialisation lab", _page)
