@@ -16,8 +16,8 @@ OWN, SAME = RATES = ("share of each one's limit", "the same for all")
 LIMITS = f"""
 What one example pulls at is exact for one example. A full-batch step adds all of them up and may go anywhere; it costs
 {zigzag.EXAMPLES} examples where the other costs one, so compare steps within a kind of update. A limit is the learning
-rate above which, without momentum, a step can overshoot the minimum twofold: 2 over the largest eigenvalue of the
-Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
+rate above which, without momentum, a step can make worse the very loss that it descends: 2 over the largest eigenvalue
+of the Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
 """
 VALLEY = f"""
 A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is for endlessly

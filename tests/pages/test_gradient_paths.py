@@ -5,7 +5,6 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.activations import ACTIVATIONS
 from core.lessons import number
 from core.neuron import DrawnNetwork, gradient_paths
 from tests.pages.lessons import again, open_lesson, refused, said
@@ -39,8 +38,8 @@ def test_another_function_lets_the_signs_come_apart(page: AppTest, function: str
     assert "have opposite signs, and so have the two gradients" in said(page)
 
 
-@pytest.mark.parametrize("function", sorted(ACTIVATIONS))
-def test_every_function_of_the_registry_can_be_linked_to(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+@pytest.mark.parametrize("function", ["steep_logistic", "relu", "identity"])
+def test_other_functions_can_be_linked_to(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
     page = open_lesson(monkeypatch, "gradient_paths", function=function, x1="1.5", t="-0.5")
     assert refused(page) == []
     assert page.slider(key="view_x1").value == 1.5

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.lessons import number, zigzag
-from core.lessons.zigzag import BATCH, COMPARED, EXAMPLE, FUNCTIONS, SOLUTION, UPDATES, Descent
+from core.lessons.zigzag import BATCH, COMPARED, EXAMPLE, SOLUTION, UPDATES, Descent
 from tests.pages.lessons import again, open_lesson, refused, said
 
 
@@ -74,8 +74,8 @@ def test_one_rate_for_all_replaces_the_share_of_each_one_s_limit(page: AppTest) 
     assert page.query_params["rates"] == "the_same_for_all"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_function_on_offer_can_be_linked_to(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+@pytest.mark.parametrize("function", ["softsign", "relu"])
+def test_other_functions_can_be_linked_to(monkeypatch: pytest.MonkeyPatch, function: str) -> None:
     page = open_lesson(monkeypatch, "zigzag", functions=function, updates="one_example", std="0.4", momentum="0.9")
     assert refused(page) == []
     assert page.multiselect(key="view_functions").value == [function.replace("_", " ")]
