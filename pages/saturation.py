@@ -1,5 +1,6 @@
 """Saturation: where the hidden units are flat, from which initial scale on, and what their values look like."""
 
+import pandas as pd
 import streamlit as st
 
 from core import charts, findings
@@ -21,57 +22,49 @@ def _page(shown: Shown) -> None:
         st.info("These networks have no hidden layer, so nothing can saturate. Choose hidden layers in the form.")
         return
 
-    most = hidden.groupby("group", sort=False)["saturated"].max().idxmax()
-    chosen = view.choice("group", "Run group", [MOST, *shown.groups], MOST)
-    group = most if chosen == MOST else chosen
-    own = hidden[hidden["group"] == group]
-    if own.empty:
-        st.caption("No numbers of this group yet.")
-        return
-    chart.show(shown, "saturation_heatmap", charts.saturation_heatmap, own, group=group)
+    chart.show(shown, "saturation", charts.saturation_overview, hidden, groups=shown.groups)
+    examples = f"up to {experiment.probe}" if experiment.probe else "all"
     st.caption(
-        f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:g} of the "
-        "activation function's largest slope: there almost no gradient passes. Shares are over units and "
-        f"{experiment.probe or 'all'} training examples, and the mean over the group's runs; diverged runs are left "
-        "out from where they diverged."
+        f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "
+        "activation function's largest slope: there almost no gradient passes. Shares are over the layer's units and "
+        f"{examples} training examples; diverged runs are left out from where they diverged."
     )
 
     st.subheader("From which initial scale on?")
-    first = own.iloc[0]
-    activation = ACTIVATIONS[first["activation"]]
-    alike = hidden[
-        (
-            hidden[["activation", "hidden", "batch_size", "learning_rate"]]
-            == first[["activation", "hidden", "batch_size", "learning_rate"]]
-        ).all(axis=1)
-    ]
-    at = view.epoch(shown, alike, "scale_epoch", default=0)
-    chart.show(shown, "saturation_by_scale", charts.saturation_by_scale, alike, activation=activation.name, epoch=at)
-    st.caption(
-        "Each point is one initialiser, placed by the standard deviation that its weights really had. Large weights "
-        "are one road to saturation; training is another, so compare epoch 0 with later ones."
-    )
-
-    st.subheader("What values do the layers see?")
-    at = view.epoch(shown, own)
-    flat = saturated_intervals(activation, experiment.saturation_threshold)
-    counted = result.histograms[result.histograms["group"] == group]
     left, right = st.columns(2)
     with left:
-        chart.show(
-            shown, "preactivations", charts.histogram_by_layer, counted[counted["quantity"] == "preactivation"],
-            group=group, epoch=at, quantity="preactivation", saturated=flat,
-        )  # fmt: skip
-    with right:
-        chart.show(
-            shown, "activations", charts.histogram_by_layer, counted[counted["quantity"] == "activation"],
-            group=group, epoch=at, quantity="activation",
-        )  # fmt: skip
-    st.caption("Over all examples, units and seeds; shaded is where a unit counts as saturated.")
+        functions = list(dict.fromkeys(experiment.activation))
+        name = (
+            functions[0]
+            if len(functions) == 1
+            else view.buttons("function", "Activation function", functions, functions[0])
+        )
+    alike = hidden[hidden["activation"] == name]
+    if alike.empty:
+        st.caption(f"No numbers of {name} yet.")
+    else:
+        with right:
+            at = view.epoch(shown, alike, "scale_epoch", default=0)
+        chart.show(shown, "saturation_by_scale", charts.saturation_by_scale, alike, activation=name, epoch=at)
+        st.caption(
+            "Each point is one initialiser, placed by the standard deviation that the weights of the layer really had. "
+            "Large weights are one road to saturation; training is another, so compare epoch 0 with later ones."
+        )
+
+    st.subheader("Group by group")
+    most = hidden.groupby("group", sort=False)["saturated"].max()
+    chosen = view.choice("group", "Run group", [MOST, *shown.groups], MOST)
+    group = str(most.idxmax() if most.notna().any() else most.index[0]) if chosen == MOST else chosen
+    own = hidden[hidden["group"] == group]
+    if own.empty:
+        st.caption("No numbers of this group yet.")
+    else:
+        _group(shown, group, own)
 
     st.subheader("Are the activations zero-centred?")
     left, right = st.columns(2)
     with left:
+        at = view.epoch(shown, hidden, "mean_epoch")
         chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, hidden, groups=shown.groups, epoch=at)
     with right:
         layers = sorted(int(layer) for layer in hidden["layer"].unique())
@@ -87,6 +80,31 @@ def _page(shown: Shown) -> None:
         "endlessly wide. Signal propagation says where that falls short."
     )
     link.to_page("signal_propagation")
+
+
+def _group(shown: Shown, group: str, own: pd.DataFrame) -> None:
+    """One run group in numbers: its heatmap, and what its layers see."""
+    chart.show(shown, "saturation_heatmap", charts.saturation_heatmap, own, group=group)
+    at = view.epoch(shown, own)
+    flat = saturated_intervals(ACTIVATIONS[own["activation"].iloc[0]], shown.experiment.saturation_threshold)
+    counted = shown.result.histograms
+    counted = counted[(counted["group"] == group) & counted["layer"].isin(own["layer"].unique())]
+    left, right = st.columns(2)
+    with left:
+        chart.show(
+            shown, "preactivations", charts.histogram_by_layer, counted[counted["quantity"] == "preactivation"],
+            group=group, epoch=at, quantity="preactivation", saturated=flat,
+        )  # fmt: skip
+    with right:
+        chart.show(
+            shown, "activations", charts.histogram_by_layer, counted[counted["quantity"] == "activation"],
+            group=group, epoch=at, quantity="activation",
+        )  # fmt: skip
+    st.caption(
+        "What the units of each hidden layer take in (a) and give out (h), over the same examples and all seeds. "
+        + ("Grey: where a unit counts as saturated. " if flat else "This function has no flat part. ")
+        + "Each row is scaled to its own peak."
+    )
 
 
 lens.show("When do units saturate?", _page)

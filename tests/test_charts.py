@@ -130,6 +130,7 @@ def synthetic(
                     row[f"same_sign_{level}"] = 1.0 if tied and level == "example" else 0.1 * tied
                     row[f"agreement_{level}"] = np.clip((share if tied else 0.11) + rng.normal(0, 0.01), 0, 1)
                     row[f"no_gradient_{level}"] = 0.0
+                    row[f"pair_agreement_{level}"] = 1.0 if tied and level == "example" else 0.51
                 layers.append(row)
                 if seed == 0:
                     kept = {k: v for k, v in settings.items() if k not in ("run", "seed")}
@@ -197,6 +198,7 @@ def speed_ups(groups: tuple[str, ...]) -> pd.DataFrame:
 
 CHARTS: dict[str, Callable[[Tables], alt.LayerChart]] = {
     "saturation_heatmap": lambda t: charts.saturation_heatmap(t.layers, group=_first(t)),
+    "saturation_overview": lambda t: charts.saturation_overview(t.layers, groups=t.groups),
     "saturation_by_scale": lambda t: charts.saturation_by_scale(t.layers, activation="tanh"),
     "saturation_by_scale, trained": lambda t: charts.saturation_by_scale(t.layers, activation="logistic", epoch=3),
     "histogram of a": lambda t: charts.histogram_by_layer(
@@ -532,6 +534,29 @@ def test_the_heatmap_shows_the_mean_share_of_the_runs() -> None:
     expected = part.groupby(["layer", "epoch"])["saturated"].mean()
     assert cells.set_index(["layer", "epoch"])["share"].to_dict() == pytest.approx(expected.to_dict())
     assert sorted(cells["layer"].unique()) == [1, 2, 3]  # the output layer does not saturate
+
+
+def test_the_overview_shows_every_group_and_layer_and_says_how_it_began_and_ended() -> None:
+    chart = charts.saturation_overview(lecture().layers, groups=lecture().groups)
+    cells = _layer(chart, "rect", "y")
+    expected = lecture().layers.query("role == 'hidden'").groupby(["group", "layer", "epoch"])["saturated"].mean()
+    assert cells.set_index(["group", "layer", "epoch"])["share"].to_dict() == pytest.approx(expected.to_dict())
+    assert cells["y"].nunique() == len(lecture().groups) * 3  # no two strips cover each other
+    group = lecture().groups[1]
+    first, last = (expected[group].xs(epoch, level="epoch").mean() for epoch in (0, 40))
+    notes = _layer(chart, "text", "top").set_index("group")["note"]
+    assert notes[group] == f"{first:.0%} → {last:.0%}".replace("%", " %")
+
+
+def test_a_group_without_numbers_keeps_its_place_in_the_overview() -> None:
+    late = lecture().groups[2]
+    part = lecture().layers[lecture().layers["group"] != late]
+    names = [
+        _layer(charts.saturation_overview(table, groups=lecture().groups), "text", "top").set_index("group")
+        for table in (lecture().layers, part)
+    ]
+    assert names[1].loc[late, "note"] == ""
+    assert names[0].index.to_list() == names[1].index.to_list() == list(lecture().groups)
 
 
 def test_initial_scale_is_the_measured_one_and_all_equal_weights_are_left_out() -> None:

@@ -15,6 +15,7 @@ from core.charts.saturation import (
     mean_activation_by_layer,
     saturation_by_scale,
     saturation_heatmap,
+    saturation_overview,
 )
 from core.charts.signs import agreement_by_layer, agreement_by_level, agreement_over_training, sign_distribution
 from core.charts.style import group_colours, group_dashes
@@ -34,6 +35,7 @@ __all__ = [
     "rate_grid",
     "saturation_by_scale",
     "saturation_heatmap",
+    "saturation_overview",
     "share_reached",
     "sign_distribution",
     "speed_up",

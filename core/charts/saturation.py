@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
 
@@ -17,7 +18,71 @@ SHARES = {
 PICK_LAYER = "pick_layer"
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left")
 CELLS = 1600
+NAME = 20  # px: the line with a group's name
 VALUES = {"preactivation": "pre-activation a", "activation": "activation h"}
+
+
+def saturation_overview(
+    layers: pd.DataFrame, *, groups: Sequence[str], column: str = "saturated", title: str | None = None
+) -> alt.LayerChart:
+    """Share saturated in every group at a glance: a strip of cells for each, its hidden layers below each other.
+
+    Columns are recorded epochs, cells the mean over the group's runs. At the right of a name: the share at the first
+    and at the last epoch drawn, mean over the layers. A group without numbers keeps its place.
+
+    Args:
+        layers: the layers table.
+        groups: the experiment's groups, in its order.
+        column: one of SHARES.
+    """
+    meaning = SHARES[column]
+    title = title or f"{meaning.capitalize()} in every group"
+    x_title, y_title = curves.TIMES["epoch"], "hidden layer, by run group"
+    named = list(groups[: style.MOST_ROWS])
+    cut = f"; the first {len(named)} of {len(groups)} groups" if len(named) < len(groups) else ""
+    # What has diverged keeps its rows, but has no cells.
+    table = layers[layers["group"].isin(named) & (layers["role"] == "hidden")]
+    finite = tables.masked(table, [column])[0]
+    if finite.empty:
+        return style.blank(title, x_title, y_title)
+    rows = table[["group", "layer"]].drop_duplicates()
+    depth = rows.groupby("group")["layer"].nunique().reindex(named, fill_value=1)
+    size = min(18.0, max(5.0, 420 / int(depth.sum()) - NAME / float(depth.mean())))
+    names = pd.DataFrame({"group": named, "top": (depth * size + NAME).cumsum().shift(fill_value=0.0).to_numpy() + 4})
+    place = names.set_index("group")["top"]
+    height = float(depth.sum()) * size + NAME * len(named)
+
+    epochs = tables.thin(np.unique(finite["epoch"].to_numpy()), max(2, min(60, 2 * CELLS // int(depth.sum()))))
+    cells = _cells(finite[finite["epoch"].isin(epochs)], ["group", "layer", "epoch"], column)
+    rank = cells.groupby("group")["layer"].rank(method="dense") - 1
+    cells["y"] = cells["group"].map(place) + NAME - 4 + rank * size
+    cells["y2"] = cells["y"] + max(size - 1, size * 0.9)
+    names["note"] = [_from_to(cells[cells["group"] == group]) for group in named]
+    numbers = cells.drop_duplicates(["group", "layer"])[["layer", "y"]].assign(y=lambda part: part["y"] + size / 2)
+
+    x = _epochs(epochs, x_title)
+    scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
+    axis = alt.Axis(title=y_title, labels=False, ticks=False, grid=False, domain=False, titlePadding=24)
+    y = alt.Y("y:Q", scale=scale, axis=axis)
+    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2="y2:Q", color=_share_colour(meaning))
+    charts = [drawn.encode(tooltip=_cell_tip(meaning, ("group", "group")))]
+    top = alt.Y("top:Q", scale=scale, axis=axis)
+    text = alt.Chart(names).encode(y=top)
+    name = text.mark_text(
+        align="left",
+        baseline="top",
+        color=style.NEUTRAL,
+        fontSize=12,
+        fontWeight="bold",
+        limit=alt.ExprRef("width - 95"),
+    )
+    charts.append(name.encode(x=alt.value(0), text="group:N"))
+    note = text.mark_text(align="right", baseline="top", color=style.NEUTRAL, fontSize=12, limit=95)
+    charts.append(note.encode(x=alt.value("width"), text="note:N"))
+    if size >= 9:
+        number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
+        charts.append(number.encode(x=alt.value(-6), y=y, text="layer:O"))
+    return style.layered(charts, title, f"mean of the runs; right: all layers, first → last epoch{cut}", int(height))
 
 
 def saturation_heatmap(
@@ -37,46 +102,19 @@ def saturation_heatmap(
     if table.empty:
         return style.blank(title, x_title, y_title)
     epochs = tables.thin(np.unique(table["epoch"].to_numpy()), min(60, CELLS // table["layer"].nunique()))
-    table = table[table["epoch"].isin(epochs)]
-    cells = (
-        table.groupby(["layer", "epoch"])[column].agg(share="mean", least="min", most="max", runs="size").reset_index()
-    )
+    cells = _cells(table[table["epoch"].isin(epochs)], ["layer", "epoch"], column)
     cells["percent"] = [tables.share_text(share) for share in cells["share"]]
     numbers = sorted(cells["layer"].unique())
-    x = alt.X(
-        "epoch:O",
-        scale=alt.Scale(domain=epochs.tolist(), paddingInner=0.06, paddingOuter=0),
-        axis=alt.Axis(title=x_title, labelAngle=0, labelOverlap="greedy", labelPadding=6),
-    )
+    x = _epochs(epochs, x_title)
     y = alt.Y(
         "layer:O",
         scale=alt.Scale(domain=[int(number) for number in numbers], paddingInner=0.06, paddingOuter=0),
         axis=alt.Axis(title=y_title, labelPadding=6, titlePadding=8),
     )
-    colour = alt.Color(
-        "share:Q",
-        scale=alt.Scale(domain=[0, 1], scheme="cividis"),
-        legend=alt.Legend(
-            title=meaning,
-            orient="bottom",
-            format="%",
-            values=[0, 0.25, 0.5, 0.75, 1],
-            gradientLength=220,
-            titleLimit=300,
-        ),
-    )
-    tip = style.tip(
-        ("layer", "layer", "d"),
-        ("epoch", "epoch", ",d"),
-        ("share", meaning, ".4~p"),
-        ("least", "least of the runs", ".4~p"),
-        ("most", "most of the runs", ".4~p"),
-        ("runs", "runs", "d"),
-    )
     base = alt.Chart(cells).encode(x=x, y=y)
     # Numbers where a cell has room for them, which depends on the screen.
     size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
-    charts = [base.mark_rect().encode(color=colour, tooltip=tip)]
+    charts = [base.mark_rect().encode(color=_share_colour(meaning), tooltip=_cell_tip(meaning))]
     for ink, part in (("#ffffff", cells[cells["share"] <= 0.55]), ("#000000", cells[cells["share"] > 0.55])):
         number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
         charts.append(number.encode(x=x, y=y, text="percent:N"))
@@ -265,3 +303,55 @@ def _domain(table: pd.DataFrame, bounded: pd.DataFrame, quantity: str) -> tuple[
     if quantity == "activation" and np.isfinite(table[["left", "right"]].to_numpy(dtype=np.float64)).all():
         edges = table
     return float(edges["left"].min()), float(edges["right"].max())
+
+
+def _cells(table: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
+    """The cells of a heatmap: mean, least and most of the runs for each of `by`."""
+    shares = table.groupby(by, sort=False)[column].agg(share="mean", least="min", most="max", runs="size")
+    return shares.reset_index()
+
+
+def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[alt.Tooltip]:
+    return style.tip(
+        *first,
+        ("layer", "layer", "d"),
+        ("epoch", "epoch", ",d"),
+        ("share", meaning, ".4~p"),
+        ("least", "least of the runs", ".4~p"),
+        ("most", "most of the runs", ".4~p"),
+        ("runs", "runs", "d"),
+    )
+
+
+def _epochs(epochs: NDArray[np.int64], title: str) -> alt.X:
+    """The columns of a heatmap."""
+    return alt.X(
+        "epoch:O",
+        scale=alt.Scale(domain=epochs.tolist(), paddingInner=0.06, paddingOuter=0),
+        axis=alt.Axis(title=title, labelAngle=0, labelOverlap="greedy", labelPadding=6),
+    )
+
+
+def _share_colour(meaning: str) -> alt.Color:
+    """The one colour scale of all heatmaps of shares."""
+    return alt.Color(
+        "share:Q",
+        scale=alt.Scale(domain=[0, 1], scheme="cividis"),
+        legend=alt.Legend(
+            title=meaning,
+            orient="bottom",
+            format="%",
+            values=[0, 0.25, 0.5, 0.75, 1],
+            gradientLength=220,
+            titleLimit=300,
+        ),
+    )
+
+
+def _from_to(cells: pd.DataFrame) -> str:
+    """The mean share of the layers at the first and at the last epoch that has one."""
+    if cells.empty:
+        return ""
+    means = cells.groupby("epoch")["share"].mean()
+    first, last = means.iloc[0], means.iloc[-1]
+    return tables.share_text(first) if len(means) == 1 else f"{tables.share_text(first)} → {tables.share_text(last)}"

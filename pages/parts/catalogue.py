@@ -84,7 +84,7 @@ PAGES = (
         "Saturation",
         "Experiment",
         ":material/stacked_line_chart:",
-        ("group", "epoch", "scale_epoch", "layer"),
+        ("function", "scale_epoch", "group", "epoch", "mean_epoch", "layer"),
     ),
     Entry(
         "signal_propagation",
