@@ -13,21 +13,6 @@ from pages.parts import chart, link, player, view
 from pages.parts import lesson as page
 
 OWN, SAME = RATES = ("share of each one's limit", "the same for all")
-LIMITS = f"""
-What one example pulls at is exact for one example. A full-batch step adds all of them up and may go anywhere; it costs
-{zigzag.EXAMPLES} examples where the other costs one, so compare steps within a kind of update. A limit is the learning
-rate above which, without momentum, a step can make worse the very loss that it descends: 2 over the largest eigenvalue
-of the Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
-"""
-VALLEY = f"""
-A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is for endlessly
-many independent examples; measured are these {zigzag.EXAMPLES}. The mean μ comes in squared: activations centred on 0
-add nothing. The neuron is linear with a squared error, and learns to answer as one with w₁ = 1 and w₂ = −1 does.
-"""
-KEY = f"""
-Solid: updates from one example; dashed: from the full batch. Ring: start, click anywhere for another. Cross: minimum.
-Four squares round the current point: share of the {zigzag.EXAMPLES} examples that would each step into that quadrant.
-"""
 COLOURS = dict(zip(*group_colours(FUNCTIONS), strict=True))
 COLUMNS = {
     "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g"),
@@ -38,7 +23,9 @@ COLUMNS = {
     "steps_to_goal": st.column_config.NumberColumn("steps to 1 %", help="of the first loss"),
     "mean": st.column_config.NumberColumn("mean μ", format="%.3g", help="of the activations that feed the neuron"),
     "std": st.column_config.NumberColumn("spread σ", format="%.3g", help="of the activations that feed the neuron"),
-    "condition_measured": st.column_config.NumberColumn("condition number", format="%.3g", help="of the Hessian"),
+    "condition_measured": st.column_config.NumberColumn(
+        "condition number κ", format="%.3g", help="largest over smallest eigenvalue of the Hessian"
+    ),
     "condition_formula": st.column_config.NumberColumn("1 + 2 μ²/σ²", format="%.3g"),
     "largest_rate_full_batch": st.column_config.NumberColumn("limit, full batch", format="%.3g"),
     "largest_rate_one_example": st.column_config.NumberColumn("limit, one example", format="%.3g"),
@@ -108,7 +95,7 @@ def _page() -> None:
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
         st.markdown(f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(paths, step)}")
-        st.caption(KEY)
+        st.caption(zigzag.KEY)
 
     player.show("step", "Step", descent.steps, 10, at)
     with st.container(horizontal=True):
@@ -124,11 +111,12 @@ def _page() -> None:
         st.markdown(sentence)
     st.dataframe(summary, column_config=COLUMNS, hide_index=True, key="summary")
     page.draw("loss_over_steps", charts.loss_over_steps(paths, functions=FUNCTIONS, goal=zigzag.GOAL), paths)
-    st.caption(LIMITS)
+    st.caption(zigzag.LIMITS)
 
     st.subheader("The shape of the valley")
+    st.latex(r"\kappa = 1 + n\,\frac{\mu^2}{\sigma^2}, \qquad n = 2")
     st.dataframe(zigzag.condition_table(neurons), column_config=COLUMNS, hide_index=True, key="conditions")
-    st.caption(VALLEY)
+    st.caption(zigzag.VALLEY)
     link.to_page("gradient_paths")
     link.to_page("convergence")
 

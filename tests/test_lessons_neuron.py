@@ -59,8 +59,8 @@ def test_the_quadrant_that_is_taken_is_an_allowed_one_and_descends(network: Draw
     table = gradient_paths.quadrant_table(paths)
     taken = table[table["taken"]]
     assert taken["allowed"].all()
-    for row in taken.itertuples():
-        assert np.sign([row.w1, row.w2]).tolist() == np.sign([-paths.gradient_w1, -paths.gradient_w2]).tolist()
+    for direction in taken[["w1", "w2"]].to_numpy():
+        assert direction.tolist() == np.sign([-paths.gradient_w1, -paths.gradient_w2]).tolist()
     assert table["allowed"].sum() in (0, 2)
 
 

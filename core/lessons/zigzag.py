@@ -31,6 +31,22 @@ REACH = 2.5  # the weights drawn go from -REACH to REACH
 TILE = 0.25  # a start can be picked on a grid this fine
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0)  # of the greatest loss drawn: where the contours are
 
+LIMITS = f"""
+What one example pulls at is exact for one example. A full-batch step adds all of them up and may go anywhere; it costs
+{EXAMPLES} examples where the other costs one, so compare steps within a kind of update. A limit is the learning
+rate above which, without momentum, a step can make worse the very loss that it descends: 2 over the largest eigenvalue
+of the Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
+"""
+VALLEY = f"""
+A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is for endlessly
+many independent examples; measured are these {EXAMPLES}. The mean μ comes in squared: activations centred on 0
+add nothing to κ. The neuron is linear with a squared error, and learns to answer as one with w₁ = 1 and w₂ = −1 does.
+"""
+KEY = f"""
+Solid: updates from one example; dashed: from the full batch. Ring: start, click anywhere for another. Cross: minimum.
+Four squares round the current point: share of the {EXAMPLES} examples that would each step into that quadrant.
+"""
+
 
 @dataclass(frozen=True)
 class Descent:
