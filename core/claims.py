@@ -113,6 +113,8 @@ def few_directions(result: Result) -> Finding:
     claim = "Tied signs leave a neuron few directions to move in"
     limits = findings.limits(result)
     fed = result.layers[result.layers["layer"] > 1]
+    if fed.empty:
+        return Finding(claim, UNDECIDED, "These networks have no hidden layer, so none feeds another.", limits)
     tied = fed[fed["activation"].map(lambda name: ACTIVATIONS[name].range[0] >= 0)]
     free = fed[fed["activation"].map(lambda name: ACTIVATIONS[name].zero_centred)]
     seen = tied.dropna(subset=["same_sign_example"])

@@ -15,8 +15,8 @@ says about that start against the numbers. Choose a preset or your own settings 
 verdicts follow. The link carries all that is on the screen.
 """
 BEYOND = """
-**What the lecture leaves out.** Tanh differs from the logistic in its centring, its slope and its width at once, and one
-learning rate for both is not a fair comparison. How much does each of them bring?
+**What the lecture leaves out.** Tanh differs from the logistic in its centring, its slope and its width at once, and
+one learning rate for both is not a fair comparison. How much does each of them bring?
 """
 ACROSS = 2
 

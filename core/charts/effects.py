@@ -116,7 +116,9 @@ def cell_medians(
     x = alt.X(
         "place:N",
         scale=alt.Scale(domain=[place for place in SLOPES if place in places], type="point", padding=0.5),
-        axis=alt.Axis(title=None, labelAngle=0, grid=False, labelExpr="split(datum.label, ', ')"),
+        axis=alt.Axis(
+            title="slope at 0, and width of the range", labelAngle=0, grid=False, labelExpr="split(datum.label, ', ')"
+        ),
     )
     y = alt.Y("at:Q", **y_axis)
     names, colours = style.group_colours(functions)
