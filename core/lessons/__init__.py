@@ -1,6 +1,8 @@
-"""Lessons: what the two small worlds of `core.neuron` show, as tidy tables and as sentences that follow the numbers.
+"""Lessons: what theory, timing and small worlds show, as tidy tables and as sentences that follow the numbers.
 
-`gradient_paths` is about the drawn network, `zigzag` about descent over two weights; each has a page.
+`gradient_paths` is about the drawn network and `zigzag` about descent over two weights (both of `core.neuron`),
+`activation_functions` about curves, outputs and the cost of e^x, `signal_propagation` about mean field theory beside
+the runs; each has a page.
 """
 
 MINUS = "\N{MINUS SIGN}"
