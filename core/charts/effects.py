@@ -39,7 +39,8 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
     axis = style.position(x_title, [*finite, *reach], "log" if outcome.log else "linear")
     first, last = axis["scale"].domain
     exact = table["estimate_low"] == table["estimate_high"]
-    known = table[exact].assign(low=table["low"].clip(first, last), high=table["high"].clip(first, last))
+    known = table[exact]
+    known = known.assign(low=known["low"].clip(first, last), high=known["high"].clip(first, last))
     y = alt.Y("y:Q", **style.row_axis(y_title, len(table)))
     colour = alt.Color("effect:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=None)
 

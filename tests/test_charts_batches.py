@@ -1,0 +1,231 @@
+"""Batch size: agreement of pairs against theory and against counting, words that follow, and the charts."""
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.charts import batches as charts
+from core.experiment import Experiment
+from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.lessons import batch_size as lesson
+from core.results import Result
+from core.theory import pair_agreement
+from tests.engine import at_start, data_of, train
+from tests.test_charts import _sound
+from tests.test_findings import FAST, TWO_BY_TWO, made_up, updates
+
+QUICK: dict[str, Any] = {"dataset": "iris", "hidden": "12-12", "epochs": 2, "seeds": 3, "initialiser": "glorot_uniform"}
+
+
+@lru_cache
+def trained(**settings: Any) -> Result:
+    return train(Experiment(**{**QUICK, **settings}))
+
+
+@lru_cache
+def digits(**settings: Any) -> Result:
+    """At initialisation on the lecture's data."""
+    return at_start(Experiment(**{"seeds": 3, "epochs": 1, "hidden": "64-64", **settings}))
+
+
+# Agreement of pairs
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_pairs_and_agreement_are_tied_by_the_formula_on_the_page(positive: int, negative: int) -> None:
+    n = positive + negative
+    if n < 2:
+        return
+    signs = np.array([1] * positive + [-1] * negative)
+    equal = np.triu(np.equal.outer(signs, signs), 1).sum() / (n * (n - 1) / 2)
+    s = abs(positive - negative) / n
+    assert (positive * (positive - 1) + negative * (negative - 1)) / (n * (n - 1)) == pytest.approx(equal)
+    assert (n * (1 + s * s) - 2) / (2 * (n - 1)) == pytest.approx(equal)
+
+
+@pytest.mark.parametrize("dataset", ["iris", "digits", "two_moons"])
+def test_a_full_batch_is_the_training_set(dataset: str) -> None:
+    experiment = Experiment(dataset=dataset)
+    assert lesson.train_examples(experiment) == len(data_of(experiment).train_y)
+
+
+def test_one_batch_size_is_looked_at_as_one_example_one_batch_and_the_whole_set() -> None:
+    result = trained(batch_size=16)
+    table = lesson.by_batch(result, 0, 2)
+    assert sorted(table["size"].unique()) == [1, 16, lesson.train_examples(result.experiment)]
+    one = table[(table["size"] == 1) & (table["activation"] == "logistic")]
+    assert one["pairs"].eq(1).all()  # the lecture's rule is exact
+
+
+def test_of_several_batch_sizes_each_run_stands_at_its_own() -> None:
+    result = trained(batch_size=(1, 16, 0))
+    table = lesson.by_batch(result, 2, 2)
+    full = lesson.train_examples(result.experiment)
+    assert len(table) == len(result.runs)
+    assert set(table["line"]) == {"logistic", "tanh"}
+    sizes = dict(zip(result.runs["run"], result.runs["batch_size"], strict=True))
+    for row in table.itertuples():
+        assert row.size == (full if sizes[row.run] == "full" else int(sizes[row.run]))
+
+
+def test_a_batch_size_beyond_the_data_is_the_whole_set_and_counted_once() -> None:
+    table = lesson.by_batch(trained(batch_size=5000), 0, 2)
+    assert sorted(table["size"].unique()) == [1, 120]
+    assert not table.duplicated(["run", "size"]).any()
+
+
+def test_theory_takes_mean_and_spread_of_what_feeds_the_layer() -> None:
+    result = digits()
+    feed = lesson.feeding(result, 0, 2).set_index("group")
+    below = (
+        result.layers.query("epoch == 0 and layer == 1").groupby("group")[["activation_mean", "activation_std"]].mean()
+    )
+    for row in below.reset_index().to_dict("records"):
+        mean, std = row["activation_mean"], row["activation_std"]
+        assert feed["limit"][row["group"]] == pytest.approx(pair_agreement(mean, std))
+        assert feed["rho"][row["group"]] == pytest.approx(mean**2 / (mean**2 + std**2))
+
+
+@pytest.mark.parametrize(("scaling", "least"), [("standardised", 0.5), ("unit_interval", 0.6)])
+def test_the_first_layer_is_fed_by_the_inputs_those_without_spread_left_out(scaling: str, least: float) -> None:
+    result = digits(scaling=scaling)
+    x = data_of(result.experiment).train_x
+    x = x[:, x.std(axis=0) > 0]
+    feed = lesson.feeding(result, 0, 1)
+    assert feed["mean"].tolist() == pytest.approx([float(x.mean())] * len(feed), abs=1e-9)
+    assert feed["std"].tolist() == pytest.approx([float(x.std())] * len(feed))
+    assert feed["limit"].min() >= least
+
+
+def test_in_a_mini_batch_the_second_layer_agrees_as_often_as_theory_says() -> None:
+    result = digits(initialiser="glorot_uniform", batch_size=64, hidden="128-128")
+    measured = lesson.by_batch(result, 0, 2).query("size == 64").groupby("activation")["pairs"].mean()
+    theory = lesson.theory_by_batch(result, 0, 2).query("size == 64").set_index("line")["pairs"]
+    assert measured["logistic"] == pytest.approx(theory["logistic"], abs=0.05)
+    assert measured["tanh"] == pytest.approx(theory["tanh"], abs=0.01)
+    assert theory["tanh"] == pytest.approx(lesson.FREE, abs=0.005)
+
+
+def test_smaller_weights_saturate_less_and_tie_the_signs_more() -> None:
+    table = lesson.by_scale(digits(), "logistic", 0, 2, "batch")
+    wide = table.pivot(index="scale", columns="quantity", values="mean").sort_index()
+    assert wide["saturated"].is_monotonic_increasing
+    assert wide["pairs"].is_monotonic_decreasing
+    assert wide["pairs"].iloc[0] > 0.95
+    assert lesson.trade(digits(), 0, 2).verdict == SUPPORTED
+    tanh = lesson.by_scale(digits(), "tanh", 0, 2, "batch").query("quantity == 'pairs'")
+    assert tanh["mean"].tolist() == pytest.approx([lesson.FREE] * 3, abs=0.02)
+
+
+# In words
+
+
+def pairs(logistic: tuple[float, float], tanh: tuple[float, float] = (0.5, 0.5)) -> Result:
+    """Agreement with one example and with the whole set of layer 2, by activation."""
+    layers: list[dict[str, Any]] = []
+    for name, (one, full) in {"logistic": logistic, "tanh": tanh}.items():
+        row = {"activation": name, "epoch": 0, "activation_mean": 0.5, "activation_std": 0.2, "preactivation_std": 1.0}
+        row |= {"saturated": 0.1, "weight_std": 0.1}
+        levels = {"pair_agreement_example": one, "pair_agreement_batch": (one + full) / 2, "pair_agreement_epoch": full}
+        layers += [row | {"layer": 1, "role": "hidden"}, row | levels | {"layer": 2, "role": "output"}]
+    return made_up(replace(TWO_BY_TWO, initialiser=("normal:1",)), layers, **updates(FAST, FAST))
+
+
+@pytest.mark.parametrize(
+    ("logistic", "verdict"),
+    [((1.0, 0.85), SUPPORTED), ((1.0, 1.0), NOT_SUPPORTED), ((1.0, 0.5), NOT_SUPPORTED), ((0.5, 0.5), NOT_SUPPORTED)],
+)
+def test_a_batch_loosens_the_tie_only_where_agreement_falls_and_stays_above_chance(
+    logistic: tuple[float, float], verdict: str
+) -> None:
+    found = lesson.softened(pairs(logistic), 0, 2)
+    assert found.verdict == verdict
+    assert "logistic 100 % with one example" in found.evidence or logistic[0] < 1
+    assert "Random: 50 %" in found.evidence
+
+
+def test_where_nothing_is_never_negative_nothing_is_tied() -> None:
+    tanh = trained(activation="tanh")
+    assert lesson.softened(tanh, 0, 2).verdict == UNDECIDED
+    assert lesson.trade(tanh, 0, 2).verdict == UNDECIDED
+
+
+def test_inputs_that_are_never_negative_tie_the_first_layer_whatever_the_function() -> None:
+    assert lesson.softened(trained(activation="tanh", scaling="unit_interval"), 0, 1).verdict in (SUPPORTED, MIXED)
+
+
+@pytest.mark.parametrize(("full", "side"), [(0.99, "above"), (0.6, "below"), (0.84, "")])
+def test_where_theory_and_the_whole_training_set_part_the_side_is_named(full: float, side: str) -> None:
+    limit = pair_agreement(0.5, 0.2)
+    assert limit == pytest.approx(0.83, abs=0.01)
+    said = lesson.parting(pairs((1.0, full), (1.0, limit)), 0, 2)
+    assert [f"lies {side} theory" in sentence for sentence in said] == [True] * bool(side)
+
+
+@pytest.mark.parametrize(
+    "unusual", [{"hidden": "none"}, {"statistics": "standard"}, {"initialiser": "zeros"}, {"activation": "relu"}]
+)
+def test_no_result_is_too_odd_for_its_tables_words_and_charts(unusual: dict[str, Any]) -> None:
+    result = trained(**unusual)
+    for layer in sorted(result.layers["layer"].unique()):
+        for found in (lesson.softened(result, 0, layer), lesson.trade(result, 0, layer)):
+            assert "nan" not in found.sentence
+        for chart in drawn(result, 0, layer):
+            _sound(chart.to_dict())
+
+
+# Charts
+
+
+def drawn(result: Result, epoch: int, layer: int) -> list[alt.LayerChart]:
+    lines = tuple(dict.fromkeys(lesson.labels(result.experiment).values()))
+    limits = lesson.by_layer(result, epoch)
+    name = result.experiment.activation[0]
+    return [
+        charts.pairs_by_batch(
+            lesson.by_batch(result, epoch, layer), theory=lesson.theory_by_batch(result, epoch, layer),
+            lines=lines, layer=layer, epoch=epoch, full=lesson.train_examples(result.experiment),
+        ),
+        charts.pairs_by_layer(lesson.by_layer_runs(result, epoch), limits=limits, lines=lines, epoch=epoch),
+        charts.saturation_and_signs(
+            lesson.by_scale(result, name, epoch, layer, "batch"), activation=name, layer=layer, epoch=epoch,
+            whose="one mini-batch",
+        ),
+    ]  # fmt: skip
+
+
+def rows_with(chart: alt.LayerChart, *columns: str) -> pd.DataFrame:
+    data = json.loads(json.dumps(chart.to_dict(validate=False)))["datasets"]
+    return pd.DataFrame(next(rows for rows in data.values() if set(columns) <= set(rows[0])))
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_size": (1, 16, 0)}, {"initialiser": ("normal:0.1", "normal:1")}])
+def test_charts_of_a_result_are_valid(settings: dict[str, Any]) -> None:
+    for chart in drawn(trained(**settings), 2, 2):
+        _sound(chart.to_dict())
+
+
+def test_dots_are_medians_of_the_runs_and_dashes_are_theory() -> None:
+    result = trained(batch_size=(1, 16, 0))
+    chart = drawn(result, 0, 2)[0]
+    table = lesson.by_batch(result, 0, 2)
+    for dot in rows_with(chart, "median", "size").to_dict("records"):
+        own = table[(table["line"] == dot["group"]) & (table["size"] == dot["size"])]
+        assert dot["median"] == pytest.approx(own["pairs"].median())
+    expected = lesson.theory_by_batch(result, 0, 2)
+    assert rows_with(chart, "group", "pairs")["pairs"].tolist() == pytest.approx(expected["pairs"].tolist())
+
+
+def test_the_full_batch_stands_at_the_right_end_and_is_called_all() -> None:
+    chart = drawn(trained(batch_size=16), 0, 2)[0].to_dict(validate=False)
+    axis = chart["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["values"] == [1, 16, 120]
+    assert "120 ? 'all'" in axis["labelExpr"]
