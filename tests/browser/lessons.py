@@ -1,5 +1,6 @@
 """Open a lesson in a browser, and work its sliders and read its sentences as a visitor does."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import Locator, Page
@@ -21,11 +22,12 @@ def slider(page: Page, label: str) -> Locator:
     return page.get_by_role("slider", name=label)
 
 
-def press(page: Page, label: str, key: str, times: int = 1) -> None:
-    """Press a key on a slider, and wait until the page has followed."""
+def press(page: Page, label: str, key: str, times: int, until: str) -> None:
+    """Press a key on a slider, and wait until the page has followed: its link then holds `until`."""
     slider(page, label).focus()
     for _ in range(times):
         page.keyboard.press(key)
+    page.wait_for_url(re.compile(rf"[?&]{re.escape(until)}(&|$)"), wait_until="commit")
     wait_until_idle(page)
 
 

@@ -34,7 +34,7 @@ def test_a_slider_moved_by_the_keyboard_moves_sentence_formula_chart_file_and_li
     dashboard: Server, page: Page, tmp_path: Path
 ) -> None:
     open_lesson(dashboard, page, "gradient_paths", 3, function="softsign")
-    press(page, "x₁", "ArrowRight", 3)
+    press(page, "x₁", "ArrowRight", 3, "x1=0.9")
     network = DrawnNetwork(x1=0.9)
     paths = gradient_paths(network, "softsign")
     assert f"h₂₁ = {number(paths.h21)}" in said(page, "h₂₁ =")

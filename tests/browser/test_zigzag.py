@@ -28,7 +28,7 @@ def click_tile(page: Page, function: str, w1: float, w2: float) -> None:
     tiles = page.locator(f".st-key-chart_descent_{function} g.mark-rect").last.locator("path")
     row, column = (round((value + REACH) / TILE) for value in (w2, w1))
     tiles.nth(row * round(2 * REACH / TILE + 1) + column).click(force=True)
-    page.wait_for_timeout(300)
+    page.wait_for_url(re.compile(f"start_w1={w1:g}&start_w2={w2:g}"), wait_until="commit")
     wait_until_idle(page)
 
 
@@ -37,7 +37,7 @@ def test_a_click_on_a_chart_is_the_new_start_of_all_paths(dashboard: Server, pag
     click_tile(page, "tanh", -2.0, 0.5)
     assert [slider(page, f"Start at {name}").input_value() for name in ("w₁", "w₂")] == ["-2", "0.5"]
     assert "start_w1=-2&start_w2=0.5" in page.url
-    press(page, "Start at w₁", "ArrowRight")
+    press(page, "Start at w₁", "ArrowRight", 1, "start_w1=-1.75")
     click_tile(page, "logistic", -2.0, 0.5)  # the same place again: it counts although it was the last one clicked
     assert "start_w1=-2&start_w2=0.5" in page.url
     file = download(page, page.locator(".st-key-csv_paths").get_by_role("button"), tmp_path)
@@ -53,7 +53,7 @@ def test_a_click_on_a_chart_is_the_new_start_of_all_paths(dashboard: Server, pag
 def test_the_step_slider_moves_what_is_said_of_the_point(dashboard: Server, page: Page) -> None:
     open_lesson(dashboard, page, "zigzag", 4)
     assert "logistic 0 % (2 of 4 quadrants open)" in said(page, "After 10 steps")
-    press(page, "Step", "ArrowLeft", 4)
+    press(page, "Step", "ArrowLeft", 4, "step=6")
     assert "logistic 0 % (2 of 4 quadrants open)" in said(page, "After 6 steps")
     assert "step=6" in page.url
 
@@ -74,7 +74,7 @@ def test_with_momentum_the_gap_shrinks_and_the_file_has_the_tortuosity_that_is_s
     open_lesson(dashboard, page, "zigzag", 4, share=0.3)
     gap = re.compile(r"slowest needs ([\d.]+) times the steps of the fastest, less than the ([\d.]+)")
     assert page.get_by_text("slowest needs").count() == 0
-    press(page, "Momentum", "ArrowRight", 6)
+    press(page, "Momentum", "ArrowRight", 6, "momentum=0.6")
     found = gap.search(said(page, "slowest needs"))
     assert found is not None
     assert float(found[1]) < float(found[2])
