@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import dataclasses
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -176,13 +175,6 @@ def _executor(workers: int | None) -> Iterator[Executor | None]:
         return
     executor = jobs.open_executor(settings)
     try:
-        if isinstance(executor, jobs.Pool):
-            # Processes inherit that Ctrl-C is ignored: while they start they would print tracebacks.
-            handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            try:
-                executor.warm_up()
-            finally:
-                signal.signal(signal.SIGINT, handler)
         yield executor
     finally:
         executor.shutdown(cancel_futures=True)

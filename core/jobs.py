@@ -16,7 +16,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
-    BrokenExecutor,
     CancelledError,
     Executor,
     Future,
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
 from core import checkpoint
 from core.experiment import Experiment, ExperimentError
 from core.plan import SEGMENT_SECONDS, Clock, Progress, Segment, Start, Work, load, plan, recorded, segment, start
-from core.pool import JobError, Pool, capacity, open_executor
+from core.pool import Cluster, JobError, Pool, capacity, explain, open_executor
 from core.recording import Record
 from core.settings import Settings
 from core.state import State
@@ -85,7 +84,7 @@ def run(
             `get_executor()` returns; None trains in this thread. The result is the same to the bit.
         progress: called after each segment; an exception that it raises ends the training.
 
-    Raises JobError where the executor's workers die.
+    Raises JobError where the executor's workers die or are out of reach.
     """
     executor = executor or _Here()
     workers = capacity(executor)
@@ -110,8 +109,11 @@ def run(
                     submit(work)
                 if progress is not None:
                     progress(clock.progress(works, workers))
-    except BrokenExecutor as error:
-        raise JobError("A worker process died (killed, or out of memory) and the executor with it.") from error
+    except Exception as error:
+        reason = explain(error)
+        if reason is None or reason is error:
+            raise
+        raise reason from error
     finally:
         for future in waiting:
             future.cancel()
@@ -338,11 +340,11 @@ class Jobs:
 
     def _begin(self, job: Job) -> None:
         try:
-            if self._executor is None:
+            if self._executor is None or (isinstance(self._executor, Cluster) and self._executor.lost):
                 self._executor = self._given or open_executor(self.settings)
                 if isinstance(self._executor, Pool):
                     self._executor.warm_up()
-                self._workers = capacity(self._executor)
+            self._workers = capacity(self._executor)
             future = self._helpers.submit(self._prepare, job.experiment)
         except Exception as error:
             log.exception("Job %s cannot begin", job.key)
@@ -416,10 +418,9 @@ class Jobs:
                 return
         try:
             outcome = future.result()
-        except CancelledError:
-            # The interpreter, or a cluster, is going down.
-            with self._lock:
-                self._end(job, "cancelled")
+        except CancelledError as error:
+            # The interpreter, or a cluster, is going down: no reason for a traceback.
+            self._fail(job, error)
         except Exception as error:
             log.exception("Job %s failed", job.key)
             self._fail(job, error)
@@ -448,9 +449,9 @@ class Jobs:
 
     def _fail(self, job: Job, error: Exception) -> None:
         # Of errors that nobody foresaw a visitor learns no more than the kind: a text may name paths of the host.
-        known = isinstance(error, JobError | ExperimentError)
+        known = error if isinstance(error, ExperimentError) else explain(error)
         with self._lock:
-            self._end(job, "failed", str(error) if known else f"Training failed ({type(error).__name__}).")
+            self._end(job, "failed", f"Training failed ({type(error).__name__})." if known is None else str(known))
 
     def _end(self, job: Job, status: Status, error: str = "") -> None:
         """Mark `job` as ended; to be called with the lock held."""

@@ -14,8 +14,9 @@ import threading
 import traceback
 import types
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from core.settings import Settings
@@ -26,12 +27,29 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CONNECT_SECONDS = 10
+"""How long a Dask scheduler may take to answer."""
 TRIES = 3
 """Times a call is given to a worker before it is taken to be what kills the workers."""
 
 
 class JobError(RuntimeError):
     """Why an experiment is not trained: a limit, a worker that keeps dying, an executor that cannot be reached."""
+
+
+def explain(error: BaseException) -> JobError | None:
+    """What has become of the workers, where that is why a call failed or could not be made."""
+    if isinstance(error, JobError):
+        return error
+    if isinstance(error, BrokenExecutor):
+        return JobError("A worker process died (killed, or out of memory) and the executor with it.")
+    if isinstance(error, CancelledError):
+        return JobError("The workers were shut down, or the connection to them was lost.")
+    if type(error).__name__ == "KilledWorker":
+        return JobError("Several Dask workers died at the same place (killed, or out of memory).")
+    if type(error).__module__.startswith("distributed."):
+        return JobError("The connection to the Dask scheduler was lost.")
+    return None
 
 
 def capacity(executor: Executor) -> int:
@@ -47,18 +65,52 @@ def open_executor(settings: Settings) -> Executor:
 
     Raises JobError if the scheduler cannot be reached.
     """
-    if settings.dask is None:
-        return Pool(settings.workers)
-    try:
-        distributed = importlib.import_module("distributed")
-    except ImportError as error:
-        raise JobError("LAB_DASK is set, but the package distributed is not installed.") from error
-    try:
-        client = distributed.Client(settings.dask, timeout=10, set_as_default=False)
-    except (OSError, TimeoutError) as error:
-        raise JobError("The Dask scheduler cannot be reached.") from error
-    executor: Executor = client.get_executor(retries=TRIES)
-    return executor
+    return Pool(settings.workers) if settings.dask is None else Cluster(settings.dask)
+
+
+# --- A cluster
+
+
+class Cluster(Executor):
+    """The workers of the Dask scheduler at `address`; they may join and die at any time.
+
+    A call whose worker is lost is executed again by another; while there is none, it waits. Raises JobError if the
+    scheduler cannot be reached.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            dask, distributed = (importlib.import_module(name) for name in ("dask", "distributed"))
+        except ImportError as error:
+            raise JobError("LAB_DASK is set, but the package distributed is not installed.") from error
+        # A state must go with its call: one kept on a worker would be lost with that worker.
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
+        try:
+            self._client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise JobError("The Dask scheduler cannot be reached.") from error
+        # Not pure: Dask would hash every state to find calls that it has executed already.
+        self._executor = self._client.get_executor(pure=False)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the scheduler has gone, or not answered for CONNECT_SECONDS: then it takes a new Cluster."""
+        return self._client.status not in ("running", "connecting")
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Call `fn` in a worker, which must be able to import it."""
+        # As one thing: Dask would look into each argument for results of its own.
+        future: Future[T] = self._executor.submit(functools.partial(fn, *args, **kwargs))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster, which goes on; calls that have begun are waited for unless `cancel_futures`."""
+        if not self.lost:
+            self._executor.shutdown(wait=wait and not cancel_futures)
+        self._client.close()
+
+
+# --- Processes
 
 
 class _SpawnProcess(multiprocessing.context.SpawnProcess):
@@ -87,7 +139,6 @@ atexit.register(_exiting.set)
 
 def _work(pipe: "Connection") -> None:
     """What a worker process does: answer calls until the other end is closed, by the parent or by its death."""
-    # Ctrl-C reaches the whole group: the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(EOFError, OSError):
         while True:
@@ -190,6 +241,11 @@ class Pool(Executor):
 
     def _serve(self, number: int) -> None:
         """Give calls to one worker, one at a time, and a new worker to calls whose worker has died."""
+        # Ctrl-C reaches the whole group: the parent decides. Its workers inherit this, and import undisturbed.
+        if hasattr(signal, "pthread_sigmask"):
+            # multiprocessing lets it through again in the thread that is the first to start a process.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         while (call := self._calls.get()) is not None:
             future, function = call
             if not future.set_running_or_notify_cancel():
