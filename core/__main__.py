@@ -1,7 +1,8 @@
-"""The command line: train an experiment without a browser, and list what one can be made of.
+"""The command line: train an experiment without a browser, list what one can be made of, see whether training works.
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
     python -m core list initialisers
+    python -m core health
 
 Exit status: 0 done; 1 training failed; 2 a wrong argument, setting or file; 130 interrupted. Whatever goes wrong is
 told in one line.
@@ -90,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
     show.set_defaults(command=_list)
+
+    health = commands.add_parser("health", help="train, store and read back something tiny: status 0 if that works")
+    health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
+    health.set_defaults(command=_health)
     return parser
 
 
@@ -202,6 +207,19 @@ def _summary(result: "Result") -> Rows:
             )
         )
     return rows
+
+
+# --- health
+
+
+def _health(arguments: argparse.Namespace) -> None:
+    from core import health
+    from core.jobs import JobError
+
+    try:
+        print(health.check(Settings.read(), arguments.seconds or health.SECONDS))
+    except SettingsError as error:
+        raise JobError(str(error)) from error  # for container engines the only status of the unhealthy is 1
 
 
 # --- list

@@ -1,5 +1,7 @@
 """For the tests of jobs, pools and servers: small sweeps, waiting that ends, processes and whether they have ended."""
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -41,3 +43,8 @@ def gone(pid: int) -> bool:
 
 def in_process(script: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
+
+
+def kill_own_process(*_: Any) -> None:
+    """What a worker executes that is to die."""
+    os.kill(os.getpid(), signal.SIGKILL)

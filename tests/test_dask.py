@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ from core.results import Result, load_result
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
-from tests.processes import SMALL, until
+from tests.processes import SMALL, kill_own_process, until
 
 pytest.importorskip("distributed", reason="a cluster takes the package distributed")
 
@@ -223,10 +222,6 @@ def test_a_scheduler_that_is_lost_fails_the_job_and_its_successor_goes_on_with_i
         result = again.result()
     assert result is not None
     assert_same_tables(result, expected)
-
-
-def kill_own_process(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_call_that_kills_its_workers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from core.results import Result
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
-from tests.processes import LONG, SMALL, in_process, until
+from tests.processes import LONG, SMALL, in_process, kill_own_process, until
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +106,6 @@ def test_an_exception_from_progress_ends_the_training(pool: Pool) -> None:
         run(LONG, pool, stop)
     assert len(calls) == 1
     assert pool.submit(pow, 2, 3).result(20) == 8, "what had not begun is not trained"
-
-
-def kill_own_process(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from core.jobs import run
 from core.pool import JobError, Pool
-from tests.processes import SMALL, gone, in_process, until
+from tests.processes import SMALL, gone, in_process, kill_own_process, until
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +21,6 @@ def pool() -> Iterator[Pool]:
     with Pool(2) as pool:
         pool.warm_up()
         yield pool
-
-
-def kill_own_process(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_holds_no_streamlit_pandas_altair_or_sklearn(pool: Pool) -> None:
