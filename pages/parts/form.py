@@ -91,22 +91,30 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
 
 
 def _control(field: Field) -> Any:
-    """The control of one setting; returns its value as the experiment reads it."""
+    """The control of one setting; returns its value as the experiment reads it.
+
+    Its value is in the session's state, and is its default as well: what a run tells the browser is lost where another
+    run begins before it is sent, and a browser that was not told falls back on the default.
+    """
     kind, key = field.kind, _key(field.name)
+    held = st.session_state[key]
     unused = field.synthetic_only and not DATASETS[st.session_state[_key("dataset")]].synthetic
     label = f"{field.label} ({field.unit})" if field.unit and field.unit not in field.label.lower() else field.label
     shared: dict[str, Any] = {"key": key, "help": f"{field.help} Allowed: {kind.allowed}.", "disabled": unused}
     value: Any
     if kind.control == "switch":
-        value = st.toggle(label, **shared)
+        value = st.toggle(label, held, **shared)
     elif kind.control in ("whole", "number") and not (field.plural or kind.words):
         whole = kind.control == "whole"
         shared |= {"min_value": kind.low, "max_value": kind.high, "format": "%d" if whole else "%g"}
-        value = st.number_input(label, step=1 if whole else 0.01, **shared)
+        value = st.number_input(label, value=held, step=1 if whole else 0.01, **shared)
     else:
-        options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *_texts(st.session_state[key])]))
+        options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *_texts(held)]))
         shared |= {"options": options, "accept_new_options": kind.control != "choice"}
-        value = st.multiselect(label, **shared) if field.plural else st.selectbox(label, **shared)
+        if field.plural:
+            value = st.multiselect(label, default=held, **shared)
+        else:
+            value = st.selectbox(label, index=None if held is None else options.index(held), **shared)
     return field.default if unused else value
 
 

@@ -17,6 +17,8 @@ from pages.parts.shown import Shown
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
 LOOK = 1.0  # seconds between two looks at a job that trains
 REDRAW = 2.0  # seconds between two drawings of its numbers so far: drawing takes time that training could have
+# Streamlit fades what a run has not drawn again yet: what is redrawn all the time would never be seen clearly.
+CLEAR = '<style>[data-testid="stMain"] [data-stale="true"] {opacity: 1 !important}</style>'
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ def _page(question: str, body: Callable[[Shown], None]) -> None:
     if job is None:
         return
     live = job.active
+    if live:
+        st.html(CLEAR)
 
     def progress() -> None:
         if live and not job.active:

@@ -49,7 +49,7 @@ def adopt(entry: Entry) -> None:
 def place() -> None:
     """Where the link stands with its copy button; `publish` fills it in."""
     st.caption("Link to this view")
-    st.session_state["link_box"] = st.empty()
+    st.session_state["link_box"] = st.container(key="link").empty()
 
 
 def publish() -> None:

@@ -2,12 +2,15 @@
 
 Each control has a `name`, one of its page's `settings` in the catalogue. Its text in the link is left out where it is
 the default. What a link asks for in vain is noted, and shown at the top of the page.
+
+A control's value is in the session's state, and is its default as well: what a run tells the browser is lost where
+another run begins before it is sent, and a browser that was not told falls back on the default.
 """
 
 import difflib
 import math
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -29,14 +32,14 @@ def choice(name: str, label: str, options: Sequence[str], default: str, help: st
     """One of `options`, as a drop-down list."""
     texts = {group_text(option): option for option in options}
     key = _prepare(name, texts, default)
-    value: str = st.selectbox(label, options, key=key, help=help)
+    value: str = st.selectbox(label, options, list(options).index(_held(key)), key=key, help=help)
     return _remember(name, value, group_text(value), default)
 
 
 def buttons(name: str, label: str, options: Sequence[str], default: str, help: str | None = None) -> str:
     """One of a few `options`, side by side."""
     key = _prepare(name, {group_text(option): option for option in options}, default)
-    value: str = st.segmented_control(label, options, key=key, help=help, required=True) or default
+    value: str = st.segmented_control(label, options, default=_held(key), key=key, help=help, required=True) or default
     return _remember(name, value, group_text(value), default)
 
 
@@ -45,7 +48,7 @@ def step(name: str, label: str, options: Sequence[int], default: int, help: str 
     if len(options) < 2:
         return default
     key = _prepare(name, {str(option): option for option in options}, default)
-    value: int = st.select_slider(label, options, key=key, help=help)
+    value: int = st.select_slider(label, options, _held(key), key=key, help=help)
     return _remember(name, value, str(value), default)
 
 
@@ -61,14 +64,14 @@ def number(
         if text is not None and not low <= given <= high:
             _note(ExperimentError(name, text, f"{low:g} to {high:g}", "is not a number in this range"))
         state[key] = given if low <= given <= high else default
-    value: float = st.slider(label, low, high, step=step, key=key, help=help)
+    value: float = st.slider(label, low, high, _held(key), step=step, key=key, help=help)
     return _remember(name, value, f"{value:.12g}", default)
 
 
 def flag(name: str, label: str, default: bool = False, help: str | None = None) -> bool:
     """On or off."""
     key = _prepare(name, {"on": True, "off": False}, default)
-    value = st.toggle(label, key=key, help=help)
+    value = st.toggle(label, _held(key), key=key, help=help)
     return _remember(name, value, "on" if value else "off", default)
 
 
@@ -89,7 +92,7 @@ def several(
             state[key] = state[key] or list(default)
             state["view"][name] = ",".join(group_text(option) for option in state[key])
     chosen: list[str] = st.multiselect(
-        label, options, key=key, help=help, placeholder="all" if not default else "as at first"
+        label, options, _held(key), key=key, help=help, placeholder="all" if not default else "as at first"
     )
     _remember(name, tuple(chosen), ",".join(group_text(option) for option in chosen), tuple(default))
     return chosen or list(default or options)
@@ -116,6 +119,10 @@ def epoch(shown: Shown, table: pd.DataFrame, name: str = "epoch", default: int |
 def refused() -> list[str]:
     """What the link asked for in vain, one line each."""
     return list(st.session_state.get("view_refused", {}).values())
+
+
+def _held(key: str) -> Any:
+    return st.session_state[key]
 
 
 def _prepare(name: str, texts: Mapping[str, T], default: T) -> str:

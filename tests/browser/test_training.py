@@ -1,0 +1,112 @@
+"""Training in a browser: from the first visit, from the form, by the keyboard; progress, cancel and reload."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import OpenPage, StartServer
+from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, no_horizontal_overflow, visit, wait_until_idle
+
+TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
+LONG = {"epochs": "1000"}  # a minute on two processors: whoever starts it cancels it
+
+
+def train_button(page: Page) -> Locator:
+    return page.get_by_test_id("stSidebar").get_by_role("button", name="Train", exact=True)
+
+
+def share_done(page: Page, least: int = 0) -> int:
+    """The percentage on the progress bar, as soon as it is at least `least`."""
+    page.wait_for_function(
+        """least => {
+            const found = document.body.innerText.match(/Training: (\\d+)% done, about \\d+ (s|min) left/);
+            return found && Number(found[1]) >= least;
+        }""",
+        arg=least,
+        timeout=PATIENCE,
+    )
+    found = re.search(r"Training: (\d+)% done", page.get_by_test_id("stProgress").inner_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_the_first_visit_shows_the_lectures_experiment_without_a_click(server: StartServer, page: Page) -> None:
+    page.goto(server().link())
+    chart_ready(page)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for text in ("logistic", "tanh", "normal:0.01", "normal:1", "glorot_uniform", "64-64-64"):
+        expect(page.get_by_test_id("stSidebar").get_by_text(text, exact=True).first).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("5 seeds a group, on digits").first).to_be_visible()
+    assert "?" not in page.url
+
+
+def test_the_form_is_a_draft_until_train_shows_it(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("convergence", **TINY))
+    chart_ready(page, 6)
+    page.get_by_test_id("stSidebar").get_by_test_id("stCheckbox").filter(has_text="Biases").locator("label").click()
+    expect(page.get_by_text("Edited: the pages show these settings after Train.")).to_be_visible()
+    wait_until_idle(page)
+    assert "bias" not in page.url
+    train_button(page).click()
+    page.wait_for_url("**/convergence?*bias=*")
+    expect(page.get_by_text("Edited:")).to_have_count(0)
+    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=PATIENCE)
+    wait_until_idle(page)
+    chart_ready(page, 6)
+
+
+def test_the_keyboard_alone_reaches_train_and_trains(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("runs", **TINY, data_seed="1"))
+    page.get_by_role("link", name="Runs", exact=True).focus()
+    focused = "() => document.activeElement?.innerText ?? ''"
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement?.getAttribute('aria-label')") == "Biases":
+            page.keyboard.press("Space")
+            expect(page.get_by_text("Edited:")).to_be_visible()
+        if page.evaluate(focused).strip() == "Train":
+            break
+    assert page.evaluate(focused).strip() == "Train"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs?*bias=*")
+    expect(page.get_by_text("12 of 12 runs.")).to_be_visible(timeout=PATIENCE)
+
+
+def test_progress_tells_the_time_left_and_cancel_keeps_what_was_trained(dashboard: Server, open_page: OpenPage) -> None:
+    page = open_page(width=PHONE, color_scheme="dark")
+    page.goto(dashboard.link("convergence", **LONG, data_seed="1"))
+    assert share_done(page, least=1) < 100
+    chart_ready(page, 6)
+    no_horizontal_overflow(page)
+    assert page.evaluate(FADED) == []
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Training was cancelled: this is what was trained until then.")).to_be_visible()
+    wait_until_idle(page)
+    chart_ready(page, 6)
+    expect(page.get_by_test_id("stProgress")).to_have_count(0)
+    expect(page.get_by_text("30 runs").first).to_be_visible()
+    no_horizontal_overflow(page)
+
+
+def test_a_reload_in_mid_training_goes_on_with_the_same_training(dashboard: Server, page: Page) -> None:
+    page.goto(dashboard.link("convergence", **LONG, data_seed="2"))
+    before = share_done(page, least=2)
+    page.reload()
+    assert share_done(page) >= before
+    chart_ready(page, 6)
+    # It is still the same visitor's: nobody else waits for it, so it stops.
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Training was cancelled")).to_be_visible()
+
+
+FADED = """
+() => {
+    const faded = [];
+    for (const chart of document.querySelectorAll('[data-testid="stVegaLiteChart"]')) {
+        let opacity = 1;
+        for (let box = chart; box; box = box.parentElement) opacity *= Number(getComputedStyle(box).opacity);
+        if (opacity < 1) faded.push(opacity);
+    }
+    return faded;
+}
+"""
