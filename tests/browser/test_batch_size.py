@@ -1,0 +1,67 @@
+"""Batch size in a browser: sliders by keyboard, numbers read back, the file, and one press for a sweep."""
+
+from pathlib import Path
+
+import pandas as pd
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.harness import (
+    PATIENCE,
+    PHONE,
+    Server,
+    chart_ready,
+    download,
+    no_horizontal_overflow,
+    visit,
+    wait_until_idle,
+)
+from tests.browser.lessons import said, slider
+
+SMALL = {"dataset": "iris", "hidden": "12-12", "epochs": "2", "seeds": "2"}
+
+
+def open_small(dashboard: Server, page: Page, count: int = 3, **own: str) -> None:
+    visit(page, dashboard.link("batch_size", **{**SMALL, **own}))
+    chart_ready(page, count)
+    expect(page.get_by_text("by these runs", exact=False).first).to_be_visible(timeout=PATIENCE)
+    wait_until_idle(page)
+
+
+def test_the_first_chart_and_its_file_say_what_one_example_does(dashboard: Server, page: Page, tmp_path: Path) -> None:
+    open_small(dashboard, page)
+    assert "logistic 100 % with one example" in said(page, "Pairs of weights into a neuron of layer 2")
+    file = download(page, page.locator(".st-key-csv_pairs_by_batch").get_by_role("button"), tmp_path)
+    table = pd.read_csv(file)
+    one = table[(table["size"] == 1) & (table["activation"] == "logistic")]
+    assert len(one) == 6
+    assert one["pairs"].eq(1).all()
+
+
+def test_the_layer_slider_moves_by_keyboard_and_the_link_follows(dashboard: Server, page: Page) -> None:
+    open_small(dashboard, page)
+    slider(page, "Weights into layer").press("ArrowRight")
+    expect(page.get_by_text("Pairs of weights into a neuron of layer 3").first).to_be_visible(timeout=PATIENCE)
+    wait_until_idle(page)
+    assert "layer=3" in page.url
+    page.reload()
+    chart_ready(page, 3)
+    expect(page.get_by_text("Pairs of weights into a neuron of layer 3").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_one_press_trains_the_sweep_over_batch_sizes(dashboard: Server, page: Page) -> None:
+    open_small(dashboard, page)
+    page.get_by_role("button", name="Train: Do gradient signs still agree in a batch?").press("Enter")
+    page.wait_for_url(lambda url: "256%2Cfull" in url)
+    expect(page.get_by_text("1,438 examples").first).to_be_visible(timeout=120_000)
+    assert "logistic 100 % with one example" in said(page, "Pairs of weights into a neuron of layer 2")
+    expect(page.get_by_text("supported by these runs", exact=True).first).to_be_visible(timeout=120_000)
+
+
+def test_the_page_fits_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
+    page = open_page(width=PHONE, color_scheme="dark")
+    open_small(dashboard, page)
+    no_horizontal_overflow(page)
+    page.get_by_text("Formulas and limits").click()
+    expect(page.locator(".katex").first).to_be_visible(timeout=PATIENCE)
+    no_horizontal_overflow(page)
