@@ -75,7 +75,7 @@ class Cluster(Executor):
     """The workers of the Dask scheduler at `address`; they may join and die at any time.
 
     A call whose worker is lost is executed again by another; while there is none, it waits. Raises JobError if the
-    scheduler cannot be reached.
+    scheduler cannot be reached, or if it or one of its workers lacks this program.
     """
 
     def __init__(self, address: str) -> None:
@@ -87,10 +87,32 @@ class Cluster(Executor):
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
         try:
             self._client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            self._check()
         except (OSError, TimeoutError) as error:
             raise JobError("The Dask scheduler cannot be reached.") from error
         # Not pure: Dask would hash every state to find calls that it has executed already.
         self._executor = self._client.get_executor(pure=False)
+
+    def _check(self) -> None:
+        """See that everybody has this program, since who lacks it hangs, and other versions give other numbers."""
+
+        def versions() -> tuple[str, ...]:
+            try:
+                import numpy
+
+                from core.experiment import ENGINE_VERSION
+            except ImportError:
+                return ()
+            return ENGINE_VERSION, numpy.__version__
+
+        own = versions()
+        found = [self._client.run_on_scheduler(versions), *self._client.run(versions).values()]
+        if any(tuple(one) != own for one in found):
+            self._client.close()
+            raise JobError(
+                "The Dask scheduler or a worker cannot import this program, or has another version of it or of NumPy: "
+                "docs/hosting.md says how to start them."
+            )
 
     @property
     def lost(self) -> bool:

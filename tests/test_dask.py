@@ -30,6 +30,7 @@ pytest.importorskip("distributed", reason="a cluster takes the package distribut
 pytestmark = pytest.mark.timeout(180)  # on a busy machine a scheduler and its workers take long to start
 
 ROOT = Path(__file__).parents[1]
+DASK = Path(sys.executable).with_name("dask")
 SWEEP = replace(SMALL, epochs=100, record="log")
 
 
@@ -38,7 +39,10 @@ class Processes:
 
     def __init__(self, folder: Path, failures: int = 3) -> None:
         self.folder = folder
-        self.environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(failures)}
+        self.environment = os.environ | {
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(failures),
+            "PYTHONPATH": str(ROOT),
+        }
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -50,14 +54,14 @@ class Processes:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", *arguments, "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"],
-                cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [DASK, *arguments, "--dashboard-address", "127.0.0.1:0", "--host", "127.0.0.1"],
+                cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         self.started.append(process)
         return process
 
     def start_scheduler(self) -> None:
-        self.scheduler = self.start("distributed.cli.dask_scheduler", "--port", str(self.port))
+        self.scheduler = self.start("scheduler", "--port", str(self.port))
         until(self.listening, 30)
 
     def listening(self) -> bool:
@@ -66,7 +70,7 @@ class Processes:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         scratch = ("--local-directory", str(self.folder))
-        return self.start("distributed.cli.dask_worker", self.address, "--nthreads", "1", "--no-nanny", *scratch)
+        return self.start("worker", self.address, "--nthreads", "1", "--no-nanny", *scratch)
 
     def end(self) -> None:
         for process in reversed(self.started):
@@ -233,6 +237,26 @@ def test_a_call_that_kills_its_workers_is_given_up(tmp_path: Path, monkeypatch: 
         cluster = stack.enter_context(Cluster(processes.address))
         with pytest.raises(JobError, match="Several Dask workers died"):
             run(SMALL, cluster)
+
+
+@pytest.mark.parametrize("who", ["scheduler", "worker"])
+def test_who_lacks_the_program_is_found_out(tmp_path: Path, who: str) -> None:
+    with ExitStack() as stack:
+        processes = Processes(tmp_path)
+        stack.callback(processes.end)
+        if who == "scheduler":
+            processes.scheduler.kill()
+            processes.scheduler.wait()
+        del processes.environment["PYTHONPATH"]
+        if who == "scheduler":
+            processes.start_scheduler()
+        else:
+            processes.start_worker()
+            distributed = importlib.import_module("distributed")
+            with distributed.Client(processes.address, set_as_default=False) as client:
+                until(client.nthreads, 30)
+        with pytest.raises(JobError, match="cannot import this program"):
+            Cluster(processes.address)
 
 
 @pytest.mark.usefixtures("impatient")

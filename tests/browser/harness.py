@@ -71,6 +71,19 @@ def find_browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def find_nginx() -> str | None:
+    """Path of nginx, which is not on everybody's PATH, or None."""
+    return shutil.which("nginx", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @dataclass(frozen=True)
 class Server:
     """A Streamlit server that runs dashboard.py in a process group of its own."""
@@ -96,9 +109,7 @@ def serve(store: Path, log_file: Path, environment: Mapping[str, str] | None = N
 
     `store` is the folder of its finished results: a second server with the same one is the first, restarted.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
     settings |= {"LAB_STORE": str(store), "PYTHONUNBUFFERED": "1", **(environment or {})}
     command = [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
@@ -113,7 +124,8 @@ def serve(store: Path, log_file: Path, environment: Mapping[str, str] | None = N
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = Server(f"http://127.0.0.1:{port}", process, store, log_file)
+    base = settings.get("STREAMLIT_SERVER_BASE_URL_PATH", "").strip("/")
+    server = Server(f"http://127.0.0.1:{port}/{base}".rstrip("/"), process, store, log_file)
     try:
         _wait_until_healthy(server)
         yield server

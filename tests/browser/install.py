@@ -1,11 +1,11 @@
-"""See to it that there is a browser for the tests: python -m tests.browser.install."""
+"""See to it that there are a browser and nginx for the tests: python -m tests.browser.install."""
 
 import os
 import shutil
 import subprocess
 import sys
 
-from tests.browser.harness import BROWSERS, find_browser
+from tests.browser.harness import BROWSERS, find_browser, find_nginx
 
 PACKAGES = ("chromium", "fonts-dejavu-core")
 MISSING = f"""\
@@ -24,8 +24,8 @@ def privileged() -> list[str] | None:
     return None
 
 
-def install() -> str | None:
-    """Install Debian's Chromium; returns why it could not be done, or None."""
+def install(*packages: str) -> str | None:
+    """Install packages of Debian's; returns why it could not be done, or None."""
     apt = shutil.which("apt-get")
     if apt is None:
         return "this system has no apt-get"
@@ -33,18 +33,21 @@ def install() -> str | None:
     if root is None:
         return "that takes root, or a sudo that asks no password"
     command = [*root, "env", "DEBIAN_FRONTEND=noninteractive", apt, "-q", "-y"]
-    for step in (["update"], ["install", "--no-install-recommends", *PACKAGES]):
+    for step in (["update"], ["install", "--no-install-recommends", *packages]):
         if subprocess.run([*command, *step], stdin=subprocess.DEVNULL, check=False).returncode != 0:
             return f"apt-get {step[0]} failed"
-    return None if find_browser() else "apt-get installed none of them"
+    return None
 
 
 def main() -> int:
-    reason = None if find_browser() else install()
-    if reason:
-        print(MISSING.format(reason=reason), file=sys.stderr)
+    reason = None if find_browser() else install(*PACKAGES)
+    if not find_browser():
+        print(MISSING.format(reason=reason or "apt-get installed none of them"), file=sys.stderr)
         return 1
     print(f"Browser for the tests: {find_browser()}")
+    if not find_nginx():
+        reason = install("nginx")
+    print(f"nginx for the tests: {find_nginx() or f'none, its test is skipped ({reason})'}")
     return 0
 
 
