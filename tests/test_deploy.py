@@ -63,6 +63,13 @@ def test_files_that_the_guide_names_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_every_fault_in_the_guide_has_its_test() -> None:
+    named = set(re.findall(r"`(test_\w+)` \|$", GUIDE, re.MULTILINE))
+    assert len(named) > 10
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    assert {name for name in named if not any(f"def {name}(" in source for source in sources)} == set()
+
+
 def environment() -> dict[str, str]:
     return dict(step[1].split("=", 1) for step in STEPS if step[0] == "ENV")
 
