@@ -11,7 +11,7 @@ import streamlit as st
 from core.datasets import DATASETS
 from core.experiment import FIELDS, PRESETS, Experiment, ExperimentError, Field
 from core.initialisers import INITIALISERS
-from pages.parts import notices, training
+from pages.parts import link, notices, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
@@ -63,7 +63,7 @@ def settings() -> None:
     _estimate(draft, errors)
     if st.button("Train", key="train", type="primary", width="stretch", disabled=bool(errors)):
         st.session_state["train_refused"] = training.train(draft)
-        st.rerun()
+        link.rerun()
     if reason := st.session_state.get("train_refused"):
         notices.refused("This experiment is not trained here.", [reason])
 

@@ -27,13 +27,14 @@ def main() -> None:
         for entry in PAGES
     }
     page = st.navigation(list(pages.values()), position="hidden")
-    link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
+    adopted = link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
     with st.sidebar:
         _navigation(pages)
         link.place()
         form.presets()
         form.settings()
-    link.publish()  # what is on the screen changes now, and its page may take a moment
+    # What is on the screen changes now, and its page may take a moment. What an address asks of the page, that checks.
+    (link.show if adopted else link.publish)()
     _notices()
     inside = _framed.set(True)
     try:

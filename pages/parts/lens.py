@@ -39,7 +39,7 @@ def _page(question: str, body: Callable[[Shown], None]) -> None:
 
     def progress() -> None:
         if live and not job.active:
-            st.rerun()
+            link.rerun()
         _progress(job)
 
     def page() -> None:

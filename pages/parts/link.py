@@ -5,6 +5,7 @@ pasted or edited a link, opened a page or pressed Back. Then it is published aga
 """
 
 import urllib.parse
+from typing import NoReturn
 
 import streamlit as st
 
@@ -22,16 +23,17 @@ def opened() -> Entry:
     return entry
 
 
-def adopt(entry: Entry) -> None:
-    """Make `entry` the page on the screen, and take over the address where a person has changed it."""
+def adopt(entry: Entry) -> bool:
+    """Make `entry` the page on the screen, and take over the address where a person has changed it; True if so."""
     state = st.session_state
+    ours = state.pop("rerun_is_ours", False)
     moved = state.get("page") != entry
     if moved:
         state.update(page=entry, link_refused=[], view_refused={})
     given = _address()
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
-    if given == state.get("published") or (moved and given == state.get("offered", {}).get(entry)):
-        return
+    if ours or given == state.get("published") or (moved and given == state.get("offered", {}).get(entry)):
+        return False
     own = {name: given[name] for name in entry.settings if name in given}
     experiment, errors = Experiment.read_params(given, ignore=own)
     view = state.get("view", {})
@@ -44,6 +46,13 @@ def adopt(entry: Entry) -> None:
     for name in entry.settings:
         state.pop(f"view_{name}", None)
     training.open_linked(experiment)
+    return True
+
+
+def rerun() -> NoReturn:
+    """Run the whole page again, with what is on the screen: the address that this run began with may be older."""
+    st.session_state["rerun_is_ours"] = True
+    st.rerun()
 
 
 def place() -> None:
@@ -52,13 +61,18 @@ def place() -> None:
     st.session_state["link_box"] = st.container(key="link").empty()
 
 
+def show() -> None:
+    """Put the link to what is on the screen into its box."""
+    st.session_state["link_box"].code(_full(parameters(opened())), language=None)
+
+
 def publish() -> None:
     """Put the link to what is on the screen into the address bar and into its box."""
     wanted = parameters(opened())
     if _address() != wanted:
         st.query_params.from_dict(wanted)
     st.session_state["published"] = wanted
-    st.session_state["link_box"].code(_full(wanted), language=None)
+    show()
 
 
 def parameters(entry: Entry) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.experiment import PRESETS
-from pages.parts import training
+from pages.parts import link, training
 
 
 def preset(name: str, why: str) -> None:
@@ -13,5 +13,5 @@ def preset(name: str, why: str) -> None:
         st.markdown(why)
         if st.button(f"Train: {chosen.title}", key=f"offer_{name}", type="primary", icon=":material/play_arrow:"):
             st.session_state["train_refused"] = training.train(chosen.experiment)
-            st.rerun()
+            link.rerun()
         st.caption(f"{chosen.question} Takes {chosen.experiment.cost()}; trained once, it opens at once.")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.parts import view
+from pages.parts import link, view
 
 TICK = 0.5  # seconds between two steps that are drawn
 TICKS = 24  # from the first step to the last
@@ -25,12 +25,12 @@ def show(name: str, label: str, last: int, default: int, draw: Callable[[int], N
     def frame() -> None:
         playing = bool(state.get(PLAYING))
         if live and not playing:
-            st.rerun()
+            link.rerun()
         if playing:
             at = min(state.get(key, default), last)
             if at == last:
                 stop()
-                st.rerun()
+                link.rerun()
             state[key] = min(last, at + math.ceil(last / TICKS))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             icon = ":material/pause:" if playing else ":material/play_arrow:"

@@ -1,0 +1,120 @@
+"""The frame in a browser: every page from a cold link, the link to copy, Back, and links that are wrong."""
+
+import urllib.parse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.parts.catalogue import PAGES, Entry
+from tests.browser.conftest import StartServer
+from tests.browser.harness import PATIENCE, Server, chart_ready, visit, wait_until_idle
+
+TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
+# Pages that have no chart of an experiment as small as this.
+WITHOUT_CHARTS = {"runs", "two_by_two", "batch_size"}
+
+
+def sidebar_link(page: Page, title: str) -> None:
+    """Go to the page of that title as a visitor does."""
+    page.get_by_test_id("stSidebar").get_by_role("link", name=title, exact=True).click()
+    wait_until_idle(page)
+
+
+def expect_parameters(page: Page, **wanted: str) -> None:
+    """The address holds these parameters beside those of the experiment, and no others."""
+    query = urllib.parse.urlparse(page.url).query
+    assert dict(urllib.parse.parse_qsl(query, keep_blank_values=True)) == TINY | wanted
+
+
+@pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
+def test_a_deep_link_to_a_fresh_server_opens_whole(server: StartServer, page: Page, entry: Entry) -> None:
+    visit(page, server().link(entry.path, **TINY))
+    expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_have_count(1)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    expect(sidebar.get_by_role("link")).to_have_count(len(PAGES))
+    if entry.name not in WITHOUT_CHARTS:
+        chart_ready(page)
+    expect_parameters(page)
+
+
+def test_the_link_to_copy_is_the_address(dashboard: Server, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit(page, dashboard.link("saturation", **TINY, group="tanh~normal:1", layer="1"))
+    chart_ready(page)
+    box = page.locator(".st-key-link")
+    box.hover()
+    box.get_by_role("button").click()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert urllib.parse.unquote(copied) == urllib.parse.unquote(page.url)
+    assert "group=tanh~normal:1" in copied
+    visit(page, copied)
+    expect(page.get_by_text("tanh · normal:1; mean of the runs")).to_be_visible()
+
+
+def test_back_restores_the_settings_of_every_page(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("convergence", **TINY))
+    toggle = page.get_by_test_id("stCheckbox").filter(has_text="Logarithmic loss")
+    toggle.locator("label").click()
+    wait_until_idle(page)
+    expect_parameters(page, log_y="on")
+    sidebar_link(page, "Runs")
+    expect_parameters(page)
+    sidebar_link(page, "Gradient signs")
+    page.get_by_role("radio", name="batch", exact=True).click(force=True)
+    wait_until_idle(page)
+    expect_parameters(page, level="batch")
+    sidebar_link(page, "Overview")
+    for heading, wanted in (
+        ("Do the gradients into one neuron share a sign?", {"level": "batch"}),
+        ("Do the gradients into one neuron share a sign?", {}),
+        ("What became of every run?", {}),
+        ("Who learns faster?", {"log_y": "on"}),
+    ):
+        page.go_back()
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        wait_until_idle(page)
+        expect_parameters(page, **wanted)
+    expect(toggle.get_by_role("switch")).to_be_checked()
+
+
+WRONG = {
+    "activation": ("tahn", "did you mean 'tanh'?"),
+    "epochs": ("many", "allowed: a whole number"),
+    "seeds": ("0", "allowed: a whole number"),
+    "learning_rate": ("NaN", "allowed: "),
+    "initialiser": ("", "allowed: "),
+    "scaling": ("<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">", "allowed: "),
+    "hidden": ("8," * 5000, "2,000 characters"),
+    "target": ("[b](javascript:alert(1))", "allowed: "),
+    "group": ("none_such", "allowed: "),
+    "colour": ("blue", "allowed: "),
+}
+
+
+def test_whatever_is_wrong_in_a_link_is_named_with_what_is_allowed_and_stays_inert(
+    dashboard: Server, page: Page
+) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    wrong = {name: value for name, (value, _) in WRONG.items()}
+    visit(page, dashboard.link("saturation", dataset="iris", **wrong))
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_test_id("stAlert").first).to_contain_text("Part of this link was left out")
+    for name, (value, said) in WRONG.items():
+        notice = main.get_by_test_id("stText").filter(has_text=f"{name}: ")
+        expect(notice).to_have_count(1)
+        expect(notice).to_contain_text(said)
+        expect(notice).to_contain_text(value[:40])
+        expect(notice).to_be_visible()
+    assert page.title() != "taken"
+    assert main.locator("script, img, a[href^=javascript]").count() == 0
+    assert urllib.parse.urlparse(page.url).query == "dataset=iris"
+
+
+def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("convergence", epochs="10000", seeds="500"))
+    notice = page.get_by_test_id("stMain").get_by_test_id("stText")
+    expect(notice).to_contain_text("3,000 runs", timeout=PATIENCE)
+    expect(notice).to_contain_text("python -m core run")
+    expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(0)
