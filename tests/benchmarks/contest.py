@@ -189,9 +189,9 @@ def _agreement_row(workload: Workload, name: str, setting: str, loss: float, wei
 def _tune(entrant: _Peer, share: tuple[Problem, ...], factor: float, quick: bool) -> list[_Contestant]:
     """The peer in one process, with the threads and pieces that suit it best, and in two with half of the seeds each.
 
-    Tried on a fifth of the epochs.
+    Tried on a tenth of the epochs.
     """
-    short = tuple(problem.shorter(max(1, problem.epochs // 5)) for problem in share)
+    short = tuple(problem.shorter(max(1, problem.epochs // 10)) for problem in share)
     seeds, groups = share[0].seeds, share[0].runs.shape[0]
     best: dict[int, tuple[float, int]] = {}
     for threads, worker in ((1, entrant.single), (WORKERS, entrant.threaded)):
