@@ -55,6 +55,7 @@ class Cost:
         flops: floating-point operations of training and statistics together.
         seconds: time on one processor core.
         bytes: peak memory of data, one chunk of runs and the tables (beyond the interpreter's own).
+        run_bytes: working set of the largest run while it trains.
     """
 
     runs: int
@@ -63,6 +64,7 @@ class Cost:
     flops: float
     seconds: float
     bytes: int
+    run_bytes: int
 
     def __str__(self) -> str:
         return f"about {duration(self.seconds)} on one core ({self.runs:,} runs, {self.updates:,} updates)"
@@ -172,4 +174,5 @@ def estimate(loads: Sequence[Load]) -> Cost:
         bytes=loads[0].data_bytes
         + max(load.chunk * load.run_bytes for load in loads)
         + sum(load.table_bytes for load in loads),
+        run_bytes=max(load.run_bytes for load in loads),
     )

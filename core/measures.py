@@ -48,10 +48,11 @@ def histogram(ordered: Array, edges: Float) -> NDArray[np.int64]:
     """Counts per bin of rows sorted along the last axis: (..., values) -> (..., bins); outer bins take all beyond."""
     rows = ordered.reshape(-1, ordered.shape[-1])
     inner = edges[1:-1].astype(ordered.dtype)
-    counts = np.empty((len(rows), len(edges) - 1), np.int64)
-    for row, count in zip(rows, counts, strict=True):
-        count[:] = np.diff(np.searchsorted(row, inner), prepend=0, append=len(row))
-    return counts.reshape(*ordered.shape[:-1], -1)
+    places = np.zeros((len(rows), len(edges)), np.int64)
+    places[:, -1] = rows.shape[1]
+    for row, place in zip(rows, places, strict=True):
+        place[1:-1] = row.searchsorted(inner)
+    return (places[:, 1:] - places[:, :-1]).reshape(*ordered.shape[:-1], -1)
 
 
 def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
@@ -83,6 +84,16 @@ def distribution(ordered: Array, name: str) -> dict[str, Float]:
     return columns
 
 
+def count(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
+    """np.count_nonzero along the last or last but one axis, two to three times faster."""
+    if axis == -1:
+        bits: NDArray[np.int64] = np.bitwise_count(np.packbits(mask, axis=-1)).sum(axis=-1, dtype=np.int64)
+        return bits
+    narrow = np.uint8 if mask.shape[axis] < 256 else np.uint32
+    total: NDArray[np.int64] = np.add.reduce(mask.view(np.uint8), axis=axis, dtype=narrow).astype(np.int64)
+    return total
+
+
 def saturation(a: Array, h: Array, activation: Activation, threshold: float) -> dict[str, Float]:
     """Saturated shares of one layer, from its pre-activations and activations (..., units, examples).
 
@@ -92,9 +103,9 @@ def saturation(a: Array, h: Array, activation: Activation, threshold: float) -> 
     low = flat & (a < 0)
     high = flat & (a > 0)
     size = a.shape[-1] * a.shape[-2]
-    low_share = np.count_nonzero(low, axis=(-1, -2)) / size
-    high_share = np.count_nonzero(high, axis=(-1, -2)) / size
-    per_neuron = np.count_nonzero(low | high, axis=-1) / a.shape[-1]
+    low_counts, high_counts = count(low, -1), count(high, -1)
+    low_share, high_share = low_counts.sum(axis=-1) / size, high_counts.sum(axis=-1) / size
+    per_neuron = (low_counts + high_counts) / a.shape[-1]
     return {
         "saturated_low": low_share,
         "saturated_high": high_share,
@@ -119,8 +130,7 @@ class Signs:
 
 def gradient_signs(gradient: Array) -> Signs:
     """Signs per neuron of weight gradients (..., fan_out, fan_in)."""
-    positive = np.count_nonzero(gradient > 0, axis=-1)
-    negative = np.count_nonzero(gradient < 0, axis=-1)
+    positive, negative = count(gradient > 0, -1), count(gradient < 0, -1)
     return Signs(positive, negative, np.ones(positive.shape, np.int64))
 
 
@@ -136,10 +146,9 @@ def example_signs(delta: Array, below: Array) -> tuple[Signs, Signs, Signs]:
         delta: d loss / d a, (..., fan_out, examples).
         below: incoming activations, (..., fan_in, examples), broadcasting against it.
     """
-    up = np.count_nonzero(delta > 0, axis=-2)
-    down = np.count_nonzero(delta < 0, axis=-2)
-    positive = np.broadcast_to(np.count_nonzero(below > 0, axis=-2), up.shape)
-    negative = np.broadcast_to(np.count_nonzero(below < 0, axis=-2), up.shape)
+    up, down = count(delta > 0, -2), count(delta < 0, -2)
+    positive = np.broadcast_to(count(below > 0, -2), up.shape)
+    negative = np.broadcast_to(count(below < 0, -2), up.shape)
     none = np.zeros_like(up)
     return (
         Signs(positive, negative, up),

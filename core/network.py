@@ -8,6 +8,7 @@ Examples are the contiguous axis. Where an array has no run axes it broadcasts: 
 `forward` and `backward` at the end take and give explicit (fan_in, fan_out) weights of one network.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,16 +31,28 @@ class Workspace:
         preactivation: a per hidden layer, (..., units, examples); shares memory with h unless kept apart.
         activation: h per hidden layer, (..., units, examples).
         augmented: h with the constant row, (..., units + 1, examples).
+        constant: that row's value.
         delta: d loss / d a per layer, the output layer last, (..., units, examples); the last one
             holds the logits between the forward and the backward pass.
-        slope: f' per hidden layer, scratch.
+        augmented_delta: the same of the hidden layers with a last row that means nothing.
+        slope: f' per hidden layer with such a row, scratch.
+        by_example: augmented, transposed, per hidden layer; None where that does not pay.
+
+    Elementwise functions take the arrays with their last row: contiguous, they take half the time.
     """
 
     preactivation: Layers
     activation: Layers
     augmented: Layers
+    constant: float
     delta: Layers
+    augmented_delta: Layers
     slope: Layers
+    by_example: list[Array | None]
+
+
+TRANSPOSED_FAN_OUT = 32
+"""Units from which on it pays to transpose the incoming activations: the product with their transpose is slow."""
 
 
 def allocate(
@@ -52,16 +65,30 @@ def allocate(
 ) -> Workspace:
     """Buffers for networks of layer `sizes` (inputs first, outputs last) on `examples` examples."""
     hidden = sizes[1:-1]
-    augmented = [np.empty((*leading, size + 1, examples), dtype) for size in hidden]
-    for rows in augmented:
-        rows[..., -1, :] = 1.0 if bias else 0.0
-    activation = [rows[..., :-1, :] for rows in augmented]
+    constant = 1.0 if bias else 0.0
+
+    def rows() -> Layers:
+        return [np.empty((*leading, size + 1, examples), dtype) for size in hidden]
+
+    augmented, augmented_delta = rows(), rows()
+    for h in augmented:
+        h[..., -1, :] = constant
+    activation = [h[..., :-1, :] for h in augmented]
     return Workspace(
         preactivation=[np.empty_like(h) for h in activation] if keep_preactivation else activation,
         activation=activation,
         augmented=augmented,
-        delta=[np.empty((*leading, size, examples), dtype) for size in sizes[1:]],
-        slope=[np.empty((*leading, size, examples), dtype) for size in hidden],
+        constant=constant,
+        delta=[
+            *(delta[..., :-1, :] for delta in augmented_delta),
+            np.empty((*leading, sizes[-1], examples), dtype),
+        ],
+        augmented_delta=augmented_delta,
+        slope=rows(),
+        by_example=[
+            np.empty((*leading, examples, size + 1), dtype) if fan_out >= TRANSPOSED_FAN_OUT <= size else None
+            for size, fan_out in itertools.pairwise(sizes[1:])
+        ],
     )
 
 
@@ -70,7 +97,11 @@ def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activ
     below = inputs
     for weight, a, h, augmented in zip(weights[:-1], work.preactivation, work.activation, work.augmented, strict=True):
         np.matmul(weight, below, out=a)
-        activation.forward(a, out=h)
+        if a is h:
+            activation.forward(augmented, out=augmented)
+            augmented[..., -1, :] = work.constant
+        else:
+            activation.forward(a, out=h)
         below = augmented
     return np.matmul(weights[-1], below, out=work.delta[-1])
 
@@ -78,9 +109,13 @@ def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activ
 def back_propagate(weights: Layers, work: Workspace, activation: Activation) -> None:
     """Fill work.delta of the hidden layers from work.delta[-1]; follows `propagate`."""
     for layer in range(len(weights) - 1, 0, -1):
-        delta, slope = work.delta[layer - 1], work.slope[layer - 1]
-        np.matmul(weights[layer][..., :-1].swapaxes(-1, -2), work.delta[layer], out=delta)
-        activation.slope_from_output(work.activation[layer - 1], out=slope)
+        delta, slope = work.augmented_delta[layer - 1], work.slope[layer - 1]
+        outgoing, above = weights[layer].swapaxes(-1, -2), work.delta[layer]
+        if above.shape[-2] == 1:
+            np.multiply(outgoing, above, out=delta)  # the same product, four times faster
+        else:
+            np.matmul(outgoing, above, out=delta)
+        activation.slope_from_output(work.augmented[layer - 1], out=slope)
         np.multiply(delta, slope, out=delta)
 
 
@@ -90,8 +125,14 @@ def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layer
     `inputs_by_example` is (..., examples, features + 1): the transposed product is the slow one.
     """
     np.matmul(work.delta[0], inputs_by_example, out=gradients[0])
-    for delta, below, gradient in zip(work.delta[1:], work.augmented, gradients[1:], strict=True):
-        np.matmul(delta, below.swapaxes(-1, -2), out=gradient)
+    for delta, h, by_example, gradient in zip(
+        work.delta[1:], work.augmented, work.by_example, gradients[1:], strict=True
+    ):
+        below = h.swapaxes(-1, -2)
+        if by_example is not None:
+            np.copyto(by_example, below)
+            below = by_example
+        np.matmul(delta, below, out=gradient)
 
 
 def products(first: Layers, second: Layers) -> NDArray[np.float64]:

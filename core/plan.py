@@ -60,19 +60,18 @@ def _cut(shape: Experiment, runs: list[Run], pieces: int) -> Iterator[Chunk]:
     """Cut the runs of one shape into at least `pieces` chunks, or single runs."""
     seeds = shape.seeds
     groups = len(runs) // seeds
-    seconds = shape.cost().seconds / len(runs) / shape.epochs
-    single = replace(
-        shape, initialiser=shape.initialiser[:1], gain=shape.gain[:1], learning_rate=shape.learning_rate[:1], seeds=1
-    )
-    most = max(1, int(min(len(runs), CHUNK_BYTES / single.cost().bytes, SEGMENT_SECONDS / seconds)))
+    cost = shape.cost()
+    seconds = cost.seconds / len(runs) / shape.epochs
+    most = max(1, int(min(len(runs), CHUNK_BYTES / cost.run_bytes, SEGMENT_SECONDS / seconds)))
     pieces = min(pieces, len(runs))
     cuts = []
     for group_cuts in range(math.ceil(groups / most), groups + 1):
         rows = math.ceil(groups / group_cuts)
         seed_cuts = max(math.ceil(pieces / group_cuts), math.ceil(seeds / (most // rows)))
         if seed_cuts <= seeds:
-            cuts.append((group_cuts * seed_cuts, rows * math.ceil(seeds / seed_cuts), group_cuts, seed_cuts))
-    # The fewest chunks, and of these cuts the most even one.
+            count, largest = group_cuts * seed_cuts, rows * math.ceil(seeds / seed_cuts)
+            # The soonest done where each worker trains one chunk after the other, then the fewest chunks.
+            cuts.append((math.ceil(count / pieces) * largest, count, group_cuts, seed_cuts))
     _, _, group_cuts, seed_cuts = min(cuts)
     for first_group, end_group in _pieces(groups, group_cuts):
         for first_seed, end_seed in _pieces(seeds, seed_cuts):

@@ -33,7 +33,7 @@ Array = NDArray[Any]
 DIVERGED_FACTOR = 1e6
 """A run whose loss exceeds this many times its initial loss has diverged."""
 
-BLOCK = 256
+BLOCK = 128
 """Examples that are evaluated at a time."""
 
 MINI_BATCHES = 8

@@ -586,7 +586,7 @@ def test_a_preset_asks_a_question_and_is_a_link(name: str) -> None:
     assert preset.name == name
     assert preset.question.endswith("?")
     assert Experiment.from_params(preset.experiment.to_params()) == preset.experiment
-    assert preset.experiment.cost().runs <= 100
+    assert preset.experiment.cost().seconds <= 30  # on one core: a click on a preset trains it at once
 
 
 def test_the_lecture_is_the_default_and_the_scales_are_spaced_evenly() -> None:

@@ -52,9 +52,8 @@ def test_theory_stands_beside_the_measurement_of_every_group_and_layer(
     assert len(found) == 4 * 2 * 3
     assert found["predicted"].notna().all()
     assert found["epoch"].unique().tolist() == [0]
-    press(page, "Epoch", "End")
+    press(page, "Epoch", "End", 1, "epoch=2")
     expect(page.get_by_text("At epoch 2 training has tied the weights")).to_be_visible()
-    assert "epoch=2" in page.url
     later = table(page, "length_by_layer", tmp_path)
     assert later["predicted"].to_list() == found["predicted"].to_list()
     assert later["median"].to_list() != found["median"].to_list()
@@ -65,9 +64,8 @@ def test_a_point_tried_moves_with_the_keyboard_and_its_words_are_theory(
 ) -> None:
     open_at(page, dashboard.link("signal_propagation", **QUICK, sw="1.5", sb="0"))
     expect(page.get_by_text(f"At ×, tanh: {lesson.said('tanh', 1.5, 0.0)}")).to_be_visible()
-    press(page, "σw to try", "ArrowRight", times=5)
+    press(page, "σw to try", "ArrowRight", 5, "sw=2")
     expect(page.get_by_text(f"At ×, tanh: {lesson.said('tanh', 2.0, 0.0)}")).to_be_visible()
-    assert "sw=2" in page.url
     lengths = table(page, "length_map", tmp_path)
     from_one = lengths[lengths["start"] == 1.0]["q"].to_list()
     assert from_one[1:] == pytest.approx(length_map("tanh", 4.0, 0.0, lesson.MAP_LAYERS, 1.0).tolist())
