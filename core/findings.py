@@ -71,10 +71,10 @@ def saturation(result: Result) -> Finding:
     last = hidden[hidden["epoch"] == hidden["epoch"].max()].groupby("group", sort=False)["saturated"].mean()
     after = ""
     if hidden["epoch"].max() > 0 and last.notna().any():
-        after = f" At epoch {hidden['epoch'].max()} most is saturated in {last.idxmax()}: {_percent(last.max())}."
+        after = f" At epoch {hidden['epoch'].max()} {last.idxmax()} is the most saturated: {_percent(last.max())}."
     if not parts:
         most = start.groupby("group", sort=False)["saturated"].mean()
-        evidence = f"The runs start from one scale, with at most {_percent(most.max())} saturated."
+        evidence = f"The runs start from one scale, with at most {_percent(most.max())} of the units saturated."
         return Finding(claim, UNDECIDED, evidence + after, limits(result))
     evidence = f"Share saturated at initialisation, smallest to largest weights: {_list(parts)}.{after}"
     return Finding(claim, _overall(verdicts), evidence, limits(result))
@@ -86,6 +86,8 @@ def gradient_signs(result: Result) -> Finding:
     fed = result.layers[result.layers["layer"] > 1]
     if fed.empty:
         return Finding(claim, UNDECIDED, "These networks have no hidden layer, so none feeds another.", limits(result))
+    if result.experiment.statistics != "full":
+        return Finding(claim, UNDECIDED, "The signs were not measured: that takes full statistics.", limits(result))
     never_negative = fed["activation"].map(lambda name: ACTIVATIONS[name].range[0] >= 0)
     columns = ["same_sign_example", "same_sign_batch", "same_sign_epoch"]
     means = fed.groupby("activation", sort=False)[columns].mean().dropna(subset=["same_sign_example"])
@@ -97,8 +99,8 @@ def gradient_signs(result: Result) -> Finding:
     if not parts:
         return Finding(claim, UNDECIDED, "No neuron had a gradient.", limits(result))
     evidence = (
-        f"Neurons of layers fed by a hidden layer whose gradients share one sign: {'; '.join(parts)}. "
-        f"That is the mean over {_count(len(fed), 'record')} of layers."
+        f"Neurons fed by a hidden layer whose weight gradients all share one sign: {'; '.join(parts)}. "
+        "Means over runs, layers and recorded epochs."
     )
     tied = fed.loc[never_negative, "same_sign_example"].dropna()
     free = fed.loc[~never_negative, "same_sign_example"].dropna()
@@ -116,11 +118,11 @@ def convergence(result: Result) -> Finding:
     """Whether zero-centred activations reach the target in fewer updates than those that are never negative."""
     claim = "Zero-centred activation functions reach the target in fewer updates"
     runs = result.runs
-    target = _target(result)
+    target = target_text(result.experiment.target)
     medians = median_updates(runs)
     fastest = medians.idxmin()
     if not math.isfinite(medians.min()):
-        evidence = f"No group has a median that reached {target}."
+        evidence = f"In no group have more than half of the runs reached {target}."
         return Finding(claim, UNDECIDED, evidence, limits(result))
     best = f"Fastest to {target} is {fastest}: median {medians.min():,.0f} updates."
     verdicts, parts = [], []
@@ -138,7 +140,7 @@ def convergence(result: Result) -> Finding:
                 times = _times(row["ratio"], row["low"], row["high"])
                 parts.append(f"{names[fast]} against {names[slow]} {times} (n = {row['pairs']} paired seeds)")
     if not parts:
-        evidence = f"{best} No two groups differ in that alone and reach it."
+        evidence = f"{best} No two groups differ in the centring of the function alone and reach it."
         return Finding(claim, UNDECIDED, evidence, limits(result))
     count = verdicts.count
     tally = f"{count(SUPPORTED)} of {_count(len(parts), 'comparison')} faster, {count(NOT_SUPPORTED)} slower"
@@ -152,7 +154,7 @@ def runs(result: Result) -> Finding:
     table = result.runs
     reached = int((table["status"] == "converged").sum())
     of = f"{_count(len(table), 'run')} in {_count(table['group'].nunique(), 'group')}"
-    claim = f"{reached} of {of} reached {_target(result)}"
+    claim = f"{reached} of {of} reached {target_text(result.experiment.target)}"
     accuracy = table.groupby("group", sort=False)["final_test_accuracy"].median()
     evidence = ""
     if accuracy.notna().any():
@@ -166,7 +168,9 @@ def limits(result: Result, rates: bool = False) -> str:
     censored, diverged = int(status.get("not_reached", 0)), int(status.get("diverged", 0))
     seeds = result.runs.groupby("group", sort=False)["seed"].nunique()
     n = f"n = {_count(len(result.runs), 'run')}, {_count(int(seeds.min()), 'seed')} a group"
-    text = f"{n}, on {result.experiment.dataset}; {censored} did not reach the target (censored), {diverged} diverged."
+    text = (
+        f"{n}, on {result.experiment.dataset}; {censored} have not reached the target (censored), {diverged} diverged."
+    )
     if rates and result.runs["learning_rate"].nunique() == 1:
         text += " One learning rate is not a fair comparison: each group may have a better one."
     return text
@@ -201,8 +205,9 @@ def _number(value: float) -> str:
     return "no upper limit" if np.isinf(value) else f"{value:.3g}"
 
 
-def _target(result: Result) -> str:
-    name, _, value = str(result.experiment.target).partition(":")
+def target_text(target: str) -> str:
+    """A target in words: train_accuracy:0.9 is "train accuracy ≥ 0.9"."""
+    name, _, value = target.partition(":")
     return f"{name.replace('_', ' ')} {'≤' if name.endswith('loss') else '≥'} {value}"
 
 
@@ -213,9 +218,11 @@ def _scheme(initialiser: str, gain: float) -> str:
 def _percent(share: float) -> str:
     if not math.isfinite(share):
         return "none recorded"
-    # 99.97 % is not 100 %: the claim turns on such a difference.
+    # 99.97 % is not 100 %, and 0.03 % not 0 %: a claim may turn on such a difference.
     if 0.999 <= share < 1:
         return "just under 100 %"
+    if 0 < share < 0.0005:
+        return "<0.1 %"
     return f"{share:.1%}".replace("%", " %") if 0 < share < 0.1 else f"{share:.0%}".replace("%", " %")
 
 

@@ -42,9 +42,9 @@ def _page(shown: Shown) -> None:
     chart.show(shown, "share_reached", charts.share_reached, convergence.survival(runs), groups=groups, log_x=log_x)
     chart.show(shown, "updates_to_target", charts.updates_to_target, runs, groups=groups)
     st.caption(
-        f"Target: {experiment.target.replace('_', ' ').replace(':', ' ')}, looked at wherever training was recorded. "
-        "A run that does not reach it is censored at its last update: it counts as later than any other, and is "
-        "neither dropped nor counted as its last update."
+        f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. "
+        "A run that has not reached it is censored at its last update: it counts as later than any other, and is "
+        "neither dropped nor taken to have reached it there."
     )
 
     st.subheader("How much faster?")
@@ -53,12 +53,19 @@ def _page(shown: Shown) -> None:
     slowest = str(reached.idxmax()) if len(reached) else groups[0]
     chosen = view.choice("baseline", "Compared with", [SLOWEST, *groups], SLOWEST)
     baseline = slowest if chosen == SLOWEST else chosen
-    if baseline in medians.index:
+    if reached.empty:
+        st.caption("In no group have more than half of the runs reached the target: there is nothing to compare.")
+    elif baseline in medians.index:
         table = convergence.speed_up(runs, baseline)
         chart.show(shown, "speed_up", charts.speed_up, table, groups=groups, title=f"Speed-up over {baseline}")
     st.caption(
-        "Ratio of the median updates to target; the interval is a bootstrap over paired seeds. One learning rate is "
-        "not a fair comparison between initialisations: several rates make a grid, and each group has its best."
+        "How many times fewer updates the median run takes than that of the baseline; the interval is a bootstrap over "
+        "paired seeds."
+        + (
+            ""
+            if len(experiment.learning_rate) > 1
+            else " One learning rate is not a fair comparison: with several in the form, each group has its best."
+        )
     )
     if len(experiment.learning_rate) > 1:
         st.subheader("Which learning rate is each one's best?")

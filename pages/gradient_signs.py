@@ -3,7 +3,6 @@
 import streamlit as st
 
 from core import charts, findings
-from core.charts.signs import WHOSE
 from core.schema import LEVELS
 from pages.parts import chart, lens, view
 from pages.parts.shown import Shown
@@ -12,7 +11,8 @@ from pages.parts.shown import Shown
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.gradient_signs)
     if shown.experiment.statistics != "full":
-        st.info("Signs of single examples' gradients were not measured: choose full statistics in the form.")
+        st.info("The signs of gradients were not measured: choose full statistics in the form, under Measurement.")
+        return
     layers, groups = shown.result.layers, shown.groups
 
     numbers = sorted(int(layer) for layer in layers["layer"].unique())
@@ -32,15 +32,14 @@ def _page(shown: Shown) -> None:
         with cell:
             chart.show(
                 shown, f"sign_distribution_{level}", charts.sign_distribution, shares[shares["level"] == level],
-                groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in, title=f"Gradient of {WHOSE[level]}",
+                groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in,
             )  # fmt: skip
     with cells[-1]:
         chart.show(shown, "agreement_by_level", charts.agreement_by_level, one, groups=groups, epoch=at, layer=layer)
     st.caption(
         "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
         f"signs agree. Dashed: {fan_in} independent random signs. Neurons without any gradient are left out. "
-        "The rule is exact for one example only: a mini-batch adds up examples that pull in different directions, "
-        "so agreement falls towards that of random signs as the batch grows."
+        "The rule is exact for one example only: a mini-batch adds up examples that may pull in different directions."
     )
 
     st.subheader("By layer and over training")
@@ -53,7 +52,7 @@ def _page(shown: Shown) -> None:
     )  # fmt: skip
     st.caption(
         "The first layer is fed by the inputs: scaled to the unit interval they are never negative either, and tie "
-        "its signs under any activation function. Median and 25-75 % of the runs; biases are left out."
+        "its signs under any activation function. Biases are left out."
     )
 
 

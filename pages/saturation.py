@@ -19,31 +19,29 @@ def _page(shown: Shown) -> None:
     experiment, result = shown.experiment, shown.result
     hidden = result.layers[result.layers["role"] == "hidden"]
     if hidden.empty:
-        st.info("These networks have no hidden layer, so nothing can saturate. Choose hidden layers in the form.")
+        st.info("Without a hidden layer there is nothing to saturate: choose hidden layers in the form, under Network.")
         return
 
     chart.show(shown, "saturation", charts.saturation_overview, hidden, groups=shown.groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
     st.caption(
         f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "
-        "activation function's largest slope: there almost no gradient passes. Shares are over the layer's units and "
+        "activation function's largest slope: little gradient passes there. Shares are over the layer's units and "
         f"{examples} training examples; diverged runs are left out from where they diverged."
     )
 
     st.subheader("From which initial scale on?")
-    left, right = st.columns(2)
-    with left:
-        functions = list(dict.fromkeys(experiment.activation))
-        name = (
-            functions[0]
-            if len(functions) == 1
-            else view.buttons("function", "Activation function", functions, functions[0])
-        )
+    functions = list(dict.fromkeys(experiment.activation))
+    name, place = functions[0], st.container()
+    if len(functions) > 1:
+        left, place = st.columns(2)
+        with left:
+            name = view.buttons("function", "Activation function", functions, functions[0])
     alike = hidden[hidden["activation"] == name]
     if alike.empty:
         st.caption(f"No numbers of {name} yet.")
     else:
-        with right:
+        with place:
             at = view.epoch(shown, alike, "scale_epoch", default=0)
         chart.show(shown, "saturation_by_scale", charts.saturation_by_scale, alike, activation=name, epoch=at)
         st.caption(

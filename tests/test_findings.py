@@ -122,6 +122,17 @@ def test_almost_all_is_not_written_as_all() -> None:
     assert "logistic just under 100 %" in findings.gradient_signs(signs(logistic=0.9999, tanh=0.02)).evidence
 
 
+def test_hardly_any_is_not_written_as_none() -> None:
+    assert "tanh <0.1 % for one example" in findings.gradient_signs(signs(logistic=1.0, tanh=0.0001)).evidence
+
+
+def test_signs_that_were_not_measured_are_not_called_missing() -> None:
+    result = signs(logistic=float("nan"))
+    found = findings.gradient_signs(replace(result, experiment=replace(result.experiment, statistics="standard")))
+    assert found.verdict == UNDECIDED
+    assert "not measured" in found.evidence
+
+
 def test_without_a_hidden_layer_no_layer_feeds_another() -> None:
     result = made_up(replace(TWO_BY_TWO, hidden=((),)), **updates(*[FAST] * 4))
     assert findings.gradient_signs(result).verdict == UNDECIDED
@@ -178,7 +189,7 @@ ALL = (findings.saturation, findings.gradient_signs, findings.convergence, findi
 def test_every_finding_counts_its_runs_seeds_and_what_became_of_them(find: Any) -> None:
     result = made_up(TWO_BY_TWO, **updates(FAST, NEVER, FAST, FAST))
     result.runs.loc[0, "status"] = "diverged"
-    assert find(result).limits.startswith("n = 12 runs, 3 seeds a group, on digits; 3 did not reach")
+    assert find(result).limits.startswith("n = 12 runs, 3 seeds a group, on digits; 3 have not reached")
     assert "1 diverged" in find(result).limits
 
 
@@ -217,7 +228,7 @@ def test_the_lectures_sign_rule_holds_in_trained_networks(trained: Result) -> No
 def test_large_initial_weights_saturate_trained_networks(trained: Result) -> None:
     found = findings.saturation(trained)
     assert found.verdict in (SUPPORTED, MIXED)
-    assert "At epoch 4 most is saturated in tanh · normal:1" in found.evidence
+    assert "At epoch 4 tanh · normal:1 is the most saturated" in found.evidence
 
 
 @pytest.mark.parametrize("find", ALL, ids=lambda find: find.__name__)

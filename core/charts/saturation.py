@@ -47,7 +47,7 @@ def saturation_overview(
         return style.blank(title, x_title, y_title)
     rows = table[["group", "layer"]].drop_duplicates()
     depth = rows.groupby("group")["layer"].nunique().reindex(named, fill_value=1)
-    size = min(18.0, max(5.0, 420 / int(depth.sum()) - NAME / float(depth.mean())))
+    size = min(18.0, max(7.0, 420 / int(depth.sum()) - NAME / float(depth.mean())))
     names = pd.DataFrame({"group": named, "top": (depth * size + NAME).cumsum().shift(fill_value=0.0).to_numpy() + 4})
     place = names.set_index("group")["top"]
     height = float(depth.sum()) * size + NAME * len(named)
@@ -62,7 +62,9 @@ def saturation_overview(
 
     x = _epochs(epochs, x_title)
     scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
-    axis = alt.Axis(title=y_title, labels=False, ticks=False, grid=False, domain=False, titlePadding=24)
+    axis = alt.Axis(
+        title=y_title if height > 120 else "layer", labels=False, ticks=False, grid=False, domain=False, titlePadding=24
+    )
     y = alt.Y("y:Q", scale=scale, axis=axis)
     drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2="y2:Q", color=_share_colour(meaning))
     charts = [drawn.encode(tooltip=_cell_tip(meaning, ("group", "group")))]
@@ -109,7 +111,7 @@ def saturation_heatmap(
     y = alt.Y(
         "layer:O",
         scale=alt.Scale(domain=[int(number) for number in numbers], paddingInner=0.06, paddingOuter=0),
-        axis=alt.Axis(title=y_title, labelPadding=6, titlePadding=8),
+        axis=alt.Axis(title=y_title if len(numbers) > 1 else "layer", labelPadding=6, titlePadding=8),
     )
     base = alt.Chart(cells).encode(x=x, y=y)
     # Numbers where a cell has room for them, which depends on the screen.

@@ -43,7 +43,7 @@ def sign_distribution(
         level: "example", "batch" or "epoch".
         fan_in: incoming weights per neuron, for the reference.
     """
-    title = title or f"Gradient signs into neurons of layer {layer}"
+    title = title or f"Gradient of {WHOSE[level]}, layer {layer}"
     x_title, y_title = "share of positive weight gradients", "run group"
     table = histograms[(histograms["quantity"] == "positive_share") & (histograms["level"] == level)]
     table = table[(table["epoch"] == epoch) & (table["layer"] == layer) & table["group"].isin(groups)]
@@ -65,7 +65,7 @@ def sign_distribution(
         table,
         pd.DataFrame({"group": named, "note": notes}),
         title=title,
-        subtitle=f"gradient of {WHOSE[level]}, {style.when(epoch)}; dashed: {RANDOM}{cut}",
+        subtitle=f"{style.when(epoch)}; dashed: {RANDOM}{cut}",
         x_title=x_title,
         y_title=y_title,
         domain=(0.0, 1.0),

@@ -66,7 +66,7 @@ def box(found: Finding, by: str, page: str = "") -> None:
     badge = f":{COLOURS.get(found.verdict, 'gray')}-badge[{verdict}] " if verdict else ""
     with st.container(border=True):
         st.markdown(f"{badge}**{notices.escaped(found.claim)}**")
-        st.markdown(notices.escaped(found.evidence))
+        st.markdown(notices.escaped(found.evidence).replace(" %", "\N{NO-BREAK SPACE}%"))
         st.caption(notices.escaped(found.limits))
         if page:
             link.to_page(page)
