@@ -76,13 +76,13 @@ def test_progress_tells_the_time_left_and_cancel_keeps_what_was_trained(dashboar
     page = open_page(width=PHONE, color_scheme="dark")
     page.goto(dashboard.link("convergence", **LONG, data_seed="1"))
     assert share_done(page, least=1) < 100
-    chart_ready(page, 6)
+    chart_ready(page, 5)
     no_horizontal_overflow(page)
     assert page.evaluate(FADED) == []
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Training was cancelled: this is what was trained until then.")).to_be_visible()
     wait_until_idle(page)
-    chart_ready(page, 6)
+    chart_ready(page, 5)
     expect(page.get_by_test_id("stProgress")).to_have_count(0)
     expect(page.get_by_text("30 runs").first).to_be_visible()
     no_horizontal_overflow(page)
@@ -93,7 +93,7 @@ def test_a_reload_in_mid_training_goes_on_with_the_same_training(dashboard: Serv
     before = share_done(page, least=2)
     page.reload()
     assert share_done(page) >= before
-    chart_ready(page, 6)
+    chart_ready(page, 5)
     # It is still the same visitor's: nobody else waits for it, so it stops.
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Training was cancelled")).to_be_visible()

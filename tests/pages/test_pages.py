@@ -96,10 +96,16 @@ def test_a_page_on_a_result_shows_a_finding_with_its_n(open_page: Open, entry: E
 
 @pytest.mark.parametrize(("path", "count"), [("saturation", 8), ("gradient_signs", 6), ("convergence", 6)])
 def test_a_page_shows_its_charts_each_with_a_csv(open_page: Open, path: str, count: int) -> None:
-    at = open_page(entry_of(path), **QUICK)
+    at = open_page(entry_of(path), **QUICK, target="train_accuracy:0.1")
     assert charts(at) == count
     files = [button for button in at.get("download_button") if button.proto.label == "CSV"]
     assert len(files) == count
+
+
+def test_where_no_group_reached_the_target_there_is_no_speed_up(open_page: Open) -> None:
+    at = open_page(entry_of("convergence"), **QUICK, target="train_accuracy:1")
+    assert charts(at) == 5
+    assert any("there is nothing to compare" in caption.value for caption in at.caption)
 
 
 def test_runs_are_listed_and_offered_as_files(open_page: Open) -> None:
