@@ -1,6 +1,7 @@
 """Where segments are executed: processes of this machine, any of which may die, or the workers of a Dask scheduler."""
 
 import atexit
+import concurrent.futures
 import contextlib
 import functools
 import importlib
@@ -90,8 +91,7 @@ class Cluster(Executor):
             self._check()
         except (OSError, TimeoutError) as error:
             raise JobError("The Dask scheduler cannot be reached.") from error
-        # Not pure: Dask would hash every state to find calls that it has executed already.
-        self._executor = self._client.get_executor(pure=False)
+        self._open: set[Future[Any]] = set()
 
     def _check(self) -> None:
         """See that everybody has this program, since who lacks it hangs, and other versions give other numbers."""
@@ -121,14 +121,36 @@ class Cluster(Executor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Call `fn` in a worker, which must be able to import it."""
-        # As one thing: Dask would look into each argument for results of its own.
-        future: Future[T] = self._executor.submit(functools.partial(fn, *args, **kwargs))
+        # Not pure: Dask would hash every state to find calls that it has executed already. As one thing: it would look
+        # into each argument for results of its own. Not by its executor: that forgets a call whose result is on its way
+        # when the scheduler goes.
+        remote = self._client.submit(functools.partial(fn, *args, **kwargs), pure=False)
+        future: Future[T] = Future()
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        future.add_done_callback(functools.partial(self._withdraw, remote))
+        self._client.loop.add_callback(self._hand_over, remote, future)
         return future
 
+    async def _hand_over(self, remote: Any, future: "Future[Any]") -> None:
+        result, failure = None, None
+        try:
+            result = await self._client.gather(remote, asynchronous=True)
+        except BaseException as error:  # noqa: BLE001 (it is the caller's)
+            failure = error
+        if future.set_running_or_notify_cancel():
+            future.set_result(result) if failure is None else future.set_exception(failure)
+
+    def _withdraw(self, remote: Any, future: "Future[Any]") -> None:
+        if future.cancelled():
+            self._client.loop.add_callback(self._client.cancel, remote, asynchronous=True)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the cluster, which goes on; calls that have begun are waited for unless `cancel_futures`."""
-        if not self.lost:
-            self._executor.shutdown(wait=wait and not cancel_futures)
+        """Leave the cluster, which goes on; calls that were made are waited for unless `cancel_futures`."""
+        for future in tuple(self._open) if cancel_futures else ():
+            future.cancel()
+        if wait:
+            concurrent.futures.wait(self._open)
         self._client.close()
 
 

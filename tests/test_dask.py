@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,30 @@ def test_an_error_in_a_worker_arrives_and_calls_of_one_name_are_not_one_call(clu
     with pytest.raises(ZeroDivisionError):
         cluster.submit(divmod, 1, 0).result(20)
     assert cluster.submit(time.monotonic).result(20) != cluster.submit(time.monotonic).result(20)
+
+
+def test_a_connection_that_breaks_while_a_result_is_fetched_ends_the_call(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise importlib.import_module("distributed.comm").CommClosedError("in the middle")
+
+    monkeypatch.setattr(cluster._client, "gather", broken)
+    error = cluster.submit(pow, 2, 3).exception(20)
+    assert error is not None
+    assert str(pool.explain(error)) == "The connection to the Dask scheduler was lost."
+
+
+def test_calls_are_cancelled_with_the_cluster_or_waited_for(processes: Processes, cluster: Cluster) -> None:
+    busy = [cluster.submit(time.sleep, 0.5) for _ in range(4)]
+    with Cluster(processes.address) as patient:
+        waited = patient.submit(pow, 2, 3)
+    assert waited.result(0) == 8
+    hasty = Cluster(processes.address)
+    waiting = hasty.submit(pow, 2, 3)
+    hasty.shutdown(cancel_futures=True)
+    assert waiting.cancelled()
+    assert [call.result(20) for call in busy] == [None] * 4
 
 
 def test_a_worker_killed_in_mid_sweep_loses_nothing(
