@@ -74,7 +74,9 @@ def saturation(result: Result) -> Finding:
         after = f" At epoch {hidden['epoch'].max()} {last.idxmax()} is the most saturated: {_percent(last.max())}."
     if not parts:
         most = start.groupby("group", sort=False)["saturated"].mean()
-        evidence = f"The runs start from one scale, with at most {_percent(most.max())} of the units saturated."
+        one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
+        scales = "The runs start from one scale" if one else "The initial scales are too close together to compare"
+        evidence = f"{scales}, with at most {_percent(most.max())} of the units saturated in a group."
         return Finding(claim, UNDECIDED, evidence + after, limits(result))
     evidence = f"Share saturated at initialisation, smallest to largest weights: {_list(parts)}.{after}"
     return Finding(claim, _overall(verdicts), evidence, limits(result))
@@ -138,7 +140,7 @@ def convergence(result: Result) -> Finding:
                     continue
                 verdicts.append(_speed_verdict(row["low"], row["high"]))
                 times = _times(row["ratio"], row["low"], row["high"])
-                parts.append(f"{names[fast]} against {names[slow]} {times} (n = {row['pairs']} paired seeds)")
+                parts.append(f"{names[fast]} against {names[slow]}: {times} (n = {row['pairs']} paired seeds)")
     if not parts:
         evidence = f"{best} No two groups differ in the centring of the function alone and reach it."
         return Finding(claim, UNDECIDED, evidence, limits(result))

@@ -8,6 +8,7 @@ from pages.parts import chart, lens, view
 from pages.parts.shown import Shown
 
 SETS = {"training": "train", "test": "test"}
+WIDE = 1e4  # times the least loss: more than a linear axis can show
 SLOWEST = "slowest that reached it"
 
 
@@ -32,6 +33,9 @@ def _page(shown: Shown) -> None:
                 shown, quantity, charts.learning_curves, epochs, quantity=quantity, log_y=log, target=level, **axes
             )
     chart.show(shown, "gradient_norm", charts.learning_curves, epochs, quantity="gradient_norm", log_y=True, **axes)
+    losses = charts.masked(epochs, [f"{which}_loss"], log=[f"{which}_loss"])[0][f"{which}_loss"]
+    if not log_y and len(losses) and losses.max() > WIDE * losses.min():
+        st.caption("The losses are far apart: Logarithmic loss shows them all.")
     masked = charts.masked(epochs, [f"{which}_loss"], log=[f"{which}_loss"] if log_y else [])[1]
     st.caption(
         "Median and 25-75 % of the runs of each group; a diverged run counts as worse than all others. "
