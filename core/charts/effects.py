@@ -48,7 +48,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
     charts = [line.encode(x=alt.X("none:Q", **axis), strokeWidth=alt.value(1.6))]
     if not known.empty:
         base = alt.Chart(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
-        bar = base.mark_bar(size=16, opacity=0.85).encode(x=alt.X("estimate_low:Q", **axis), x2="none:Q", y=y)
+        bar = base.mark_bar(size=16, opacity=0.55).encode(x=alt.X("estimate_low:Q", **axis), x2="none:Q", y=y)
         tip = style.tip(
             ("title", "difference"), ("estimate_low", x_title, style.NUMBER), ("text", "with 95 % interval"),
             ("seeds", "paired seeds", "d"),
