@@ -7,7 +7,8 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     network, state, training                                  many networks at once, in segments
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
-    plan, pool, jobs, store                                   segments, processes, progress; results on disk
+    plan, pool, jobs                                          segments, processes or a cluster; progress, cancel
+    store, checkpoint, health                                 results on disk, going on; whether training works
     theory, neuron, timing                                    what to expect, and the lecture's small cases
     charts                                                    tidy table in, Altair chart out
 

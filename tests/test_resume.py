@@ -52,7 +52,7 @@ def train(works: list[Work], segments: int | None = None) -> list[Work]:
 
 
 @pytest.mark.parametrize("experiment", MIXED.values(), ids=MIXED)
-@pytest.mark.parametrize("segments", [0, 1, 3])
+@pytest.mark.parametrize("segments", [1, 3])
 def test_no_stop_changes_a_bit(experiment: Experiment, segments: int) -> None:
     data = load(experiment)
     whole = train(start(experiment, data, 3))
@@ -104,7 +104,7 @@ def test_a_checkpoint_holds_no_pickle_and_none_is_read(saved: bytes, tmp_path: P
     assert not (tmp_path / "executed").exists()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255), cut=st.booleans())
 def test_damage_anywhere_is_noticed_or_harmless(saved: bytes, place: float, flip: int, cut: bool) -> None:
     at = int(place * len(saved))
@@ -183,7 +183,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-SWEEP = replace(SMALL, epochs=30, record="log")
+SWEEP = replace(SMALL, epochs=16, record="log")
 EVERY_EPOCH = Settings(store=Path(), workers=2, segment_seconds=1e-9)
 
 
@@ -227,13 +227,13 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
 
         def slower_and_slower(state, epochs):
             answer = watched(state, epochs)
-            time.sleep(60 if len(watched.begun) > 60 else 0)
+            time.sleep(60 if len(watched.begun) > 32 else 0)
             return answer
 
         jobs.segment = slower_and_slower
         with jobs.Jobs(EVERY_EPOCH, Store(Path({str(tmp_path)!r}), 10**9), ThreadPoolExecutor(2)) as registry:
             job = registry.submit(SWEEP, "ann")
-            while len(watched.begun) <= 60:
+            while len(watched.begun) <= 32:
                 time.sleep(0.01)
             time.sleep(0.1)
             print("in the middle", flush=True)
@@ -257,7 +257,7 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
 
 def interrupt(store: Store, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave behind what a server does that was stopped in the middle of the sweep."""
-    monkeypatch.setattr(jobs, "segment", Watched(60))
+    monkeypatch.setattr(jobs, "segment", Watched(32))
     with Jobs(EVERY_EPOCH, store, executor) as registry:
         assert registry.submit(SWEEP, "ann").wait(30)
     assert store.load_checkpoint(SWEEP.key) is not None
