@@ -75,8 +75,8 @@ def saturation(result: Result) -> Finding:
     if not parts:
         most = start.groupby("group", sort=False)["saturated"].mean()
         one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
-        scales = "The runs start from one scale" if one else "The initial scales are too close together to compare"
-        evidence = f"{scales}, with at most {_percent(most.max())} of the units saturated in a group."
+        why = "The runs start from one scale" if one else "The initial scales are too close together to compare"
+        evidence = f"{why}, with at most {_percent(most.max())} of the units saturated in a group."
         return Finding(claim, UNDECIDED, evidence + after, limits(result))
     evidence = f"Share saturated at initialisation, smallest to largest weights: {_list(parts)}.{after}"
     return Finding(claim, _overall(verdicts), evidence, limits(result))

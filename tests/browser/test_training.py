@@ -42,7 +42,7 @@ def test_the_first_visit_shows_the_lectures_experiment_without_a_click(server: S
 
 def test_the_form_is_a_draft_until_train_shows_it(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("convergence", **TINY))
-    chart_ready(page, 6)
+    chart_ready(page, 5)
     page.get_by_test_id("stSidebar").get_by_test_id("stCheckbox").filter(has_text="Biases").locator("label").click()
     expect(page.get_by_text("Edited: the pages show these settings after Train.")).to_be_visible()
     wait_until_idle(page)
@@ -52,7 +52,7 @@ def test_the_form_is_a_draft_until_train_shows_it(dashboard: Server, page: Page)
     expect(page.get_by_text("Edited:")).to_have_count(0)
     expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=PATIENCE)
     wait_until_idle(page)
-    chart_ready(page, 6)
+    chart_ready(page, 5)
 
 
 def test_the_keyboard_alone_reaches_train_and_trains(dashboard: Server, page: Page) -> None:
@@ -80,7 +80,9 @@ def test_progress_tells_the_time_left_and_cancel_keeps_what_was_trained(dashboar
     no_horizontal_overflow(page)
     assert page.evaluate(FADED) == []
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Training was cancelled: this is what was trained until then.")).to_be_visible()
+    expect(page.get_by_text("Training was cancelled: this is what was trained until then.")).to_be_visible(
+        timeout=PATIENCE
+    )
     wait_until_idle(page)
     chart_ready(page, 5)
     expect(page.get_by_test_id("stProgress")).to_have_count(0)
@@ -96,7 +98,7 @@ def test_a_reload_in_mid_training_goes_on_with_the_same_training(dashboard: Serv
     chart_ready(page, 5)
     # It is still the same visitor's: nobody else waits for it, so it stops.
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Training was cancelled")).to_be_visible()
+    expect(page.get_by_text("Training was cancelled")).to_be_visible(timeout=PATIENCE)
 
 
 FADED = """
