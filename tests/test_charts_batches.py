@@ -125,6 +125,11 @@ def test_smaller_weights_saturate_less_and_tie_the_signs_more() -> None:
     assert tanh["mean"].tolist() == pytest.approx([lesson.FREE] * 3, abs=0.02)
 
 
+def test_by_scale_is_empty_where_nothing_was_recorded_yet_of_a_function() -> None:
+    begun = replace(digits(), layers=digits().layers.query("activation == 'tanh'"))
+    assert lesson.by_scale(begun, "logistic", 0, 2, "batch").empty
+
+
 # In words
 
 

@@ -179,7 +179,8 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     )
     long = table.melt(["group", "initialiser", "gain", "scale"], list(QUANTITIES), "quantity").dropna()
     limits = feeding(result, epoch, layer).set_index("group")["limit"]
-    long["limit"] = long["group"].map(limits).where(long["quantity"] == "pairs")
+    # Without a feeding layer there is no limit, and what an empty series maps to is text.
+    long["limit"] = long["group"].map(limits).astype("float64").where(long["quantity"] == "pairs")
     each = long.groupby(["initialiser", "gain", "quantity"], sort=False)
     columns = {"scale": each["scale"].mean(), "theory": each["limit"].mean(), "mean": each["value"].mean()}
     columns |= {"low": each["value"].min(), "high": each["value"].max(), "runs": each["value"].size()}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Literal
 
 import streamlit as st
 
@@ -15,7 +16,9 @@ ABOUT = "Train small networks, and see how activation functions and initial weig
 
 def main() -> None:
     """Run the frame, and in it the page that was asked for."""
-    st.set_page_config("Initialisation lab", ICON, "wide", menu_items={"About": ABOUT})
+    # Within somebody's notes the page itself is wanted; the sidebar is a click away.
+    sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
+    st.set_page_config("Initialisation lab", ICON, "wide", sidebar, menu_items={"About": ABOUT})
     pages = {
         entry: st.Page(
             entry.script,
