@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import run
-from core.pool import JobError, Pool
+from core.pool import NICENESS, JobError, Pool
 from tests.processes import SMALL, gone, in_process, kill_own_process, until
 
 
@@ -29,6 +29,11 @@ def test_a_worker_holds_no_streamlit_pandas_altair_or_sklearn(pool: Pool) -> Non
     for loaded in (future.result() for future in modules):
         assert "core.training" in loaded
         assert not {"streamlit", "pandas", "altair", "sklearn", "scipy"} & set(loaded)
+
+
+def test_workers_give_way_to_the_process_that_serves(pool: Pool) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result() == min(ours + NICENESS, 19)
 
 
 def test_a_worker_that_is_killed_loses_nothing_but_its_own_call(pool: Pool, tmp_path: Path) -> None:
