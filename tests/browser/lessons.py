@@ -26,7 +26,10 @@ def press(page: Page, label: str, key: str, times: int, until: str) -> None:
     """Press a key on a slider, and wait until the page has followed: its link then holds `until`."""
     slider(page, label).focus()
     for _ in range(times):
+        # A slider takes over the server's value when a run ends: a key pressed meanwhile would be lost.
         page.keyboard.press(key)
+        page.wait_for_timeout(400)
+        wait_until_idle(page)
     page.wait_for_url(re.compile(rf"[?&]{re.escape(until)}(&|$)"), wait_until="commit")
     wait_until_idle(page)
 
