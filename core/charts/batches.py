@@ -62,7 +62,9 @@ def pairs_by_batch(
         base.mark_line(strokeWidth=2.2).encode(y=y, opacity=style.faded(pick)),
         free.encode(y=y),
         expected.encode(x=x, y=expected_y, color=colour, opacity=style.faded(pick, 0.8)),
-        base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q", opacity=style.faded(pick)),
+        base.mark_rule(strokeWidth=2).encode(
+            y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), opacity=style.faded(pick)
+        ),
         base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
@@ -132,7 +134,7 @@ def saturation_and_signs(
     if not expected.empty:
         line = alt.Chart(expected[["scale", "theory", "name"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
         charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour))
-    charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2="high:Q"))
+    charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
     subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}; dashed: theory, large batch"
     return style.layered(charts, title, subtitle, curves.HEIGHT)

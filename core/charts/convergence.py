@@ -164,7 +164,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
     charts = [points.encode(x=x, y=alt.Y("y:Q", **y_axis), color=colour, shape=shape, tooltip=tip)]
     if not ticks.empty:
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
-        charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour))
+        charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
     charts += style.row_names(names, y_axis, "note", room=115)
     return style.layered(
         charts, title, f"bar: median, runs that did not reach it included{cut}", style.row_height(len(named))
@@ -205,13 +205,13 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
         base = alt.Chart(drawn[["group", "ratio", "low", "high", "text", "y"]])
         tip = style.tip(("group", "group"), ("ratio", "times faster", style.NUMBER), ("text", "ratio and interval"))
         interval = base.mark_rule(strokeWidth=3)
-        charts.append(interval.encode(x=alt.X("low:Q", **x_axis), x2="high:Q", y=y, color=colour))
+        charts.append(interval.encode(x=alt.X("low:Q", **x_axis), x2=alt.X2("high:Q"), y=y, color=colour))
         dots = base.mark_point(filled=True, size=110, opacity=1)
         charts.append(dots.encode(x=alt.X("ratio:Q", **x_axis), y=y, color=colour, tooltip=tip))
     if not has_point.all():
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
         text = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
-        charts.append(text.encode(x=alt.value(2), y=y, text="text:N"))
+        charts.append(text.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
     charts += style.row_names(names, y_axis, "note", room=140)
     return style.layered(
         charts,
@@ -274,7 +274,7 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
     interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
     y_low = alt.Y("low:Q", **y_axis)
-    charts.append(interval.encode(x=x_axis, y=y_low, y2="high:Q", color=colour, opacity=style.faded(pick, 0.6)))
+    charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
     if not lost.empty:
         cross = alt.Chart(lost[["group", "learning_rate", "edge", "text"]])

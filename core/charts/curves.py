@@ -69,10 +69,10 @@ def over_training(
     charts = [base.mark_line(strokeWidth=2.2).encode(y=drawn_y, strokeDash=dash, opacity=style.faded(pick))]
     area = alt.Chart(bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0)
     low = alt.Y("low:Q", **y_axis)
-    charts.append(area.encode(x=x_axis, y=low, y2="high:Q", color=colour, opacity=style.faded(pick, 0.18)))
+    charts.append(area.encode(x=x_axis, y=low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.18)))
     if raw is not None:
         runs = alt.Chart(raw[["group", "run", x, column]]).mark_line(strokeWidth=0.8)
-        runs = runs.encode(x=x_axis, y=alt.Y(f"{column}:Q", **y_axis), detail="run:N")
+        runs = runs.encode(x=x_axis, y=alt.Y(f"{column}:Q", **y_axis), detail=alt.Detail("run:N"))
         charts.append(runs.encode(**style.group_encodings(groups, dash=True), opacity=style.faded(pick, 0.35)))
     if smooth > 1:
         unsmoothed = base.mark_line(strokeWidth=1).encode(y=alt.Y("median:Q", **y_axis), strokeDash=dash)
@@ -140,12 +140,12 @@ def over_steps(
     base = base.encode(x=x_axis, xOffset=beside, color=colour)
     y, low = alt.Y("median:Q", **y_axis), alt.Y("low:Q", **y_axis)
     charts = [base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
-    charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2="high:Q", opacity=style.faded(pick)))
+    charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
     if reference is not None and not reference.empty:
         dashed = alt.Chart(reference[[step, "value", "key"]]).mark_line(
             color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6
         )
-        charts.append(dashed.encode(x=x_axis, y=alt.Y("value:Q", **y_axis), detail="key:N"))
+        charts.append(dashed.encode(x=x_axis, y=alt.Y("value:Q", **y_axis), detail=alt.Detail("key:N")))
     tip = style.tip(
         ("group", "group"),
         (step, x_title),

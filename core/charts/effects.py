@@ -45,17 +45,17 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
     colour = alt.Color("effect:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=None)
 
     line = alt.Chart(pd.DataFrame({"none": [neutral]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
-    charts = [line.encode(x=alt.X("none:Q", **axis), strokeWidth=alt.value(1.6))]
+    charts = [line.encode(x=alt.X("none:Q", **axis), strokeWidth=alt.StrokeWidthValue(1.6))]
     if not known.empty:
         base = alt.Chart(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
-        bar = base.mark_bar(size=16, opacity=0.55).encode(x=alt.X("estimate_low:Q", **axis), x2="none:Q", y=y)
+        bar = base.mark_bar(size=16, opacity=0.55).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
         tip = style.tip(
             ("title", "difference"), ("estimate_low", x_title, style.NUMBER), ("text", "with 95 % interval"),
             ("seeds", "paired seeds", "d"),
         )  # fmt: skip
         charts.append(bar.encode(color=colour, tooltip=tip))
         whisker = base.mark_rule(color=style.NEUTRAL, strokeWidth=2.5)
-        charts.append(whisker.encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y))
+        charts.append(whisker.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q"), y=y))
         for end in ("low", "high"):
             tick = base.mark_tick(color=style.NEUTRAL, thickness=2.5, size=11)
             charts.append(tick.encode(x=alt.X(f"{end}:Q", **axis), y=y))
@@ -129,9 +129,9 @@ def cell_medians(
     for centred, dash in ((False, [5, 4]), (True, [1, 0])):
         line = alt.Chart(table.loc[table["centred"] == centred, ["place", "at", "order"]])
         line = line.mark_line(color=style.NEUTRAL, strokeDash=dash, strokeWidth=1.8)
-        charts.append(line.encode(x=x, y=y, order="order:Q"))
+        charts.append(line.encode(x=x, y=y, order=alt.Order("order:Q")))
     base = alt.Chart(table[columns]).encode(x=x)
-    charts.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q", color=colour))
+    charts.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), color=colour))
     tip = style.tip(
         ("name", "function"), ("learning_rate", "learning rate", style.NUMBER), ("outcome", y_title),
         ("reached", "runs with a value", "d"), ("seeds", "of seeds", "d"),
@@ -143,7 +143,7 @@ def cell_medians(
     for centred, end, dy in ((False, "high", -10), (True, "low", 13)):
         text = alt.Chart(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
         text = text.mark_text(dy=dy, fontSize=12, color=style.NEUTRAL)
-        charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text="name:N"))
+        charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text=alt.Text("name:N")))
     subtitle = "95 % intervals; solid: centred, dashed: not; parallel: centring brings the same at either slope"
     return style.layered(charts, title, subtitle, 320)
 

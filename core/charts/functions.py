@@ -80,16 +80,16 @@ def function_curves(
     thin = base.mark_line(strokeWidth=1.2, clip=True).encode(strokeDash=dash, opacity=style.faded(pick, 0.8))
     steep = alt.Chart(table.loc[~table["saturated"], [*columns, "piece"]]).encode(x=x, y=y, color=colour)
     thick = steep.mark_line(strokeWidth=3.2, clip=True).encode(
-        strokeDash=dash, detail="piece:N", opacity=style.faded(pick)
+        strokeDash=dash, detail=alt.Detail("piece:N"), opacity=style.faded(pick)
     )
     tip = style.tip(
         ("activation", "function"), ("x", "x", style.NUMBER), (quantity, y_title, style.NUMBER), ("state", "state")
     )
-    dots = base.mark_point(filled=True, size=60, clip=True).encode(opacity=alt.value(0), tooltip=tip)
+    dots = base.mark_point(filled=True, size=60, clip=True).encode(opacity=alt.OpacityValue(0), tooltip=tip)
     return style.layered(
         [
             thin,
-            grey.encode(x=alt.X("from:Q", **x_axis), x2="to:Q"),
+            grey.encode(x=alt.X("from:Q", **x_axis), x2=alt.X2("to:Q")),
             zero.encode(y=alt.Y("zero:Q", **y_axis)),
             thick,
             dots,
@@ -192,7 +192,7 @@ def saturation_by_std(
         [
             line,
             at.encode(x=alt.X("std:Q", **x_axis)),
-            dot.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q", opacity=opacity),
+            dot.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), opacity=opacity),
             dot.mark_point(filled=True, size=70).encode(
                 y=alt.Y("sample_saturated:Q", **y_axis), opacity=opacity, tooltip=tip
             ),
@@ -246,9 +246,9 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
         ("kind", "eˣ"),
     )
     columns = ["activation", "kind", "forward", "backward", "total", "top", "base"]
-    base = alt.Chart(wide[columns]).encode(y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour, tooltip=tip)
-    forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2="forward:Q").transform_calculate(zero="0")
-    backward = base.mark_rect(opacity=0.45).encode(x=alt.X("forward:Q", **x_axis), x2="total:Q")
+    base = alt.Chart(wide[columns]).encode(y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip)
+    forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2=alt.X2("forward:Q")).transform_calculate(zero="0")
+    backward = base.mark_rect(opacity=0.45).encode(x=alt.X("forward:Q", **x_axis), x2=alt.X2("total:Q"))
     return style.layered(
         [forward, backward, *style.row_names(names, y_axis, "note")],
         title,

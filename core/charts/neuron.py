@@ -75,12 +75,12 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     colour = alt.Color("sign:N", scale=alt.Scale(domain=list(SIGNS), range=list(SIGNS.values())), legend=key)
     common = pd.DataFrame({"x": [0.59], "x2": [1.0], "y": [0.33], "y2": [0.65]})
     rect = alt.Chart(common).mark_rect(color=COMMON, opacity=0.16, cornerRadius=8)
-    charts = [rect.encode(x=_unit("x"), x2="x2:Q", y=_unit("y"), y2="y2:Q")]
+    charts = [rect.encode(x=_unit("x"), x2=alt.X2("x2:Q"), y=_unit("y"), y2=alt.Y2("y2:Q"))]
     tip = style.tip(("label", "weight"), ("value", "value", style.NUMBER), ("gradient", "gradient", style.NUMBER))
     lines = alt.Chart(edges[["label", "value", "gradient", "sign", "x", "y", "x2", "y2", "width"]]).mark_rule()
     charts.append(
         lines.encode(
-            x=_unit("x"), y=_unit("y"), x2="x2:Q", y2="y2:Q", color=colour,
+            x=_unit("x"), y=_unit("y"), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=colour,
             strokeWidth=alt.StrokeWidth("width:Q", scale=None), tooltip=tip,
         )
     )  # fmt: skip
@@ -113,7 +113,7 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
         }
     )
     gradients = alt.Chart(notes).mark_text(align="left", fontSize=14, fontWeight="bold")
-    charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text="text:N", color=colour))
+    charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text=alt.Text("text:N"), color=colour))
     shared = pd.DataFrame({"x": [1.0], "y": [0.69], "text": [f"common factor {number(bracket)}"]})
     charts.append(_text(shared, "text", color=COMMON, fontWeight="bold", align="right"))
     return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
@@ -135,24 +135,28 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
     area = table.assign(x=0.0, y=0.0, x2=reach * table["w1"], y2=reach * table["w2"])
     area["text"] = ["can be reached" if allowed else "never on this example" for allowed in area["allowed"]]
     corner = alt.Chart(area[["x", "y", "x2", "y2", "text", "allowed", "pattern"]])
-    fill = alt.condition("datum.allowed", alt.value(STEP), alt.value(style.NEUTRAL))
-    shade = alt.condition("datum.allowed", alt.value(0.28), alt.value(0.07))
+    fill = alt.ColorValue(style.NEUTRAL, condition={"test": "datum.allowed", "value": STEP})
+    shade = alt.OpacityValue(0.07, condition={"test": "datum.allowed", "value": 0.28})
     x, y = alt.X("x:Q", **axes["x"]), alt.Y("y:Q", **axes["y"])
     tip = style.tip(("pattern", "signs of the step"), ("text", "this quadrant"))
-    rect = corner.mark_rect().encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=fill, opacity=shade, tooltip=tip)
+    rect = corner.mark_rect().encode(
+        x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), color=fill, opacity=shade, tooltip=tip
+    )
     place = area.assign(x=0.55 * area["x2"], y=0.9 * area["y2"])
     names = alt.Chart(place[["x", "y", "text"]]).mark_text(color=style.NEUTRAL, fontSize=12)
-    charts = [rect, names.encode(x=x, y=y, text="text:N")]
+    charts = [rect, names.encode(x=x, y=y, text=alt.Text("text:N"))]
 
     longest = max(abs(own[0]), abs(own[1]))
     if longest > 0:
         far = [reach * value / longest for value in own]
         ends = pd.DataFrame({"x": [-far[0]], "y": [-far[1]], "x2": [far[0]], "y2": [far[1]]})
         line = alt.Chart(ends).mark_rule(color=style.NEUTRAL, strokeDash=[4, 4], strokeWidth=1.5)
-        charts.append(line.encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
+        charts.append(line.encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")))
     if step != (0.0, 0.0):
         taken = pd.DataFrame({"x": [0.0], "y": [0.0], "x2": [step[0]], "y2": [step[1]]})
-        charts.append(alt.Chart(taken).mark_rule(color=STEP, strokeWidth=4).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"))
+        charts.append(
+            alt.Chart(taken).mark_rule(color=STEP, strokeWidth=4).encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))
+        )
         tip = style.tip(("x2", "change of w₁", style.NUMBER), ("y2", "change of w₂", style.NUMBER))
         turn = alt.ExprRef(f"atan2({step[0]!r} * width, {step[1]!r} * height) * 180 / PI")
         head = alt.Chart(taken).mark_point(
@@ -197,7 +201,9 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     base = alt.Chart(drawn[["group", "signs", "count", "share", "examples", "label"]])
     pick = style.pick_group()
     bars = base.mark_bar().encode(x=x, y=y, xOffset=offset, color=colour, tooltip=tip, opacity=style.faded(pick))
-    text = base.mark_text(dy=-6, fontSize=10, color=style.NEUTRAL).encode(x=x, y=y, xOffset=offset, text="label:N")
+    text = base.mark_text(dy=-6, fontSize=10, color=style.NEUTRAL).encode(
+        x=x, y=y, xOffset=offset, text=alt.Text("label:N")
+    )
     subtitle = f"{int(table['examples'].iloc[0]):,} random examples for each function"
     return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 300, pick)
 
@@ -228,21 +234,23 @@ def descent(
     """
     place = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
     lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
-    charts = [lines.encode(**place, order="order:Q", detail="loss:Q")]
+    charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
 
     allowed = directions.assign(
         x2=directions["w1"] + WEDGE * directions["x"], y2=directions["w2"] + WEDGE * directions["y"]
     )
     cell = alt.Chart(allowed).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
-    fill = alt.condition("datum.count > 0", alt.value(0.26), alt.value(0.0))
-    charts.append(cell.encode(**place, x2="x2:Q", y2="y2:Q", color=alt.value(colour), fillOpacity=fill))
+    fill = alt.FillOpacityValue(0.0, condition={"test": "datum.count > 0", "value": 0.26})
+    charts.append(
+        cell.encode(**place, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=alt.ColorValue(colour), fillOpacity=fill)
+    )
 
     rows = tables.masked(paths, ["w1", "w2", "loss"])[0][["updates", "step", "w1", "w2"]]
     walked = rows[rows["step"] <= step]
     dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=list(UPDATES), range=UPDATE_DASHES), legend=None)
     for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
         path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
-        charts.append(path.encode(**place, order="step:Q", strokeDash=dash))
+        charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
     now = walked.groupby("updates", sort=False).tail(1)
     best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
     ring: dict[str, Any] = {"size": 110, "color": style.NEUTRAL, "strokeWidth": 2, "filled": False}
@@ -254,7 +262,7 @@ def descent(
     labels = allowed[["w1", "w2"]] + 0.78 * WEDGE * allowed[["x", "y"]].to_numpy()
     labels["text"] = [tables.share_text(share).replace(" ", "") for share in allowed["share"]]
     text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
-    charts += [text.encode(**place, text="text:N"), _tiles(tiles)]
+    charts += [text.encode(**place, text=alt.Text("text:N")), _tiles(tiles)]
     return style.layered(charts, title, "", 330)
 
 
@@ -270,10 +278,10 @@ def _tiles(tiles: pd.DataFrame) -> alt.Chart:
     grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
     grid = grid.encode(
         x=alt.X("left:Q", **_weight_axis("w₁")),
-        x2="right:Q",
+        x2=alt.X2("right:Q"),
         y=alt.Y("low:Q", **_weight_axis("w₂")),
-        y2="high:Q",
-        opacity=alt.when(hover).then(alt.value(0.35)).otherwise(alt.value(0.0)),
+        y2=alt.Y2("high:Q"),
+        opacity=alt.OpacityValue(0.0, condition={"param": hover.name, "empty": False, "value": 0.35}),
         tooltip=tip,
     )
     return grid.add_params(hover, pick)
@@ -334,4 +342,4 @@ def _text(table: pd.DataFrame, column: str, **mark: Any) -> alt.Chart:
     """Texts of `column` at x, y of the unit square."""
     look: dict[str, Any] = {"color": style.NEUTRAL, "fontSize": 12} | mark
     base: alt.Chart = alt.Chart(table[["x", "y", column]]).mark_text(**look)
-    return base.encode(x=_unit("x"), y=_unit("y"), text=f"{column}:N")
+    return base.encode(x=_unit("x"), y=_unit("y"), text=alt.Text(f"{column}:N"))

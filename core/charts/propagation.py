@@ -77,7 +77,7 @@ def theory_by_layer(
         [
             lines.mark_line(strokeWidth=2.4).encode(strokeDash=dash),
             lines.mark_tick(thickness=2.4, size=16, orient="horizontal"),
-            dots.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2="high:Q"),
+            dots.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q")),
             dots.mark_point(filled=True, size=80, stroke="white", strokeWidth=1).encode(
                 y=alt.Y("median:Q", **y_axis), tooltip=tip
             ),
@@ -129,9 +129,9 @@ def phase_diagram(
     tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
     area = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
         x=alt.X("sw_low:Q", **x_axis),
-        x2="sw_high:Q",
+        x2=alt.X2("sw_high:Q"),
         y=alt.Y("sb_low:Q", **y_axis),
-        y2="sb_high:Q",
+        y2=alt.Y2("sb_high:Q"),
         opacity=darkness,
         tooltip=tip,
     )
@@ -140,11 +140,11 @@ def phase_diagram(
         critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
             color=style.NEUTRAL, strokeWidth=3.5, clip=True
         )
-        charts.append(critical.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), order="order:Q"))
+        charts.append(critical.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), order=alt.Order("order:Q")))
     names = _phases(cells)
     if not names.empty:
         text = alt.Chart(names).mark_text(fontSize=13, fontWeight="bold", color=style.NEUTRAL, lineBreak="\n")
-        charts.append(text.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), text="phase:N"))
+        charts.append(text.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), text=alt.Text("phase:N")))
     if trial is not None:
         cross = alt.Chart(pd.DataFrame({"sw": [trial[0]], "sb": [trial[1]]})).mark_point(
             shape=style.CROSS, size=160, strokeWidth=3, color=style.NEUTRAL, clip=True
@@ -225,7 +225,9 @@ def depth_scales(
     deep = pd.DataFrame({"depth": [float(depth)], "text": [f"{depth} hidden layer{'' if depth == 1 else 's'}"]})
     rule = alt.Chart(deep).encode(y=alt.Y("depth:Q", **y_axis))
     dashed = rule.mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-    label = rule.mark_text(align="left", dy=-9, color=style.NEUTRAL, fontSize=12).encode(x=alt.value(4), text="text:N")
+    label = rule.mark_text(align="left", dy=-9, color=style.NEUTRAL, fontSize=12).encode(
+        x=style.at(4), text=alt.Text("text:N")
+    )
     dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
     subtitle = "biases 0; below the dashed line a gradient's mean square changes by more than e across the network"
     return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
@@ -260,5 +262,5 @@ def length_maps(
     charts = [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=40).encode(tooltip=tip)]
     if rule is not None:
         fixed = alt.Chart(pd.DataFrame({"q": [rule]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
-        charts.append(fixed.encode(y=alt.Y("q:Q", **y_axis), strokeWidth=alt.value(1.8)))
+        charts.append(fixed.encode(y=alt.Y("q:Q", **y_axis), strokeWidth=alt.StrokeWidthValue(1.8)))
     return style.layered(charts, title, "dashed: fixed point q*" if rule is not None else "", 280)

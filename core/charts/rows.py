@@ -49,7 +49,7 @@ def bars(
         "axis": alt.Axis(title=x_title, tickCount=6, format=x_format, grid=False),
     }
     y_axis = style.row_axis(y_title, len(names))
-    x, x2 = alt.X("left:Q", **x_axis), "right:Q"
+    x, x2 = alt.X("left:Q", **x_axis), alt.X2("right:Q")
 
     charts = []
     ends = [(max(low, domain[0]), min(high, domain[1])) for low, high in shaded]
@@ -59,12 +59,12 @@ def bars(
         charts.append(alt.Chart(ranges).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
     shown = alt.Chart(drawn[["group", "left", "right", "top", "base", "share", "range"]]).mark_rect(strokeWidth=0)
     tip = style.tip(("group", y_title), ("range", x_title), ("share", "share in this bin", ".4~p"))
-    charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2="base:Q", color=colour, tooltip=tip))
+    charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip))
     if reference:
         outline = _outline(table.assign(top=table["base"] - BAR_HEIGHT * table["expected"] / np.maximum(peaks, 1e-12)))
         dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
-        line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail="place:O")
-        charts.append(line.encode(strokeWidth=alt.value(1.6)))
+        line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
+        charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
     charts += style.row_names(names, y_axis, "note")
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10)
 

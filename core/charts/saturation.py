@@ -66,7 +66,7 @@ def saturation_overview(
         title=y_title if height > 120 else "layer", labels=False, ticks=False, grid=False, domain=False, titlePadding=24
     )
     y = alt.Y("y:Q", scale=scale, axis=axis)
-    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2="y2:Q", color=_share_colour(meaning))
+    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour(meaning))
     charts = [drawn.encode(tooltip=_cell_tip(meaning, ("group", "group")))]
     top = alt.Y("top:Q", scale=scale, axis=axis)
     text = alt.Chart(names).encode(y=top)
@@ -78,12 +78,12 @@ def saturation_overview(
         fontWeight="bold",
         limit=alt.ExprRef("width - 95"),
     )
-    charts.append(name.encode(x=alt.value(0), text="group:N"))
+    charts.append(name.encode(x=style.at(0), text=alt.Text("group:N")))
     note = text.mark_text(align="right", baseline="top", color=style.NEUTRAL, fontSize=12, limit=95)
-    charts.append(note.encode(x=alt.value("width"), text="note:N"))
+    charts.append(note.encode(x=style.at("width"), text=alt.Text("note:N")))
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
-        charts.append(number.encode(x=alt.value(-6), y=y, text="layer:O"))
+        charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
     return style.layered(charts, title, f"mean of the runs; right: all layers, first → last epoch{cut}", int(height))
 
 
@@ -119,7 +119,7 @@ def saturation_heatmap(
     charts = [base.mark_rect().encode(color=_share_colour(meaning), tooltip=_cell_tip(meaning))]
     for ink, part in (("#ffffff", cells[cells["share"] <= 0.55]), ("#000000", cells[cells["share"] > 0.55])):
         number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
-        charts.append(number.encode(x=x, y=y, text="percent:N"))
+        charts.append(number.encode(x=x, y=y, text=alt.Text("percent:N")))
     row = 40 if len(numbers) <= 8 else max(14, 320 // len(numbers))
     return style.layered(charts, title, f"{group}; mean of the runs", row * len(numbers))
 
