@@ -7,6 +7,7 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     network, state, training                                  many networks at once, in segments
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
+    loading, consistency                                      a result from a file that anyone may have made
     plan, pool, jobs                                          segments, processes or a cluster; progress, cancel
     store, checkpoint, health                                 results on disk, going on; whether training works
     theory, neuron, timing                                    what to expect, and the lecture's small cases
@@ -25,7 +26,8 @@ from core.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
     from core.jobs import run
-    from core.results import Result, load_result
+    from core.loading import load_result
+    from core.results import Result
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,7 +40,7 @@ __all__ = [
     "run",
 ]
 
-_LATER = {"run": "core.jobs", "Result": "core.results", "load_result": "core.results"}
+_LATER = {"run": "core.jobs", "Result": "core.results", "load_result": "core.loading"}
 
 
 def __getattr__(name: str) -> Any:

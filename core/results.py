@@ -1,14 +1,12 @@
 """The result of an experiment: four tidy tables, and their files.
 
-`collect` turns the records of training into a Result, whole or so far; `load_result` reads one back.
+`collect` turns the records of training into a Result, whole or so far; `core.loading` reads its files back.
 The tables' columns are described in `core.schema`.
 """
 
-import io
 import json
 import platform
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,8 +24,7 @@ from core.recording import Record
 from core.schema import GROUP, SCHEMA, names
 
 SETTINGS_FILE = "experiment.json"
-MAX_UNPACKED_BYTES = 2_000_000_000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ResultError(ValueError):
@@ -110,74 +107,9 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     safe = table.copy()
     for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
         text = safe[column]
-        safe[column] = text.where(~text.fillna("").str.startswith(_FORMULA_STARTS), "'" + text)
+        safe[column] = text.where(~text.fillna("").str.startswith(FORMULA_STARTS), "'" + text)
     content: str = safe.to_csv(index=False, lineterminator="\n")
     return content.encode()
-
-
-def load_result(path: str | Path | BinaryIO) -> Result:
-    """Read a result zip (`to_zip`) from a path or binary file object.
-
-    Raises:
-        ResultError: not a result zip, a table or column missing, a value of the wrong type, or too large.
-        ExperimentError: settings that are not valid.
-        MemoryError: no memory to read it, which says nothing about the file.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-            missing = [name for name in (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE) if name not in sizes]
-            if missing:
-                raise ResultError(f"the zip lacks {', '.join(missing)}; a result holds {', '.join(SCHEMA)} as CSV")
-            if sum(sizes.values()) > MAX_UNPACKED_BYTES:
-                raise ResultError(f"the zip unpacks to more than {MAX_UNPACKED_BYTES:,} bytes")
-            settings = _settings(archive.read(SETTINGS_FILE))
-            tables = {name: _read_table(name, archive.read(f"{name}.csv")) for name in SCHEMA}
-    except ResultError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise ResultError(f"not a readable result zip: {_one_line(error)}") from error
-    experiment = Experiment.from_json(json.dumps(settings.get("experiment")))
-    found = settings.get("versions")
-    return Result(experiment, **tables, versions=dict(found) if isinstance(found, dict) else {})
-
-
-def _one_line(message: object) -> str:
-    """The first 200 characters of a message about a file that anyone may have made."""
-    return " ".join(str(message).split())[:200]
-
-
-def _settings(content: bytes) -> dict[str, Any]:
-    try:
-        settings = json.loads(content)
-    except ValueError as error:
-        raise ResultError(f"{SETTINGS_FILE} is not JSON: {_one_line(error)}") from error
-    if not isinstance(settings, dict):
-        raise ResultError(f"{SETTINGS_FILE} holds no settings")
-    return settings
-
-
-def _read_table(name: str, content: bytes) -> pd.DataFrame:
-    dtypes = {column.name: column.dtype for column in SCHEMA[name]}
-    text = {column for column, dtype in dtypes.items() if dtype == "str"}
-    try:
-        table = pd.read_csv(
-            io.BytesIO(content),
-            dtype=dtypes,
-            keep_default_na=False,
-            na_values={column: [""] for column in dtypes if column not in text},
-        )
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, pd.errors.ParserError) and str(error).endswith("C error: out of memory"):
-            raise MemoryError from error
-        raise ResultError(f"{name}.csv is not a {name} table: {_one_line(error)}") from error
-    if list(table.columns) != names(name):
-        found = _one_line(", ".join(map(str, table.columns)))
-        raise ResultError(f"{name}.csv has the columns {found}, not those of {name}")
-    for column in text:
-        guarded = table[column].str.startswith("'") & table[column].str[1:].str.startswith(_FORMULA_STARTS)
-        table[column] = table[column].where(~guarded, table[column].str[1:])
-    return table
 
 
 def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
@@ -191,7 +123,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     all_runs = experiment.runs()
     if not points:
         return Result(experiment, **{name: _typed(name, pd.DataFrame()) for name in SCHEMA}, versions=versions())
-    settings = _run_settings(experiment, all_runs)
+    settings = run_settings(experiment)
     epochs = _epochs_frame(points, settings)
     return Result(
         experiment=experiment,
@@ -202,8 +134,9 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     )
 
 
-def _run_settings(experiment: Experiment, runs: Sequence[Run]) -> pd.DataFrame:
+def run_settings(experiment: Experiment) -> pd.DataFrame:
     """The settings columns of the tables, one row per run, indexed by run number."""
+    runs = experiment.runs()
     rows = {
         "run": [run.run for run in runs],
         "group": [experiment.label(run) for run in runs],
@@ -277,7 +210,8 @@ def _runs_table(
     if experiment.statistics == "full":
         for name in ("path_length", "displacement", "mean_update_cosine"):
             table[name] = last[name]
-        table["tortuosity"] = (table["path_length"] / table["displacement"]).where(table["displacement"] > 0)
+        tortuosity = (table["path_length"] / table["displacement"]).where(table["displacement"] > 0)
+        table["tortuosity"] = tortuosity.replace(np.inf, np.nan)
     table["seconds"] = last["seconds"]
     converged = table["updates_to_target"].notna()
     table["status"] = np.where(converged, "converged", "not_reached")
@@ -292,7 +226,8 @@ def _layers_table(points: Sequence[Record], settings: pd.DataFrame) -> pd.DataFr
         for layer in record.layers:
             columns = {name: value[kept] if isinstance(value, np.ndarray) else value for name, value in layer.items()}
             blocks.append({"run": record.runs[kept], "epoch": record.epoch, "update": record.update, **columns})
-    return _typed("layers", _stack(blocks, settings).sort_values(["run", "epoch", "layer"], kind="stable"))
+    frame = _stack(blocks, settings).replace([np.inf, -np.inf], np.nan)
+    return _typed("layers", frame.sort_values(["run", "epoch", "layer"], kind="stable"))
 
 
 def _histograms_table(points: Sequence[Record], runs: Sequence[Run], settings: pd.DataFrame) -> pd.DataFrame:

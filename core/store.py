@@ -61,7 +61,7 @@ class Store:
         if content is None:
             return None
         # The import costs pandas, which a worker process must not load.
-        from core.results import load_result
+        from core.loading import load_result
 
         try:
             result = load_result(io.BytesIO(content))

@@ -17,7 +17,7 @@ from core.activations import ACTIVATIONS
 from core.datasets import DATASETS
 from core.experiment import Experiment
 from core.initialisers import INITIALISERS
-from core.results import load_result
+from core.loading import load_result
 
 TINY = Experiment.from_text(
     "dataset=xor&samples=40&hidden=3&epochs=2&seeds=2&initialiser=normal:1,zeros&activation=tanh&gain=2"

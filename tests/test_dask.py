@@ -18,9 +18,10 @@ import pytest
 from core import jobs, pool
 from core.checkpoint import restore
 from core.jobs import JobError, Jobs, run
+from core.loading import load_result
 from core.plan import load
 from core.pool import Cluster, capacity, open_executor
-from core.results import Result, load_result
+from core.results import Result
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
