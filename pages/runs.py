@@ -12,7 +12,7 @@ from core import findings
 from core.experiment import VARIED
 from core.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA, STATUSES
-from pages.parts import lens, view
+from pages.parts import lens, upload, view
 from pages.parts.shown import Shown
 
 VARYING_COLOUR = "rgba(83, 124, 247, 0.16)"
@@ -56,7 +56,8 @@ def _page(shown: Shown) -> None:
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
     st.caption(
-        "Numbers at full precision; each row carries the settings of its run. `core.load_result` reads the zip back."
+        "Numbers at full precision; each row carries the settings of its run. The zip opens again below, and in Python "
+        "with `core.load_result`."
     )
 
 
@@ -81,4 +82,4 @@ def _zip(result: Result) -> bytes:
     return file.getvalue()
 
 
-lens.show("What became of every run?", _page)
+lens.show("What became of every run?", _page, below=upload.place)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.parts import form, link, notices, training
+from pages.parts import form, link, notices, training, upload
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
@@ -73,3 +73,4 @@ def _notices() -> None:
         notices.refused("Part of this link was left out; the defaults stand in for it.", reasons)
     if reason := training.refusal():
         notices.refused("This experiment is not trained here.", [reason])
+    upload.line()

@@ -23,16 +23,22 @@ COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
 
 
-def show(question: str, body: Callable[[Shown], None]) -> None:
-    """Head the page with its `question`, and draw `body` of the result on the screen, again while that grows."""
-    frame.present(lambda: _page(question, body))
+def show(question: str, body: Callable[[Shown], None], below: Callable[[], None] = lambda: None) -> None:
+    """Head the page with its `question`, and draw `body` of the result on the screen, again while that grows.
+
+    What is `below` is drawn once, and where there is no result too.
+    """
+
+    def page() -> None:
+        st.title(question)
+        if job := training.job():
+            _lens(job, body)
+        below()
+
+    frame.present(page)
 
 
-def _page(question: str, body: Callable[[Shown], None]) -> None:
-    st.title(question)
-    job = training.job()
-    if job is None:
-        return
+def _lens(job: Job, body: Callable[[Shown], None]) -> None:
     live = job.active
     if live:
         st.html(CLEAR)

@@ -38,9 +38,23 @@ def refusal() -> str:
 
 def open_linked(experiment: Experiment) -> None:
     """Show the experiment of a link: its stored result, or a job that trains it, or why it is not trained here."""
+    if st.session_state.get("experiment") != experiment:
+        _open(experiment)
+
+
+def show_file(job: Job) -> None:
+    """Show the result of a visitor's file, a job that is done."""
+    _show(job.experiment, job)
+    _forget_link()
+
+
+def leave_file() -> None:
+    """Show what is trained here of the experiment on the screen, in place of a file."""
+    _open(experiment())
+
+
+def _open(experiment: Experiment) -> None:
     state = st.session_state
-    if state.get("experiment") == experiment:
-        return
     state["refusal"] = ""
     try:
         _show(experiment, registry().submit(experiment, visitor()))
@@ -51,15 +65,17 @@ def open_linked(experiment: Experiment) -> None:
 
 def train(experiment: Experiment) -> str:
     """Train `experiment` and show it. Returns why not, where it is refused: then the screen stays as it is."""
-    state = st.session_state
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         return str(error)
-    state["refusal"] = ""
-    state["link_refused"] = []
-    state["view_from_link"] = set()
+    _forget_link()
     return ""
+
+
+def _forget_link() -> None:
+    """What is on the screen is no longer what a link asked for."""
+    st.session_state.update(refusal="", link_refused=[], view_from_link=set())
 
 
 def cancel() -> None:

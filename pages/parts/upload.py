@@ -1,0 +1,183 @@
+"""A result from a visitor's own file, shown as if it had been trained here; in that visitor's session and nowhere else.
+
+It counts as a job that is done, under a key of its own that nobody can ask for.
+"""
+
+import hashlib
+import io
+import threading
+import weakref
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from core.experiment import ENGINE_VERSION
+from core.fields import shorten
+from core.jobs import Job
+from core.loading import load_result
+from core.results import Result, ResultError
+from core.schema import SCHEMA
+from pages.parts import link, notices, training
+
+PAGE = "runs"
+MAX_RUNS = 10_000
+MAX_GROUPS = 500
+NO_ZIP = (
+    "is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
+    "A CSV or experiment.json alone is not enough to draw the pages from."
+)
+
+
+class Upload(Job):
+    """A result from a file, as the job that it would be if it had been trained here."""
+
+    def __init__(self, result: Result, name: str, digest: str) -> None:
+        super().__init__(training.registry(), result.experiment, "", 0)
+        self.key = f"upload-{digest}"
+        self.status = "done"
+        self.name = name
+        self._result: Result = result
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to know of it, if anything, one sentence each."""
+        found = []
+        runs, last = self._result.runs, self._result.epochs.groupby("run")["epoch"].max()
+        done = int(((last.to_numpy() == self.experiment.epochs) | (runs["status"] == "diverged").to_numpy()).sum())
+        if done < (wanted := len(self.experiment.runs())):
+            found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
+        engine = self._result.versions.get("engine", "unknown")
+        if engine != ENGINE_VERSION:
+            found.append(
+                f"It is from engine version {shorten(engine)[1:-1]}, and this is {ENGINE_VERSION}: trained here, its "
+                "numbers may come out otherwise."
+            )
+        return found
+
+
+class Room:
+    """The memory that the results from all visitors' files may take, and one reading of a file at a time."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.taken = 0
+        self.reading = threading.Lock()
+        self._lock = threading.Lock()
+
+    def take(self, result: Result) -> None:
+        """Count `result` until it is gone. Raises ResultError where there is no room for it."""
+        size = sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA)
+        with self._lock:
+            if self.taken + size > self.size:
+                raise ResultError(
+                    f"it takes {_megabytes(size)} of memory; allowed: {_megabytes(self.size)} for the files of all "
+                    f"visitors, of which {_megabytes(self.size - self.taken)} are free. Try again later"
+                )
+            self.taken += size
+        weakref.finalize(result, self._give_back, size)
+
+    def _give_back(self, size: int) -> None:
+        with self._lock:
+            self.taken -= size
+
+
+@st.cache_resource(show_spinner=False)
+def _room() -> Room:
+    return Room(training.registry().settings.upload_bytes)
+
+
+def place() -> None:
+    """The place where a file can be dropped, and what was wrong with the last one."""
+    if not training.registry().settings.upload_bytes:
+        return
+    state = st.session_state
+    st.subheader("Open a result")
+    st.caption(
+        "A result.zip from here, or from `python -m core run … --zip result.zip` on another machine, opens as if it "
+        "had been trained here. Nobody else sees it, and nothing of it is kept."
+    )
+    key = f"upload_{state.setdefault('uploads', 0)}"
+    st.file_uploader("Zip of a result", key=key, on_change=_dropped, args=(key,))
+    if reason := state.get("upload_refused"):
+        notices.refused("This file cannot be opened.", [reason])
+
+
+def line() -> None:
+    """On every page: that a file is shown, which one, and the way back."""
+    if link.opened().name != PAGE:
+        st.session_state.pop("upload_refused", None)
+    shown = training.job()
+    if not isinstance(shown, Upload):
+        return
+    with st.container(border=True, key="uploaded"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(":material/upload_file: **The pages show a file of yours:**", width="content")
+            st.text(shown.name, width="content")
+            st.button("Leave it and train here", key="leave", on_click=training.leave_file, icon=":material/close:")
+        for remark in shown.remarks:
+            st.caption(notices.escaped(remark))
+        st.caption(
+            "Only you see it, until you leave it, train something else or reload the page. The link describes its "
+            "experiment: whoever opens it gets that trained."
+        )
+
+
+def read(name: str, content: bytes) -> Upload:
+    """The result in a zip. Raises ResultError naming the file, what is wrong and what is allowed."""
+    try:
+        return _read(name, content)
+    except ResultError as error:
+        raise ResultError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise ResultError(f"{name}: there is no memory for it now. Try again later") from error
+
+
+def _read(name: str, content: bytes) -> Upload:
+    if not content.startswith(b"PK"):
+        raise ResultError(NO_ZIP)
+    room = _room()
+    with room.reading:
+        result = load_result(io.BytesIO(content), max_bytes=room.size // 2)
+        _check_size(result)
+        room.take(result)
+    return Upload(result, name, hashlib.sha256(content).hexdigest())
+
+
+def _check_size(result: Result) -> None:
+    """Refuse what the pages could not draw."""
+    runs, groups = len(result.experiment.runs()), len(result.experiment.groups())
+    if runs > MAX_RUNS:
+        raise ResultError(f"its experiment makes {runs:,} runs; allowed: at most {MAX_RUNS:,}")
+    if groups > MAX_GROUPS:
+        raise ResultError(f"its experiment makes {groups:,} groups; allowed: at most {MAX_GROUPS:,}")
+    if result.runs.empty:
+        raise ResultError("runs.csv holds no runs; allowed: results of at least one recorded run")
+
+
+def _dropped(key: str) -> None:
+    state = st.session_state
+    file: UploadedFile | None = state[key]
+    state["uploads"] += 1  # the next run offers a new place, which holds no file
+    if file is None:
+        return
+    name = shorten(file.name)[1:-1]
+    state["upload_refused"] = ""
+    try:
+        training.show_file(read(name, file.getvalue()))
+    except ResultError as error:
+        state["upload_refused"] = str(error)
+    finally:
+        _forget(file)
+
+
+def _forget(file: UploadedFile) -> None:
+    """Streamlit would keep the bytes for as long as the visitor stays."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
