@@ -167,13 +167,18 @@ class Job:
 
     def result(self) -> "Result | None":
         """The result; before the end that of the records so far, None while there are none."""
+        return self.latest()[0]
+
+    def latest(self) -> tuple["Result | None", str]:
+        """The result so far, and its version: a text that is another one wherever the numbers are others."""
         with self._collecting:
             with self._registry._lock:
                 records = recorded(self._works)
+                done = self.status == "done"
             if len(records) > self._collected:
                 self._result = collect(self.experiment, records)
                 self._collected = len(records)
-            return self._result
+            return self._result, self.key if done else f"{self.key} {self._number} {self._collected}"
 
     def cancel(self, visitor: str) -> bool:
         """The visitor has no more interest in it. It stops, and True is returned, if nobody else has."""

@@ -1,5 +1,8 @@
 """Activation functions: curves and slopes, what becomes of a Gaussian in them, and what e^x costs on this machine."""
 
+import time
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -10,6 +13,7 @@ from core.lessons import activation_functions as lesson
 from core.lessons import words
 from pages.parts import chart, lens, link, training, view
 from pages.parts import lesson as page
+from pages.parts.shown import once
 
 FIRST = ("logistic", "tanh", "relu")
 
@@ -23,26 +27,32 @@ def _page() -> None:
         std = view.number("std", "Standard deviation of the pre-activations", 0.1, 10.0, 0.1, 1.0)
     functions = [names[name] for name in chosen]
     threshold = training.experiment().saturation_threshold
-    curves = lesson.curve_table(functions, threshold)
     for column, quantity in zip(st.columns(2), ("value", "slope"), strict=True):
         with column:
-            drawn = charts.function_curves(curves, names=functions, quantity=quantity, std=std)
-            page.draw(f"curves_{quantity}", drawn, curves)
+            page.draw(
+                f"curves_{quantity}", charts.function_curves, lambda: lesson.curve_table(functions, threshold),
+                threshold, names=functions, quantity=quantity, std=std,
+            )  # fmt: skip
     with st.expander("Formulas", icon=":material/function:"), st.container(key="formulas"):
         for name in functions:
             st.latex(lesson.formula(name))
 
     st.subheader("What becomes of a Gaussian pre-activation?")
-    outputs = lesson.output_table(functions, std, threshold)
-    histogram = lesson.output_histogram(functions, std)
-    page.draw("output_distributions", charts.output_distributions(histogram, outputs=outputs), histogram)
+    of = f"{functions} {std} {threshold}"
+    outputs = once("outputs", of, lambda: lesson.output_table(functions, std, threshold))
+    page.draw(
+        "output_distributions", partial(charts.output_distributions, outputs=outputs),
+        lambda: lesson.output_histogram(functions, std), of,
+    )  # fmt: skip
     st.markdown(f"**{lesson.centring(outputs)}**")
 
     st.subheader("When does it saturate?")
-    by_std = lesson.saturation_table(functions, threshold)
-    page.draw("saturation_by_std", charts.saturation_by_std(by_std, names=functions, outputs=outputs), by_std)
-    st.dataframe(lesson.summary(outputs), hide_index=True, key="outputs")
-    chart.csv("outputs", outputs)
+    page.draw(
+        "saturation_by_std", partial(charts.saturation_by_std, outputs=outputs),
+        lambda: lesson.saturation_table(functions, threshold), of, names=functions,
+    )  # fmt: skip
+    st.dataframe(once("summary", of, lambda: lesson.summary(outputs)), hide_index=True, key="outputs")
+    chart.csv("outputs", lambda: outputs)
     st.caption(
         f"Saturated: slope below {threshold:g} of the function's largest. Theory: quadrature over a ~ N(0, {std:g}²). "
         f"Sample: n = {lesson.SAMPLE:,} of the same (seed 0), one for all functions, ± its standard error."
@@ -56,13 +66,13 @@ def _cost() -> None:
     st.subheader("What does eˣ cost on this machine?")
     precision: timing.Dtype = "float64" if view.flag("float64", "In double precision (float64)") else "float32"
     with st.spinner("Measuring on this machine: about 2 seconds"):
-        costs, steps = _costs(), _steps(precision)
+        (costs, measured), (steps, then) = _costs(), _steps(precision)
     lens.box(lesson.cost(costs, steps, timing.machine()), "these measurements")
     left, right = st.columns(2)
     with left:
-        page.draw("activation_costs", charts.activation_costs(costs, dtype=precision), costs)
+        page.draw("activation_costs", charts.activation_costs, lambda: costs, measured, dtype=precision)
     with right:
-        page.draw("step_shares", charts.step_shares(steps), steps)
+        page.draw("step_shares", charts.step_shares, lambda: steps, then)
         st.button("Measure again", on_click=_forget, icon=":material/timer:", key="measure")
     job = training.job()
     st.caption(
@@ -72,14 +82,16 @@ def _cost() -> None:
     )
 
 
-@st.cache_data(max_entries=1, show_spinner=False)
-def _costs() -> pd.DataFrame:
-    return lesson.cost_table(timing.measure_activations(seconds=0.6))
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _costs() -> tuple[pd.DataFrame, int]:
+    """The table, and when it was measured."""
+    return lesson.cost_table(timing.measure_activations(seconds=0.6)), time.monotonic_ns()
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
-def _steps(precision: timing.Dtype) -> pd.DataFrame:
-    return lesson.step_table(timing.measure_steps(dtype=precision, seconds=1.0))
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _steps(precision: timing.Dtype) -> tuple[pd.DataFrame, int]:
+    """The table, and when it was measured."""
+    return lesson.step_table(timing.measure_steps(dtype=precision, seconds=1.0)), time.monotonic_ns()
 
 
 def _forget() -> None:

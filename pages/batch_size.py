@@ -1,9 +1,9 @@
 """Batch size: how many examples free the signs of a neuron's gradients, and what the initial scale does to them."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -37,47 +37,51 @@ FEW_SCALES = "These runs have few initial scales. A sweep draws the whole curve:
 
 
 def _page(shown: Shown) -> None:
-    layers, experiment = shown.result.layers, shown.experiment
+    experiment, recorded = shown.experiment, shown.recorded()
     left, right = st.columns(2)
     with left:
-        epoch = view.epoch(shown, layers, default=0)
+        epoch = view.epoch(shown, recorded, default=0)
     with right:
-        numbers = sorted(int(layer) for layer in layers["layer"].unique())
+        numbers = recorded.layers
         layer = view.step("layer", "Weights into layer", numbers, numbers[min(1, len(numbers) - 1)])
     if experiment.statistics != "full":
         st.info("These runs measured no gradient signs: choose full statistics in the form.")
         return
-    lines = lesson.labels(experiment)
-    names = tuple(dict.fromkeys(lines.values()))
+    names = tuple(dict.fromkeys(shown.once("labels", lambda: lesson.labels(experiment)).values()))
     chosen = view.several("lines", "Runs of", names, default=names[:: max(1, len(names) // 5)])
-    own = replace(shown, version=f"{shown.version} {chosen}")
-    _curves(own, epoch, layer, names, chosen)
+    _curves(shown, epoch, layer, names, chosen)
     by = "these runs" if shown.final else "these runs so far"
-    lens.box(lesson.softened(shown.result, epoch, layer), by)
-    for sentence in lesson.parting(shown.result, epoch, layer):
+    at = f"{epoch} {layer}"
+    lens.box(shown.once(f"softened {at}", lambda: lesson.softened(shown.result, epoch, layer)), by)
+    for sentence in shown.once(f"parting {at}", lambda: lesson.parting(shown.result, epoch, layer)):
         st.caption(notices.escaped(sentence))
     if len(experiment.batch_size) == 1:
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
-    table = _of(lesson.by_layer(shown.result, epoch), chosen).drop_duplicates(["line", "layer"])
+    limits = shown.once(
+        f"limits {epoch} {chosen}",
+        lambda: _of(lesson.by_layer(shown.result, epoch), chosen).drop_duplicates(["line", "layer"]),
+    )
     chart.show(
-        own, "pairs_by_layer", partial(charts.pairs_by_layer, limits=table),
-        _of(lesson.by_layer_runs(shown.result, epoch), chosen), lines=names, epoch=epoch,
+        shown, "pairs_by_layer", partial(charts.pairs_by_layer, limits=limits),
+        lambda: _of(lesson.by_layer_runs(shown.result, epoch), chosen), chosen, lines=names, epoch=epoch,
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
-        st.dataframe(table[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
-        chart.csv("theory_by_layer", table)
+        st.dataframe(limits[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
+        chart.csv("theory_by_layer", lambda: limits)
     _scale(shown, epoch, layer, by)
     _formulas()
     link.to_page("gradient_signs")
 
 
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: list[str]) -> None:
-    theory = _of(lesson.theory_by_batch(shown.result, epoch, layer), chosen)
+    def draw(table: pd.DataFrame, **settings: Any) -> alt.LayerChart:
+        theory = _of(lesson.theory_by_batch(shown.result, epoch, layer), chosen)
+        return charts.pairs_by_batch(table, theory=theory, **settings)
+
     chart.show(
-        shown, "pairs_by_batch", partial(charts.pairs_by_batch, theory=theory),
-        _of(lesson.by_batch(shown.result, epoch, layer), chosen),
+        shown, "pairs_by_batch", draw, lambda: _of(lesson.by_batch(shown.result, epoch, layer), chosen), chosen,
         lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
     )  # fmt: skip
 
@@ -94,14 +98,17 @@ def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
         name = view.choice("function", "Hidden units with", list(functions), next(iter(functions)))
     with right:
         level = view.buttons("level", "Gradient of", LEVELS, "batch")
-    table = lesson.by_scale(shown.result, functions[name], epoch, layer, level)
+    at = f"{epoch} {layer} {level}"
+    table = shown.once(
+        f"by_scale {name} {at}", lambda: lesson.by_scale(shown.result, functions[name], epoch, layer, level)
+    )
     scales = table["scale"].nunique()
     if scales > 1:
         chart.show(
-            shown, "saturation_and_signs", charts.saturation_and_signs, table,
+            shown, "saturation_and_signs", charts.saturation_and_signs, lambda: table,
             activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
         )  # fmt: skip
-        lens.box(lesson.trade(shown.result, epoch, layer, level), by)
+        lens.box(shown.once(f"trade {at}", lambda: lesson.trade(shown.result, epoch, layer, level)), by)
     if scales < SEVERAL:
         offer.preset("initial_scale", FEW_SCALES if scales > 1 else ONE_SCALE)
 

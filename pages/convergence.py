@@ -1,5 +1,9 @@
 """Convergence: learning curves, who reached the target when, and how much faster than a baseline."""
 
+from functools import partial
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
 from core import charts, convergence, findings
@@ -14,7 +18,7 @@ SLOWEST = "slowest that reached it"
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.convergence)
-    experiment, groups, runs, epochs = shown.experiment, shown.groups, shown.result.runs, shown.result.epochs
+    experiment, groups, runs = shown.experiment, shown.groups, shown.result.runs
     target, _, goal = experiment.target.partition(":")
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -24,27 +28,29 @@ def _page(shown: Shown) -> None:
         log_y = view.flag("log_y", "Logarithmic loss")
         raw_runs = view.flag("runs", "Every run")
     smooth = view.step("smoothing", "Smoothing (recorded points)", (1, 3, 5, 9, 15), 1)
-    axes = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
+    axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
+    curves = partial(chart.show, shown, draw=charts.learning_curves, rows=lambda: shown.result.epochs, **axes)
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
-            chart.show(
-                shown, quantity, charts.learning_curves, epochs, quantity=quantity, log_y=log, target=level, **axes
-            )
-    chart.show(shown, "gradient_norm", charts.learning_curves, epochs, quantity="gradient_norm", log_y=True, **axes)
-    losses = charts.masked(epochs, [f"{which}_loss"], log=[f"{which}_loss"])[0][f"{which}_loss"]
-    if not log_y and len(losses) and losses.max() > WIDE * losses.min():
+            curves(name=quantity, quantity=quantity, log_y=log, target=level)
+    curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
+    far_apart, masked = shown.once(
+        f"masked {which} {log_y}", lambda: _masked(shown.result.epochs, f"{which}_loss", log_y)
+    )
+    if far_apart:
         st.caption("The losses are far apart: Logarithmic loss shows them all.")
-    masked = charts.masked(epochs, [f"{which}_loss"], log=[f"{which}_loss"] if log_y else [])[1]
     st.caption(
         "Median and 25-75 % of the runs of each group; a diverged run counts as worse than all others. "
         + (f"{masked} points are not finite (or not positive) and have no place on these axes." if masked else "")
     )
 
     st.subheader("How many runs reach the target, and when?")
-    chart.show(shown, "share_reached", charts.share_reached, convergence.survival(runs), groups=groups, log_x=log_x)
-    chart.show(shown, "updates_to_target", charts.updates_to_target, runs, groups=groups)
+    chart.show(
+        shown, "share_reached", charts.share_reached, lambda: convergence.survival(runs), groups=groups, log_x=log_x
+    )
+    chart.show(shown, "updates_to_target", charts.updates_to_target, lambda: runs, groups=groups)
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. "
         "A run that has not reached it is censored at its last update: it counts as later than any other, and is "
@@ -52,7 +58,7 @@ def _page(shown: Shown) -> None:
     )
 
     st.subheader("How much faster?")
-    medians = convergence.median_updates(runs)
+    medians = shown.once("median_updates", lambda: convergence.median_updates(runs))
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else groups[0]
     chosen = view.choice("baseline", "Compared with", [SLOWEST, *groups], SLOWEST)
@@ -60,8 +66,10 @@ def _page(shown: Shown) -> None:
     if reached.empty:
         st.caption("In no group have more than half of the runs reached the target: there is nothing to compare.")
     elif baseline in medians.index:
-        table = convergence.speed_up(runs, baseline)
-        chart.show(shown, "speed_up", charts.speed_up, table, groups=groups, title=f"Speed-up over {baseline}")
+        chart.show(
+            shown, "speed_up", charts.speed_up, lambda: convergence.speed_up(runs, baseline),
+            groups=groups, title=f"Speed-up over {baseline}",
+        )  # fmt: skip
     st.caption(
         "How many times fewer updates the median run takes than that of the baseline; the interval is a bootstrap over "
         "paired seeds."
@@ -73,9 +81,16 @@ def _page(shown: Shown) -> None:
     )
     if len(experiment.learning_rate) > 1:
         st.subheader("Which learning rate is each one's best?")
-        chart.show(shown, "rate_grid", charts.rate_grid, runs)
-        best = convergence.best_rates(runs).drop_duplicates("group")
+        chart.show(shown, "rate_grid", charts.rate_grid, lambda: runs)
+        best = shown.once("best_rates", lambda: convergence.best_rates(runs).drop_duplicates("group"))
         st.dataframe(best[list(VARIED)], key="best_rates", hide_index=True)
+
+
+def _masked(epochs: pd.DataFrame, loss: str, log: bool) -> tuple[bool, int]:
+    """Whether the losses are too far apart for the axis, and how many points have no place on it."""
+    losses = charts.masked(epochs, [loss], log=[loss])[0][loss]
+    far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
+    return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]
 
 
 lens.show("Who learns faster?", _page)

@@ -12,6 +12,7 @@ from core.lessons import words
 from core.neuron import DrawnNetwork, gradient_paths
 from pages.parts import lesson as page
 from pages.parts import link, view
+from pages.parts.shown import once
 
 WEIGHTS = {"u11": "u₁₁", "u21": "u₂₁", "u12": "u₁₂", "u22": "u₂₂", "w1": "w₁", "w2": "w₂", "v": "v"}
 EXAMPLE = {"x1": "x₁", "x2": "x₂", "target": "t, the target of y"}
@@ -41,11 +42,15 @@ def _page() -> None:
     with controls:
         st.button("Another example", on_click=_another_example, icon=":material/casino:", key="another_example")
         example = _sliders(EXAMPLE)
-        network = DrawnNetwork(**example, **_sliders(WEIGHTS))
+        weights = _sliders(WEIGHTS)
+    network = DrawnNetwork(**example, **weights)
     paths = gradient_paths(network, function)
-    table = lesson.network_table(network, paths)
+    of = f"{function} {network}"
     with graph:
-        page.draw("drawn_network", charts.drawn_network(table, bracket=paths.bracket), table)
+        page.draw(
+            "drawn_network", charts.drawn_network, lambda: lesson.network_table(network, paths), of,
+            bracket=paths.bracket,
+        )  # fmt: skip
         st.markdown(f"**{lesson.step_words(function, paths)}**")
 
     st.subheader("Factor by factor")
@@ -60,12 +65,17 @@ def _page() -> None:
     st.subheader("Where can the weights go?")
     left, right = st.columns(2)
     with left:
-        table, step = lesson.quadrant_table(paths), (-paths.gradient_w1, -paths.gradient_w2)
-        page.draw("quadrants", charts.quadrants(table, step=step, own=(paths.h21, paths.h22)), table)
+        step = (-paths.gradient_w1, -paths.gradient_w2)
+        page.draw(
+            "quadrants", charts.quadrants, lambda: lesson.quadrant_table(paths), of,
+            step=step, own=(paths.h21, paths.h22),
+        )  # fmt: skip
     with right:
         compared = list(dict.fromkeys([*lesson.COMPARED, function]))
-        counts = lesson.combination_table(network, compared)
-        page.draw("sign_combinations", charts.sign_combinations(counts), counts)
+        # Over random examples: the one on the screen has no part in it.
+        of = f"{compared} {weights}"
+        counts = once("combinations", of, lambda: lesson.combination_table(network, compared))
+        page.draw("sign_combinations", charts.sign_combinations, lambda: counts, of)
     st.markdown(f"**{lesson.combination_words(counts)}**")
     st.caption(
         "Random examples: both inputs and the target from N(0, 1), the weights as set above. The rule is exact for one "

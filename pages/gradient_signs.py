@@ -1,5 +1,8 @@
 """Gradient signs: how far the weight gradients into one neuron share a sign."""
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
 from core import charts, findings
@@ -13,29 +16,29 @@ def _page(shown: Shown) -> None:
     if shown.experiment.statistics != "full":
         st.info("The signs of gradients were not measured: choose full statistics in the form, under Measurement.")
         return
-    layers, groups = shown.result.layers, shown.groups
-
-    numbers = sorted(int(layer) for layer in layers["layer"].unique())
+    groups, recorded = shown.groups, shown.recorded()
+    numbers = recorded.layers
     left, right = st.columns(2)
     with left:
-        at = view.epoch(shown, layers)
+        at = view.epoch(shown, recorded)
     with right:
         layer = view.step("layer", "Layer", numbers, numbers[min(1, len(numbers) - 1)])
-    one = layers[layers["layer"] == layer]
+
+    def into() -> pd.DataFrame:
+        layers = shown.result.layers
+        return layers[layers["layer"] == layer]
 
     st.subheader(f"Are the signs into layer {layer} tied together?")
-    fan_in = int(one["fan_in"].mode().iloc[0])
-    shares = shown.result.histograms
-    shares = shares[(shares["quantity"] == "positive_share") & (shares["layer"] == layer)]
+    fan_in = shown.once(f"fan_in {layer}", lambda: int(into()["fan_in"].mode().iloc[0]))
     cells = [*st.columns(2), *st.columns(2)]
     for level, cell in zip(LEVELS, cells, strict=False):
         with cell:
             chart.show(
-                shown, f"sign_distribution_{level}", charts.sign_distribution, shares[shares["level"] == level],
+                shown, f"sign_distribution_{level}", charts.sign_distribution, partial(_shares, shown, layer, level),
                 groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in,
             )  # fmt: skip
     with cells[-1]:
-        chart.show(shown, "agreement_by_level", charts.agreement_by_level, one, groups=groups, epoch=at, layer=layer)
+        chart.show(shown, "agreement_by_level", charts.agreement_by_level, into, groups=groups, epoch=at, layer=layer)
     st.caption(
         "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
         f"signs agree. Dashed: {fan_in} independent random signs. Neurons without any gradient are left out. "
@@ -44,16 +47,25 @@ def _page(shown: Shown) -> None:
 
     st.subheader("By layer and over training")
     level = view.buttons("level", "Gradient of", LEVELS, LEVELS[0])
-    chart.show(shown, "agreement_by_layer", charts.agreement_by_layer, layers, groups=groups, level=level, epoch=at)
+    chart.show(
+        shown, "agreement_by_layer", charts.agreement_by_layer, lambda: shown.result.layers,
+        groups=groups, level=level, epoch=at,
+    )  # fmt: skip
     log_epoch = view.flag("log_epoch", "Logarithmic epochs", default=True)
     chart.show(
-        shown, "agreement_over_training", charts.agreement_over_training, one,
+        shown, "agreement_over_training", charts.agreement_over_training, into,
         groups=groups, level=level, layer=layer, log_x=log_epoch,
     )  # fmt: skip
     st.caption(
         "The first layer is fed by the inputs: scaled to the unit interval they are never negative either, and tie "
         "its signs under any activation function. Biases are left out."
     )
+
+
+def _shares(shown: Shown, layer: int, level: str) -> pd.DataFrame:
+    """The histograms of the share of positive gradients into a layer."""
+    table = shown.result.histograms
+    return table[(table["quantity"] == "positive_share") & (table["layer"] == layer) & (table["level"] == level)]
 
 
 lens.show("Do the gradients into one neuron share a sign?", _page)

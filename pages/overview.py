@@ -23,7 +23,7 @@ ACROSS = 2
 
 def _page(shown: Shown) -> None:
     st.markdown(ABOUT)
-    found = _judged(shown.version, shown)
+    found = shown.once("claims", lambda: [claim.judge(shown.result) for claim in CLAIMS])
     st.subheader(f"Seven claims, by {'these runs' if shown.final else 'these runs so far'}")
     st.markdown(f"**{tally(found)}**")
     cards = [column for _ in range(0, len(CLAIMS) + 1, ACROSS) for column in st.columns(ACROSS)]
@@ -33,21 +33,25 @@ def _page(shown: Shown) -> None:
     with cards[len(CLAIMS)], st.container(border=True, height="stretch"):
         st.markdown(BEYOND)
         link.to_page("two_by_two")
+    limits = shown.once("limits", lambda: findings.limits(shown.result))
     st.caption(
-        f"{findings.limits(shown.result)} A verdict holds for these data, this network and these settings alone; "
+        f"{limits} A verdict holds for these data, this network and these settings alone; "
         "other seeds or another learning rate may change it."
     )
 
     st.subheader("What the runs did")
     lens.finding(shown, findings.runs, "runs")
     left, right = st.columns(2)
-    epochs, layers = shown.result.epochs, shown.result.layers
     with left:
         chart.show(
-            shown, "train_accuracy", charts.learning_curves, epochs, groups=shown.groups, quantity="train_accuracy"
-        )
+            shown, "train_accuracy", charts.learning_curves, lambda: shown.result.epochs,
+            groups=shown.groups, quantity="train_accuracy",
+        )  # fmt: skip
     with right:
-        chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, layers, groups=shown.groups, epoch=0)
+        chart.show(
+            shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.result.layers,
+            groups=shown.groups, epoch=0,
+        )  # fmt: skip
 
 
 def _card(claim: Claim, found: Finding) -> None:
@@ -58,11 +62,6 @@ def _card(claim: Claim, found: Finding) -> None:
         st.markdown(notices.escaped(found.evidence))
         st.caption(notices.escaped(found.limits.partition(", on ")[0]))
         link.to_page(claim.page)
-
-
-@st.cache_data(max_entries=100, show_spinner=False)
-def _judged(version: str, _shown: Shown) -> list[Finding]:
-    return [claim.judge(_shown.result) for claim in CLAIMS]
 
 
 lens.show("The initialisation lab", _page)

@@ -9,20 +9,20 @@ from core.charts import propagation
 from core.lessons import signal_propagation
 from core.theory import saturated_intervals
 from pages.parts import chart, lens, link, view
-from pages.parts.shown import Shown
+from pages.parts.shown import Recorded, Shown
 
 MOST = "most saturated"
 
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.saturation)
-    experiment, result = shown.experiment, shown.result
-    hidden = result.layers[result.layers["role"] == "hidden"]
-    if hidden.empty:
+    experiment, groups = shown.experiment, shown.groups
+    recorded = shown.recorded(hidden=True)
+    if not recorded.layers:
         st.info("Without a hidden layer there is nothing to saturate: choose hidden layers in the form, under Network.")
         return
 
-    chart.show(shown, "saturation", charts.saturation_overview, hidden, groups=shown.groups)
+    chart.show(shown, "saturation", charts.saturation_overview, lambda: shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
     st.caption(
         f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "
@@ -37,42 +37,46 @@ def _page(shown: Shown) -> None:
         left, place = st.columns(2)
         with left:
             name = view.buttons("function", "Activation function", functions, functions[0])
-    alike = hidden[hidden["activation"] == name]
-    if alike.empty:
+    alike = recorded.of(name)
+    if not alike:
         st.caption(f"No numbers of {name} yet.")
     else:
         with place:
-            at = view.epoch(shown, alike, "scale_epoch", default=0)
-        chart.show(shown, "saturation_by_scale", charts.saturation_by_scale, alike, activation=name, epoch=at)
+            at = view.epoch(shown, recorded, "scale_epoch", default=0, groups=alike)
+        chart.show(
+            shown, "saturation_by_scale", charts.saturation_by_scale, lambda: _where(shown.hidden, activation=name),
+            activation=name, epoch=at,
+        )  # fmt: skip
         st.caption(
             "Each point is one initialiser, placed by the standard deviation that the weights of the layer really had. "
             "Large weights are one road to saturation; training is another, so compare epoch 0 with later ones."
         )
 
     st.subheader("Group by group")
-    most = hidden.groupby("group", sort=False)["saturated"].max()
-    chosen = view.choice("group", "Run group", [MOST, *shown.groups], MOST)
-    group = str(most.idxmax() if most.notna().any() else most.index[0]) if chosen == MOST else chosen
-    own = hidden[hidden["group"] == group]
-    if own.empty:
-        st.caption("No numbers of this group yet.")
+    chosen = view.choice("group", "Run group", [MOST, *groups], MOST)
+    group = shown.once("most saturated", lambda: _most_saturated(shown.hidden)) if chosen == MOST else chosen
+    if group in recorded.epochs:
+        _group(shown, recorded, group)
     else:
-        _group(shown, group, own)
+        st.caption("No numbers of this group yet.")
 
     st.subheader("Are the activations zero-centred?")
     left, right = st.columns(2)
     with left:
-        at = view.epoch(shown, hidden, "mean_epoch")
-        chart.show(shown, "mean_by_layer", charts.mean_activation_by_layer, hidden, groups=shown.groups, epoch=at)
+        at = view.epoch(shown, recorded, "mean_epoch")
+        chart.show(
+            shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=groups, epoch=at
+        )
     with right:
-        layers = sorted(int(layer) for layer in hidden["layer"].unique())
-        layer = view.step("layer", "Hidden layer", layers, layers[-1])
-        chart.show(shown, "mean_activation", charts.mean_activation, hidden, groups=shown.groups, layer=layer)
+        layer = view.step("layer", "Hidden layer", recorded.layers, recorded.layers[-1])
+        chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=groups, layer=layer)
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
     st.subheader("Could one have known?")
-    foreseen = signal_propagation.by_layer(result)
-    chart.show(shown, "theory", propagation.theory_by_layer, foreseen, groups=shown.groups, quantity="saturated")
+    chart.show(
+        shown, "theory", propagation.theory_by_layer, lambda: signal_propagation.by_layer(shown.result),
+        groups=groups, quantity="saturated",
+    )  # fmt: skip
     st.caption(
         "Theory knows only the variance of the initial weights and the mean square of the inputs, and takes layers for "
         "endlessly wide. Signal propagation says where that falls short."
@@ -80,22 +84,35 @@ def _page(shown: Shown) -> None:
     link.to_page("signal_propagation")
 
 
-def _group(shown: Shown, group: str, own: pd.DataFrame) -> None:
+def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """The rows of a table with these values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def _most_saturated(hidden: pd.DataFrame) -> str:
+    most = hidden.groupby("group", sort=False)["saturated"].max()
+    return str(most.idxmax() if most.notna().any() else most.index[0])
+
+
+def _group(shown: Shown, recorded: Recorded, group: str) -> None:
     """One run group in numbers: its heatmap, and what its layers see."""
-    chart.show(shown, "saturation_heatmap", charts.saturation_heatmap, own, group=group)
-    at = view.epoch(shown, own)
-    flat = saturated_intervals(ACTIVATIONS[own["activation"].iloc[0]], shown.experiment.saturation_threshold)
-    counted = shown.result.histograms
-    counted = counted[(counted["group"] == group) & counted["layer"].isin(own["layer"].unique())]
+    chart.show(
+        shown, "saturation_heatmap", charts.saturation_heatmap, lambda: _where(shown.hidden, group=group), group=group
+    )
+    at = view.epoch(shown, recorded, groups=[group])
+    function = ACTIVATIONS[recorded.activations[group]]
+    flat = saturated_intervals(function, shown.experiment.saturation_threshold)
     left, right = st.columns(2)
     with left:
         chart.show(
-            shown, "preactivations", charts.histogram_by_layer, counted[counted["quantity"] == "preactivation"],
+            shown, "preactivations", charts.histogram_by_layer, lambda: _counted(shown, group, "preactivation"),
             group=group, epoch=at, quantity="preactivation", saturated=flat,
         )  # fmt: skip
     with right:
         chart.show(
-            shown, "activations", charts.histogram_by_layer, counted[counted["quantity"] == "activation"],
+            shown, "activations", charts.histogram_by_layer, lambda: _counted(shown, group, "activation"),
             group=group, epoch=at, quantity="activation",
         )  # fmt: skip
     st.caption(
@@ -103,6 +120,12 @@ def _group(shown: Shown, group: str, own: pd.DataFrame) -> None:
         + ("Grey: where a unit counts as saturated. " if flat else "This function has no flat part. ")
         + "Each row is scaled to its own peak."
     )
+
+
+def _counted(shown: Shown, group: str, quantity: str) -> pd.DataFrame:
+    """The histograms of a quantity in the group's hidden layers."""
+    own = _where(shown.result.histograms, group=group, quantity=quantity)
+    return own[own["layer"].isin(_where(shown.hidden, group=group)["layer"].unique())]
 
 
 lens.show("When do units saturate?", _page)

@@ -28,24 +28,26 @@ COLUMNS: dict[str, Any] = {
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, lesson.agreement)
-    hidden = shown.result.layers[shown.result.layers["role"] == "hidden"]
-    if hidden.empty:
+    recorded = shown.recorded(hidden=True)
+    if not recorded.layers:
         st.info("These networks have no hidden layer, so no signal goes from one to another. Choose some in the form.")
         return
-    _layers(shown, view.epoch(shown, hidden, default=0))
+    _layers(shown, view.epoch(shown, recorded, default=0))
     _diagram(shown)
 
 
 def _layers(shown: Shown, epoch: int) -> None:
-    table = lesson.by_layer(shown.result, epoch)
-    draw = partial(chart.show, shown, groups=shown.groups, epoch=epoch)
-    draw("length_by_layer", charts.theory_by_layer, table, quantity="length")
+    settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
+    draw = partial(
+        chart.show, shown, draw=charts.theory_by_layer, rows=lambda: lesson.by_layer(shown.result, epoch), **settings
+    )
+    draw(name="length_by_layer", quantity="length")
     left, right = st.columns(2)
     with left:
-        draw("saturated_by_layer", charts.theory_by_layer, table, quantity="saturated")
+        draw(name="saturated_by_layer", quantity="saturated")
     with right:
-        draw("mean_by_layer", charts.theory_by_layer, table, quantity="mean")
-    reasons = lesson.reasons(shown.result, epoch)
+        draw(name="mean_by_layer", quantity="mean")
+    reasons = shown.once(f"reasons {epoch}", lambda: lesson.reasons(shown.result, epoch))
     if reasons:
         st.markdown("Where dots and lines part, these runs show why they may:")
         st.markdown("\n".join(f"- **{name}.** {notices.escaped(text)}" for name, text in reasons))
@@ -60,7 +62,7 @@ def _layers(shown: Shown, epoch: int) -> None:
 
 def _diagram(shown: Shown) -> None:
     st.subheader("How deep do gradients reach?")
-    points = lesson.points(shown.result)
+    points = shown.once("points", lambda: lesson.points(shown.result))
     functions = {words(name): name for name in points["activation"]}
     activation = functions[view.choice("diagram", "Activation function", list(functions), next(iter(functions)))]
     own = points[points["activation"] == activation]
@@ -71,18 +73,20 @@ def _diagram(shown: Shown) -> None:
         sw = view.number("sw", "σw to try", 0.1, 10.0, 0.1, 1.5)
         sb = view.number("sb", "σb to try", 0.0, lesson.BIAS_REACH, 0.1, 0.3)
         st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.said(activation, sw, sb))}**")
-        lengths = lesson.map_table(activation, sw, sb)
-        star = lesson.star(activation, sw, sb)
-        page.draw("length_map", charts.length_maps(lengths, fixed_point=star), lengths)
+        page.draw("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
     with left:
-        chart.show(shown, "phase_diagram", _phase_diagram, own, sw=sw, sb=sb, **settings)
-        chart.csv("phase_diagram_shading", lesson.phase_table(activation, low, high), "CSV of the shading")
-    chart.show(shown, "depth_scales", _depth_scales, own, depth=int(own["depth"].max()), **settings)
+        chart.show(shown, "phase_diagram", _phase_diagram, lambda: own, sw=sw, sb=sb, **settings)
+        chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
+    chart.show(shown, "depth_scales", _depth_scales, lambda: own, depth=int(own["depth"].max()), **settings)
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
         "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
         "settles at; σw is that of the layers fed by a hidden layer."
     )
+
+
+def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:
+    return charts.length_maps(lengths, fixed_point=lesson.star(*at))
 
 
 def _phase_diagram(

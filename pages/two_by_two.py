@@ -1,6 +1,5 @@
 """The 2 x 2: how much of tanh's advantage over the logistic is centring, and how much is slope."""
 
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -39,7 +38,7 @@ rate for all, slope is credited with what a better rate would have given the oth
 def _page(shown: Shown) -> None:
     experiment = shown.experiment
     outcome, rate = _controls(experiment.learning_rate)
-    parts = effects.settings(shown.result.runs)
+    parts = shown.once("settings", lambda: effects.settings(shown.result.runs))
     if not parts:
         offer.preset("two_by_two", LACKING)
         _formulas()
@@ -47,25 +46,27 @@ def _page(shown: Shown) -> None:
     network = next(iter(parts))
     if len(parts) > 1 or "network" in st.session_state["view"]:
         network = view.choice("network", "Network", list(parts), network)
-    found = _decomposed(shown.version, network, outcome, rate, parts[network])
+    of = f"{network} {outcome} {rate}"
+    found = shown.once(f"decomposed {of}", lambda: _decomposed(parts[network], outcome, rate))
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
-    own = replace(shown, version=f"{shown.version} {network} {rate}")
-    chart.show(own, f"effects_{outcome}", effect_sizes, found.effects, outcome=found.outcome)
-    lens.box(
-        effects.finding(found, findings.limits(shown.result)), "these runs" if shown.final else "these runs so far"
-    )
+    chart.show(shown, f"effects_{outcome}", effect_sizes, lambda: found.effects, of, outcome=found.outcome)
+    finding = shown.once(f"finding {of}", lambda: effects.finding(found, findings.limits(shown.result)))
+    lens.box(finding, "these runs" if shown.final else "these runs so far")
     if len(experiment.learning_rate) == 1:
         offer.preset("two_by_two", ONE_RATE)
 
     left, right = st.columns(2)
-    grid = parts[network][parts[network]["activation"].isin([*FOUR, TANH])]
+    grid = shown.once(f"grid {network}", lambda: _grid(parts[network]))
     functions = tuple(dict.fromkeys(grid["activation"]))
     with left:
-        chart.show(own, f"medians_{outcome}", cell_medians, found.cells, outcome=found.outcome, functions=functions)
+        chart.show(
+            shown, f"medians_{outcome}", cell_medians, lambda: found.cells, of,
+            outcome=found.outcome, functions=functions,
+        )  # fmt: skip
     with right:
-        chart.show(own, f"rates_{outcome}", charts.rate_grid, grid, quantity=outcome)
+        chart.show(shown, f"rates_{outcome}", charts.rate_grid, lambda: grid, of, quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")
@@ -84,12 +85,14 @@ def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
     return outcome, texts.get(rate)
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def _decomposed(
-    version: str, network: str, outcome: str, rate: float | None, _runs: pd.DataFrame
-) -> Decomposition | None:
+def _grid(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of the five functions."""
+    return runs[runs["activation"].isin([*FOUR, TANH])]
+
+
+def _decomposed(runs: pd.DataFrame, outcome: str, rate: float | None) -> Decomposition | None:
     try:
-        return effects.decompose(_runs, outcome, rate)
+        return effects.decompose(runs, outcome, rate)
     except ValueError:
         return None  # the first seeds are still being trained
 

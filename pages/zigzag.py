@@ -1,6 +1,7 @@
 """Zigzag: gradient descent over two weights, where single examples may only pull in some directions."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -9,8 +10,10 @@ from core.charts import group_colours
 from core.charts import neuron as charts
 from core.lessons import words, zigzag
 from core.lessons.zigzag import COMPARED, FUNCTIONS, REACH, SOLUTION, TILE, UPDATES, Descent
+from core.neuron import Neuron
 from pages.parts import chart, link, player, view
 from pages.parts import lesson as page
+from pages.parts.shown import once
 
 OWN, SAME = RATES = ("share of each one's limit", "the same for all")
 COLOURS = dict(zip(*group_colours(FUNCTIONS), strict=True))
@@ -56,10 +59,59 @@ def _settings() -> tuple[list[str], list[str], Descent]:
     return [names[name] for name in functions], updates, Descent((w1, w2), own, rate, momentum, steps, std, draw)
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def _surface(function: str, std: float, draw: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    neuron = Descent(std=std, draw=draw).neuron(function)
-    return zigzag.contour_table(neuron), zigzag.tile_table(neuron)
+@dataclass(frozen=True)
+class _Walk:
+    """A descent with all that is drawn of it, whatever the step."""
+
+    neurons: dict[str, Neuron]
+    paths: pd.DataFrame
+    contours: dict[str, pd.DataFrame]
+    tiles: dict[str, pd.DataFrame]
+    summary: pd.DataFrame
+    words: list[str]
+    conditions: pd.DataFrame
+
+
+def _walk(functions: list[str], updates: list[str], descent: Descent) -> _Walk:
+    neurons = {function: descent.neuron(function) for function in functions}
+    walked = descent.paths(functions, updates)
+    summary = zigzag.summary_table(descent, walked)
+    plain = replace(descent, momentum=0.0)
+    before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
+    return _Walk(
+        neurons,
+        paths=zigzag.path_table(walked),
+        contours={function: zigzag.contour_table(neuron) for function, neuron in neurons.items()},
+        tiles={function: zigzag.tile_table(neuron) for function, neuron in neurons.items()},
+        summary=summary,
+        words=zigzag.summary_words(summary, before),
+        conditions=zigzag.condition_table(neurons),
+    )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Where the paths are at a step: a chart for each function, and words."""
+
+    charts: dict[str, dict[str, Any]]
+    words: str
+
+
+def _step(walk: _Walk, updates: str, step: int) -> _Step:
+    """The `step`, with the directions that single examples would take from where the path of `updates` is."""
+    directions, drawn = {}, {}
+    for function, neuron in walk.neurons.items():
+        mine = walk.paths[walk.paths["function"] == function]
+        here = mine[(mine["updates"] == updates) & (mine["step"] <= step)].iloc[-1]
+        directions[function] = zigzag.direction_table(neuron, (here["w1"], here["w2"]))
+        drawn[function] = chart.specification(
+            charts.descent(
+                mine, contours=walk.contours[function], tiles=walk.tiles[function], directions=directions[function],
+                solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
+            )
+        )  # fmt: skip
+    said = f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(walk.paths, step)}"
+    return _Step(drawn, said)
 
 
 def _start(key: str) -> None:
@@ -71,54 +123,46 @@ def _start(key: str) -> None:
 
 def _page() -> None:
     functions, updates, descent = _settings()
-    neurons = {function: descent.neuron(function) for function in functions}
-    walked = descent.paths(functions, updates)
-    paths = zigzag.path_table(walked)
-    surfaces = {function: _surface(function, descent.std, descent.draw) for function in functions}
+    of = f"{functions} {updates} {descent}"
+    walk = once("walk", of, lambda: _walk(functions, updates, descent))
 
     def at(step: int) -> None:
-        directions = {}
+        now = once("step", f"{of} {step}", lambda: _step(walk, updates[0], step))
         for place, function in enumerate(functions):
             if place % 3 == 0:
                 columns = st.columns(min(3, len(functions)))
-            mine = paths[paths["function"] == function]
-            here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
-            directions[function] = zigzag.direction_table(neurons[function], (here["w1"], here["w2"]))
-            drawn = charts.descent(
-                mine, contours=surfaces[function][0], tiles=surfaces[function][1], directions=directions[function],
-                solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
-            )  # fmt: skip
             key = f"descent_{function}_{descent.start}"
             with columns[place % 3], st.container(key=f"chart_descent_{function}"):
                 st.vega_lite_chart(
-                    chart.steady(drawn), width="stretch", key=key, selection_mode=charts.START,
+                    now.charts[function], width="stretch", key=key, selection_mode=charts.START,
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
-        st.markdown(f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(paths, step)}")
+        st.markdown(now.words)
         st.caption(zigzag.KEY)
 
     player.show("step", "Step", descent.steps, 10, at)
     with st.container(horizontal=True):
-        chart.csv("paths", paths, "Paths (CSV)")
-        lines = pd.concat([surfaces[name][0].assign(function=name) for name in functions])
-        chart.csv("contours", lines, "Contours (CSV)")
+        chart.csv("paths", lambda: walk.paths, "Paths (CSV)")
+        chart.csv("contours", lambda: _lines(walk), "Contours (CSV)")
 
     st.subheader("How far, and how fast?")
-    summary = zigzag.summary_table(descent, walked)
-    plain = replace(descent, momentum=0.0)
-    before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
-    for sentence in zigzag.summary_words(summary, before):
+    for sentence in walk.words:
         st.markdown(sentence)
-    st.dataframe(summary, column_config=COLUMNS, hide_index=True, key="summary")
-    page.draw("loss_over_steps", charts.loss_over_steps(paths, functions=FUNCTIONS, goal=zigzag.GOAL), paths)
+    st.dataframe(walk.summary, column_config=COLUMNS, hide_index=True, key="summary")
+    page.draw("loss_over_steps", charts.loss_over_steps, lambda: walk.paths, of, functions=FUNCTIONS, goal=zigzag.GOAL)
     st.caption(zigzag.LIMITS)
 
     st.subheader("The shape of the valley")
     st.latex(r"\kappa = 1 + n\,\frac{\mu^2}{\sigma^2}, \qquad n = 2")
-    st.dataframe(zigzag.condition_table(neurons), column_config=COLUMNS, hide_index=True, key="conditions")
+    st.dataframe(walk.conditions, column_config=COLUMNS, hide_index=True, key="conditions")
     st.caption(zigzag.VALLEY)
     link.to_page("gradient_paths")
     link.to_page("convergence")
+
+
+def _lines(walk: _Walk) -> pd.DataFrame:
+    """The contours of all functions in one table."""
+    return pd.concat([table.assign(function=function) for function, table in walk.contours.items()])
 
 
 page.show("Why does descent zigzag?", _page)

@@ -1,39 +1,58 @@
-"""A chart with the table behind it: drawn once per version of a result, with a button for its CSV."""
+"""A chart with the table behind it: drawn once for all visitors, with a button for its CSV."""
 
-import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
+from altair.utils import schemapi
 
 from core.results import csv_bytes
+from pages.parts import link
 from pages.parts.shown import Shown
 
-CACHED = 400  # specifications, some tens of kilobytes each
+# It checks every part of a chart as it is made, which takes as long as making it. The tests check them whole.
+schemapi.disable_debug_mode()
+_converting = threading.Lock()
 
 
-def show(shown: Shown, name: str, draw: Callable[..., alt.LayerChart], table: pd.DataFrame, **settings: Any) -> None:
-    """Draw `draw(table, **settings)`, and offer `table` as CSV.
+def show(
+    shown: Shown,
+    name: str,
+    draw: Callable[..., alt.LayerChart],
+    rows: Callable[[], pd.DataFrame],
+    of: object = None,
+    **settings: Any,
+) -> None:
+    """Draw `draw(rows(), **settings)`, and offer the rows as CSV.
 
     Args:
         shown: the result on the screen; with the settings it says when a chart has to be made anew.
         name: name of the chart on its page, and of its file.
         draw: one of core.charts.
-        table: the part of the result that the chart shows.
+        rows: gives the part of the result that the chart shows.
+        of: what these rows depend on, beside the settings.
         settings: what else the chart needs, simple values only.
     """
-    spec = _specification(shown.version, name, repr(settings), lambda: draw(table, **settings))
+    about = f"{link.opened().name} {name} {of} {settings}"
+    spec = shown.once(about, lambda: specification(draw(rows(), **settings)))
+    place(name, spec)
+    csv(name, rows)
+
+
+def place(name: str, spec: dict[str, Any]) -> None:
+    """Place a chart of that specification."""
     st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
-    csv(name, table)
 
 
-def csv(name: str, table: pd.DataFrame, label: str = "CSV") -> None:
-    """Offer `table`, the rows behind a chart, as a file called `name`."""
+def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None:
+    """Offer `rows`, those behind a chart, as a file called `name`."""
     st.download_button(
         label,
-        lambda: csv_bytes(table),
+        lambda: csv_bytes(rows()),
         f"{name}.csv",
         "text/csv",
         key=f"csv_{name}",
@@ -44,18 +63,27 @@ def csv(name: str, table: pd.DataFrame, label: str = "CSV") -> None:
     )
 
 
-@st.cache_data(max_entries=CACHED, show_spinner=False)
-def _specification(version: str, name: str, settings: str, _draw: Callable[[], alt.LayerChart]) -> dict[str, Any]:
-    return steady(_draw())
+def specification(drawn: alt.LayerChart) -> dict[str, Any]:
+    """The specification of a chart, with its data as Arrow tables that are named by their order.
 
-
-def steady(drawn: alt.LayerChart) -> dict[str, Any]:
-    """The specification of a chart, with data sets named by their order instead of by their content.
-
-    Where only numbers have changed, the browser then moves the marks that are there instead of drawing all anew.
+    Where only numbers have changed, the browser then moves the marks that are there instead of drawing all anew. And
+    Streamlit sends such tables as they are: rows as JSON it converts again on every run of a page.
     """
-    text = json.dumps(drawn.to_dict(validate=False))  # the tests validate: that takes as long as all the rest
-    for place, name in enumerate(json.loads(text)["datasets"]):
-        text = text.replace(name, f"rows_{place}")
-    spec: dict[str, Any] = json.loads(text)
-    return spec
+    tables: dict[str, pa.Table] = {}
+    seen: list[pd.DataFrame] = []
+
+    def aside(rows: Any) -> dict[str, str]:
+        place = next((place for place, other in enumerate(seen) if other is rows), len(seen))
+        name = f"rows_{place}"
+        if place == len(seen):
+            seen.append(rows)
+            # Without what pandas would need to read it back, which nobody does.
+            tables[name] = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+        return {"name": name}
+
+    # altair has one transformer for all threads.
+    with _converting:
+        alt.data_transformers.register("aside", aside)
+        with alt.data_transformers.enable("aside"):
+            spec: dict[str, Any] = drawn.to_dict(validate=False)
+    return spec | {"datasets": tables}

@@ -4,7 +4,6 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import streamlit as st
 
@@ -49,11 +48,8 @@ def _lens(job: Job, body: Callable[[Shown], None]) -> None:
         _progress(job)
 
     def page() -> None:
-        refused = st.container()
-        _draw(job, body)
-        if view.refused():
-            with refused:
-                notices.refused("Part of this link was left out; the defaults stand in for it.", view.refused())
+        with view.refusals():
+            _draw(job, body)
         link.publish()
 
     st.fragment(progress, run_every=LOOK if live else None)()
@@ -62,7 +58,7 @@ def _lens(job: Job, body: Callable[[Shown], None]) -> None:
 
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
     """A finding on the result, in a box; with a link to `page`, the name of the page that it is from."""
-    found = _found(shown.version, find.__name__, lambda: find(shown.result))
+    found = shown.once(f"finding {find.__module__}.{find.__name__}", lambda: find(shown.result))
     box(found, "these runs" if shown.final else "these runs so far", page)
 
 
@@ -76,11 +72,6 @@ def box(found: Finding, by: str, page: str = "") -> None:
         st.caption(notices.escaped(found.limits))
         if page:
             link.to_page(page)
-
-
-@st.cache_data(max_entries=100, show_spinner=False)
-def _found(version: str, name: str, _find: Callable[[], Finding]) -> Finding:
-    return _find()
 
 
 def _draw(job: Job, body: Callable[[Shown], None]) -> None:
@@ -97,18 +88,9 @@ def _draw(job: Job, body: Callable[[Shown], None]) -> None:
 
 
 def _shown(job: Job) -> Shown | None:
-    """The job's result so far, put together anew only where something was recorded since the last time."""
-    final = not job.active
-    # Read before the result, which may be newer than this says, but never older.
-    version = f"{job.key}-final" if job.status == "done" else f"{job.key}-{id(job)}-{len(job.records)}"
-    last: Shown | None = st.session_state.get("shown")
-    if last is not None and last.version == version:
-        return replace(last, final=final)
-    result = job.result()
-    if result is None or result.runs.empty:
-        return None
-    st.session_state["shown"] = Shown(result, version, final)
-    return Shown(result, version, final)
+    final = not job.active  # asked before the result, which may be newer than this says, but never older
+    result, version = job.latest()
+    return None if result is None or result.runs.empty else Shown(result, version, final)
 
 
 def _wait_for_first_numbers(job: Job) -> None:

@@ -9,14 +9,15 @@ another run begins before it is sent, and a browser that was not told falls back
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import pandas as pd
 import streamlit as st
 
 from core.experiment import ExperimentError
-from pages.parts.shown import Shown
+from pages.parts import notices
+from pages.parts.shown import Recorded, Shown
 
 T = TypeVar("T")
 
@@ -98,27 +99,47 @@ def several(
     return chosen or list(default or options)
 
 
-def epoch(shown: Shown, table: pd.DataFrame, name: str = "epoch", default: int | None = None) -> int:
-    """One of the recorded epochs, the last unless chosen; while training, the newest that all groups have reached."""
-    recorded = shown.experiment.record_epochs()
+def epoch(
+    shown: Shown,
+    recorded: Recorded,
+    name: str = "epoch",
+    default: int | None = None,
+    groups: Collection[str] | None = None,
+) -> int:
+    """One of the epochs to record, the last unless chosen; while training, the newest that all `groups` have reached.
+
+    Args:
+        shown: the result on the screen.
+        recorded: what there are numbers of.
+        name: of the setting.
+        default: the epoch unless one is chosen.
+        groups: those that matter, all of them unless given.
+    """
+    epochs = shown.experiment.record_epochs()
     wanted = step(
         name,
         "Epoch",
-        recorded,
-        recorded[-1] if default is None else default,
+        epochs,
+        epochs[-1] if default is None else default,
         help="0 is initialisation, before any training.",
     )
-    newest = table[table["epoch"] <= wanted].groupby("group")["epoch"].max()
-    nearest = int(newest.max() if shown.final else newest.min())
+    reached = [recorded.epochs[group] for group in (recorded.epochs if groups is None else groups)]
+    newest = [max(epoch for epoch in epochs if epoch <= wanted) for epochs in reached]
+    nearest = max(newest) if shown.final else min(newest)
     if nearest != wanted:
         why = "no run has numbers at" if shown.final else "training has not come to"
         st.caption(f"Shown is epoch {nearest}: {why} epoch {wanted}.")
     return nearest
 
 
-def refused() -> list[str]:
-    """What the link asked for in vain, one line each."""
-    return list(st.session_state.get("view_refused", {}).values())
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say above what is drawn within what the link asked of it in vain."""
+    place = st.container()
+    yield
+    if refused := st.session_state.get("view_refused"):
+        with place:
+            notices.refused("Part of this link was left out; the defaults stand in for it.", refused.values())
 
 
 def _held(key: str) -> Any:

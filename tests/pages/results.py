@@ -21,7 +21,7 @@ def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: 
     The experiments that the page then trains are in its session state, under "asked_for".
     """
     job = SimpleNamespace(
-        active=False, status="done", key=result.experiment.key, records=(), position=0, result=lambda: result
+        active=False, status="done", records=(), position=0, latest=lambda: (result, result.experiment.key)
     )
 
     def trained(experiment: Experiment) -> None:

@@ -39,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(timing, "measure_activations", activations)
     monkeypatch.setattr(timing, "measure_steps", steps)
-    st.cache_data.clear()
+    st.cache_resource.clear()
     return taken
 
 

@@ -35,7 +35,7 @@ def result() -> Result:
 
 def open_page(patch: pytest.MonkeyPatch, **parameters: str) -> AppTest:
     """The page on the small result, as after training."""
-    done = SimpleNamespace(active=False, status="done", key="small", records=(), position=0, result=result)
+    done = SimpleNamespace(active=False, status="done", records=(), position=0, latest=lambda: (result(), "small"))
 
     def trained(experiment: Experiment) -> None:
         assert experiment == result().experiment
