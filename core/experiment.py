@@ -344,8 +344,8 @@ class Experiment:
             raise ExperimentError("experiment", f"about {duration(cost.seconds)}", allowed, problem)
 
     def command(self) -> str:
-        """The command that runs this experiment without a browser."""
-        return f'python -m core run "{self.to_query()}" --out results/'
+        """The command that runs this experiment without a browser, and gives a zip that opens in one."""
+        return f'python -m core run "{self.to_query()}" --out results/ --zip result.zip'
 
 
 FIELDS: dict[str, Field] = {

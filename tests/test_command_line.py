@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "workers 0": (["run", "seeds=1", "--out", "o", "--workers", "0"], "'0' is not a whole number from 1 to 1024"),
     "workers text": (["run", "seeds=1", "--out", "o", "--workers", "two"], "'two' is not a whole number"),
     "limit text": (["run", "seeds=1", "--out", "o", "--limit", "nan"], "'nan' is not a number of seconds above 0"),
-    "limit": (["run", "seeds=9999", "--out", "o", "--limit", "9"], 'python -m core run "seeds=9999" --out results/$'),
+    "limit": (["run", "seeds=9999", "--out", "o", "--limit", "9"], 'core run "seeds=9999" --out results/ --zip'),
     "unknown list": (["list", "losses"], "invalid choice: 'losses'"),
     "long list": (["list", "x" * 10_000], "invalid choice: 'xxxx"),
 }

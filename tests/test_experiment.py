@@ -560,7 +560,7 @@ def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command_tha
     assert line.isprintable()
     assert "30,000 runs" in line
     assert "up to 1 min here" in line
-    command = re.search(r'python -m core run "(.*)" --out results/$', line)
+    command = re.search(r'python -m core run "(.*)" --out results/ --zip result.zip$', line)
     assert command is not None
     assert Experiment.from_text(command[1]) == experiment
     experiment.check_limit(experiment.cost().seconds)

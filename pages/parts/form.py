@@ -86,7 +86,7 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
     try:
         draft.check_limit(training.registry().settings.limit_seconds)
     except ExperimentError:
-        st.caption("That is more than this server trains at once. On a machine of your own:")
+        st.caption("That is more than this server trains at once. Train it elsewhere; the zip opens here, under *Runs*:")
         st.code(draft.command(), language=None)
 
 

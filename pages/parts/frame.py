@@ -73,4 +73,5 @@ def _notices() -> None:
         notices.refused("Part of this link was left out; the defaults stand in for it.", reasons)
     if reason := training.refusal():
         notices.refused("This experiment is not trained here.", [reason])
+        st.caption("A result.zip from elsewhere opens here, under *Runs*.")
     upload.line()

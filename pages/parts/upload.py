@@ -25,7 +25,7 @@ PAGE = "runs"
 MAX_RUNS = 10_000
 MAX_GROUPS = 500
 NO_ZIP = (
-    "is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
+    "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
     "A CSV or experiment.json alone is not enough to draw the pages from."
 )
 
