@@ -7,7 +7,7 @@ Arrays of runs carry leading axes; the last two are (units, examples) for activa
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,22 @@ def histogram(ordered: Array, edges: Float) -> NDArray[np.int64]:
     return (places[:, 1:] - places[:, :-1]).reshape(*ordered.shape[:-1], -1)
 
 
+def even_histogram(values: Array, edges: Float) -> NDArray[np.int64]:
+    """`histogram` of values in any order; bins are of one width, the outer ones may have no end, and 0 is an edge."""
+    bins = len(edges) - 1
+    low, high = edges[1], edges[-2]
+    width = (high - low) / (bins - 2)
+    place = np.multiply(values, 1.0 / width)
+    np.floor(place, out=place)  # before the shift, which would round what is just below 0 up to it
+    np.add(place, round(1.0 - low / width), out=place)
+    np.maximum(place, 0.0, out=place)
+    np.minimum(place, bins - 1.0, out=place)
+    # Once more, since what is not a number has passed so far.
+    index = np.minimum(place.astype(np.uint8), np.uint8(bins - 1)).reshape(-1, values.shape[-1])
+    counts = np.stack([np.bincount(row, minlength=bins) for row in index])
+    return counts.reshape(*values.shape[:-1], bins)
+
+
 def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
     """Weighted counts of positive / size in the 21 bins of [0, 1], one row per run.
 
@@ -72,16 +88,66 @@ def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
     return counts.astype(np.float64).reshape(*runs, bins)
 
 
-def distribution(ordered: Array, name: str) -> dict[str, Float]:
-    """Mean, standard deviation and nearest-rank percentiles of rows sorted along the last axis."""
-    mean = ordered.mean(axis=-1, dtype=np.float64)
-    deviation = ordered - mean[..., None]
-    std = np.sqrt(np.vecdot(deviation, deviation) / ordered.shape[-1])
-    last = ordered.shape[-1] - 1
-    columns = {f"{name}_mean": mean, f"{name}_std": std}
-    for p in PERCENTILES:
-        columns[f"{name}_p{p:02d}"] = ordered[..., round(p / 100 * last)].astype(np.float64)
-    return columns
+def moments(values: Array, name: str) -> dict[str, Float]:
+    """Mean and standard deviation along the last axis."""
+    mean = values.mean(axis=-1, keepdims=True)
+    deviation = values - mean
+    # The mean is rounded: what is left of it is taken out again.
+    rest = deviation.mean(axis=-1)
+    variance = np.vecdot(deviation, deviation) / values.shape[-1] - rest * rest
+    return {
+        f"{name}_mean": mean[..., 0].astype(np.float64) + rest,
+        f"{name}_std": np.sqrt(np.maximum(variance, 0.0), dtype=np.float64),
+    }
+
+
+def percentile_columns(ranked: Array, name: str) -> dict[str, Float]:
+    """Columns of the nearest-rank percentiles: (..., percentiles), as `percentiles` gives them."""
+    return {f"{name}_p{p:02d}": ranked[..., place].astype(np.float64) for place, p in enumerate(PERCENTILES)}
+
+
+def percentiles(values: Array) -> Array:
+    """The nearest-rank PERCENTILES along the last axis, (..., values) -> (..., percentiles)."""
+    last = values.shape[-1] - 1
+    ranks = [round(p / 100 * last) for p in PERCENTILES]
+    rows = values.reshape(-1, values.shape[-1])
+    if values.dtype == np.float32 and last > SORTED_WHOLE:
+        return _by_upper_half(rows, ranks).reshape(*values.shape[:-1], -1)
+    return np.sort(values, axis=-1)[..., ranks]
+
+
+SORTED_WHOLE = 1024
+"""Values up to which sorting them is the quickest way to their percentiles."""
+SPREAD = 16
+"""Rows in which more than one value in so many looks like a percentile are sorted whole."""
+
+
+def _by_upper_half(rows: Array, ranks: list[int]) -> Array:
+    """Order statistics of rows of float32: a radix sort of the upper 16 bits, then a look at those that share them.
+
+    Where NumPy sorts with AVX-512 on a processor that is slow at its compressing stores (AMD's Zen 4), this takes a
+    third of the time.
+    """
+    keys = (rows.view(np.int32) >> 16).astype(np.int16)
+    np.bitwise_xor(keys, (keys >> 15) & 0x7FFF, out=keys)  # those of negative values the other way round
+    ordered = np.sort(keys, axis=-1, kind="stable")
+    wanted = ordered[:, ranks]
+    ends = [np.searchsorted(row, own, side) for row, own in zip(ordered, wanted, strict=True) for side in _SIDES]
+    first, end = np.array(ends).reshape(len(rows), 2, len(ranks)).swapaxes(0, 1)
+    crowded = ((end - first) * SPREAD > rows.shape[1]).any(axis=1)
+    found = np.empty(wanted.shape, rows.dtype)
+    found[crowded] = np.sort(rows[crowded], axis=-1)[:, ranks]
+    (spread,) = np.nonzero(~crowded)
+    for place, rank in enumerate(ranks):
+        alike = keys == wanted[:, place, None]
+        alike[crowded] = False
+        values, counts = rows[alike], (end - first)[spread, place]
+        ordered_alike = values[np.lexsort((values, np.repeat(np.arange(len(spread)), counts)))]
+        found[spread, place] = ordered_alike[np.cumsum(counts) - counts + rank - first[spread, place]]
+    return found
+
+
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 def count(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:

@@ -16,10 +16,13 @@ from core.losses import LOSSES, correct
 from core.measures import (
     Signs,
     bin_edges,
-    distribution,
+    even_histogram,
     example_signs,
     gradient_signs,
     histogram,
+    moments,
+    percentile_columns,
+    percentiles,
     positive_share_histogram,
     random_agreement,
     saturation,
@@ -204,16 +207,18 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
     activation = state.activation
     for layer, columns in enumerate(notes.layers):
         hidden = layer < len(work.activation)
-        a = work.preactivation[layer] if hidden else work.delta[-1]
-        ordered = np.sort(a.reshape(*state.shape, -1), axis=-1)
-        columns.update(distribution(ordered, "preactivation"))
-        _add_histogram(state, notes, layer, "preactivation", "probe", ordered)
+        a = (work.preactivation[layer] if hidden else work.delta[-1]).reshape(*state.shape, -1)
+        ranked = percentiles(a)
+        columns.update(moments(a, "preactivation") | percentile_columns(ranked, "preactivation"))
+        _add_histogram(state, notes, layer, "preactivation", a)
         if hidden:
-            h = work.activation[layer]
-            columns.update(saturation(a, h, activation, state.experiment.saturation_threshold))
-            ordered = activation.forward(ordered, out=ordered)
-            columns.update(distribution(ordered, "activation"))
-            _add_histogram(state, notes, layer, "activation", "probe", ordered)
+            h = work.activation[layer].reshape(*state.shape, -1)
+            columns.update(moments(h, "activation"))
+            # Activation functions do not decrease, so that ranks stay.
+            columns.update(percentile_columns(activation.forward(ranked), "activation"))
+            _add_histogram(state, notes, layer, "activation", h)
+            threshold = state.experiment.saturation_threshold
+            columns.update(saturation(work.preactivation[layer], work.activation[layer], activation, threshold))
 
 
 def _look_at_examples(state: State, by_example: Array, work: Workspace, notes: _Notes) -> None:
@@ -239,12 +244,13 @@ def _look_at_gradients(state: State, notes: _Notes) -> None:
     for layer, (columns, gradient) in enumerate(zip(notes.layers, notes.gradients, strict=True)):
         flat = gradient[..., :-1].reshape(*state.shape, -1)
         columns["gradient_std"] = flat.std(axis=-1, dtype=np.float64)
-        _add_histogram(state, notes, layer, "gradient", "epoch", np.sort(flat, axis=-1))
+        counts = histogram(np.sort(flat, axis=-1), bin_edges("gradient", state.activation))
+        notes.histograms.append(Histogram(layer + 1, "gradient", "epoch", counts))
 
 
-def _add_histogram(state: State, notes: _Notes, layer: int, quantity: str, level: str, ordered: Array) -> None:
-    counts = histogram(ordered, bin_edges(quantity, state.activation))
-    notes.histograms.append(Histogram(layer + 1, quantity, level, counts))
+def _add_histogram(state: State, notes: _Notes, layer: int, quantity: str, values: Array) -> None:
+    counts = even_histogram(values, bin_edges(quantity, state.activation))
+    notes.histograms.append(Histogram(layer + 1, quantity, "probe", counts))
 
 
 def _add_signs(level: str, signs: Sequence[Sequence[Signs]], notes: _Notes) -> None:

@@ -317,6 +317,49 @@ def test_every_value_lands_in_exactly_one_bin(values: list[float]) -> None:
         assert counts.sum() == len(values)
 
 
+ROWS = {
+    "spread over both signs": lambda rng: rng.standard_normal((3, 5000)),
+    "tiny": lambda rng: 1e-30 * rng.standard_normal((3, 5000)),
+    "many of a few values": lambda rng: rng.integers(-3, 4, (3, 5000)) / 4,
+    "one row of one value among others": lambda rng: rng.standard_normal((3, 5000)) * [[1.0], [0.0], [9.0]],
+    "some without end": lambda rng: np.where(rng.random((3, 5000)) < 0.1, np.inf, -rng.random((3, 5000))),
+    "few": lambda rng: rng.standard_normal((3, 7)),
+}
+
+
+@pytest.mark.parametrize("case", list(ROWS))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_percentiles_and_counts_are_those_of_the_sorted_values(case: str, dtype: str) -> None:
+    values = ROWS[case](np.random.default_rng(5)).astype(dtype)[:, None]
+    ordered = np.sort(values, axis=-1)
+    ranks = [round(p / 100 * (values.shape[-1] - 1)) for p in PERCENTILES]
+    np.testing.assert_array_equal(measures.percentiles(values), ordered[..., ranks])
+    for quantity, name in (("preactivation", "tanh"), ("activation", "tanh"), ("activation", "logistic")):
+        edges = measures.bin_edges(quantity, ACTIVATIONS[name])
+        within = values.clip(edges[0], edges[-1])
+        counts = np.histogram(within[1].clip(-1e9, 1e9), edges.clip(-1e9, 1e9))[0]
+        np.testing.assert_array_equal(measures.even_histogram(within, edges)[1, 0], counts)
+
+
+def test_what_is_not_a_number_stays_in_its_own_row() -> None:
+    values = np.random.default_rng(6).standard_normal((3, 5000)).astype(np.float32)
+    broken = values.copy()
+    broken[1, ::3] = np.nan
+    edges = measures.bin_edges("preactivation", ACTIVATIONS["tanh"])
+    with np.errstate(invalid="ignore"):
+        for given in (lambda v: measures.even_histogram(v, edges), measures.percentiles):
+            np.testing.assert_array_equal(given(broken)[[0, 2]], given(values)[[0, 2]])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e4])
+def test_moments_in_float32_hold_to_six_digits_far_from_zero_too(offset: float) -> None:
+    values = (offset + np.random.default_rng(7).standard_normal((4, 9000))).astype(np.float32)
+    exact = values.astype(np.float64)
+    found = measures.moments(values, "x")
+    np.testing.assert_allclose(found["x_mean"], exact.mean(axis=-1), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found["x_std"], exact.std(axis=-1), rtol=2e-6)
+
+
 @pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_the_bins_of_an_activation_cover_its_range_in_ascending_order(name: str) -> None:
     for quantity in ("preactivation", "activation", "gradient", "positive_share"):
