@@ -301,13 +301,27 @@ def test_the_result_so_far_grows_and_is_collected_once_for_each_state(registry: 
     lengths = []
     while job.active:
         result: Any = job.result()
-        lengths.append(len(result) - 1 if result else 0)
+        if result:
+            lengths.append(len(result) - 1)
         time.sleep(0.02)
     assert lengths == sorted(lengths)
     assert 0 < lengths[len(lengths) // 2] < 30
     final: Any = job.result()
     assert final == (job.key, *((job.key, epoch) for epoch in range(1, 31)))
     assert job.result() is final
+
+
+def test_a_version_names_one_state_of_one_job(registry: Jobs) -> None:
+    job = registry.submit(experiment(1, 30), "ann")
+    states: dict[str, Any] = {}
+    while job.active:
+        result, version = job.latest()
+        assert states.setdefault(version, result) is result
+        time.sleep(0.005)
+    assert len(states) > 2
+    assert job.latest() == (job.result(), job.key)
+    other = registry.submit(experiment(1, 31), "ann")
+    assert other.latest()[1] not in states
 
 
 def test_what_ended_is_forgotten_but_for_the_latest(registry: Jobs) -> None:

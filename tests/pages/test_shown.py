@@ -1,0 +1,75 @@
+"""What is made once for all visitors, and what a chart sends to a browser."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import streamlit as st
+
+from core import charts
+from core.experiment import Experiment
+from core.jobs import run
+from core.results import Result
+from pages.parts import chart
+from pages.parts.shown import Shown
+
+SMALL = Experiment(dataset="iris", hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return run(SMALL)
+
+
+@pytest.fixture(autouse=True)
+def empty() -> Iterator[None]:
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
+
+
+def test_a_thing_is_made_once_for_each_version_of_a_result(result: Result) -> None:
+    made = []
+    first = Shown(result, "1", final=False)
+    for shown in (first, Shown(result, "1", final=False), replace(first, version="2"), replace(first, final=True)):
+        for name in ("a", "b", "a"):
+            shown.once(name, lambda: made.append(0))
+    assert len(made) == 6
+
+
+def test_what_there_are_numbers_of_is_told_by_group_and_layer(result: Result) -> None:
+    of_hidden = Shown(result, "1", final=True).recorded(hidden=True)
+    of_any = Shown(result, "1", final=True).recorded()
+    hidden = result.layers[result.layers["role"] == "hidden"]
+    for recorded, table in ((of_any, result.layers), (of_hidden, hidden)):
+        assert list(recorded.epochs) == list(dict.fromkeys(table["group"]))
+        assert set(recorded.epochs.values()) == {(0, 1, 2)}
+        assert recorded.layers == tuple(sorted(set(table["layer"])))
+        assert {*recorded.of("tanh")} == set(table.loc[table["activation"] == "tanh", "group"])
+    assert len(of_hidden.epochs) < len(of_any.epochs)
+
+
+def test_a_chart_carries_its_data_as_tables_named_by_their_order(result: Result) -> None:
+    drawn = charts.learning_curves(result.epochs, groups=SMALL.groups(), quantity="train_loss")
+    spec = chart.specification(drawn)
+    as_rows = drawn.to_dict()
+    tables = spec["datasets"]
+    assert list(tables) == [f"rows_{place}" for place in range(len(as_rows["datasets"]))]
+    for table, rows in zip(tables.values(), as_rows["datasets"].values(), strict=True):
+        assert isinstance(table, pa.Table)
+        pd.testing.assert_frame_equal(table.to_pandas(), pd.DataFrame(rows), check_dtype=False)
+    names = [layer["data"]["name"] for layer in spec["layer"]]
+    assert len(set(names)) < len(names), "layers of the same rows share them"
+
+
+def test_charts_of_other_numbers_differ_in_their_tables_alone(result: Result) -> None:
+    def drawn(rows: pd.DataFrame) -> dict[str, object]:
+        return chart.specification(charts.mean_activation_by_layer(rows, groups=SMALL.groups(), epoch=0))
+
+    layers = result.layers.assign(activation_mean=0.5)
+    first, other = drawn(layers), drawn(layers.assign(seed=layers["seed"] + 1))
+    assert first == other
+    moved = drawn(layers.assign(activation_mean=layers["activation_mean"].where(layers["layer"] > 1, 0.25)))
+    assert moved["datasets"] != first["datasets"]
