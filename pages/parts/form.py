@@ -86,7 +86,9 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
     try:
         draft.check_limit(training.registry().settings.limit_seconds)
     except ExperimentError:
-        st.caption("That is more than this server trains at once. Train it elsewhere; the zip opens here, under *Runs*:")
+        st.caption(
+            "That is more than this server trains at once. Train it elsewhere; the zip opens here, under *Runs*:"
+        )
         st.code(draft.command(), language=None)
 
 
