@@ -1,10 +1,11 @@
 # make run     serve the dashboard            make check    format, lint, types
 # make test    checks and the whole suite     make format   write the format, mend what lint can
 # make bench   compare the engine's speed with other libraries: 15 minutes; make bench ARGS=--quick: 3
+# make load    a class of students at once: 5 minutes; make load ARGS=--quick: 1
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format bench load clean
 
 run: .venv/run.stamp
 	$(BIN)/streamlit run dashboard.py
@@ -50,3 +51,6 @@ bench: .venv-bench/bench.stamp
 	$(PYTHON) -m venv --clear .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r tests/benchmarks/requirements.txt
 	@touch $@
+
+load: .venv/browser.stamp
+	$(BIN)/python -m tests.load $(ARGS)

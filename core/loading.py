@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pandas as pd
 
 from core.consistency import check
@@ -155,12 +156,14 @@ def read_table(name: str, content: bytes) -> pd.DataFrame:
     dtypes = {column.name: column.dtype for column in SCHEMA[name]}
     text = [column for column, dtype in dtypes.items() if dtype == "str"]
     try:
-        table = pd.read_csv(
-            io.BytesIO(content),
-            dtype=dtypes,
-            keep_default_na=False,
-            na_values={column: [""] for column in dtypes if column not in text},
-        )
+        # pandas casts to whole numbers first and refuses then what they do not equal.
+        with np.errstate(invalid="ignore"):
+            table = pd.read_csv(
+                io.BytesIO(content),
+                dtype=dtypes,
+                keep_default_na=False,
+                na_values={column: [""] for column in dtypes if column not in text},
+            )
     except (ValueError, OverflowError) as error:
         if isinstance(error, pd.errors.ParserError) and str(error).endswith("C error: out of memory"):
             raise MemoryError from error

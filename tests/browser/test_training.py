@@ -112,3 +112,17 @@ FADED = """
     return faded;
 }
 """
+
+
+def test_two_tabs_of_one_visitor_share_a_limit_and_nothing_else(dashboard: Server, page: Page) -> None:
+    first, second, third = page, page.context.new_page(), page.context.new_page()
+    for tab, seed in ((first, "81"), (second, "82")):
+        tab.goto(dashboard.link("convergence", **LONG, data_seed=seed))
+        expect(tab.get_by_test_id("stProgress")).to_be_visible(timeout=PATIENCE)
+    third.goto(dashboard.link("convergence", **LONG, data_seed="83"))
+    expect(third.get_by_text("This experiment is not trained here.")).to_be_visible(timeout=PATIENCE)
+    first.get_by_role("button", name="Cancel").click()
+    expect(first.get_by_text("Training was cancelled")).to_be_visible(timeout=PATIENCE)
+    share_done(second)
+    second.get_by_role("button", name="Cancel").click()
+    expect(second.get_by_text("Training was cancelled")).to_be_visible(timeout=PATIENCE)

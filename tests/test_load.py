@@ -1,0 +1,62 @@
+"""The load benchmark's visitors do what a browser does: a few of them, with nothing timed."""
+
+import asyncio
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.browser.harness import Server, serve
+from tests.load.client import Session, VisitError
+from tests.load.memory import group_bytes
+from tests.load.report import Row, timed
+
+TINY = "dataset=iris&hidden=8&epochs=20&seeds=2"
+
+
+async def visits(server: Server) -> None:
+    first = Session(server.url, "saturation", TINY)
+    async with first:
+        await first.open()
+        await first.first_chart()
+        await first.result()
+        assert first.charts > 0
+        assert await first.move(Random(1)) > 0
+        await first.goto("convergence")
+        assert first.movable()
+        async with Session(server.url, "runs", TINY) as second:
+            await second.open()
+            assert second.movable()
+            assert second.errors == []
+        assert first.errors == []
+        assert first.query.startswith("dataset=iris")
+    async with Session(server.url, "saturation", "dataset=nonsense") as lost:
+        await lost.open()
+        assert any("nonsense" in notice for notice in lost.notices)
+
+
+def test_visitors_open_a_link_move_controls_and_change_pages(tmp_path: Path) -> None:
+    with serve(tmp_path / "store", tmp_path / "server.log") as server:
+        asyncio.run(visits(server))
+        if Path("/proc/self/smaps_rollup").exists():
+            assert max(group_bytes(server.process.pid).values()) > 10**7
+        assert "Traceback" not in server.log()
+
+
+def test_a_server_that_is_not_there_is_an_error() -> None:
+    async def visit() -> Session:
+        session = Session("http://127.0.0.1:9")
+        with pytest.raises(VisitError):
+            await session.open()
+        return session
+
+    assert len(asyncio.run(visit()).errors) == 1
+
+
+def test_a_goal_is_met_without_errors_only() -> None:
+    assert timed("a", "b", [1.0, 2.0], goal=3.0).met
+    assert not timed("a", "b", [1.0, 2.0], errors=1, goal=3.0).met
+    assert not timed("a", "b", [1.0, 4.0], goal=3.0).met
+    assert not timed("a", "b", [], goal=3.0).met
+    assert Row("a", "b", 1, value=41.0, goal=40.0, of="value", below=False).met
+    assert not Row("a", "b", 1, value=39.0, goal=40.0, of="value", below=False).met
