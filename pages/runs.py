@@ -1,11 +1,10 @@
 """Runs: every run in a table, and every number as a file."""
 
 import io
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core import findings
@@ -14,9 +13,6 @@ from core.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA, STATUSES
 from pages.parts import lens, upload, view
 from pages.parts.shown import Shown
-
-VARYING_COLOUR = "rgba(83, 124, 247, 0.16)"
-STYLED_ROWS = 2000  # more cells than pandas styles in good time
 
 
 def _page(shown: Shown) -> None:
@@ -33,12 +29,10 @@ def _page(shown: Shown) -> None:
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     columns = [*varying, "seed", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
-    st.dataframe(
-        _marked(chosen[columns], varying), key="runs", hide_index=True, column_config=_columns(), placeholder=""
-    )
+    st.dataframe(chosen[columns], key="runs", hide_index=True, column_config=_columns(varying), placeholder="")
     st.caption(
-        f"{len(chosen)} of {len(runs)} runs. Shaded settings differ between the groups; a click on a heading sorts. "
-        "Empty updates to target: the run is censored at its last update."
+        f"{len(chosen)} of {len(runs)} runs. Settings with a \N{DAGGER} differ between the groups; a click on a "
+        "heading sorts. Empty updates to target: the run is censored at its last update."
     )
 
     st.subheader("All numbers")
@@ -61,19 +55,18 @@ def _page(shown: Shown) -> None:
     )
 
 
-def _marked(table: pd.DataFrame, varying: list[str]) -> "pd.DataFrame | pd.io.formats.style.Styler":
-    if len(table) > STYLED_ROWS:
-        return table
-    numbers = list(table.select_dtypes("float64"))
-    styled = table.style.format("{:.6g}", subset=numbers, na_rep="")
-    return styled.set_properties(subset=list[Hashable](varying), **{"background-color": VARYING_COLOUR})
-
-
-def _columns() -> dict[str, Any]:
-    return {
-        column.name: st.column_config.Column(column.name.replace("_", " "), help=f"{column.meaning} ({column.unit})")
-        for column in SCHEMA["runs"]
-    }
+def _columns(varying: list[str]) -> dict[str, Any]:
+    # A dagger and no colour: a styled table takes the server longer than all the rest of this page.
+    found: dict[str, Any] = {}
+    for column in SCHEMA["runs"]:
+        label = column.name.replace("_", " ") + (" \N{DAGGER}" if column.name in varying else "")
+        meaning = f"{column.meaning} ({column.unit})"
+        found[column.name] = (
+            st.column_config.NumberColumn(label, help=meaning, format="%.6g")
+            if column.dtype == "float64"
+            else st.column_config.Column(label, help=meaning)
+        )
+    return found
 
 
 def _zip(result: Result) -> bytes:

@@ -16,6 +16,8 @@ from pages.parts.shown import Shown
 
 # It checks every part of a chart as it is made, which takes as long as making it. The tests check them whole.
 schemapi.disable_debug_mode()
+# Its own allocator keeps what the tables of charts and results no longer take.
+pa.set_memory_pool(pa.system_memory_pool())
 _converting = threading.Lock()
 
 

@@ -277,7 +277,8 @@ class Session:
             }
         )
         self._kept = {name: kept for name, kept in self._kept.items() if fragments or self._runs - kept[1] < KEPT_RUNS}
-        for name in fragments or {""}:
+        # A run of the whole page is the end of those of its parts too, one of which may have asked for it.
+        for name in fragments or tuple(self._finished):
             waiting = self._finished.pop(name, None)
             if waiting is not None:
                 waiting.set_result(time.perf_counter())

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 COLUMNS = ("scenario", "measured", "n", "p50", "p95", "value", "errors", "goal", "met", "note")
-WIDTHS = (44, 24, 6, 8, 8, 9, 6, 12, 6, 0)
+WIDTHS = (44, 30, 6, 8, 8, 9, 6, 12, 6, 0)
 RIGHT = ("n", "p50", "p95", "value", "errors")
 
 

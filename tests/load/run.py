@@ -8,6 +8,7 @@ import datetime
 import os
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from core.timing import machine
@@ -17,6 +18,9 @@ from tests.load import scenarios
 from tests.load.memory import group_bytes
 from tests.load.report import Row, line
 from tests.load.scenarios import QUICK, Bench, Sizes
+
+HOSTED = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "100000"}
+"""Environment that docs/hosting.md advises."""
 
 
 async def visits(server: Server, sizes: Sizes, wait: bool) -> tuple[list[Row], dict[str, int]]:
@@ -69,7 +73,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     print(*header, line(), sep="\n", flush=True)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, serve(Path(folder) / "store", Path(folder) / "server.log") as server:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server = stack.enter_context(serve(folder / "store", folder / "server.log", HOSTED))
         sizes = QUICK if arguments.quick else Sizes()
         rows, troubles = asyncio.run(visits(server, sizes, wait=not arguments.quick))
     for trouble, count in troubles.items():
