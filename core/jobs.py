@@ -250,6 +250,12 @@ class Jobs:
         with self._lock:
             return self._jobs.get(key)
 
+    @property
+    def active(self) -> int:
+        """How many jobs wait or train."""
+        with self._lock:
+            return sum(job.active for job in self._jobs.values())
+
     def close(self) -> None:
         """Cancel everything and end the workers. Not needed at the end of the program."""
         with self._lock:

@@ -108,8 +108,13 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
         text = safe[column]
         safe[column] = text.where(~text.fillna("").str.startswith(FORMULA_STARTS), "'" + text)
-    content: str = safe.to_csv(index=False, lineterminator="\n")
-    return content.encode()
+    # Arrow's writer takes a tenth of the time of pandas's, and lets the server's other threads run meanwhile.
+    import pyarrow as pa
+    from pyarrow.csv import WriteOptions, write_csv
+
+    content = pa.BufferOutputStream()
+    write_csv(pa.Table.from_pandas(safe, preserve_index=False), content, WriteOptions(quoting_style="needed"))
+    return bytes(content.getvalue())
 
 
 def collect(experiment: Experiment, records: Iterable[Record]) -> Result:

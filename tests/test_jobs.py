@@ -324,6 +324,15 @@ def test_a_version_names_one_state_of_one_job(registry: Jobs) -> None:
     assert other.latest()[1] not in states
 
 
+def test_jobs_count_while_they_wait_or_train(registry: Jobs) -> None:
+    assert registry.active == 0
+    submitted = [registry.submit(experiment(number, 1), f"visitor {number}") for number in (40, 41, 42)]
+    assert 0 < registry.active <= 3
+    for job in submitted:
+        ended(job)
+    assert registry.active == 0
+
+
 def test_what_ended_is_forgotten_but_for_the_latest(registry: Jobs) -> None:
     for number in range(20, 30 + jobs.FINISHED_JOBS):
         ended(registry.submit(experiment(number, 1), "ann"))

@@ -88,7 +88,7 @@ def test_a_zip_of_something_else_is_refused_with_what_it_lacks(content: bytes) -
 EDITS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "a column renamed": ("layers.csv", lambda text: text.replace(b"saturated_low", b"saturated_bottom")),
     "a column missing": ("runs.csv", lambda text: b"\n".join(line.partition(b",")[2] for line in text.splitlines())),
-    "columns swapped": ("runs.csv", lambda text: text.replace(b"run,group", b"group,run", 1)),
+    "columns swapped": ("runs.csv", lambda text: text.replace(b'"run","group"', b'"group","run"', 1)),
     "a cell more in each row": ("epochs.csv", lambda text: text.replace(b"\n", b",9\n").replace(b",9\n", b"\n", 1)),
     "a cell more in one row": ("epochs.csv", lambda text: text.rstrip(b"\n") + b",9\n"),
     "a word for a number": ("epochs.csv", lambda text: text.replace(b"\n0,", b"\nzero,", 1)),
@@ -98,7 +98,7 @@ EDITS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "nothing": ("histograms.csv", lambda text: b""),
     "bytes that are no text": ("runs.csv", lambda text: b"\xff\xfe" + text),
     "an open quote": ("runs.csv", lambda text: text.replace(b"\n0,", b'\n0,"', 1)),
-    "a header of two lines": ("runs.csv", lambda text: text.replace(b"run,group", b'"run\nrun",group', 1)),
+    "a header of two lines": ("runs.csv", lambda text: text.replace(b'"run","group"', b'"run\nrun","group"', 1)),
     "a long header": ("runs.csv", lambda text: b"x" * 100_000 + text),
     "settings that are no JSON": ("experiment.json", lambda text: text[:-20]),
     "settings that are a list": ("experiment.json", lambda text: b"[1, 2]"),

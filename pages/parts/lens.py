@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -16,10 +17,23 @@ from pages.parts.shown import Shown
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
 LOOK = 1.0  # seconds between two looks at a job that trains
 REDRAW = 2.0  # seconds between two drawings of its numbers so far: drawing takes time that training could have
+# Of a processor, at most, that the server gives to drawing for others what still grows: training needs the rest.
+SHARE = 0.1
+MANY = 6  # jobs at a time from which on everybody looks less often
 # Streamlit fades what a run has not drawn again yet: what is redrawn all the time would never be seen clearly.
 CLEAR = '<style>[data-testid="stMain"] [data-stale="true"] {opacity: 1 !important}</style>'
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """When a visitor's page was last drawn from new numbers: of which job, what, and how long it took."""
+
+    job: Job
+    shown: Shown
+    at: float
+    took: float
 
 
 def show(question: str, body: Callable[[Shown], None], below: Callable[[], None] = lambda: None) -> None:
@@ -52,8 +66,9 @@ def _lens(job: Job, body: Callable[[Shown], None]) -> None:
             _draw(job, body)
         link.publish()
 
-    st.fragment(progress, run_every=LOOK if live else None)()
-    st.fragment(page, run_every=REDRAW if live else None)()
+    crowd = max(1.0, training.registry().active / MANY)
+    st.fragment(progress, run_every=LOOK * crowd if live else None)()
+    st.fragment(page, run_every=REDRAW * crowd if live else None)()
 
 
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
@@ -81,14 +96,30 @@ def _draw(job: Job, body: Callable[[Shown], None]) -> None:
         if shown is None:
             st.caption("The charts appear with the first numbers.")
         else:
-            body(shown)
+            _body(job, shown, body)
     except Exception:
         log.exception("A page could not be drawn")
         st.error("This part of the page could not be drawn. Other pages and the files under Runs may still work.")
 
 
+def _body(job: Job, shown: Shown, body: Callable[[Shown], None]) -> None:
+    began = time.thread_time()
+    body(shown)
+    last: Drawn | None = st.session_state.get("drawn")
+    if shown.final:
+        st.session_state["drawn"] = None
+    elif last is None or last.shown is not shown:
+        st.session_state["drawn"] = Drawn(job, shown, time.monotonic(), time.thread_time() - began)
+
+
 def _shown(job: Job) -> Shown | None:
+    """The result to draw: the newest, unless that would take too much from training, the visitors' all together."""
     final = not job.active  # asked before the result, which may be newer than this says, but never older
+    last: Drawn | None = st.session_state.get("drawn")
+    if not final and last is not None and last.job is job:
+        others = training.registry().active - 1
+        if time.monotonic() < last.at + last.took * others / SHARE:
+            return last.shown
     result, version = job.latest()
     return None if result is None or result.runs.empty else Shown(result, version, final)
 

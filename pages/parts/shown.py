@@ -12,7 +12,7 @@ from core.results import Result
 
 T = TypeVar("T")
 KEPT = 400  # things made of what does not change any more: charts of some tens of kilobytes, mostly
-KEPT_GROWING = 100
+KEPT_GROWING = 400
 
 
 @dataclass(frozen=True)

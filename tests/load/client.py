@@ -6,7 +6,6 @@ keeps large messages and tells the server so, and asks for the fragments that ru
 
 import asyncio
 import time
-from collections.abc import Awaitable
 from contextlib import suppress
 from random import Random
 from typing import Any, Self, TypeVar
@@ -27,8 +26,8 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds after which a visitor gives up: an error."""
-KEPT_RUNS = 2
-"""Runs for which a browser keeps a large message that has not come again."""
+KEPT_RUNS = 50
+"""Runs of the whole page for which a visitor keeps a large message that has not come again."""
 
 
 class VisitError(Exception):
@@ -99,7 +98,11 @@ class Session:
 
     async def result(self) -> float:
         """Wait until nothing on the page runs by itself: training has ended. Returns the seconds since the opening."""
-        await self._patiently(self._ended.wait(), "training has no end")
+        ended = asyncio.ensure_future(self._ended.wait())
+        try:
+            await self._patiently(ended, "training has no end")
+        finally:
+            ended.cancel()
         return time.perf_counter() - self._began
 
     def movable(self) -> list[Control]:
@@ -178,9 +181,9 @@ class Session:
         with suppress(ConnectionClosed):  # the reader says so
             await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
 
-    async def _patiently(self, awaited: "Awaitable[T]", failure: str) -> T:
+    async def _patiently(self, awaited: "asyncio.Future[T]", failure: str) -> T:
         try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(awaited)), PATIENCE)
+            return await asyncio.wait_for(asyncio.shield(awaited), PATIENCE)
         except (TimeoutError, ConnectionClosed) as error:
             if isinstance(error, TimeoutError):
                 self._wrong(f"{failure} within {PATIENCE:g} s")

@@ -232,7 +232,7 @@ async def first_visits(bench: Bench, files: list[str]) -> None:
 async def moving(bench: Bench, count: int, name: str, goal: float | None = None, more: Iterable[Session] = ()) -> None:
     """Visitors look at finished results, and move a control of their page every now and then."""
     sizes = bench.sizes
-    sessions = await _looking(bench, count, sizes.pages)
+    sessions = await _looking(bench, count, [page for page in sizes.pages if page in FINISHED])
     taken: list[float] = []
     end = time.monotonic() + sizes.moving
 

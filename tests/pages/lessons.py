@@ -22,7 +22,7 @@ def open_lesson(patch: pytest.MonkeyPatch, path: str, **parameters: str) -> AppT
         st.session_state.update(experiment=experiment, job=None, draft=experiment, draft_is_new=True)
 
     patch.setattr(training, "open_linked", untrained)
-    patch.setattr(training, "registry", lambda: SimpleNamespace(settings=Settings(store=Path("unused"))))
+    patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
     at.query_params.update(parameters)
     at.switch_page(next(entry.script for entry in PAGES if entry.path == path))

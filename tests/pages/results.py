@@ -34,7 +34,7 @@ def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: 
 
     patch.setattr(training, "open_linked", trained)
     patch.setattr(training, "train", train)
-    patch.setattr(training, "registry", lambda: SimpleNamespace(settings=Settings(store=Path("unused"))))
+    patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
     at.query_params.update(result.experiment.to_params() | parameters)
     entry = next(entry for entry in PAGES if entry.name == name)

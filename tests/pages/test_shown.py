@@ -1,7 +1,10 @@
 """What is made once for all visitors, and what a chart sends to a browser."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +15,7 @@ from core import charts
 from core.experiment import Experiment
 from core.jobs import run
 from core.results import Result
-from pages.parts import chart
+from pages.parts import chart, lens, training
 from pages.parts.shown import Shown
 
 SMALL = Experiment(dataset="iris", hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
@@ -73,3 +76,27 @@ def test_charts_of_other_numbers_differ_in_their_tables_alone(result: Result) ->
     assert first == other
     moved = drawn(layers.assign(activation_mean=layers["activation_mean"].where(layers["layer"] > 1, 0.25)))
     assert moved["datasets"] != first["datasets"]
+
+
+@pytest.mark.parametrize(("others", "newest"), [(0, True), (1, True), (20, False)])
+def test_the_more_jobs_there_are_the_longer_a_page_keeps_what_it_has_drawn_of_a_growing_result(
+    result: Result, monkeypatch: pytest.MonkeyPatch, others: int, newest: bool
+) -> None:
+    versions = iter("12")
+    job: Any = SimpleNamespace(active=True, latest=lambda: (result, next(versions)))
+    monkeypatch.setattr(st, "session_state", {})
+    monkeypatch.setattr(training, "registry", lambda: SimpleNamespace(active=1 + others))
+    clock = iter([0.0, 5.0, 5.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "thread_time", iter([1.0, 1.3]).__next__)  # it took 0.3 s
+    first = lens._shown(job)
+    assert first is not None
+    lens._body(job, first, lambda shown: None)
+    second = lens._shown(job)
+    assert second is not None
+    assert (second.version == "2") is newest
+    job.active = False
+    job.latest = lambda: (result, "3")
+    last = lens._shown(job)
+    assert last is not None
+    assert (last.version, last.final) == ("3", True)

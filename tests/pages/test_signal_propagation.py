@@ -42,7 +42,7 @@ def open_page(patch: pytest.MonkeyPatch, **parameters: str) -> AppTest:
         st.session_state.update(experiment=experiment, job=done, draft=experiment, draft_is_new=True)
 
     patch.setattr(training, "open_linked", trained)
-    patch.setattr(training, "registry", lambda: SimpleNamespace(settings=Settings(store=Path("unused"))))
+    patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
     at.query_params.update(PARAMETERS | parameters)
     at.switch_page(next(entry.script for entry in PAGES if entry.path == "signal_propagation"))
