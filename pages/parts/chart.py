@@ -11,7 +11,7 @@ import streamlit as st
 from altair.utils import schemapi
 
 from core.results import csv_bytes
-from pages.parts import link
+from pages.parts import link, turns
 from pages.parts.shown import Shown
 
 # It checks every part of a chart as it is made, which takes as long as making it. The tests check them whole.
@@ -48,6 +48,7 @@ def show(
 def place(name: str, spec: dict[str, Any]) -> None:
     """Place a chart of that specification."""
     st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
+    turns.step_back()
 
 
 def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None:

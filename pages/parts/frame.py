@@ -5,8 +5,9 @@ from contextvars import ContextVar
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, training, upload
+from pages.parts import form, link, notices, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
@@ -14,6 +15,7 @@ _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
 
+@turns.drawing()
 def main() -> None:
     """Run the frame, and in it the page that was asked for."""
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
@@ -32,12 +34,16 @@ def main() -> None:
     page = st.navigation(list(pages.values()), position="hidden")
     adopted = link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
     with st.sidebar:
-        _navigation(pages)
+        above = st.container()
         link.place()
-        form.presets()
-        form.settings()
+        below = st.container()
     # What is on the screen changes now, and its page may take a moment. What an address asks of the page, that checks.
     (link.show if adopted else link.publish)()
+    # A page that is ready comes before its sidebar, which is as much work; one that still trains takes its time.
+    job = training.job()
+    ready = job is None or not job.active
+    if not ready:
+        _sidebar(pages, above, below)
     _notices()
     inside = _framed.set(True)
     try:
@@ -45,6 +51,9 @@ def main() -> None:
     finally:
         _framed.reset(inside)
     link.publish()
+    if ready:
+        turns.step_back()
+        _sidebar(pages, above, below)
 
 
 def present(page: Callable[[], None]) -> None:
@@ -58,6 +67,15 @@ def present(page: Callable[[], None]) -> None:
         page()
     else:
         main()
+
+
+def _sidebar(pages: dict[Entry, st.Page], above: DeltaGenerator, below: DeltaGenerator) -> None:
+    """Fill the sidebar in, above and below the link."""
+    with above:
+        _navigation(pages)
+    with below:
+        form.presets()
+        form.settings()
 
 
 def _navigation(pages: dict[Entry, st.Page]) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
 from core.jobs import Job
 from core.results import Result
-from pages.parts import frame, link, notices, training, view
+from pages.parts import frame, link, notices, training, turns, view
 from pages.parts.shown import Shown
 
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
@@ -91,7 +91,8 @@ def box(found: Finding, by: str, page: str = "") -> None:
 
 def _draw(job: Job, body: Callable[[Shown], None]) -> None:
     try:
-        _wait_for_first_numbers(job)
+        with turns.waiting():
+            _wait_for_first_numbers(job)
         shown = _shown(job)
         if shown is None:
             st.caption("The charts appear with the first numbers.")
