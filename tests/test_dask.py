@@ -146,14 +146,14 @@ def test_a_connection_that_breaks_while_a_result_is_fetched_ends_the_call(
 
 
 def test_calls_are_cancelled_with_the_cluster_or_waited_for(processes: Processes, cluster: Cluster) -> None:
+    hasty = Cluster(processes.address)
     busy = [cluster.submit(time.sleep, 0.5) for _ in range(4)]
+    waiting = hasty.submit(time.sleep, 1)
+    hasty.shutdown(cancel_futures=True)
+    assert waiting.cancelled()
     with Cluster(processes.address) as patient:
         waited = patient.submit(pow, 2, 3)
     assert waited.result(0) == 8
-    hasty = Cluster(processes.address)
-    waiting = hasty.submit(pow, 2, 3)
-    hasty.shutdown(cancel_futures=True)
-    assert waiting.cancelled()
     assert [call.result(20) for call in busy] == [None] * 4
 
 

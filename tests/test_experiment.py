@@ -569,8 +569,8 @@ def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command_tha
 def test_an_estimate_takes_no_data_and_no_time() -> None:
     script = (
         "import sys, time; from core.experiment import Experiment as E, MAX_RUNS;"
-        "began = time.perf_counter(); E(seeds=10_000, gain=1, activation='tanh').cost();"
-        "assert time.perf_counter() - began < 0.5;"
+        "began = time.process_time(); E(seeds=10_000, gain=1, activation='tanh').cost();"
+        "assert time.process_time() - began < 0.5;"
         "print([m for m in ('pandas', 'sklearn', 'scipy', 'streamlit', 'altair') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

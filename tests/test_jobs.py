@@ -131,10 +131,14 @@ class FakeState:
 
 
 class Fake:
-    """Stands in for training: one epoch a segment, each lasts `seconds` and is written down."""
+    """Stands in for training: one epoch a segment, each is written down and lasts `seconds`, or waits at the gate.
+
+    A gate lets a segment end for every permit that the test releases: nothing then depends on how fast the machine is.
+    """
 
     seconds: ClassVar[float] = 0.01
     log: ClassVar[list[str]] = []
+    gate: ClassVar[threading.Semaphore | None] = None
 
     @staticmethod
     def segment(state: Any, epochs: int) -> Segment:
@@ -142,7 +146,10 @@ class Fake:
         Fake.log.append(experiment.key)
         if experiment.data_seed == 13:
             raise OSError("/secret/path of the host")
-        time.sleep(Fake.seconds)
+        if Fake.gate is None:
+            time.sleep(Fake.seconds)
+        else:
+            assert Fake.gate.acquire(timeout=20)
         epoch = 1 if isinstance(state, Start) else state.epoch + 1
         return Segment(FakeState(experiment, epoch), ((experiment.key, epoch),), Fake.seconds)  # type: ignore[arg-type]
 
@@ -156,11 +163,25 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     """One worker, a thread; every epoch a segment."""
     monkeypatch.setattr(jobs, "segment", Fake.segment)
     monkeypatch.setattr(jobs, "collect", Fake.collect)
-    monkeypatch.setattr(Fake, "seconds", 0.01)
     Fake.log.clear()
     settings = Settings(store=Path(), jobs_per_visitor=2, jobs=4, limit_seconds=60)
     with ThreadPoolExecutor(1) as executor, Jobs(settings, executor=executor) as registry:
         yield registry
+
+
+@pytest.fixture
+def gate(registry: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
+    """Holds every segment of `registry` until it is released."""
+    gate = threading.Semaphore(0)
+    monkeypatch.setattr(Fake, "gate", gate)
+    yield gate
+    gate.release(1000)
+
+
+def trained(job: Job) -> int:
+    """How many epochs its result so far holds."""
+    found: Any = job.result()
+    return len(found) - 1 if found else 0
 
 
 def experiment(number: int, epochs: int = 20) -> Experiment:
@@ -252,7 +273,8 @@ def test_cancel_stops_at_once_and_the_experiment_can_be_asked_for_again(registry
     assert job.cancel("ann")
     assert job.status == "cancelled"
     assert job.wait(0)
-    time.sleep(0.05)
+    assert registry._executor is not None
+    registry._executor.submit(int).result(20)  # the segment that it was at
     begun = len(Fake.log)
     assert job.result() is not None, "what there was is still there"
     time.sleep(0.1)
@@ -284,50 +306,53 @@ def test_an_error_fails_its_own_job_only_and_shows_nothing_of_the_host(
     assert "/secret/path" in caplog.text
 
 
-def test_the_place_in_the_queue_is_visible(registry: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Fake, "seconds", 0.3)
+def test_the_place_in_the_queue_is_visible(registry: Jobs, gate: threading.Semaphore) -> None:
     first = registry.submit(experiment(1, 3), "ann")
     until(lambda: Fake.log)
     waiting = [registry.submit(experiment(number, 1), "bob") for number in (2, 3)]
     assert (first.status, first.position) == ("running", 0)
     assert [(job.status, job.position) for job in waiting] == [("queued", 1), ("queued", 2)]
     assert all(job.progress().done == 0 and job.progress().seconds_left > 0 for job in waiting)
+    gate.release(5)
     ended(first, *waiting)
 
 
-def test_the_result_so_far_grows_and_is_collected_once_for_each_state(registry: Jobs) -> None:
+def test_the_result_so_far_grows_and_is_collected_once_for_each_state(
+    registry: Jobs, gate: threading.Semaphore
+) -> None:
     job = registry.submit(experiment(1, 30), "ann")
     assert job.result() is None
-    lengths = []
-    while job.active:
-        result: Any = job.result()
-        if result:
-            lengths.append(len(result) - 1)
-        time.sleep(0.02)
-    assert lengths == sorted(lengths)
-    assert 0 < lengths[len(lengths) // 2] < 30
+    for epoch in range(1, 31):
+        gate.release()
+        until(lambda epoch=epoch: trained(job) == epoch)  # type: ignore[misc]
+    ended(job)
     final: Any = job.result()
     assert final == (job.key, *((job.key, epoch) for epoch in range(1, 31)))
     assert job.result() is final
 
 
-def test_a_version_names_one_state_of_one_job(registry: Jobs) -> None:
+def test_a_version_names_one_state_of_one_job(registry: Jobs, gate: threading.Semaphore) -> None:
     job = registry.submit(experiment(1, 30), "ann")
     states: dict[str, Any] = {}
-    while job.active:
-        result, version = job.latest()
-        assert states.setdefault(version, result) is result
-        time.sleep(0.005)
-    assert len(states) > 2
+    for epoch in range(1, 30):
+        gate.release()
+        until(lambda epoch=epoch: trained(job) == epoch)  # type: ignore[misc]
+        for _ in range(2):
+            result, version = job.latest()
+            assert states.setdefault(version, result) is result
+    assert len(states) == 29
+    gate.release()
+    ended(job)
     assert job.latest() == (job.result(), job.key)
     other = registry.submit(experiment(1, 31), "ann")
     assert other.latest()[1] not in states
 
 
-def test_jobs_count_while_they_wait_or_train(registry: Jobs) -> None:
+def test_jobs_count_while_they_wait_or_train(registry: Jobs, gate: threading.Semaphore) -> None:
     assert registry.active == 0
     submitted = [registry.submit(experiment(number, 1), f"visitor {number}") for number in (40, 41, 42)]
-    assert 0 < registry.active <= 3
+    assert registry.active == 3
+    gate.release(3)
     for job in submitted:
         ended(job)
     assert registry.active == 0

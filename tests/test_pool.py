@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -92,13 +93,14 @@ def test_a_worker_killed_in_the_middle_of_its_answer_holds_nobody_up(tmp_path: P
         assert (tmp_path / "tried").exists()
 
 
-def test_a_closed_pool_takes_no_calls_cancels_what_waits_and_its_workers_end() -> None:
+def test_a_closed_pool_takes_no_calls_cancels_what_waits_and_its_workers_end(tmp_path: Path) -> None:
     pool = Pool(1)
     pid = pool.submit(os.getpid).result(20)
-    running, waiting = pool.submit(time.sleep, 0.3), pool.submit(time.sleep, 30)
+    running, waiting = pool.submit(record_and_wait, tmp_path / "a"), pool.submit(time.sleep, 30)
     until(running.running)
+    threading.Timer(0.2, (tmp_path / "go").touch).start()
     pool.shutdown(cancel_futures=True)
-    assert running.result(0) is None
+    assert running.result(0) == 1
     assert waiting.cancelled()
     assert gone(pid)
     with pytest.raises(RuntimeError, match="shut down"):
@@ -124,4 +126,4 @@ def test_workers_do_not_execute_the_main_script_and_end_with_a_parent_that_is_ki
         parent.kill()
         parent.wait()
     for pid in pids:
-        until(lambda pid=pid: gone(pid), 5)  # type: ignore[misc]
+        until(lambda pid=pid: gone(pid))  # type: ignore[misc]
