@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core.charts import batches as charts
-from core.charts import vega
 from core.charts.signs import WHOSE
 from core.lessons import batch_size as lesson
 from core.lessons import words
@@ -76,7 +76,7 @@ def _page(shown: Shown) -> None:
 
 
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: list[str]) -> None:
-    def draw(table: pd.DataFrame, **settings: Any) -> vega.Chart:
+    def draw(table: pd.DataFrame, **settings: Any) -> alt.LayerChart:
         theory = _of(lesson.theory_by_batch(shown.result, epoch, layer), chosen)
         return charts.pairs_by_batch(table, theory=theory, **settings)
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core.charts import propagation as charts
-from core.charts import vega
 from core.lessons import signal_propagation as lesson
 from core.lessons import words
 from pages.parts import chart, lens, notices, view
@@ -85,20 +85,20 @@ def _diagram(shown: Shown) -> None:
     )
 
 
-def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> vega.Chart:
+def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:
     return charts.length_maps(lengths, fixed_point=lesson.star(*at))
 
 
 def _phase_diagram(
     points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], sw: float, sb: float
-) -> vega.Chart:
+) -> alt.LayerChart:
     cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
     return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(sw, sb))
 
 
 def _depth_scales(
     points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], depth: int
-) -> vega.Chart:
+) -> alt.LayerChart:
     return charts.depth_scales(points, curve=lesson.depth_table(activation, low, high), groups=groups, depth=depth)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.charts import batches as charts
-from core.charts import vega
 from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from core.lessons import batch_size as lesson
@@ -21,7 +21,6 @@ from core.theory import pair_agreement
 from tests.engine import at_start, data_of, train
 from tests.test_charts import _sound
 from tests.test_findings import FAST, TWO_BY_TWO, made_up, updates
-from tests.vega import valid
 
 QUICK: dict[str, Any] = {"dataset": "iris", "hidden": "12-12", "epochs": 2, "seeds": 3, "initialiser": "glorot_uniform"}
 
@@ -185,13 +184,13 @@ def test_no_result_is_too_odd_for_its_tables_words_and_charts(unusual: dict[str,
         for found in (lesson.softened(result, 0, layer), lesson.trade(result, 0, layer)):
             assert "nan" not in found.sentence
         for chart in drawn(result, 0, layer):
-            _sound(valid(chart))
+            _sound(chart.to_dict())
 
 
 # Charts
 
 
-def drawn(result: Result, epoch: int, layer: int) -> list[vega.Chart]:
+def drawn(result: Result, epoch: int, layer: int) -> list[alt.LayerChart]:
     lines = tuple(dict.fromkeys(lesson.labels(result.experiment).values()))
     limits = lesson.by_layer(result, epoch)
     name = result.experiment.activation[0]
@@ -208,15 +207,15 @@ def drawn(result: Result, epoch: int, layer: int) -> list[vega.Chart]:
     ]  # fmt: skip
 
 
-def rows_with(chart: vega.Chart, *columns: str) -> pd.DataFrame:
-    data = json.loads(json.dumps(chart.to_dict()))["datasets"]
+def rows_with(chart: alt.LayerChart, *columns: str) -> pd.DataFrame:
+    data = json.loads(json.dumps(chart.to_dict(validate=False)))["datasets"]
     return pd.DataFrame(next(rows for rows in data.values() if set(columns) <= set(rows[0])))
 
 
 @pytest.mark.parametrize("settings", [{}, {"batch_size": (1, 16, 0)}, {"initialiser": ("normal:0.1", "normal:1")}])
 def test_charts_of_a_result_are_valid(settings: dict[str, Any]) -> None:
     for chart in drawn(trained(**settings), 2, 2):
-        _sound(valid(chart))
+        _sound(chart.to_dict())
 
 
 def test_dots_are_medians_of_the_runs_and_dashes_are_theory() -> None:
@@ -231,7 +230,7 @@ def test_dots_are_medians_of_the_runs_and_dashes_are_theory() -> None:
 
 
 def test_the_full_batch_stands_at_the_right_end_and_is_called_all() -> None:
-    chart = drawn(trained(batch_size=16), 0, 2)[0].to_dict()
+    chart = drawn(trained(batch_size=16), 0, 2)[0].to_dict(validate=False)
     axis = chart["layer"][0]["encoding"]["x"]["axis"]
     assert axis["values"] == [1, 16, 120]
     assert "120 ? 'all'" in axis["labelExpr"]

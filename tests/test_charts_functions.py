@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,19 +13,17 @@ from scipy import integrate, stats
 
 from core.activations import ACTIVATIONS
 from core.charts import functions as charts
-from core.charts import vega
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED
 from core.lessons import activation_functions as lesson
 from core.timing import ActivationCost, Machine, StepCost
-from tests.vega import valid
 
 NAMES = list(ACTIVATIONS)
 THRESHOLD = 0.05
 MACHINE = Machine("Abacus 1", 1, "Wood beech", "3.11.0", "2.0.0", "beads 1.0")
 
 
-def rows_of(chart: vega.Chart) -> list[list[dict[str, Any]]]:
-    return list(json.loads(json.dumps(valid(chart), allow_nan=False))["datasets"].values())
+def rows_of(chart: alt.LayerChart) -> list[list[dict[str, Any]]]:
+    return list(json.loads(json.dumps(chart.to_dict(), allow_nan=False))["datasets"].values())
 
 
 def costs(exponential: float, plain: float) -> pd.DataFrame:
@@ -173,7 +172,7 @@ def test_one_precision_in_which_e_to_the_x_costs_nothing_makes_the_verdict_mixed
 # --- charts
 
 CURVES = lesson.curve_table(NAMES, THRESHOLD)
-DRAWN: dict[str, Callable[[], vega.Chart]] = {
+DRAWN: dict[str, Callable[[], alt.LayerChart]] = {
     "value": lambda: charts.function_curves(CURVES, names=NAMES, quantity="value", std=1.0),
     "slope": lambda: charts.function_curves(CURVES, names=NAMES, quantity="slope", std=10.0),
     "outputs": lambda: charts.output_distributions(
@@ -204,7 +203,7 @@ def test_the_thick_part_of_a_curve_is_where_it_is_not_saturated() -> None:
 
 def test_a_function_keeps_its_colour_whatever_else_is_chosen() -> None:
     def colours(names: list[str]) -> dict[str, tuple[str, str]]:
-        scale, dash = charts.activation_colour(names), charts.activation_dash(names)
+        scale, dash = charts.activation_colour(names).to_dict(), charts.activation_dash(names).to_dict()
         assert isinstance(scale, dict)
         assert isinstance(dash, dict)
         looks = zip(scale["scale"]["range"], map(str, dash["scale"]["range"]), strict=True)

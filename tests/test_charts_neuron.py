@@ -14,14 +14,13 @@ from core.lessons import gradient_paths, number, zigzag
 from core.lessons.zigzag import EXAMPLE, FUNCTIONS, SOLUTION, UPDATES, Descent
 from core.neuron import DrawnNetwork
 from core.neuron import gradient_paths as paths_of
-from tests.vega import valid
 
 ROWS = 5000
 
 
 def layers(chart: Any) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
     """The layers of a chart's specification and the rows behind each; only finite numbers are let through."""
-    spec = json.loads(json.dumps(valid(chart), allow_nan=False))
+    spec = json.loads(json.dumps(chart.to_dict(), allow_nan=False))
     rows = [spec["datasets"][layer.get("data", spec.get("data"))["name"]] for layer in spec["layer"]]
     assert sum(len(data) for data in spec["datasets"].values()) < ROWS
     return spec["layer"], rows

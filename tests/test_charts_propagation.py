@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,14 +14,12 @@ import pytest
 from core import datasets
 from core.activations import ACTIVATIONS
 from core.charts import propagation as charts
-from core.charts import vega
 from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from core.lessons import signal_propagation as lesson
 from core.results import Result
 from core.theory import fixed_point
 from tests.engine import train
-from tests.vega import valid
 
 SMALL: dict[str, Any] = {"dataset": "iris", "epochs": 1, "record": "0,1", "seeds": 3, "statistics": "standard"}
 
@@ -42,8 +41,8 @@ def indexed(table: pd.DataFrame, *columns: str) -> Any:
     return table.set_index(list(columns))
 
 
-def rows_of(chart: vega.Chart) -> list[list[dict[str, Any]]]:
-    return list(json.loads(json.dumps(valid(chart), allow_nan=False))["datasets"].values())
+def rows_of(chart: alt.LayerChart) -> list[list[dict[str, Any]]]:
+    return list(json.loads(json.dumps(chart.to_dict(), allow_nan=False))["datasets"].values())
 
 
 def test_the_theory_of_wide_layers_predicts_wide_layers() -> None:

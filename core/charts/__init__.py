@@ -1,4 +1,4 @@
-"""Tidy table in, chart out: one function a chart, no state, no display. `.to_altair()` is it as an Altair chart.
+"""Tidy table in, Altair chart out: one function a chart, no state, no display.
 
 Where things are: `saturation`, `signs` and `convergence` hold the charts of one page each; `curves` and
 `rows` the forms that several share; `style` colours, scales and titles; `tables` masking and aggregation.

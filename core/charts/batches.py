@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import curves, style, tables, vega
+from core.charts import curves, style, tables
 from core.lessons.batch_size import FREE, QUANTITIES
 
 PAIRS = "pairs of gradient signs that agree"
@@ -22,7 +23,7 @@ def pairs_by_batch(
     epoch: int,
     full: int,
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share of pairs of gradient signs that agree against batch size: median and 25-75 % of the runs, theory dashed.
 
     Args:
@@ -42,29 +43,29 @@ def pairs_by_batch(
     sizes = sorted({*medians["size"], *theory["size"]})
     at = sorted(medians["size"].unique().tolist())
     x_axis = style.position(x_title, sizes, "log", at)
-    x_axis["axis"]["labelExpr"] = f"datum.value >= {full} ? 'all' : datum.label"
-    x = vega.column("size:Q", **x_axis)
+    x_axis["axis"].labelExpr = f"datum.value >= {full} ? 'all' : datum.label"
+    x = alt.X("size:Q", **x_axis)
     ends = [*medians["low"], *medians["high"], *theory["pairs"], FREE]
     y_axis = _share_axis(PAIRS, ends)
     colour, pick = style.group_colour(lines), style.pick_group()
 
-    free = vega.Layer(pd.DataFrame({"median": [FREE]})).mark("rule", color=style.NEUTRAL, strokeWidth=1.6)
-    expected = vega.Layer(theory[["group", "size", "pairs"]]).mark("line", strokeDash=[5, 4], strokeWidth=1.6)
-    expected_y = vega.column("pairs:Q", **y_axis)
-    base = vega.Layer(medians[["group", "size", "low", "median", "high", "band", "finite"]]).encode(x=x, color=colour)
-    y = vega.column("median:Q", **y_axis)
+    free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
+    expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
+    expected_y = alt.Y("pairs:Q", **y_axis)
+    base = alt.Chart(medians[["group", "size", "low", "median", "high", "band", "finite"]]).encode(x=x, color=colour)
+    y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
         ("group", "runs of"), ("size", "examples in a batch", ",d"), ("median", PAIRS, ".4~p"),
         ("band", "25-75 % of runs"), ("finite", "runs", "d"),
     )  # fmt: skip
     marks = [
-        base.mark("line", strokeWidth=2.2).encode(y=y, opacity=style.faded(pick)),
+        base.mark_line(strokeWidth=2.2).encode(y=y, opacity=style.faded(pick)),
         free.encode(y=y),
         expected.encode(x=x, y=expected_y, color=colour, opacity=style.faded(pick, 0.8)),
-        base.mark("rule", strokeWidth=2).encode(
-            y=vega.column("low:Q", **y_axis), y2=vega.column("high"), opacity=style.faded(pick)
+        base.mark_rule(strokeWidth=2).encode(
+            y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), opacity=style.faded(pick)
         ),
-        base.mark("point", filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
+        base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
     return style.layered(marks, title, subtitle, curves.HEIGHT, pick)
@@ -72,7 +73,7 @@ def pairs_by_batch(
 
 def pairs_by_layer(
     table: pd.DataFrame, *, limits: pd.DataFrame, lines: Sequence[str], epoch: int, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share of pairs that agree in the gradient of the whole training set, by layer, with theory's large batch.
 
     Args:
@@ -99,7 +100,7 @@ def pairs_by_layer(
 
 def saturation_and_signs(
     table: pd.DataFrame, *, activation: str, layer: int, epoch: int, whose: str, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Saturated units and pairs of gradient signs that agree against the initial scale, both on one axis of shares.
 
     Args:
@@ -113,13 +114,13 @@ def saturation_and_signs(
     if table.empty:
         return style.blank(title, x_title, y_title)
     table = table.assign(name=table["quantity"].map(QUANTITIES))
-    x = vega.column("scale:Q", **style.position(x_title, table["scale"], "log"))
+    x = alt.X("scale:Q", **style.position(x_title, table["scale"], "log"))
     axis = style.position(y_title, (), "share")
-    y = vega.column("mean:Q", **axis)
+    y = alt.Y("mean:Q", **axis)
     names = list(QUANTITIES.values())
-    colour = vega.column(
+    colour = alt.Color(
         "name:N",
-        scale={"domain": names, "range": [COLOURS[quantity] for quantity in QUANTITIES]},
+        scale=alt.Scale(domain=names, range=[COLOURS[quantity] for quantity in QUANTITIES]),
         legend=style.legend(names, strokes=True),
     )
     tip = style.tip(
@@ -127,14 +128,14 @@ def saturation_and_signs(
         ("scale", x_title, style.NUMBER), ("mean", "mean of the runs", ".4~p"), ("low", "least", ".4~p"),
         ("high", "most", ".4~p"), ("runs", "runs", "d"),
     )  # fmt: skip
-    base = vega.Layer(table.drop(columns=["theory", "quantity"])).encode(x=x, color=colour)
-    charts = [base.mark("line", strokeWidth=2.2).encode(y=y)]
+    base = alt.Chart(table.drop(columns=["theory", "quantity"])).encode(x=x, color=colour)
+    charts = [base.mark_line(strokeWidth=2.2).encode(y=y)]
     expected = tables.masked(table, ["theory"])[0]
     if not expected.empty:
-        line = vega.Layer(expected[["scale", "theory", "name"]]).mark("line", strokeDash=[5, 4], strokeWidth=1.6)
-        charts.append(line.encode(x=x, y=vega.column("theory:Q", **axis), color=colour))
-    charts.append(base.mark("rule", strokeWidth=2).encode(y=vega.column("low:Q", **axis), y2=vega.column("high")))
-    charts.append(base.mark("point", filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
+        line = alt.Chart(expected[["scale", "theory", "name"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
+        charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour))
+    charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
+    charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
     subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}; dashed: theory, large batch"
     return style.layered(charts, title, subtitle, curves.HEIGHT)
 
@@ -144,6 +145,6 @@ def _share_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
     finite = np.asarray(values, dtype=np.float64)
     low = max(0.0, np.floor(20 * (float(finite[np.isfinite(finite)].min()) - 0.03)) / 20)
     return {
-        "scale": {"domain": [low, 1.02], "nice": False, "zero": False},
-        "axis": {"title": title, "format": "%", "tickCount": 6},
+        "scale": alt.Scale(domain=[low, 1.02], nice=False, zero=False),
+        "axis": alt.Axis(title=title, format="%", tickCount=6),
     }

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import curves, style, tables, vega
+from core.charts import curves, style, tables
 
 MEASURES = {
     "train_loss": "training loss (mean per example)",
@@ -46,7 +47,7 @@ def learning_curves(
     smooth: int = 1,
     target: float | None = None,
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """A quantity over training: median line and 25-75 % band over the runs of each group.
 
     A diverged run, whose loss is not finite, counts as worse than all others: a line ends where the median
@@ -83,7 +84,7 @@ def learning_curves(
 
 def share_reached(
     survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool = False, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share of runs that have reached the target by each update (Kaplan-Meier), as steps.
 
     Args:
@@ -101,19 +102,19 @@ def share_reached(
     for _, part in table.sort_values("update", kind="stable").groupby("group", sort=False):
         parts.append(part.iloc[tables.thin(np.arange(len(part)), limit)])
     table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
-    x_axis = vega.column("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
-    y_axis = vega.column("reached:Q", **style.position(y_title, (), "share"))
+    x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
+    y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
     pick = style.pick_group()
-    base = vega.Layer(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
-    line = base.mark("line", interpolate="step-after", strokeWidth=2.2).encode(strokeDash=style.group_dash(groups))
+    base = alt.Chart(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
+    line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(strokeDash=style.group_dash(groups))
     tip = style.tip(
         ("group", "group"), ("update", "update", ",d"), ("reached", "reached", ".4~p"), ("at_risk", "runs at risk", "d")
     )
-    dots = base.mark("point", filled=True, size=34).encode(tooltip=tip)
+    dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
     return style.layered([line, dots], title, "Kaplan-Meier estimate", 300, pick)
 
 
-def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> vega.Chart:
+def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
     """Updates to target of every run, a row for each group: dots, with a tick at the median.
 
     Runs that never reached the target are open triangles at their last update, diverged ones crosses; the
@@ -146,8 +147,10 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
     x_axis = style.position(x_title, dots["at"], kind)
     y_axis = style.row_axis(y_title, len(named))
     outcomes = list(OUTCOME_SHAPES)
-    shape = vega.column(
-        "outcome:N", scale={"domain": outcomes, "range": list(OUTCOME_SHAPES.values())}, legend=style.legend(outcomes)
+    shape = alt.Shape(
+        "outcome:N",
+        scale=alt.Scale(domain=outcomes, range=list(OUTCOME_SHAPES.values())),
+        legend=style.legend(outcomes),
     )
     colour = style.row_colour(groups)
     tip = style.tip(
@@ -156,19 +159,19 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
         ("outcome", "outcome"),
         ("at", "update (last if not reached)", ",d"),
     )
-    points = vega.Layer(dots[["group", "seed", "outcome", "at", "y"]]).mark("point", size=64, strokeWidth=1.8)
-    x = vega.column("at:Q", **x_axis)
-    charts = [points.encode(x=x, y=vega.column("y:Q", **y_axis), color=colour, shape=shape, tooltip=tip)]
+    points = alt.Chart(dots[["group", "seed", "outcome", "at", "y"]]).mark_point(size=64, strokeWidth=1.8)
+    x = alt.X("at:Q", **x_axis)
+    charts = [points.encode(x=x, y=alt.Y("y:Q", **y_axis), color=colour, shape=shape, tooltip=tip)]
     if not ticks.empty:
-        tick = vega.Layer(ticks).mark("rule", strokeWidth=4)
-        charts.append(tick.encode(x=x, y=vega.column("top:Q", **y_axis), y2=vega.column("base"), color=colour))
+        tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
+        charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
     charts += style.row_names(names, y_axis, "note", room=115)
     return style.layered(
         charts, title, f"bar: median, runs that did not reach it included{cut}", style.row_height(len(named))
     )
 
 
-def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> vega.Chart:
+def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
     """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
 
     A group without a finite ratio has its text in place of a point. An interval without end is drawn to the
@@ -188,29 +191,27 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     drawn = tables.masked(table, ["ratio"], log=["ratio"])[0]
     finite = drawn[["ratio", "low", "high"]].to_numpy(dtype=np.float64).ravel()
     x_axis = style.position(x_title, np.concatenate([finite, [0.5, 2.0]]), "log")
-    first, last = x_axis["scale"]["domain"]
+    first, last = x_axis["scale"].domain
     drawn = drawn.assign(low=drawn["low"].fillna(drawn["ratio"]).clip(first, last))
     drawn = drawn.assign(high=drawn["high"].fillna(drawn["ratio"]).clip(first, last))
     y_axis, colour = style.row_axis(y_title, len(named)), style.row_colour(groups)
-    y = vega.column("y:Q", **y_axis)
+    y = alt.Y("y:Q", **y_axis)
     has_point = table["group"].isin(drawn["group"])
     names = pd.DataFrame({"group": named, "note": table["text"].where(has_point, "")})
 
-    one = vega.Layer(pd.DataFrame({"ratio": [1.0]})).mark(
-        "rule", color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6
-    )
-    charts = [one.encode(x=vega.column("ratio:Q", **x_axis))]
+    one = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    charts = [one.encode(x=alt.X("ratio:Q", **x_axis))]
     if not drawn.empty:
-        base = vega.Layer(drawn[["group", "ratio", "low", "high", "text", "y"]])
+        base = alt.Chart(drawn[["group", "ratio", "low", "high", "text", "y"]])
         tip = style.tip(("group", "group"), ("ratio", "times faster", style.NUMBER), ("text", "ratio and interval"))
-        interval = base.mark("rule", strokeWidth=3)
-        charts.append(interval.encode(x=vega.column("low:Q", **x_axis), x2=vega.column("high"), y=y, color=colour))
-        dots = base.mark("point", filled=True, size=110, opacity=1)
-        charts.append(dots.encode(x=vega.column("ratio:Q", **x_axis), y=y, color=colour, tooltip=tip))
+        interval = base.mark_rule(strokeWidth=3)
+        charts.append(interval.encode(x=alt.X("low:Q", **x_axis), x2=alt.X2("high:Q"), y=y, color=colour))
+        dots = base.mark_point(filled=True, size=110, opacity=1)
+        charts.append(dots.encode(x=alt.X("ratio:Q", **x_axis), y=y, color=colour, tooltip=tip))
     if not has_point.all():
-        words = vega.Layer(table.loc[~has_point, ["text", "y"]])
-        text = words.mark("text", align="left", color=style.NEUTRAL, fontSize=12, limit={"expr": "width"})
-        charts.append(text.encode(x=style.at(2), y=y, text=vega.column("text:N")))
+        words = alt.Chart(table.loc[~has_point, ["text", "y"]])
+        text = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
+        charts.append(text.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
     charts += style.row_names(names, y_axis, "note", room=140)
     return style.layered(
         charts,
@@ -220,7 +221,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     )
 
 
-def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title: str | None = None) -> vega.Chart:
+def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title: str | None = None) -> alt.LayerChart:
     """How the outcome depends on the learning rate: median over seeds, a line for all runs of equal settings else.
 
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
@@ -243,7 +244,7 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     if medians.empty:
         return style.blank(title, x_title, meaning)
     bands = tables.masked(reached, ["low", "high"], log=[] if accuracy else ["low"])[0]
-    x_axis = vega.column(
+    x_axis = alt.X(
         "learning_rate:Q",
         **style.position(x_title, medians["learning_rate"], "log", sorted(medians["learning_rate"].unique().tolist())),
     )
@@ -252,15 +253,15 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     if not lost.empty and ends.size and not accuracy:
         ends = np.append(ends, ends.max() * max((ends.max() / ends.min()) ** 0.25, 1.5))  # room above for the crosses
     y_axis = style.position(meaning, ends, kind)
-    low, high = y_axis["scale"]["domain"]
+    low, high = y_axis["scale"].domain
     lost["edge"] = _edge(lost, low, high, accuracy)
     lost["text"] = [
         f"{finite} of {total} runs have a value" for finite, total in zip(lost["finite"], lost["runs"], strict=True)
     ]
     reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
-    base = vega.Layer(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
-    y = vega.column("median:Q", **y_axis)
+    base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
+    y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
         ("group", "runs of"),
         ("learning_rate", "learning rate", style.NUMBER),
@@ -270,18 +271,16 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
         ("runs", "of runs", "d"),
     )
     base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
-    charts = [base.mark("line", strokeWidth=2).encode(strokeDash=dash)]
-    interval = vega.Layer(bands[["group", "learning_rate", "low", "high"]]).mark("rule", strokeWidth=2)
-    y_low = vega.column("low:Q", **y_axis)
-    charts.append(
-        interval.encode(x=x_axis, y=y_low, y2=vega.column("high"), color=colour, opacity=style.faded(pick, 0.6))
-    )
-    charts.append(base.mark("point", filled=True, size=70).encode(tooltip=tip))
+    charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
+    interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
+    y_low = alt.Y("low:Q", **y_axis)
+    charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
+    charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
     if not lost.empty:
-        cross = vega.Layer(lost[["group", "learning_rate", "edge", "text"]])
-        cross = cross.mark("point", shape=style.CROSS, size=60, strokeWidth=2)
+        cross = alt.Chart(lost[["group", "learning_rate", "edge", "text"]])
+        cross = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2)
         tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
-        edge = vega.column("edge:Q", **y_axis)
+        edge = alt.Y("edge:Q", **y_axis)
         charts.append(cross.encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick), tooltip=tip))
     return style.layered(charts, title, "25-75 % of the runs; cross: too few runs for a median", curves.HEIGHT, pick)
 

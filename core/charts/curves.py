@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import style, tables, vega
+from core.charts import style, tables
 
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
@@ -29,7 +30,7 @@ def over_training(
     raw_runs: bool = False,
     smooth: int = 1,
     lines: Sequence[float] = (),
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Median line and 25-75 % band over the runs of each group, along `x`.
 
     Args:
@@ -58,27 +59,27 @@ def over_training(
     reference = pd.DataFrame({"value": [value for value in lines if np.isfinite(value) and (value > 0 or not log_y)]})
     drawn = [medians["median"], bands["low"], bands["high"], reference["value"]]
     drawn += [] if raw is None else [raw[column]]
-    x_axis = vega.column(f"{x}:Q", **style.position(x_title, kept, "symlog" if log_x else "count"))
+    x_axis = alt.X(f"{x}:Q", **style.position(x_title, kept, "symlog" if log_x else "count"))
     y_axis = style.position(y_title, np.concatenate([part.to_numpy(dtype=float) for part in drawn]), y_kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
     few = len(kept) <= 24
 
-    base = vega.Layer(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=x_axis, color=colour)
-    drawn_y = vega.column("drawn:Q", **y_axis)
-    charts = [base.mark("line", strokeWidth=2.2).encode(y=drawn_y, strokeDash=dash, opacity=style.faded(pick))]
-    area = vega.Layer(bands[["group", x, "low", "high"]]).mark("area", strokeWidth=0)
-    low = vega.column("low:Q", **y_axis)
-    charts.append(area.encode(x=x_axis, y=low, y2=vega.column("high"), color=colour, opacity=style.faded(pick, 0.18)))
+    base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=x_axis, color=colour)
+    drawn_y = alt.Y("drawn:Q", **y_axis)
+    charts = [base.mark_line(strokeWidth=2.2).encode(y=drawn_y, strokeDash=dash, opacity=style.faded(pick))]
+    area = alt.Chart(bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0)
+    low = alt.Y("low:Q", **y_axis)
+    charts.append(area.encode(x=x_axis, y=low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.18)))
     if raw is not None:
-        runs = vega.Layer(raw[["group", "run", x, column]]).mark("line", strokeWidth=0.8)
-        runs = runs.encode(x=x_axis, y=vega.column(f"{column}:Q", **y_axis), detail=vega.column("run:N"))
+        runs = alt.Chart(raw[["group", "run", x, column]]).mark_line(strokeWidth=0.8)
+        runs = runs.encode(x=x_axis, y=alt.Y(f"{column}:Q", **y_axis), detail=alt.Detail("run:N"))
         charts.append(runs.encode(**style.group_encodings(groups, dash=True), opacity=style.faded(pick, 0.35)))
     if smooth > 1:
-        unsmoothed = base.mark("line", strokeWidth=1).encode(y=vega.column("median:Q", **y_axis), strokeDash=dash)
+        unsmoothed = base.mark_line(strokeWidth=1).encode(y=alt.Y("median:Q", **y_axis), strokeDash=dash)
         charts.append(unsmoothed.encode(opacity=style.faded(pick, 0.4)))
     if not reference.empty:
-        rule = vega.Layer(reference).mark("rule", color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-        charts.append(rule.encode(y=vega.column("value:Q", **y_axis)))
+        rule = alt.Chart(reference).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+        charts.append(rule.encode(y=alt.Y("value:Q", **y_axis)))
     tip = style.tip(
         ("group", "group"),
         (x, x, ",d"),
@@ -87,8 +88,8 @@ def over_training(
         ("finite", "finite runs", "d"),
         ("runs", "of runs", "d"),
     )
-    dots = base.mark("point", filled=True, size=26 if few else 60)
-    charts.append(dots.encode(y=drawn_y, opacity=style.faded(pick) if few else {"value": 0}, tooltip=tip))
+    dots = base.mark_point(filled=True, size=26 if few else 60)
+    charts.append(dots.encode(y=drawn_y, opacity=style.faded(pick) if few else alt.OpacityValue(0), tooltip=tip))
     return style.layered(charts, title, subtitle, HEIGHT, pick)
 
 
@@ -106,7 +107,7 @@ def over_steps(
     y_kind: style.Kind = "linear",
     include: Sequence[float] = (),
     reference: pd.DataFrame | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Median and 25-75 % interval over the runs of each group, at each of a few ordered `steps`.
 
     Args:
@@ -120,10 +121,10 @@ def over_steps(
     if medians.empty:
         return style.blank(title, x_title, y_title)
     medians["band"] = tables.interval_text(medians["low"], medians["high"])
-    x_axis = vega.column(
+    x_axis = alt.X(
         f"{step}:N",
-        scale={"domain": list(steps), "type": "point", "padding": 0.35},
-        axis={"title": x_title, "labelAngle": 0, "grid": False},
+        scale=alt.Scale(domain=list(steps), type="point", padding=0.35),
+        axis=alt.Axis(title=x_title, labelAngle=0, grid=False),
     )
     referred = [] if reference is None else reference["value"].to_list()
     y_axis = style.position(y_title, [*medians["low"], *medians["high"], *include, *referred], y_kind)
@@ -133,18 +134,18 @@ def over_steps(
     count = max(len(groups) - 1, 1)
     width = min(28.0, 5.0 * count)
     medians["beside"] = [(order[group] / count - 0.5) * width for group in medians["group"]]
-    beside = vega.column("beside:Q", scale={"domain": [-15, 15], "range": [-15, 15]})
+    beside = alt.XOffset("beside:Q", scale=alt.Scale(domain=[-15, 15], range=[-15, 15]))
 
-    base = vega.Layer(medians[["group", step, "low", "median", "high", "band", "finite", "beside"]])
+    base = alt.Chart(medians[["group", step, "low", "median", "high", "band", "finite", "beside"]])
     base = base.encode(x=x_axis, xOffset=beside, color=colour)
-    y, low = vega.column("median:Q", **y_axis), vega.column("low:Q", **y_axis)
-    charts = [base.mark("line", strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
-    charts.append(base.mark("rule", strokeWidth=2).encode(y=low, y2=vega.column("high"), opacity=style.faded(pick)))
+    y, low = alt.Y("median:Q", **y_axis), alt.Y("low:Q", **y_axis)
+    charts = [base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
+    charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
     if reference is not None and not reference.empty:
-        dashed = vega.Layer(reference[[step, "value", "key"]]).mark(
-            "line", color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6
+        dashed = alt.Chart(reference[[step, "value", "key"]]).mark_line(
+            color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6
         )
-        charts.append(dashed.encode(x=x_axis, y=vega.column("value:Q", **y_axis), detail=vega.column("key:N")))
+        charts.append(dashed.encode(x=x_axis, y=alt.Y("value:Q", **y_axis), detail=alt.Detail("key:N")))
     tip = style.tip(
         ("group", "group"),
         (step, x_title),
@@ -152,7 +153,7 @@ def over_steps(
         ("band", "25-75 % of runs"),
         ("finite", "runs", "d"),
     )
-    dots = base.mark("point", filled=True, size=60)
+    dots = base.mark_point(filled=True, size=60)
     charts.append(dots.encode(y=y, opacity=style.faded(pick), tooltip=tip))
     return style.layered(charts, title, subtitle, HEIGHT, pick)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.charts import style, vega
+from core.charts import style
 from core.effects import TANH, Outcome
 
 # Not among the first hues, which are those of the functions.
@@ -16,7 +17,7 @@ SLOPES = ("slope 1/4", "slope 1", "slope 1, twice as wide")
 ENDS = ["estimate_low", "estimate_high", "low", "high"]
 
 
-def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None = None) -> vega.Chart:
+def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None = None) -> alt.LayerChart:
     """Every effect as a bar from "no effect" to its estimate, with its 95 % interval: on this axis bars add up.
 
     An effect known as a bound only, because of censored runs, is an open triangle there that points to where it lies;
@@ -36,36 +37,34 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
     finite = finite[np.isfinite(finite) & ((finite > 0) | (not outcome.log))]
     reach = [0.8, 1.25] if outcome.log else [-1.0, 1.0]
     axis = style.position(x_title, [*finite, *reach], "log" if outcome.log else "linear")
-    first, last = axis["scale"]["domain"]
+    first, last = axis["scale"].domain
     exact = table["estimate_low"] == table["estimate_high"]
     known = table[exact]
     known = known.assign(low=known["low"].clip(first, last), high=known["high"].clip(first, last))
-    y = vega.column("y:Q", **style.row_axis(y_title, len(table)))
-    colour = vega.column("effect:N", scale={"domain": list(COLOURS), "range": list(COLOURS.values())}, legend=None)
+    y = alt.Y("y:Q", **style.row_axis(y_title, len(table)))
+    colour = alt.Color("effect:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=None)
 
-    line = vega.Layer(pd.DataFrame({"none": [neutral]})).mark("rule", color=style.NEUTRAL, strokeDash=[5, 4])
-    charts = [line.encode(x=vega.column("none:Q", **axis), strokeWidth={"value": 1.6})]
+    line = alt.Chart(pd.DataFrame({"none": [neutral]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
+    charts = [line.encode(x=alt.X("none:Q", **axis), strokeWidth=alt.StrokeWidthValue(1.6))]
     if not known.empty:
-        base = vega.Layer(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
-        bar = base.mark("bar", size=16, opacity=0.55).encode(
-            x=vega.column("estimate_low:Q", **axis), x2=vega.column("none"), y=y
-        )
+        base = alt.Chart(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
+        bar = base.mark_bar(size=16, opacity=0.55).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
         tip = style.tip(
             ("title", "difference"), ("estimate_low", x_title, style.NUMBER), ("text", "with 95 % interval"),
             ("seeds", "paired seeds", "d"),
         )  # fmt: skip
         charts.append(bar.encode(color=colour, tooltip=tip))
-        whisker = base.mark("rule", color=style.NEUTRAL, strokeWidth=2.5)
-        charts.append(whisker.encode(x=vega.column("low:Q", **axis), x2=vega.column("high"), y=y))
+        whisker = base.mark_rule(color=style.NEUTRAL, strokeWidth=2.5)
+        charts.append(whisker.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q"), y=y))
         for end in ("low", "high"):
-            tick = base.mark("tick", color=style.NEUTRAL, thickness=2.5, size=11)
-            charts.append(tick.encode(x=vega.column(f"{end}:Q", **axis), y=y))
+            tick = base.mark_tick(color=style.NEUTRAL, thickness=2.5, size=11)
+            charts.append(tick.encode(x=alt.X(f"{end}:Q", **axis), y=y))
     bounds = _bounds(table[~exact], first, last)
     for shape in sorted(bounds["shape"].unique()):
-        mark = vega.Layer(bounds.loc[bounds["shape"] == shape, ["effect", "title", "at", "text", "y"]])
-        mark = mark.mark("point", shape=shape, size=160, strokeWidth=2.5)
+        mark = alt.Chart(bounds.loc[bounds["shape"] == shape, ["effect", "title", "at", "text", "y"]])
+        mark = mark.mark_point(shape=shape, size=160, strokeWidth=2.5)
         tip = style.tip(("title", "difference"), ("text", "bound, by censored runs"))
-        charts.append(mark.encode(x=vega.column("at:Q", **axis), y=y, color=colour, tooltip=tip))
+        charts.append(mark.encode(x=alt.X("at:Q", **axis), y=y, color=colour, tooltip=tip))
     names = table[["title", "text"]].rename(columns={"title": "group", "text": "note"})
     charts += style.row_names(names, style.row_axis(y_title, len(table)), "note", room=170)
     subtitle = f"median {outcome.title}, 95 % interval over paired seeds; dashed: no effect"
@@ -83,7 +82,7 @@ def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
 
 def cell_medians(
     cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str], title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """The median outcome of each function by slope, a line for centred functions and a dashed one for the others.
 
     Parallel lines: centring brings the same at either slope. A median that is lost to runs that did not reach the
@@ -113,47 +112,38 @@ def cell_medians(
     ends = table[["at", "low", "high"]].to_numpy(np.float64)
     ends = ends[np.isfinite(ends)]
     y_axis = style.position(y_title, [*ends, *_room_for_names(ends, outcome.log)], y_kind)
-    low, high = y_axis["scale"]["domain"]
+    low, high = y_axis["scale"].domain
     table = table.assign(low=table["low"].clip(low, high), high=table["high"].clip(low, high))
-    x = vega.column(
+    x = alt.X(
         "place:N",
-        scale={"domain": [place for place in SLOPES if place in places], "type": "point", "padding": 0.5},
-        axis={
-            "title": "slope at 0, and width of the range",
-            "labelAngle": 0,
-            "grid": False,
-            "labelExpr": "split(datum.label, ', ')",
-        },
+        scale=alt.Scale(domain=[place for place in SLOPES if place in places], type="point", padding=0.5),
+        axis=alt.Axis(
+            title="slope at 0, and width of the range", labelAngle=0, grid=False, labelExpr="split(datum.label, ', ')"
+        ),
     )
-    y = vega.column("at:Q", **y_axis)
+    y = alt.Y("at:Q", **y_axis)
     names, colours = style.group_colours(functions)
-    colour = vega.column("activation:N", scale={"domain": names, "range": colours}, legend=None)
+    colour = alt.Color("activation:N", scale=alt.Scale(domain=names, range=colours), legend=None)
     columns = ["place", "activation", "name", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
     charts = []
     for centred, dash in ((False, [5, 4]), (True, [1, 0])):
-        line = vega.Layer(table.loc[table["centred"] == centred, ["place", "at", "order"]])
-        line = line.mark("line", color=style.NEUTRAL, strokeDash=dash, strokeWidth=1.8)
-        charts.append(line.encode(x=x, y=y, order=vega.column("order:Q")))
-    base = vega.Layer(table[columns]).encode(x=x)
-    charts.append(
-        base.mark("rule", strokeWidth=2.5).encode(
-            y=vega.column("low:Q", **y_axis), y2=vega.column("high"), color=colour
-        )
-    )
+        line = alt.Chart(table.loc[table["centred"] == centred, ["place", "at", "order"]])
+        line = line.mark_line(color=style.NEUTRAL, strokeDash=dash, strokeWidth=1.8)
+        charts.append(line.encode(x=x, y=y, order=alt.Order("order:Q")))
+    base = alt.Chart(table[columns]).encode(x=x)
+    charts.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), color=colour))
     tip = style.tip(
         ("name", "function"), ("learning_rate", "learning rate", style.NUMBER), ("outcome", y_title),
         ("reached", "runs with a value", "d"), ("seeds", "of seeds", "d"),
     )  # fmt: skip
     for lost in sorted(table["censored"].unique()):
-        dots = vega.Layer(table.loc[table["censored"] == lost, columns])
-        dots = dots.mark(
-            "point", filled=not lost, shape=shape if lost else "circle", size=110, strokeWidth=2, opacity=1
-        )
+        dots = alt.Chart(table.loc[table["censored"] == lost, columns])
+        dots = dots.mark_point(filled=not lost, shape=shape if lost else "circle", size=110, strokeWidth=2, opacity=1)
         charts.append(dots.encode(x=x, y=y, color=colour, tooltip=tip))
     for centred, end, dy in ((False, "high", -10), (True, "low", 13)):
-        text = vega.Layer(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
-        text = text.mark("text", dy=dy, fontSize=12, color=style.NEUTRAL)
-        charts.append(text.encode(x=x, y=vega.column(f"{end}:Q", **y_axis), text=vega.column("name:N")))
+        text = alt.Chart(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
+        text = text.mark_text(dy=dy, fontSize=12, color=style.NEUTRAL)
+        charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text=alt.Text("name:N")))
     subtitle = "95 % intervals; solid: centred, dashed: not; parallel: centring brings the same at either slope"
     return style.layered(charts, title, subtitle, 320)
 

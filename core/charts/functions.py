@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
 from core.activations import ACTIVATIONS
-from core.charts import curves, rows, style, tables, vega
+from core.charts import curves, rows, style, tables
 
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
 UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape
@@ -30,21 +31,21 @@ def _look(names: Sequence[str], channel: str) -> list[Any]:
     return [of[name] for name in names]
 
 
-def activation_colour(names: Sequence[str]) -> vega.Part:
+def activation_colour(names: Sequence[str]) -> alt.Color:
     """Colour by the column "activation"."""
-    scale = {"domain": list(names), "range": _look(names, "colour")}
-    return vega.column("activation:N", scale=scale, legend=style.legend(names, strokes=True))
+    scale = alt.Scale(domain=list(names), range=_look(names, "colour"))
+    return alt.Color("activation:N", scale=scale, legend=style.legend(names, strokes=True))
 
 
-def activation_dash(names: Sequence[str]) -> vega.Part:
+def activation_dash(names: Sequence[str]) -> alt.StrokeDash:
     """Dash by the column "activation", in one legend with its colour."""
-    scale = {"domain": list(names), "range": _look(names, "dash")}
-    return vega.column("activation:N", scale=scale, legend=style.legend(names, strokes=True))
+    scale = alt.Scale(domain=list(names), range=_look(names, "dash"))
+    return alt.StrokeDash("activation:N", scale=scale, legend=style.legend(names, strokes=True))
 
 
 def function_curves(
     table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """f or f' of several activation functions on one axis: thick where they have slope, thin where saturated.
 
     Args:
@@ -60,36 +61,36 @@ def function_curves(
         values = [max(-UNBOUNDED, min(low for low, _ in limits)), min(UNBOUNDED, max(high for _, high in limits)), 0.0]
     reach = float(table["x"].abs().max())
     x_axis: dict[str, Any] = {
-        "scale": {"domain": [-reach, reach], "nice": False},
-        "axis": {"title": "pre-activation x", "tickCount": 6},
+        "scale": alt.Scale(domain=[-reach, reach], nice=False),
+        "axis": alt.Axis(title="pre-activation x", tickCount=6),
     }
     y_axis = style.position(y_title, values)
-    x, y = vega.column("x:Q", **x_axis), vega.column(f"{quantity}:Q", **y_axis)
+    x, y = alt.X("x:Q", **x_axis), alt.Y(f"{quantity}:Q", **y_axis)
     colour, dash = activation_colour(names), activation_dash(names)
-    pick = vega.legend_pick(PICK_ACTIVATION, "activation")
+    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
     table = table.assign(
         state=np.where(table["saturated"], "saturated", "not saturated"),
         piece=(table["saturated"] != table["saturated"].shift()).cumsum(),
     )
     columns = ["activation", "x", quantity, "state"]
     middle = pd.DataFrame({"from": [max(-reach, -1.96 * std)], "to": [min(reach, 1.96 * std)]})
-    grey = vega.Layer(middle).mark("rect", color=style.NEUTRAL, opacity=0.13)
-    zero = vega.Layer(pd.DataFrame({"zero": [0.0]})).mark("rule", color=style.NEUTRAL, strokeWidth=1)
-    base = vega.Layer(table[columns]).encode(x=x, y=y, color=colour)
-    thin = base.mark("line", strokeWidth=1.2, clip=True).encode(strokeDash=dash, opacity=style.faded(pick, 0.8))
-    steep = vega.Layer(table.loc[~table["saturated"], [*columns, "piece"]]).encode(x=x, y=y, color=colour)
-    thick = steep.mark("line", strokeWidth=3.2, clip=True).encode(
-        strokeDash=dash, detail=vega.column("piece:N"), opacity=style.faded(pick)
+    grey = alt.Chart(middle).mark_rect(color=style.NEUTRAL, opacity=0.13)
+    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=style.NEUTRAL, strokeWidth=1)
+    base = alt.Chart(table[columns]).encode(x=x, y=y, color=colour)
+    thin = base.mark_line(strokeWidth=1.2, clip=True).encode(strokeDash=dash, opacity=style.faded(pick, 0.8))
+    steep = alt.Chart(table.loc[~table["saturated"], [*columns, "piece"]]).encode(x=x, y=y, color=colour)
+    thick = steep.mark_line(strokeWidth=3.2, clip=True).encode(
+        strokeDash=dash, detail=alt.Detail("piece:N"), opacity=style.faded(pick)
     )
     tip = style.tip(
         ("activation", "function"), ("x", "x", style.NUMBER), (quantity, y_title, style.NUMBER), ("state", "state")
     )
-    dots = base.mark("point", filled=True, size=60, clip=True).encode(opacity={"value": 0}, tooltip=tip)
+    dots = base.mark_point(filled=True, size=60, clip=True).encode(opacity=alt.OpacityValue(0), tooltip=tip)
     return style.layered(
         [
             thin,
-            grey.encode(x=vega.column("from:Q", **x_axis), x2=vega.column("to")),
-            zero.encode(y=vega.column("zero:Q", **y_axis)),
+            grey.encode(x=alt.X("from:Q", **x_axis), x2=alt.X2("to:Q")),
+            zero.encode(y=alt.Y("zero:Q", **y_axis)),
             thick,
             dots,
         ],
@@ -102,7 +103,7 @@ def function_curves(
 
 def output_distributions(
     histogram: pd.DataFrame, *, outputs: pd.DataFrame, title: str = "Distribution of the output h = f(a)"
-) -> vega.Chart:
+) -> alt.LayerChart:
     """The distribution of each function's output in a row of its own, with 0 and the mean marked.
 
     Args:
@@ -126,22 +127,22 @@ def output_distributions(
         x_title="output h",
         y_title="activation function",
         domain=domain,
-        colour=vega.column("group:N", scale={"domain": names, "range": _look(names, "colour")}, legend=None),
+        colour=alt.Color("group:N", scale=alt.Scale(domain=names, range=_look(names, "colour")), legend=None),
         own_peak=True,
         reference=True,
     )
-    x: dict[str, Any] = {"scale": {"domain": list(domain), "nice": False, "zero": False}}
+    x: dict[str, Any] = {"scale": alt.Scale(domain=list(domain), nice=False, zero=False)}
     y = style.row_axis("activation function", len(names))
     zero = pd.DataFrame({"zero": [0.0]})
-    rule = vega.Layer(zero, name="layer_zero").mark("rule", color=style.NEUTRAL, strokeWidth=1.5)
+    rule = alt.Chart(zero, name="layer_zero").mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
     means = outputs[["activation", "mean"]].assign(y=np.arange(len(names)) + 0.98)
-    mark = vega.Layer(means, name="layer_mean").mark(
-        "point", shape="diamond", filled=True, size=130, color=style.NEUTRAL, opacity=1, stroke="white", strokeWidth=1
+    mark = alt.Chart(means, name="layer_mean").mark_point(
+        shape="diamond", filled=True, size=130, color=style.NEUTRAL, opacity=1, stroke="white", strokeWidth=1
     )
     tip = style.tip(("activation", "function"), ("mean", "mean output", style.NUMBER))
-    chart.layers += [
-        rule.encode(x=vega.column("zero:Q", **x)),
-        mark.encode(x=vega.column("mean:Q", **x), y=vega.column("y:Q", **y), tooltip=tip),
+    chart.layer += [
+        rule.encode(x=alt.X("zero:Q", **x)),
+        mark.encode(x=alt.X("mean:Q", **x), y=alt.Y("y:Q", **y), tooltip=tip),
     ]
     return chart
 
@@ -153,7 +154,7 @@ def _mean_text(value: float) -> str:
 
 def saturation_by_std(
     table: pd.DataFrame, *, names: Sequence[str], outputs: pd.DataFrame, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share saturated against the standard deviation of a Gaussian pre-activation, with the sample's at one.
 
     Args:
@@ -166,18 +167,18 @@ def saturation_by_std(
     x_axis = style.position(x_title, table["std"], "log")
     y_axis = style.position(y_title, (), "share")
     colour, dash = activation_colour(names), activation_dash(names)
-    pick = vega.legend_pick(PICK_ACTIVATION, "activation")
-    base = vega.Layer(table[["activation", "std", "saturated"]]).encode(
-        x=vega.column("std:Q", **x_axis), y=vega.column("saturated:Q", **y_axis), color=colour
+    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    base = alt.Chart(table[["activation", "std", "saturated"]]).encode(
+        x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour
     )
-    line = base.mark("line", strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
-    at = vega.Layer(pd.DataFrame({"std": [std]})).mark("rule", color=style.NEUTRAL, strokeWidth=1.5)
+    line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
+    at = alt.Chart(pd.DataFrame({"std": [std]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
     two = 2.0 * outputs["sample_saturated_error"]
     drawn = outputs.assign(
         low=(outputs["sample_saturated"] - two).clip(0, 1), high=(outputs["sample_saturated"] + two).clip(0, 1)
     )
     columns = ["activation", "std", "sample_saturated", "sample_saturated_error", "saturated", "n", "low", "high"]
-    dot = vega.Layer(drawn[columns]).encode(x=vega.column("std:Q", **x_axis), color=colour)
+    dot = alt.Chart(drawn[columns]).encode(x=alt.X("std:Q", **x_axis), color=colour)
     tip = style.tip(
         ("activation", "function"),
         ("std", "std of a", style.NUMBER),
@@ -190,12 +191,10 @@ def saturation_by_std(
     return style.layered(
         [
             line,
-            at.encode(x=vega.column("std:Q", **x_axis)),
-            dot.mark("rule", strokeWidth=2).encode(
-                y=vega.column("low:Q", **y_axis), y2=vega.column("high"), opacity=opacity
-            ),
-            dot.mark("point", filled=True, size=70).encode(
-                y=vega.column("sample_saturated:Q", **y_axis), opacity=opacity, tooltip=tip
+            at.encode(x=alt.X("std:Q", **x_axis)),
+            dot.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), opacity=opacity),
+            dot.mark_point(filled=True, size=70).encode(
+                y=alt.Y("sample_saturated:Q", **y_axis), opacity=opacity, tooltip=tip
             ),
         ],
         title or "Share saturated by spread",
@@ -205,7 +204,7 @@ def saturation_by_std(
     )
 
 
-def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per element") -> vega.Chart:
+def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per element") -> alt.LayerChart:
     """Measured time per element, forward and backward, of every function, the cheapest first.
 
     Args:
@@ -221,7 +220,7 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
     )
     wide = wide.assign(total=wide["forward"] + wide["backward"]).sort_values("total", kind="stable").reset_index()
     wide["kind"] = wide["needs_exponential"].map(KINDS)
-    wide["place"], wide["zero"] = np.arange(len(wide)), 0.0
+    wide["place"] = np.arange(len(wide))
     wide["top"], wide["base"] = wide["place"] + 0.52, wide["place"] + 0.94
     names = pd.DataFrame(
         {
@@ -231,14 +230,14 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
     )
     high = float(wide["total"].max()) * 1.04
     x_axis: dict[str, Any] = {
-        "scale": {"domain": [0, high], "nice": False},
-        "axis": {"title": x_title, "tickCount": 6},
+        "scale": alt.Scale(domain=[0, high], nice=False),
+        "axis": alt.Axis(title=x_title, tickCount=6),
     }
     y_axis = style.row_axis(y_title, len(wide))
     kinds = list(KINDS.values())
     key = style.legend(kinds)
-    key["symbolOpacity"] = 1
-    colour = vega.column("kind:N", scale={"domain": kinds, "range": [style.PALETTE[1], style.PALETTE[2]]}, legend=key)
+    key.symbolOpacity = 1
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[style.PALETTE[1], style.PALETTE[2]]), legend=key)
     tip = style.tip(
         ("activation", "function"),
         ("forward", "forward (ns)", ".3~f"),
@@ -246,12 +245,10 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
         ("total", "both (ns)", ".3~f"),
         ("kind", "eˣ"),
     )
-    columns = ["activation", "kind", "zero", "forward", "backward", "total", "top", "base"]
-    base = vega.Layer(wide[columns]).encode(
-        y=vega.column("top:Q", **y_axis), y2=vega.column("base"), color=colour, tooltip=tip
-    )
-    forward = base.mark("rect").encode(x=vega.column("zero:Q", **x_axis), x2=vega.column("forward"))
-    backward = base.mark("rect", opacity=0.45).encode(x=vega.column("forward:Q", **x_axis), x2=vega.column("total"))
+    columns = ["activation", "kind", "forward", "backward", "total", "top", "base"]
+    base = alt.Chart(wide[columns]).encode(y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip)
+    forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2=alt.X2("forward:Q")).transform_calculate(zero="0")
+    backward = base.mark_rect(opacity=0.45).encode(x=alt.X("forward:Q", **x_axis), x2=alt.X2("total:Q"))
     return style.layered(
         [forward, backward, *style.row_names(names, y_axis, "note")],
         title,
@@ -260,7 +257,7 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
     )
 
 
-def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step") -> vega.Chart:
+def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step") -> alt.LayerChart:
     """The activation functions' share of the time of a whole training step, against layer width.
 
     Args:
@@ -272,17 +269,17 @@ def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step")
         return style.blank(title, x_title, y_title)
     names = [name for name in ACTIVATIONS if name in set(table["activation"])]
     widths = sorted({float(width) for width in table["width"]})
-    x = vega.column("width:Q", **style.position(x_title, widths, "log", widths))
+    x = alt.X("width:Q", **style.position(x_title, widths, "log", widths))
     high = float(table["share"].max()) * 1.1
-    y = vega.column(
+    y = alt.Y(
         "share:Q",
-        scale={"domain": [0, high], "nice": False},
-        axis={"title": y_title, "format": ".0%" if high > 0.05 else ".1%", "tickCount": 6},
+        scale=alt.Scale(domain=[0, high], nice=False),
+        axis=alt.Axis(title=y_title, format=".0%" if high > 0.05 else ".1%", tickCount=6),
     )
     colour, dash = activation_colour(names), activation_dash(names)
-    pick = vega.legend_pick(PICK_ACTIVATION, "activation")
+    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
     drawn = table.assign(microseconds=1e6 * table["seconds_per_step"])
-    base = vega.Layer(drawn[["activation", "width", "share", "microseconds", "repeats"]]).encode(x=x, y=y, color=colour)
+    base = alt.Chart(drawn[["activation", "width", "share", "microseconds", "repeats"]]).encode(x=x, y=y, color=colour)
     tip = style.tip(
         ("activation", "function"),
         ("width", "units in each layer", "d"),
@@ -290,7 +287,7 @@ def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step")
         ("microseconds", "whole step (µs)", ".4~g"),
         ("repeats", "repeats", "d"),
     )
-    line = base.mark("line", strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
-    dots = base.mark("point", filled=True, size=60).encode(opacity=style.faded(pick), tooltip=tip)
+    line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
+    dots = base.mark_point(filled=True, size=60).encode(opacity=style.faded(pick), tooltip=tip)
     subtitle = f"{table['dtype'].iloc[0]}; passes through all hidden layers, both ways"
     return style.layered([line, dots], title, subtitle, curves.HEIGHT, pick)

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import style, tables, vega
+from core.charts import style, tables
 from core.lessons import number, words
 from core.lessons.zigzag import REACH, TILE, UPDATES
 
@@ -40,11 +41,11 @@ LABEL_PLACES = {
 PATTERNS = {"++": "both positive", "-+": "w₁ −, w₂ +", "--": "both negative", "+-": "w₁ +, w₂ −", "zero": "one is 0"}
 START = "pick_start"
 WEDGE = 0.9
-UPDATE_DASHES = [[1, 0], [5, 4]]
+UPDATE_DASHES = ([1, 0], [5, 4])
 LEAST_SHARE = 1e-6
 
 
-def drawn_network(table: pd.DataFrame, *, bracket: float) -> vega.Chart:
+def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     """The drawn network with every value on it: colour is sign, thickness is size.
 
     Args:
@@ -70,21 +71,21 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> vega.Chart:
     edges["width"] = np.clip(1.0 + 2.2 * edges["value"].abs(), 1.0, 8.0)
     edges["text"] = edges["label"] + " = " + edges["text"]
 
-    key = {"title": None, "orient": "bottom", "symbolType": "circle"}
-    colour = vega.column("sign:N", scale={"domain": list(SIGNS), "range": list(SIGNS.values())}, legend=key)
+    key = alt.Legend(title=None, orient="bottom", symbolType="circle")
+    colour = alt.Color("sign:N", scale=alt.Scale(domain=list(SIGNS), range=list(SIGNS.values())), legend=key)
     common = pd.DataFrame({"x": [0.59], "x2": [1.0], "y": [0.33], "y2": [0.65]})
-    rect = vega.Layer(common).mark("rect", color=COMMON, opacity=0.16, cornerRadius=8)
-    charts = [rect.encode(x=_unit("x"), x2=vega.column("x2"), y=_unit("y"), y2=vega.column("y2"))]
+    rect = alt.Chart(common).mark_rect(color=COMMON, opacity=0.16, cornerRadius=8)
+    charts = [rect.encode(x=_unit("x"), x2=alt.X2("x2:Q"), y=_unit("y"), y2=alt.Y2("y2:Q"))]
     tip = style.tip(("label", "weight"), ("value", "value", style.NUMBER), ("gradient", "gradient", style.NUMBER))
-    lines = vega.Layer(edges[["label", "value", "gradient", "sign", "x", "y", "x2", "y2", "width"]]).mark("rule")
+    lines = alt.Chart(edges[["label", "value", "gradient", "sign", "x", "y", "x2", "y2", "width"]]).mark_rule()
     charts.append(
         lines.encode(
-            x=_unit("x"), y=_unit("y"), x2=vega.column("x2"), y2=vega.column("y2"), color=colour,
-            strokeWidth=vega.column("width:Q", scale=None), tooltip=tip,
+            x=_unit("x"), y=_unit("y"), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=colour,
+            strokeWidth=alt.StrokeWidth("width:Q", scale=None), tooltip=tip,
         )
     )  # fmt: skip
     tip = style.tip(("label", "value of"), ("value", "value", style.NUMBER))
-    discs = vega.Layer(nodes[["label", "value", "sign", "x", "y"]]).mark("circle", size=1700, opacity=1)
+    discs = alt.Chart(nodes[["label", "value", "sign", "x", "y"]]).mark_circle(size=1700, opacity=1)
     charts.append(discs.encode(x=_unit("x"), y=_unit("y"), color=colour, tooltip=tip))
     charts.append(_text(nodes, "text", color="white", fontWeight="bold", fontSize=12))
     low = nodes["y"] < 0.5
@@ -111,14 +112,14 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> vega.Chart:
             ],
         }
     )
-    gradients = vega.Layer(notes).mark("text", align="left", fontSize=14, fontWeight="bold")
-    charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text=vega.column("text:N"), color=colour))
+    gradients = alt.Chart(notes).mark_text(align="left", fontSize=14, fontWeight="bold")
+    charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text=alt.Text("text:N"), color=colour))
     shared = pd.DataFrame({"x": [1.0], "y": [0.69], "text": [f"common factor {number(bracket)}"]})
     charts.append(_text(shared, "text", color=COMMON, fontWeight="bold", align="right"))
     return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
 
 
-def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[float, float]) -> vega.Chart:
+def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[float, float]) -> alt.LayerChart:
     """Where a step of descent on one example can take (w1, w2), and where it does.
 
     Args:
@@ -128,47 +129,45 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
     """
     reach = 1.35 * max(abs(step[0]), abs(step[1])) or 1.0
     axes: dict[str, dict[str, Any]] = {
-        name: {"scale": {"domain": [-reach, reach], "nice": False}, "axis": {"title": title, "tickCount": 5}}
+        name: {"scale": alt.Scale(domain=[-reach, reach], nice=False), "axis": alt.Axis(title=title, tickCount=5)}
         for name, title in (("x", "change of w₁ (learning rate 1)"), ("y", "change of w₂ (learning rate 1)"))
     }
     area = table.assign(x=0.0, y=0.0, x2=reach * table["w1"], y2=reach * table["w2"])
     area["text"] = ["can be reached" if allowed else "never on this example" for allowed in area["allowed"]]
-    corner = vega.Layer(area[["x", "y", "x2", "y2", "text", "allowed", "pattern"]])
-    fill = {"value": style.NEUTRAL, "condition": {"test": "datum.allowed", "value": STEP}}
-    shade = {"value": 0.07, "condition": {"test": "datum.allowed", "value": 0.28}}
-    x, y = vega.column("x:Q", **axes["x"]), vega.column("y:Q", **axes["y"])
+    corner = alt.Chart(area[["x", "y", "x2", "y2", "text", "allowed", "pattern"]])
+    fill = alt.ColorValue(style.NEUTRAL, condition={"test": "datum.allowed", "value": STEP})
+    shade = alt.OpacityValue(0.07, condition={"test": "datum.allowed", "value": 0.28})
+    x, y = alt.X("x:Q", **axes["x"]), alt.Y("y:Q", **axes["y"])
     tip = style.tip(("pattern", "signs of the step"), ("text", "this quadrant"))
-    rect = corner.mark("rect").encode(
-        x=x, x2=vega.column("x2"), y=y, y2=vega.column("y2"), color=fill, opacity=shade, tooltip=tip
+    rect = corner.mark_rect().encode(
+        x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), color=fill, opacity=shade, tooltip=tip
     )
     place = area.assign(x=0.55 * area["x2"], y=0.9 * area["y2"])
-    names = vega.Layer(place[["x", "y", "text"]]).mark("text", color=style.NEUTRAL, fontSize=12)
-    charts = [rect, names.encode(x=x, y=y, text=vega.column("text:N"))]
+    names = alt.Chart(place[["x", "y", "text"]]).mark_text(color=style.NEUTRAL, fontSize=12)
+    charts = [rect, names.encode(x=x, y=y, text=alt.Text("text:N"))]
 
     longest = max(abs(own[0]), abs(own[1]))
     if longest > 0:
         far = [reach * value / longest for value in own]
         ends = pd.DataFrame({"x": [-far[0]], "y": [-far[1]], "x2": [far[0]], "y2": [far[1]]})
-        line = vega.Layer(ends).mark("rule", color=style.NEUTRAL, strokeDash=[4, 4], strokeWidth=1.5)
-        charts.append(line.encode(x=x, y=y, x2=vega.column("x2"), y2=vega.column("y2")))
+        line = alt.Chart(ends).mark_rule(color=style.NEUTRAL, strokeDash=[4, 4], strokeWidth=1.5)
+        charts.append(line.encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")))
     if step != (0.0, 0.0):
         taken = pd.DataFrame({"x": [0.0], "y": [0.0], "x2": [step[0]], "y2": [step[1]]})
         charts.append(
-            vega.Layer(taken)
-            .mark("rule", color=STEP, strokeWidth=4)
-            .encode(x=x, y=y, x2=vega.column("x2"), y2=vega.column("y2"))
+            alt.Chart(taken).mark_rule(color=STEP, strokeWidth=4).encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))
         )
         tip = style.tip(("x2", "change of w₁", style.NUMBER), ("y2", "change of w₂", style.NUMBER))
-        turn = {"expr": f"atan2({step[0]!r} * width, {step[1]!r} * height) * 180 / PI"}
-        head = vega.Layer(taken).mark(
-            "point", shape="triangle-up", size=260, filled=True, opacity=1, color=STEP, angle=turn
+        turn = alt.ExprRef(f"atan2({step[0]!r} * width, {step[1]!r} * height) * 180 / PI")
+        head = alt.Chart(taken).mark_point(
+            shape="triangle-up", size=260, filled=True, opacity=1, color=STEP, angle=turn
         )
-        charts.append(head.encode(x=vega.column("x2:Q", **axes["x"]), y=vega.column("y2:Q", **axes["y"]), tooltip=tip))
+        charts.append(head.encode(x=alt.X("x2:Q", **axes["x"]), y=alt.Y("y2:Q", **axes["y"]), tooltip=tip))
     title = "Where this example's step can go"
     return style.layered(charts, title, "arrow: the step taken; dashed: the line it cannot leave", 320)
 
 
-def sign_combinations(table: pd.DataFrame) -> vega.Chart:
+def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     """How often each combination of signs of the two gradients occurs over random examples.
 
     Args:
@@ -187,25 +186,23 @@ def sign_combinations(table: pd.DataFrame) -> vega.Chart:
     drawn["group"] = drawn["group"].map(words)
     groups = [words(name) for name in functions]
     domain, shades = style.group_colours(groups)
-    colour = vega.column("group:N", scale={"domain": domain, "range": shades}, legend=style.legend(groups))
+    colour = alt.Color("group:N", scale=alt.Scale(domain=domain, range=shades), legend=style.legend(groups))
     top = max(0.5, 1.15 * float(drawn["share"].max()))
-    x = vega.column(
-        "signs:N",
-        scale={"domain": list(patterns.values()), "paddingInner": 0.2},
-        axis={"title": "signs of the two gradients", "labelAngle": 0, "labelLimit": 90},
-    )
-    y = vega.column(
-        "share:Q",
-        scale={"domain": [0, top], "nice": False},
-        axis={"title": "share of the examples", "format": "%", "tickCount": 5},
-    )
-    offset = vega.column("group:N", scale={"domain": groups})
+    x = alt.X(
+        "signs:N", scale=alt.Scale(domain=list(patterns.values()), paddingInner=0.2),
+        axis=alt.Axis(title="signs of the two gradients", labelAngle=0, labelLimit=90),
+    )  # fmt: skip
+    y = alt.Y(
+        "share:Q", scale=alt.Scale(domain=[0, top], nice=False),
+        axis=alt.Axis(title="share of the examples", format="%", tickCount=5),
+    )  # fmt: skip
+    offset = alt.XOffset("group:N", scale=alt.Scale(domain=groups))
     tip = style.tip(("group", "function"), ("signs", "signs"), ("count", "examples", ",d"), ("examples", "of", ",d"))
-    base = vega.Layer(drawn[["group", "signs", "count", "share", "examples", "label"]])
+    base = alt.Chart(drawn[["group", "signs", "count", "share", "examples", "label"]])
     pick = style.pick_group()
-    bars = base.mark("bar").encode(x=x, y=y, xOffset=offset, color=colour, tooltip=tip, opacity=style.faded(pick))
-    text = base.mark("text", dy=-6, fontSize=10, color=style.NEUTRAL).encode(
-        x=x, y=y, xOffset=offset, text=vega.column("label:N")
+    bars = base.mark_bar().encode(x=x, y=y, xOffset=offset, color=colour, tooltip=tip, opacity=style.faded(pick))
+    text = base.mark_text(dy=-6, fontSize=10, color=style.NEUTRAL).encode(
+        x=x, y=y, xOffset=offset, text=alt.Text("label:N")
     )
     subtitle = f"{int(table['examples'].iloc[0]):,} random examples for each function"
     return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 300, pick)
@@ -221,7 +218,7 @@ def descent(
     step: int,
     colour: str,
     title: str,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Contours of a loss over two weights, and the paths of descent on it up to `step`; the rest of them faint.
 
     A click picks the tile below it: selection START, fields w1 and w2.
@@ -235,56 +232,56 @@ def descent(
         solution: the weights at the minimum.
         colour: of the paths.
     """
-    place = {"x": vega.column("w1:Q", **_weight_axis("w₁")), "y": vega.column("w2:Q", **_weight_axis("w₂"))}
-    lines = vega.Layer(contours).mark("line", clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
-    charts = [lines.encode(**place, order=vega.column("order:Q"), detail=vega.column("loss:Q"))]
+    place = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
+    lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
+    charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
 
     allowed = directions.assign(
         x2=directions["w1"] + WEDGE * directions["x"], y2=directions["w2"] + WEDGE * directions["y"]
     )
-    cell = vega.Layer(allowed).mark("rect", clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
-    fill = {"value": 0.0, "condition": {"test": "datum.count > 0", "value": 0.26}}
+    cell = alt.Chart(allowed).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
+    fill = alt.FillOpacityValue(0.0, condition={"test": "datum.count > 0", "value": 0.26})
     charts.append(
-        cell.encode(**place, x2=vega.column("x2"), y2=vega.column("y2"), color={"value": colour}, fillOpacity=fill)
+        cell.encode(**place, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=alt.ColorValue(colour), fillOpacity=fill)
     )
 
     rows = tables.masked(paths, ["w1", "w2", "loss"])[0][["updates", "step", "w1", "w2"]]
     walked = rows[rows["step"] <= step]
-    dash = vega.column("updates:N", scale={"domain": list(UPDATES), "range": UPDATE_DASHES}, legend=None)
+    dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=list(UPDATES), range=UPDATE_DASHES), legend=None)
     for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
-        path = vega.Layer(table).mark("line", clip=True, opacity=opacity, strokeWidth=width, color=colour)
-        charts.append(path.encode(**place, order=vega.column("step:Q"), strokeDash=dash))
+        path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
+        charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
     now = walked.groupby("updates", sort=False).tail(1)
     best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
     ring: dict[str, Any] = {"size": 110, "color": style.NEUTRAL, "strokeWidth": 2, "filled": False}
     cross: dict[str, Any] = {"size": 130, "color": style.NEUTRAL, "shape": "cross", "angle": 45, "filled": True}
     dot: dict[str, Any] = {"size": 90, "color": colour, "filled": True}
     for table, mark in ((rows[rows["step"] == 0].head(1), ring), (best, cross), (now, dot)):
-        charts.append(vega.Layer(table[["w1", "w2"]]).mark("point", clip=True, opacity=1, **mark).encode(**place))
+        charts.append(alt.Chart(table[["w1", "w2"]]).mark_point(clip=True, opacity=1, **mark).encode(**place))
 
     labels = allowed[["w1", "w2"]] + 0.78 * WEDGE * allowed[["x", "y"]].to_numpy()
     labels["text"] = [tables.share_text(share).replace(" ", "") for share in allowed["share"]]
-    text = vega.Layer(labels).mark("text", clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
-    charts += [text.encode(**place, text=vega.column("text:N")), _tiles(tiles)]
+    text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
+    charts += [text.encode(**place, text=alt.Text("text:N")), _tiles(tiles)]
     return style.layered(charts, title, "", 330)
 
 
-def _tiles(tiles: pd.DataFrame) -> vega.Layer:
+def _tiles(tiles: pd.DataFrame) -> alt.Chart:
     """Invisible tiles over a chart of two weights, which a click picks."""
     half = TILE / 2
     corners = tiles.assign(
         left=tiles["w1"] - half, right=tiles["w1"] + half, low=tiles["w2"] - half, high=tiles["w2"] + half
     )
-    hover = {"name": "hover_tile", "select": {"type": "point", "on": "pointerover", "clear": "pointerout"}}
-    pick = {"name": START, "select": {"type": "point", "fields": ["w1", "w2"], "on": "click", "clear": False}}
+    hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
+    pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
-    grid: vega.Layer = vega.Layer(corners).mark("rect", clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
+    grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
     grid = grid.encode(
-        x=vega.column("left:Q", **_weight_axis("w₁")),
-        x2=vega.column("right"),
-        y=vega.column("low:Q", **_weight_axis("w₂")),
-        y2=vega.column("high"),
-        opacity={"value": 0.0, "condition": {"param": hover["name"], "empty": False, "value": 0.35}},
+        x=alt.X("left:Q", **_weight_axis("w₁")),
+        x2=alt.X2("right:Q"),
+        y=alt.Y("low:Q", **_weight_axis("w₂")),
+        y2=alt.Y2("high:Q"),
+        opacity=alt.OpacityValue(0.0, condition={"param": hover.name, "empty": False, "value": 0.35}),
         tooltip=tip,
     )
     return grid.add_params(hover, pick)
@@ -293,12 +290,12 @@ def _tiles(tiles: pd.DataFrame) -> vega.Layer:
 def _weight_axis(title: str) -> dict[str, Any]:
     ticks = range(math.ceil(-REACH), math.floor(REACH) + 1)
     return {
-        "scale": {"domain": [-REACH, REACH], "nice": False},
-        "axis": {"title": title, "values": list(ticks), "format": "d", "grid": False},
+        "scale": alt.Scale(domain=[-REACH, REACH], nice=False),
+        "axis": alt.Axis(title=title, values=list(ticks), format="d", grid=False),
     }
 
 
-def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: float) -> vega.Chart:
+def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: float) -> alt.LayerChart:
     """Loss as a share of the first loss over the steps of descent, on a log axis that ends at LEAST_SHARE.
 
     Args:
@@ -315,20 +312,20 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     present = [name for name in functions if name in set(drawn["function"])]
     shades = [colour for name, colour in zip(*style.group_colours(functions), strict=True) if name in present]
     named = [words(name) for name in present]
-    colour = vega.column("group:N", scale={"domain": named, "range": shades}, legend=style.legend(named, strokes=True))
+    colour = alt.Color("group:N", scale=alt.Scale(domain=named, range=shades), legend=style.legend(named, strokes=True))
     kinds = [kind for kind in UPDATES if kind in set(drawn["updates"])]
     dashes = [dash for kind, dash in zip(UPDATES, UPDATE_DASHES, strict=True) if kind in kinds]
-    dash = vega.column("updates:N", scale={"domain": kinds, "range": dashes}, legend=None)
-    x = vega.column("step:Q", **style.position("step", table["step"]))
-    y = vega.column("share:Q", **style.position(y_title, [*drawn["share"], goal, 1.0], "log"))
+    dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=kinds, range=dashes), legend=None)
+    x = alt.X("step:Q", **style.position("step", table["step"]))
+    y = alt.Y("share:Q", **style.position(y_title, [*drawn["share"], goal, 1.0], "log"))
     pick = style.pick_group()
     tip = style.tip(
         ("group", "function"), ("updates", "update from"), ("step", "step", "d"), ("share", y_title, style.NUMBER)
     )
-    base = vega.Layer(drawn[["group", "updates", "step", "share"]])
-    line = base.mark("line", strokeWidth=2.2).encode(x=x, y=y, color=colour, strokeDash=dash, opacity=style.faded(pick))
-    dots = base.mark("circle", size=60, opacity=0).encode(x=x, y=y, tooltip=tip)
-    arrived = vega.Layer(pd.DataFrame({"share": [goal]})).mark("rule", color=style.NEUTRAL, strokeDash=[2, 3])
+    base = alt.Chart(drawn[["group", "updates", "step", "share"]])
+    line = base.mark_line(strokeWidth=2.2).encode(x=x, y=y, color=colour, strokeDash=dash, opacity=style.faded(pick))
+    dots = base.mark_circle(size=60, opacity=0).encode(x=x, y=y, tooltip=tip)
+    arrived = alt.Chart(pd.DataFrame({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
     lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
     subtitle = (
         ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {tables.share_text(goal)} of the first loss"
@@ -336,12 +333,13 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick)
 
 
-def _unit(column: str) -> vega.Part:
-    return vega.column(f"{column}:Q", scale={"domain": [0, 1], "nice": False}, axis=None)
+def _unit(column: str) -> Any:
+    channel = alt.X if column.startswith("x") else alt.Y
+    return channel(f"{column}:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
 
 
-def _text(table: pd.DataFrame, column: str, **mark: Any) -> vega.Layer:
+def _text(table: pd.DataFrame, column: str, **mark: Any) -> alt.Chart:
     """Texts of `column` at x, y of the unit square."""
     look: dict[str, Any] = {"color": style.NEUTRAL, "fontSize": 12} | mark
-    base: vega.Layer = vega.Layer(table[["x", "y", column]]).mark("text", **look)
-    return base.encode(x=_unit("x"), y=_unit("y"), text=vega.column(f"{column}:N"))
+    base: alt.Chart = alt.Chart(table[["x", "y", column]]).mark_text(**look)
+    return base.encode(x=_unit("x"), y=_unit("y"), text=alt.Text(f"{column}:N"))

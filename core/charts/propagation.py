@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import curves, style, tables, vega
+from core.charts import curves, style, tables
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
@@ -20,7 +21,7 @@ AT_HEIGHT = 0.45  # of the phase diagram: where the phases are named
 
 def theory_by_layer(
     table: pd.DataFrame, *, groups: Sequence[str], quantity: str, epoch: int = 0, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """What theory predicts of every hidden layer (lines) over what the runs measured (dots, 25-75 % of the runs).
 
     Args:
@@ -46,22 +47,22 @@ def theory_by_layer(
         return part.assign(at=part["layer"].astype(str), beside=beside)
 
     steps = [str(layer) for layer in sorted(table["layer"].unique())]
-    x = vega.column(
+    x = alt.X(
         "at:N",
-        scale={"domain": steps, "type": "point", "padding": 0.35},
-        axis={"title": "hidden layer", "labelAngle": 0, "grid": False},
+        scale=alt.Scale(domain=steps, type="point", padding=0.35),
+        axis=alt.Axis(title="hidden layer", labelAngle=0, grid=False),
     )
-    offset = vega.column("beside:Q", scale={"domain": [-17, 17], "range": [-17, 17]})
+    offset = alt.XOffset("beside:Q", scale=alt.Scale(domain=[-17, 17], range=[-17, 17]))
     drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
     y_axis = style.position(y_title, drawn, kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
-    lines = vega.Layer(placed(predicted)[["group", "at", "beside", "predicted"]]).encode(
-        x=x, xOffset=offset, color=colour, y=vega.column("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
+    lines = alt.Chart(placed(predicted)[["group", "at", "beside", "predicted"]]).encode(
+        x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )
     measured = placed(measured)
     measured["band"] = tables.interval_text(measured["low"], measured["high"])
     measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
-    dots = vega.Layer(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
+    dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
         x=x, xOffset=offset, color=colour, opacity=style.faded(pick)
     )
     tip = style.tip(
@@ -74,11 +75,11 @@ def theory_by_layer(
     )
     return style.layered(
         [
-            lines.mark("line", strokeWidth=2.4).encode(strokeDash=dash),
-            lines.mark("tick", thickness=2.4, size=16, orient="horizontal"),
-            dots.mark("rule", strokeWidth=2).encode(y=vega.column("low:Q", **y_axis), y2=vega.column("high")),
-            dots.mark("point", filled=True, size=80, stroke="white", strokeWidth=1).encode(
-                y=vega.column("median:Q", **y_axis), tooltip=tip
+            lines.mark_line(strokeWidth=2.4).encode(strokeDash=dash),
+            lines.mark_tick(thickness=2.4, size=16, orient="horizontal"),
+            dots.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q")),
+            dots.mark_point(filled=True, size=80, stroke="white", strokeWidth=1).encode(
+                y=alt.Y("median:Q", **y_axis), tooltip=tip
             ),
         ],
         heading,
@@ -96,7 +97,7 @@ def phase_diagram(
     groups: Sequence[str],
     trial: tuple[float, float] | None = None,
     title: str = "Where gradients survive depth",
-) -> vega.Chart:
+) -> alt.LayerChart:
     """The phase diagram of (sw, sb): depth scale as shade, the critical line, the groups' points and a trial point.
 
     Args:
@@ -110,52 +111,46 @@ def phase_diagram(
     low, high = float(cells["sw_low"].min()), float(cells["sw_high"].max())
     top = float(cells["sb_high"].max())
     x_axis: dict[str, Any] = {
-        "scale": {"type": "log", "domain": [low, high], "nice": False},
-        "axis": {"title": x_title, "values": style.log_ticks(low, high), "format": ".3~g", "grid": False},
+        "scale": alt.Scale(type="log", domain=[low, high], nice=False),
+        "axis": alt.Axis(title=x_title, values=style.log_ticks(low, high), format=".3~g", grid=False),
     }
     y_axis: dict[str, Any] = {
-        "scale": {"domain": [-0.04 * top, top], "nice": False},
-        "axis": {"title": y_title, "tickCount": 6, "grid": False},
+        "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
+        "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
     }
     finite = tables.masked(cells, ["chi"])[0]
     deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
-    shade = vega.Layer(
+    shade = alt.Chart(
         finite.assign(shade=np.log(deep))[["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]]
     )
-    darkness = vega.column(
-        "shade:Q", scale={"domain": [np.log(0.3), np.log(30.0)], "range": [0.02, 0.42], "clamp": True}, legend=None
+    darkness = alt.Opacity(
+        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
     )
     tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
-    area = shade.mark("rect", color=style.NEUTRAL, strokeWidth=0).encode(
-        x=vega.column("sw_low:Q", **x_axis),
-        x2=vega.column("sw_high"),
-        y=vega.column("sb_low:Q", **y_axis),
-        y2=vega.column("sb_high"),
+    area = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
+        x=alt.X("sw_low:Q", **x_axis),
+        x2=alt.X2("sw_high:Q"),
+        y=alt.Y("sb_low:Q", **y_axis),
+        y2=alt.Y2("sb_high:Q"),
         opacity=darkness,
         tooltip=tip,
     )
     charts = [area]
     if not line.empty:
-        critical = vega.Layer(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark(
-            "line", color=style.NEUTRAL, strokeWidth=3.5, clip=True
+        critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
+            color=style.NEUTRAL, strokeWidth=3.5, clip=True
         )
-        charts.append(
-            critical.encode(
-                x=vega.column("sw:Q", **x_axis), y=vega.column("sb:Q", **y_axis), order=vega.column("order:Q")
-            )
-        )
+        charts.append(critical.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), order=alt.Order("order:Q")))
     names = _phases(cells)
     if not names.empty:
-        text = vega.Layer(names).mark("text", fontSize=13, fontWeight="bold", color=style.NEUTRAL, lineBreak="\n")
-        charts.append(
-            text.encode(x=vega.column("sw:Q", **x_axis), y=vega.column("sb:Q", **y_axis), text=vega.column("phase:N"))
-        )
+        text = alt.Chart(names).mark_text(fontSize=13, fontWeight="bold", color=style.NEUTRAL, lineBreak="\n")
+        charts.append(text.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), text=alt.Text("phase:N")))
     if trial is not None:
-        cross = vega.Layer(pd.DataFrame({"sw": [trial[0]], "sb": [trial[1]]})).mark(
-            "point", shape=style.CROSS, size=160, strokeWidth=3, color=style.NEUTRAL, clip=True
+        cross = alt.Chart(pd.DataFrame({"sw": [trial[0]], "sb": [trial[1]]})).mark_point(
+            shape=style.CROSS, size=160, strokeWidth=3, color=style.NEUTRAL, clip=True
         )
         tip = style.tip(("sw", "σw tried", ".3~g"), ("sb", "σb tried", ".3~g"))
-        charts.append(cross.encode(x=vega.column("sw:Q", **x_axis), y=vega.column("sb:Q", **y_axis), tooltip=tip))
+        charts.append(cross.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), tooltip=tip))
     charts.append(_dots(points, "sb", x_axis, y_axis, groups))
     subtitle = "thick line: χ₁ = 1; grey: gradients reach deep; dots: these runs" + ("; ×: tried" if trial else "")
     return style.layered(charts, title, subtitle, 360)
@@ -163,7 +158,7 @@ def phase_diagram(
 
 def _dots(
     points: pd.DataFrame, y: str, x_axis: dict[str, Any], y_axis: dict[str, Any], groups: Sequence[str]
-) -> vega.Layer:
+) -> alt.Chart:
     """The groups as dots; those without a value are left out."""
     known = tables.masked(points, ["sw", y], log=["sw"])[0]
     known = known.assign(
@@ -172,16 +167,14 @@ def _dots(
     tip = style.tip(
         ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")
     )
-    dots = vega.Layer(known[["group", "sw", "chi", "depth", "note", y]]).mark(
-        "point", filled=True, size=150, opacity=1, stroke="white", strokeWidth=1.5
+    dots = alt.Chart(known[["group", "sw", "chi", "depth", "note", y]]).mark_point(
+        filled=True, size=150, opacity=1, stroke="white", strokeWidth=1.5
     )
     present = [group for group in groups if group in set(known["group"])]
     domain, colours = style.group_colours(groups)
-    scale = {"domain": present, "range": [colours[domain.index(group)] for group in present]}
-    colour = vega.column("group:N", scale=scale, legend=style.legend(present))
-    chart: vega.Layer = dots.encode(
-        x=vega.column("sw:Q", **x_axis), y=vega.column(f"{y}:Q", **y_axis), color=colour, tooltip=tip
-    )
+    scale = alt.Scale(domain=present, range=[colours[domain.index(group)] for group in present])
+    colour = alt.Color("group:N", scale=scale, legend=style.legend(present))
+    chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
 
 
@@ -209,7 +202,7 @@ def depth_scales(
     groups: Sequence[str],
     depth: int,
     title: str = "How many layers a gradient survives",
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Depth scale 1 / |log chi_1| against sw at sb = 0, with the groups on it and their networks' depth as a line.
 
     Args:
@@ -222,25 +215,27 @@ def depth_scales(
     curve = curve.assign(drawn=curve["depth_scale"].clip(SHALLOWEST, DEEPEST))
     curve = tables.masked(curve, ["drawn", "sw"], log=["drawn", "sw"])[0]
     x_axis = style.position(x_title, curve["sw"], "log")
-    scale = {"type": "log", "domain": [SHALLOWEST, DEEPEST], "nice": False}
+    scale = alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False)
     y_axis: dict[str, Any] = {
         "scale": scale,
-        "axis": {"title": y_title, "values": [0.1, 1, 10, 100, 1000], "format": ".6~g"},
+        "axis": alt.Axis(title=y_title, values=[0.1, 1, 10, 100, 1000], format=".6~g"),
     }
-    base = vega.Layer(curve[["sw", "drawn"]]).mark("line", color=style.NEUTRAL, strokeWidth=2.5)
-    line = base.encode(x=vega.column("sw:Q", **x_axis), y=vega.column("drawn:Q", **y_axis))
+    base = alt.Chart(curve[["sw", "drawn"]]).mark_line(color=style.NEUTRAL, strokeWidth=2.5)
+    line = base.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("drawn:Q", **y_axis))
     deep = pd.DataFrame({"depth": [float(depth)], "text": [f"{depth} hidden layer{'' if depth == 1 else 's'}"]})
-    rule = vega.Layer(deep).encode(y=vega.column("depth:Q", **y_axis))
-    dashed = rule.mark("rule", color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-    label = rule.mark("text", align="left", dy=-9, color=style.NEUTRAL, fontSize=12).encode(
-        x=style.at(4), text=vega.column("text:N")
+    rule = alt.Chart(deep).encode(y=alt.Y("depth:Q", **y_axis))
+    dashed = rule.mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    label = rule.mark_text(align="left", dy=-9, color=style.NEUTRAL, fontSize=12).encode(
+        x=style.at(4), text=alt.Text("text:N")
     )
     dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
     subtitle = "biases 0; below the dashed line a gradient's mean square changes by more than e across the network"
     return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
 
 
-def length_maps(table: pd.DataFrame, *, fixed_point: float | None, title: str = "q from layer to layer") -> vega.Chart:
+def length_maps(
+    table: pd.DataFrame, *, fixed_point: float | None, title: str = "q from layer to layer"
+) -> alt.LayerChart:
     """q_l over the layers from several starts, and the fixed point as a dashed line.
 
     Args:
@@ -258,12 +253,14 @@ def length_maps(table: pd.DataFrame, *, fixed_point: float | None, title: str = 
     table = table.assign(name=[f"from q = {start:g}" for start in table["start"]])
     rule = fixed_point if fixed_point is not None and fixed_point > 1e-20 else None
     y_axis = style.position(y_title, [*table["q"], *([] if rule is None else [rule])], "log")
-    x = vega.column("layer:Q", **style.position(x_title, table["layer"], "count"))
-    colour = vega.column("name:N", scale={"domain": names, "range": style.ramp(len(names))}, legend=style.legend(names))
+    x = alt.X("layer:Q", **style.position(x_title, table["layer"], "count"))
+    colour = alt.Color(
+        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
+    )
     tip = style.tip(("name", "start"), ("layer", "layer", "d"), ("q", "q", style.NUMBER))
-    base = vega.Layer(table[["name", "layer", "q"]]).encode(x=x, y=vega.column("q:Q", **y_axis), color=colour)
-    charts = [base.mark("line", strokeWidth=2), base.mark("point", filled=True, size=40).encode(tooltip=tip)]
+    base = alt.Chart(table[["name", "layer", "q"]]).encode(x=x, y=alt.Y("q:Q", **y_axis), color=colour)
+    charts = [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=40).encode(tooltip=tip)]
     if rule is not None:
-        fixed = vega.Layer(pd.DataFrame({"q": [rule]})).mark("rule", color=style.NEUTRAL, strokeDash=[5, 4])
-        charts.append(fixed.encode(y=vega.column("q:Q", **y_axis), strokeWidth={"value": 1.8}))
+        fixed = alt.Chart(pd.DataFrame({"q": [rule]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
+        charts.append(fixed.encode(y=alt.Y("q:Q", **y_axis), strokeWidth=alt.StrokeWidthValue(1.8)))
     return style.layered(charts, title, "dashed: fixed point q*" if rule is not None else "", 280)

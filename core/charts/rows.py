@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import style, vega
+from core.charts import style
 
 BAR_HEIGHT = 0.62
 
@@ -20,12 +21,12 @@ def bars(
     x_title: str,
     y_title: str,
     domain: tuple[float, float],
-    colour: vega.Part,
+    colour: alt.Color,
     x_format: str = ".6~g",
     own_peak: bool,
     reference: bool = False,
     shaded: Sequence[tuple[float, float]] = (),
-) -> vega.Chart:
+) -> alt.LayerChart:
     """One row of bars for every row of `names`.
 
     Args:
@@ -44,30 +45,26 @@ def bars(
     table["top"] = table["base"] - BAR_HEIGHT * table["share"] / np.maximum(peaks, 1e-12)
     drawn = table[table["share"] > 0]
     x_axis: dict[str, Any] = {
-        "scale": {"domain": list(domain), "nice": False, "zero": False},
-        "axis": {"title": x_title, "tickCount": 6, "format": x_format, "grid": False},
+        "scale": alt.Scale(domain=list(domain), nice=False, zero=False),
+        "axis": alt.Axis(title=x_title, tickCount=6, format=x_format, grid=False),
     }
     y_axis = style.row_axis(y_title, len(names))
-    x, x2 = vega.column("left:Q", **x_axis), vega.column("right")
+    x, x2 = alt.X("left:Q", **x_axis), alt.X2("right:Q")
 
     charts = []
     ends = [(max(low, domain[0]), min(high, domain[1])) for low, high in shaded]
     ends = [(low, high) for low, high in ends if low < high]
     if ends:
         ranges = pd.DataFrame(ends, columns=["left", "right"])
-        charts.append(vega.Layer(ranges).mark("rect", color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
-    shown = vega.Layer(drawn[["group", "left", "right", "top", "base", "share", "range"]]).mark("rect", strokeWidth=0)
+        charts.append(alt.Chart(ranges).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
+    shown = alt.Chart(drawn[["group", "left", "right", "top", "base", "share", "range"]]).mark_rect(strokeWidth=0)
     tip = style.tip(("group", y_title), ("range", x_title), ("share", "share in this bin", ".4~p"))
-    charts.append(
-        shown.encode(x=x, x2=x2, y=vega.column("top:Q", **y_axis), y2=vega.column("base"), color=colour, tooltip=tip)
-    )
+    charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip))
     if reference:
         outline = _outline(table.assign(top=table["base"] - BAR_HEIGHT * table["expected"] / np.maximum(peaks, 1e-12)))
-        dashed = vega.Layer(outline).mark("line", color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
-        line = dashed.encode(
-            x=vega.column("left:Q", **x_axis), y=vega.column("top:Q", **y_axis), detail=vega.column("place:O")
-        )
-        charts.append(line.encode(strokeWidth={"value": 1.6}))
+        dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
+        line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
+        charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
     charts += style.row_names(names, y_axis, "note")
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.charts import curves, rows, style, tables, vega
+from core.charts import curves, rows, style, tables
 
 SHARES = {
     "saturated": "share saturated",
@@ -23,7 +24,7 @@ VALUES = {"preactivation": "pre-activation a", "activation": "activation h"}
 
 def saturation_overview(
     layers: pd.DataFrame, *, groups: Sequence[str], column: str = "saturated", title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share saturated in every group at a glance: a strip of cells for each, its hidden layers below each other.
 
     Columns are recorded epochs, cells the mean over the group's runs. At the right of a name: the share at the first
@@ -60,41 +61,35 @@ def saturation_overview(
     numbers = cells.drop_duplicates(["group", "layer"])[["layer", "y"]].assign(y=lambda part: part["y"] + size / 2)
 
     x = _epochs(epochs, x_title)
-    scale = {"domain": [0, height], "reverse": True, "nice": False}
-    axis = {
-        "title": y_title if height > 120 else "layer",
-        "labels": False,
-        "ticks": False,
-        "grid": False,
-        "domain": False,
-        "titlePadding": 24,
-    }
-    y = vega.column("y:Q", scale=scale, axis=axis)
-    drawn = vega.Layer(cells).mark("rect").encode(x=x, y=y, y2=vega.column("y2"), color=_share_colour(meaning))
+    scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
+    axis = alt.Axis(
+        title=y_title if height > 120 else "layer", labels=False, ticks=False, grid=False, domain=False, titlePadding=24
+    )
+    y = alt.Y("y:Q", scale=scale, axis=axis)
+    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour(meaning))
     charts = [drawn.encode(tooltip=_cell_tip(meaning, ("group", "group")))]
-    top = vega.column("top:Q", scale=scale, axis=axis)
-    text = vega.Layer(names).encode(y=top)
-    name = text.mark(
-        "text",
+    top = alt.Y("top:Q", scale=scale, axis=axis)
+    text = alt.Chart(names).encode(y=top)
+    name = text.mark_text(
         align="left",
         baseline="top",
         color=style.NEUTRAL,
         fontSize=12,
         fontWeight="bold",
-        limit={"expr": "width - 95"},
+        limit=alt.ExprRef("width - 95"),
     )
-    charts.append(name.encode(x=style.at(0), text=vega.column("group:N")))
-    note = text.mark("text", align="right", baseline="top", color=style.NEUTRAL, fontSize=12, limit=95)
-    charts.append(note.encode(x=style.at("width"), text=vega.column("note:N")))
+    charts.append(name.encode(x=style.at(0), text=alt.Text("group:N")))
+    note = text.mark_text(align="right", baseline="top", color=style.NEUTRAL, fontSize=12, limit=95)
+    charts.append(note.encode(x=style.at("width"), text=alt.Text("note:N")))
     if size >= 9:
-        number = vega.Layer(numbers).mark("text", align="right", color=style.NEUTRAL, fontSize=10)
-        charts.append(number.encode(x=style.at(-6), y=y, text=vega.column("layer:O")))
+        number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
+        charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
     return style.layered(charts, title, f"mean of the runs; right: all layers, first → last epoch{cut}", int(height))
 
 
 def saturation_heatmap(
     layers: pd.DataFrame, *, group: str, column: str = "saturated", title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share saturated by hidden layer and recorded epoch: mean over the group's runs.
 
     Args:
@@ -113,25 +108,25 @@ def saturation_heatmap(
     cells["percent"] = [tables.share_text(share) for share in cells["share"]]
     numbers = sorted(cells["layer"].unique())
     x = _epochs(epochs, x_title)
-    y = vega.column(
+    y = alt.Y(
         "layer:O",
-        scale={"domain": [int(number) for number in numbers], "paddingInner": 0.06, "paddingOuter": 0},
-        axis={"title": y_title if len(numbers) > 1 else "layer", "labelPadding": 6, "titlePadding": 8},
+        scale=alt.Scale(domain=[int(number) for number in numbers], paddingInner=0.06, paddingOuter=0),
+        axis=alt.Axis(title=y_title if len(numbers) > 1 else "layer", labelPadding=6, titlePadding=8),
     )
-    base = vega.Layer(cells).encode(x=x, y=y)
+    base = alt.Chart(cells).encode(x=x, y=y)
     # Numbers where a cell has room for them, which depends on the screen.
-    size = {"expr": f"width / {len(epochs)} < 34 ? 0 : 11"}
-    charts = [base.mark("rect").encode(color=_share_colour(meaning), tooltip=_cell_tip(meaning))]
+    size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
+    charts = [base.mark_rect().encode(color=_share_colour(meaning), tooltip=_cell_tip(meaning))]
     for ink, part in (("#ffffff", cells[cells["share"] <= 0.55]), ("#000000", cells[cells["share"] > 0.55])):
-        number = vega.Layer(part[["layer", "epoch", "percent"]]).mark("text", fontSize=size, color=ink)
-        charts.append(number.encode(x=x, y=y, text=vega.column("percent:N")))
+        number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
+        charts.append(number.encode(x=x, y=y, text=alt.Text("percent:N")))
     row = 40 if len(numbers) <= 8 else max(14, 320 // len(numbers))
     return style.layered(charts, title, f"{group}; mean of the runs", row * len(numbers))
 
 
 def saturation_by_scale(
     layers: pd.DataFrame, *, activation: str, epoch: int = 0, column: str = "saturated", title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Share saturated against the standard deviation of the layer's initial weights, a line for each hidden layer.
 
     The scale is the measured one (weight_std at epoch 0), so that every initialiser and gain has its place on
@@ -166,15 +161,17 @@ def saturation_by_scale(
     points["name"] = "layer " + points["layer"].astype(str)
     names = [f"layer {number}" for number in sorted(points["layer"].unique())]
     schemes = sorted(points["scheme"].unique())
-    colour = vega.column("name:N", scale={"domain": names, "range": style.ramp(len(names))}, legend=style.legend(names))
-    shape = vega.column(
+    colour = alt.Color(
+        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
+    )
+    shape = alt.Shape(
         "scheme:N",
-        scale={"domain": schemes, "range": [SHAPES[i % len(SHAPES)] for i in range(len(schemes))]},
+        scale=alt.Scale(domain=schemes, range=[SHAPES[i % len(SHAPES)] for i in range(len(schemes))]),
         legend=style.legend(schemes, "top"),
     )
-    pick = vega.legend_pick(PICK_LAYER, "name")
-    x = vega.column("scale:Q", **style.position(x_title, points["scale"], "log"))
-    y = vega.column("share:Q", **style.position(y_title, (), "share"))
+    pick = alt.selection_point(name=PICK_LAYER, fields=["name"], bind="legend")
+    x = alt.X("scale:Q", **style.position(x_title, points["scale"], "log"))
+    y = alt.Y("share:Q", **style.position(y_title, (), "share"))
     tip = style.tip(
         ("name", "layer"),
         ("initialiser", "initialiser"),
@@ -185,9 +182,9 @@ def saturation_by_scale(
         ("high", "most of the runs", ".4~p"),
         ("runs", "runs", "d"),
     )
-    base = vega.Layer(points[["name", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]])
-    line = base.mark("line", strokeWidth=1.8).encode(x=x, y=y, color=colour, opacity=style.faded(pick, 0.7))
-    dots = base.mark("point", size=70, strokeWidth=2).encode(
+    base = alt.Chart(points[["name", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]])
+    line = base.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, opacity=style.faded(pick, 0.7))
+    dots = base.mark_point(size=70, strokeWidth=2).encode(
         x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
     )
     return style.layered(
@@ -203,7 +200,7 @@ def histogram_by_layer(
     quantity: str,
     saturated: Sequence[tuple[float, float]] = (),
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Distribution of the pre-activation or activation in each layer, a row of bars for each.
 
     Every row is scaled to its own peak. Bins without end are not drawn: their share stands at the row's right.
@@ -241,8 +238,8 @@ def histogram_by_layer(
         )
         notes.append(", ".join(beyond))
     names = pd.DataFrame({"group": [f"layer {number}" for number in numbers], "note": notes})
-    colour = vega.column(
-        "group:N", scale={"domain": names["group"].to_list(), "range": style.ramp(len(names))}, legend=None
+    colour = alt.Color(
+        "group:N", scale=alt.Scale(domain=names["group"].to_list(), range=style.ramp(len(names))), legend=None
     )
     return rows.bars(
         inside,
@@ -266,7 +263,7 @@ def mean_activation(
     x: str = "epoch",
     log_x: bool = True,
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Mean activation of a hidden layer over training: median and 25-75 % band over the runs of each group."""
     return curves.over_training(
         layers[layers["layer"] == layer],
@@ -283,7 +280,7 @@ def mean_activation(
 
 def mean_activation_by_layer(
     layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, title: str | None = None
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
     table = layers[(layers["epoch"] == epoch) & (layers["role"] == "hidden")]
     steps = [str(number) for number in sorted(table["layer"].unique())]
@@ -316,7 +313,7 @@ def _cells(table: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
     return shares.reset_index()
 
 
-def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[vega.Part]:
+def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[alt.Tooltip]:
     return style.tip(
         *first,
         ("layer", "layer", "d"),
@@ -328,28 +325,28 @@ def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[vega.Part]:
     )
 
 
-def _epochs(epochs: NDArray[np.int64], title: str) -> vega.Part:
+def _epochs(epochs: NDArray[np.int64], title: str) -> alt.X:
     """The columns of a heatmap."""
-    return vega.column(
+    return alt.X(
         "epoch:O",
-        scale={"domain": epochs.tolist(), "paddingInner": 0.06, "paddingOuter": 0},
-        axis={"title": title, "labelAngle": 0, "labelOverlap": "greedy", "labelPadding": 6},
+        scale=alt.Scale(domain=epochs.tolist(), paddingInner=0.06, paddingOuter=0),
+        axis=alt.Axis(title=title, labelAngle=0, labelOverlap="greedy", labelPadding=6),
     )
 
 
-def _share_colour(meaning: str) -> vega.Part:
+def _share_colour(meaning: str) -> alt.Color:
     """The one colour scale of all heatmaps of shares."""
-    return vega.column(
+    return alt.Color(
         "share:Q",
-        scale={"domain": [0, 1], "scheme": "cividis"},
-        legend={
-            "title": meaning,
-            "orient": "bottom",
-            "format": "%",
-            "values": [0, 0.25, 0.5, 0.75, 1],
-            "gradientLength": 220,
-            "titleLimit": 300,
-        },
+        scale=alt.Scale(domain=[0, 1], scheme="cividis"),
+        legend=alt.Legend(
+            title=meaning,
+            orient="bottom",
+            format="%",
+            values=[0, 0.25, 0.5, 0.75, 1],
+            gradientLength=220,
+            titleLimit=300,
+        ),
     )
 
 

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 
+import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.charts import curves, rows, style, tables, vega
+from core.charts import curves, rows, style, tables
 from core.schema import LEVELS
 
 WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whole training set"}
@@ -28,7 +29,7 @@ def sign_distribution(
     level: str,
     fan_in: int,
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Distribution over neurons of the share of positive weight gradients, a row for each group.
 
     Two spikes at 0 and 1 where signs are tied together; where they are free, the bump of `fan_in` random
@@ -99,7 +100,7 @@ def agreement_by_layer(
     epoch: int,
     measure: str = "agreement",
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Agreement of gradient signs in every layer at one epoch, with that of random signs.
 
     Args:
@@ -136,7 +137,7 @@ def agreement_over_training(
     x: str = "epoch",
     log_x: bool = True,
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
     table = layers[(layers["layer"] == layer) & layers["group"].isin(groups)]
     lines = table["agreement_random"].unique().tolist() if measure == "agreement" else ()
@@ -162,7 +163,7 @@ def agreement_by_level(
     layer: int,
     measure: str = "agreement",
     title: str | None = None,
-) -> vega.Chart:
+) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
     table = layers[(layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)]
     each = [

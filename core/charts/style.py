@@ -2,18 +2,19 @@
 
 Colours are checked by the tests: contrast of at least 3 to 1 against white and against Streamlit's
 dark background, and apart from each other under the three kinds of colour blindness.
+
+Every chart spells its channels out, `y2=alt.Y2("high:Q")` and `opacity=alt.OpacityValue(...)`: altair takes some
+milliseconds to find the class of a plain text, `alt.value`, `alt.when` or `alt.condition`.
 """
 
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
+import altair as alt
 import numpy as np
 import pandas as pd
-
-from core.charts import vega
 
 Kind = Literal["linear", "count", "share", "log", "symlog"]
 
@@ -49,29 +50,32 @@ def ramp(count: int) -> list[str]:
     return [f"#{int(r):02x}{int(g):02x}{int(b):02x}" for r, g, b in np.round(channels).T]
 
 
-def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False) -> vega.Part:
+def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False) -> alt.Legend:
     """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes."""
     longest = max((len(label) for label in labels), default=1)
     column = 50 + 7 * min(longest, 40)
-    return {
-        "title": None,
-        "orient": orient,
-        "columns": {"expr": f"max(1, floor(width / {column}))"},
-        "labelLimit": 300,
-        "symbolLimit": max(1, len(labels)),
-    } | ({"symbolType": "stroke", "symbolSize": 420, "symbolStrokeWidth": 2.5} if strokes else {"symbolStrokeWidth": 2})
+    return alt.Legend(
+        title=None,
+        orient=orient,
+        columns=alt.ExprRef(f"max(1, floor(width / {column}))"),
+        labelLimit=300,
+        symbolLimit=max(1, len(labels)),
+        symbolType="stroke" if strokes else alt.Undefined,
+        symbolSize=420 if strokes else alt.Undefined,
+        symbolStrokeWidth=2.5 if strokes else 2,
+    )
 
 
-def group_colour(groups: Sequence[str]) -> vega.Part:
+def group_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group"."""
     domain, colours = group_colours(groups)
-    return vega.column("group:N", scale={"domain": domain, "range": colours}, legend=legend(groups, strokes=True))
+    return alt.Color("group:N", scale=alt.Scale(domain=domain, range=colours), legend=legend(groups, strokes=True))
 
 
-def group_dash(groups: Sequence[str]) -> vega.Part:
+def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
     """Dash by the column "group", in one legend with its colour."""
     domain, dashes = group_dashes(groups)
-    return vega.column("group:N", scale={"domain": domain, "range": dashes}, legend=legend(groups, strokes=True))
+    return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(groups, strokes=True))
 
 
 def group_encodings(groups: Sequence[str], *, dash: bool = False) -> dict[str, Any]:
@@ -79,20 +83,20 @@ def group_encodings(groups: Sequence[str], *, dash: bool = False) -> dict[str, A
     return {"color": group_colour(groups)} | ({"strokeDash": group_dash(groups)} if dash else {})
 
 
-def row_colour(groups: Sequence[str]) -> vega.Part:
+def row_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group" where rows carry their names themselves: no legend."""
     domain, colours = group_colours(groups)
-    return vega.column("group:N", scale={"domain": domain, "range": colours}, legend=None)
+    return alt.Color("group:N", scale=alt.Scale(domain=domain, range=colours), legend=None)
 
 
-def pick_group() -> vega.Part:
+def pick_group() -> alt.Parameter:
     """A click on the legend isolates a group."""
-    return vega.legend_pick(PICK_GROUP, "group")
+    return alt.selection_point(name=PICK_GROUP, fields=["group"], bind="legend")
 
 
-def faded(pick: vega.Part, opacity: float = 1.0) -> vega.Part:
+def faded(pick: alt.Parameter, opacity: float = 1.0) -> alt.OpacityValue:
     """`opacity` for what is picked, and faint for all else."""
-    return {"value": opacity * FAINT, "condition": {"param": pick["name"], "value": opacity}}
+    return alt.OpacityValue(opacity * FAINT, condition={"param": pick.name, "value": opacity})
 
 
 def linear_domain(values: Iterable[float]) -> tuple[float, float]:
@@ -142,37 +146,32 @@ def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: 
 
     `ticks` replace those of a log axis.
     """
-    scale: vega.Part
-    axis: vega.Part
     if kind == "share":
-        scale = {"domain": [0, 1], "nice": False}
-        axis = {"title": title, "format": "%", "values": [0, 0.25, 0.5, 0.75, 1]}
+        scale = alt.Scale(domain=[0, 1], nice=False)
+        axis = alt.Axis(title=title, format="%", values=[0, 0.25, 0.5, 0.75, 1])
     elif kind == "log":
         low, high = log_domain(values)
-        scale = {"type": "log", "domain": [low, high], "nice": False}
-        axis = {"title": title, "values": ticks or log_ticks(low, high), "format": _tick_format(low, high)}
+        scale = alt.Scale(type="log", domain=[low, high], nice=False)
+        axis = alt.Axis(title=title, values=ticks or log_ticks(low, high), format=_tick_format(low, high))
     elif kind == "symlog":
         high = max(float(_finite(values).max(initial=0.0)), 1.0)
-        scale = {"type": "symlog", "constant": 1, "domain": [0, high], "nice": False}
-        axis = {"title": title, "values": symlog_ticks(high), "format": _tick_format(0, high)}
+        scale = alt.Scale(type="symlog", constant=1, domain=[0, high], nice=False)
+        axis = alt.Axis(title=title, values=symlog_ticks(high), format=_tick_format(0, high))
     elif kind == "count":
         high = max(float(_finite(values).max(initial=0.0)), 1.0)
-        scale = {"domain": [0, high], "nice": False}
-        axis = {"title": title, "tickCount": 6, "tickMinStep": 1}
+        scale = alt.Scale(domain=[0, high], nice=False)
+        axis = alt.Axis(title=title, tickCount=6, tickMinStep=1)
     else:
         low, high = linear_domain(values)
-        scale = {"domain": [low, high], "nice": False, "zero": False}
-        axis = {"title": title, "tickCount": 6}
+        scale = alt.Scale(domain=[low, high], nice=False, zero=False)
+        axis = alt.Axis(title=title, tickCount=6)
     return {"scale": scale, "axis": axis}
 
 
 def row_axis(title: str, count: int) -> dict[str, Any]:
     """A y axis of `count` rows, row i from i (top) to i + 1; the rows carry their names themselves."""
-    scale = {"domain": [0, max(count, 1)], "reverse": True, "nice": False}
-    return {
-        "scale": scale,
-        "axis": {"title": title, "values": list(range(count + 1)), "labels": False, "titlePadding": 10},
-    }
+    scale = alt.Scale(domain=[0, max(count, 1)], reverse=True, nice=False)
+    return {"scale": scale, "axis": alt.Axis(title=title, values=list(range(count + 1)), labels=False, titlePadding=10)}
 
 
 def shown(groups: Sequence[str], table: pd.DataFrame) -> tuple[list[str], str]:
@@ -188,45 +187,52 @@ def row_height(count: int) -> int:
     return count * min(64, max(38, 400 // max(count, 1)))
 
 
-def row_names(names: pd.DataFrame, axis: dict[str, Any], note: str | None = None, room: int = 130) -> list[vega.Layer]:
+def row_names(names: pd.DataFrame, axis: dict[str, Any], note: str | None = None, room: int = 130) -> list[alt.Chart]:
     """Texts along the top of each row: column "group" on the left and, if named, column `note` on the right.
 
     `names` has one row per row of the chart, in order.
     """
     table = names.assign(top=np.arange(len(names)) + 0.08)
-    base = vega.Layer(table).encode(y=vega.column("top:Q", **axis))
+    base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
     room = room if note else 0
     name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
-    charts = [base.mark("text", **name, limit={"expr": f"width - {room}"}).encode(x=at(2), text=vega.column("group:N"))]
+    charts = [base.mark_text(**name, limit=alt.ExprRef(f"width - {room}")).encode(x=at(2), text=alt.Text("group:N"))]
     if note:
-        mark = base.mark("text", align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
-        charts.append(mark.encode(x=at("width"), text=vega.column(f"{note}:N")))
+        mark = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
+        charts.append(mark.encode(x=at("width"), text=alt.Text(f"{note}:N")))
     return charts
 
 
-def at(place: float | str) -> vega.Part:
+def at(place: float | str) -> alt.XValue:
     """A place along x in pixels, or "width" for the right end."""
-    return {"value": place}
+    return alt.XValue(place)  # type: ignore[no-untyped-call]
 
 
-def tip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[vega.Part]:
+def tip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[alt.Tooltip]:
     """Tooltips from (column, title) for texts and (column, title, number format) for numbers."""
     return [
-        vega.column(f"{field[0]}:Q", title=field[1], format=field[2])
+        alt.Tooltip(f"{field[0]}:Q", title=field[1], format=field[2])
         if len(field) == 3
-        else vega.column(f"{field[0]}:N", title=field[1])
+        else alt.Tooltip(f"{field[0]}:N", title=field[1])
         for field in fields
     ]
 
 
 def layered(
-    charts: Sequence[vega.Layer], title: str, subtitle: str, height: int, pick: vega.Part | None = None
-) -> vega.Chart:
+    charts: Sequence[alt.Chart], title: str, subtitle: str, height: int, pick: alt.Parameter | None = None
+) -> alt.LayerChart:
     """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs."""
-    named = [replace(chart, name=f"layer_{i}") for i, chart in enumerate(charts)]
+    named = [chart.properties(name=f"layer_{i}") for i, chart in enumerate(charts)]
     if pick is not None:
         named[0] = named[0].add_params(pick)
-    return vega.Chart(named, _title(title, subtitle), height)
+    chart: alt.LayerChart = alt.LayerChart(
+        layer=named,
+        title=_title(title, subtitle),
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    )
+    return chart
 
 
 def when(epoch: int) -> str:
@@ -234,31 +240,31 @@ def when(epoch: int) -> str:
     return "at initialisation" if epoch == 0 else f"at epoch {epoch}"
 
 
-def blank(title: str, x: str, y: str) -> vega.Chart:
+def blank(title: str, x: str, y: str) -> alt.LayerChart:
     """An empty chart that says why it is empty."""
-    note = vega.Layer(pd.DataFrame({"x": [0.5], "y": [0.5], "text": ["no finite values to draw"]})).mark(
-        "text", color=NEUTRAL, fontSize=14
+    note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": ["no finite values to draw"]})).mark_text(
+        color=NEUTRAL, fontSize=14
     )
-    scale = {"domain": [0, 1]}
+    scale = alt.Scale(domain=[0, 1])
     axes = {
-        "x": vega.column("x:Q", scale=scale, axis={"title": x, "values": []}),
-        "y": vega.column("y:Q", scale=scale, axis={"title": y, "values": []}),
+        "x": alt.X("x:Q", scale=scale, axis=alt.Axis(title=x, values=[])),
+        "y": alt.Y("y:Q", scale=scale, axis=alt.Axis(title=y, values=[])),
     }
-    return layered([note.encode(**axes, text=vega.column("text:N"))], title, "", 160)
+    return layered([note.encode(**axes, text=alt.Text("text:N"))], title, "", 160)
 
 
-def _title(title: str, subtitle: str) -> vega.Part:
+def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
-    below = textwrap.wrap(subtitle, SUBTITLE_WIDTH)
-    return ({"subtitle": below} if below else {}) | {
-        "text": textwrap.wrap(title, TITLE_WIDTH) or [""],
-        "anchor": "start",
-        "offset": 12,
-        "fontSize": 15,
-        "subtitleColor": NEUTRAL,
-        "subtitleFontSize": 13,
-        "subtitlePadding": 4,
-    }
+    return alt.TitleParams(
+        text=textwrap.wrap(title, TITLE_WIDTH) or [""],
+        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH) or alt.Undefined,
+        anchor="start",
+        offset=12,
+        fontSize=15,
+        subtitleColor=NEUTRAL,
+        subtitleFontSize=13,
+        subtitlePadding=4,
+    )
 
 
 def _finite(values: Iterable[float]) -> np.ndarray[Any, np.dtype[np.float64]]:

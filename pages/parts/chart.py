@@ -1,25 +1,30 @@
 """A chart with the table behind it: drawn once for all visitors, with a button for its CSV."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
+from altair.utils import schemapi
 
-from core.charts import vega
 from core.results import csv_bytes
 from pages.parts import link, turns
 from pages.parts.shown import Shown
 
+# It checks every part of a chart as it is made, which takes as long as making it. The tests check them whole.
+schemapi.disable_debug_mode()
 # Its own allocator keeps what the tables of charts and results no longer take.
 pa.set_memory_pool(pa.system_memory_pool())
+_converting = threading.Lock()
 
 
 def show(
     shown: Shown,
     name: str,
-    draw: Callable[..., vega.Chart],
+    draw: Callable[..., alt.LayerChart],
     rows: Callable[[], pd.DataFrame],
     of: object = None,
     **settings: Any,
@@ -61,14 +66,27 @@ def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None
     )
 
 
-def specification(drawn: vega.Chart) -> dict[str, Any]:
-    """The specification of a chart, with its data as Arrow tables.
+def specification(drawn: alt.LayerChart) -> dict[str, Any]:
+    """The specification of a chart, with its data as Arrow tables that are named by their order.
 
+    Where only numbers have changed, the browser then moves the marks that are there instead of drawing all anew. And
     Streamlit sends such tables as they are: rows as JSON it converts again on every run of a page.
     """
-    return drawn.to_dict(_arrow)
+    tables: dict[str, pa.Table] = {}
+    seen: list[pd.DataFrame] = []
 
+    def aside(rows: Any) -> dict[str, str]:
+        place = next((place for place, other in enumerate(seen) if other is rows), len(seen))
+        name = f"rows_{place}"
+        if place == len(seen):
+            seen.append(rows)
+            # Without what pandas would need to read it back, which nobody does.
+            tables[name] = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+        return {"name": name}
 
-def _arrow(rows: pd.DataFrame) -> pa.Table:
-    # Without what pandas would need to read it back, which nobody does.
-    return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+    # altair has one transformer for all threads.
+    with _converting:
+        alt.data_transformers.register("aside", aside)
+        with alt.data_transformers.enable("aside"):
+            spec: dict[str, Any] = drawn.to_dict(validate=False)
+    return spec | {"datasets": tables}

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
-from core.charts import vega
 from pages.parts import chart, frame, link, view
 from pages.parts.shown import once
 
@@ -30,7 +30,7 @@ def _page(question: str, body: Callable[[], None]) -> None:
 
 def draw(
     name: str,
-    draw: Callable[..., vega.Chart],
+    draw: Callable[..., alt.LayerChart],
     rows: Callable[[], pd.DataFrame],
     of: object = None,
     **settings: Any,
