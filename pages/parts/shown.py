@@ -11,7 +11,7 @@ from core.experiment import Experiment
 from core.results import Result
 
 T = TypeVar("T")
-KEPT = 400  # things made of what does not change any more: charts of some tens of kilobytes, mostly
+KEPT = 1000  # things made of what does not change any more: charts of some tens of kilobytes, mostly
 KEPT_GROWING = 400
 
 

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds after which a visitor gives up: an error."""
+TRAINING_PATIENCE = 180.0
+"""The same for a sweep of the visitor's own, which shows its progress."""
 KEPT_RUNS = 50
 """Runs of the whole page for which a visitor keeps a large message that has not come again."""
 
@@ -100,7 +102,7 @@ class Session:
         """Wait until nothing on the page runs by itself: training has ended. Returns the seconds since the opening."""
         ended = asyncio.ensure_future(self._ended.wait())
         try:
-            await self._patiently(ended, "training has no end")
+            await self._patiently(ended, "training has no end", TRAINING_PATIENCE)
         finally:
             ended.cancel()
         return time.perf_counter() - self._began
@@ -181,12 +183,12 @@ class Session:
         with suppress(ConnectionClosed):  # the reader says so
             await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
 
-    async def _patiently(self, awaited: "asyncio.Future[T]", failure: str) -> T:
+    async def _patiently(self, awaited: "asyncio.Future[T]", failure: str, patience: float = PATIENCE) -> T:
         try:
-            return await asyncio.wait_for(asyncio.shield(awaited), PATIENCE)
+            return await asyncio.wait_for(asyncio.shield(awaited), patience)
         except (TimeoutError, ConnectionClosed) as error:
             if isinstance(error, TimeoutError):
-                self._wrong(f"{failure} within {PATIENCE:g} s")
+                self._wrong(f"{failure} within {patience:g} s")
             raise VisitError(self.errors[-1]) from error
 
     async def _read(self) -> None:

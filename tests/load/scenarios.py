@@ -46,6 +46,8 @@ class Sizes:
         short, long: how many train a short and a long sweep of their own at once, and the settings of these sweeps.
         job: settings of a sweep that takes longer than `moving` seconds.
         clients: who move controls without a pause, for `page_seconds` on each of `pages`.
+        warming: seconds of the same before that on pages whose charts are few enough to have been seen by then, as they
+            have after some minutes of a class.
     """
 
     visitors: int = 200
@@ -61,6 +63,7 @@ class Sizes:
     job: str = "seeds=100"
     clients: int = 8
     page_seconds: float = 3.0
+    warming: float = 12.0
     shared: str = "saturation"
     result: str = ""
     pages: tuple[str, ...] = tuple(entry.path for entry in PAGES)
@@ -81,6 +84,7 @@ QUICK = Sizes(
     short=(5, "seeds=1&epochs=20"),
     long=(2, "seeds=2&epochs=20"),
     page_seconds=0.5,
+    warming=0.5,
 )
 
 
@@ -321,10 +325,11 @@ async def capacity(bench: Bench, page: str) -> None:
     """
     sizes = bench.sizes
     name = f"{sizes.clients} on {page or 'overview'} without a pause"
-    for measured, move, goal in (
-        ("a control, at first", True, None),
-        ("a control", True, RERUNS_PER_SECOND if page in FINISHED else None),
-        ("the whole page", False, None),
+    warming = sizes.warming if page in FINISHED else sizes.page_seconds
+    for measured, seconds, move, goal in (
+        ("a control, at first", warming, True, None),
+        ("a control", sizes.page_seconds, True, RERUNS_PER_SECOND if page in FINISHED else None),
+        ("the whole page", sizes.page_seconds, False, None),
     ):
         sessions = [bench.session(page, sizes.query(page)) for _ in range(sizes.clients)]
         await _all(session.open() for session in sessions)
@@ -334,8 +339,8 @@ async def capacity(bench: Bench, page: str) -> None:
         taken: list[float] = []
         begin = time.perf_counter()
 
-        async def visitor(session: Session, move: bool = move, begin: float = begin) -> float:
-            while time.perf_counter() - begin < sizes.page_seconds:
+        async def visitor(session: Session, move: bool = move, begin: float = begin, seconds: float = seconds) -> float:
+            while time.perf_counter() - begin < seconds:
                 taken.append(await (session.move(bench.rng) if move else session.rerun()))  # noqa: B023
             return 0.0
 
