@@ -1,7 +1,7 @@
 """The product against its peers: tuned, checked, then timed in rounds in which everybody takes a turn."""
 
-import itertools
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +15,10 @@ WORKERS = 2
 """Processes or threads that everybody may use."""
 SEEDS_ONE_BY_ONE = 2
 """Seeds that peers without batching train, for time's sake; their times are scaled up, which run by run is exact."""
+SLOW_SECONDS = 4.0
+"""A training that takes longer is timed once, when its numbers are checked; the others in every round."""
+LONGEST_SECONDS = 60.0
+"""A peer whose training would take longer is left out."""
 SECTION = "Sweeps"
 
 
@@ -76,6 +80,11 @@ class _Contestant:
     slot: str
     factor: float = 1.0
 
+    @property
+    def key(self) -> str:
+        """What its times are kept under."""
+        return f"{self.name} {self.setting}"
+
     def train(self) -> Reply:
         """One training; the wall time is that of the slowest process."""
         for worker in self.workers:
@@ -114,37 +123,57 @@ def peers(names: Sequence[str]) -> Iterator[list[_Peer]]:
         ]
 
 
-def contest(workload: Workload, product: Worker, entrants: Sequence[_Peer], rounds: int, quick: bool) -> list[Row]:
-    """Tune and check everybody on a workload, then time them; the rows of its table."""
+def contest(
+    workload: Workload, product: Worker, entrants: Sequence[_Peer], rounds: int, seconds: float, quick: bool
+) -> list[Row]:
+    """Tune and check everybody on a workload, then time them; the rows of its table.
+
+    After so many seconds no other round begins.
+    """
+    began = time.monotonic()
     everything = problems(workload.experiment)
     few = tuple(problem.of_seeds(slice(0, SEEDS_ONE_BY_ONE)) for problem in everything)
     reference, chaotic, rows = _product_agrees(workload, product, few)
-    contestants = []
+    left_out: list[Row] = []
+    contestants: list[_Contestant] = []
+    in_rounds: list[_Contestant] = []
+    times: dict[str, list[Reply]] = {}
+
+    def take_time(contestant: _Contestant, training: Reply) -> None:
+        times.setdefault(contestant.key, []).append(training)
+        if _compiles(contestant, entrants):
+            compiling = contestant.workers[0].call("compile", slot=contestant.slot)
+            times.setdefault(f"{contestant.key} compile", []).append(compiling)
+
     for entrant in entrants:
         share = everything if entrant.entry.batched else few
-        factor = everything[0].seeds / share[0].seeds
-        for contestant in _tune(entrant, share, factor, quick):
-            contestant.train()
+        best, expected = _tune(entrant, share, quick)
+        if expected > LONGEST_SECONDS:
+            note = f"left out: one training would take about {expected:.0f} s"
+            left_out.append(Row(SECTION, workload.name, entrant.entry.name, note=note))
+            continue
+        for contestant in _enter(entrant, share, everything[0].seeds, best):
+            training = contestant.train()
             apart = check(contestant.name, reference, contestant.result(), _dtype(entrant.entry), chaotic)
             rows.append(_agreement_row(workload, contestant.name, contestant.setting, apart.loss, apart.weights))
             contestants.append(contestant)
+            if training.wall > SLOW_SECONDS * contestant.factor:
+                take_time(contestant, training)
+            else:
+                in_rounds.append(contestant)
 
-    times: dict[str, list[Reply]] = {}
     for turn in range(rounds):
+        if turn and time.monotonic() - began > seconds:
+            break
         for workers in (WORKERS, 1):
             product.call("prepare", workload.experiment, workers)
             times.setdefault(f"product {workers}", []).append(product.call("train"))
         # Everybody follows everybody else in some round.
-        for contestant in (
-            contestants[turn % max(1, len(contestants)) :] + contestants[: turn % max(1, len(contestants))]
-        ):
-            key = f"{contestant.name} {contestant.setting}"
-            times.setdefault(key, []).append(contestant.train())
-            if _compiles(contestant, entrants):
-                times.setdefault(f"{key} compile", []).append(
-                    contestant.workers[0].call("compile", slot=contestant.slot)
-                )
-    return rows + _rows(workload, contestants, entrants, {key: _timing(replies) for key, replies in times.items()})
+        first = turn % max(1, len(in_rounds))
+        for contestant in in_rounds[first:] + in_rounds[:first]:
+            take_time(contestant, contestant.train())
+    timings = {key: _timing(replies) for key, replies in times.items()}
+    return rows + _rows(workload, contestants, entrants, timings) + left_out
 
 
 def _dtype(entry: Entry) -> str:
@@ -186,26 +215,39 @@ def _agreement_row(workload: Workload, name: str, setting: str, loss: float, wei
     return Row("Agreement", workload.name, name, setting, note=f"{text}{', ' if note else ''}{note}")
 
 
-def _tune(entrant: _Peer, share: tuple[Problem, ...], factor: float, quick: bool) -> list[_Contestant]:
-    """The peer in one process, with the threads and pieces that suit it best, and in two with half of the seeds each.
+def _tune(entrant: _Peer, share: tuple[Problem, ...], quick: bool) -> tuple[dict[int, tuple[float, int]], float]:
+    """Per number of threads the shortest time and the seeds per piece that gave it; seconds of a whole training.
 
     Tried on a tenth of the epochs.
     """
-    short = tuple(problem.shorter(max(1, problem.epochs // 10)) for problem in share)
-    seeds, groups = share[0].seeds, share[0].runs.shape[0]
+    epochs = share[0].epochs
+    few = max(1, epochs // 10)
+    short = tuple(problem.shorter(few) for problem in share)
     best: dict[int, tuple[float, int]] = {}
     for threads, worker in ((1, entrant.single), (WORKERS, entrant.threaded)):
-        for most in _piece_sizes(seeds, entrant.entry.batched, quick):
+        for most in _piece_sizes(share[0].seeds, entrant.entry.batched, quick):
             worker.call("prepare", short, most, threads, slot="whole")
             worker.call("train", slot="whole")
             seconds = worker.call("train", slot="whole").wall
             best[threads] = min(best.get(threads, (math.inf, 0)), (seconds, most))
+    return best, min(best.values())[0] * epochs / few
+
+
+def _enter(
+    entrant: _Peer, share: tuple[Problem, ...], all_seeds: int, best: Mapping[int, tuple[float, int]]
+) -> list[_Contestant]:
+    """The peer in one process, with the threads and pieces that suit it best, and in two with half of the seeds each.
+
+    The times of a share of the seeds are scaled up to all of them.
+    """
+    seeds, groups = share[0].seeds, share[0].runs.shape[0]
     threads = min(best, key=lambda threads: best[threads])
 
     def contestant(processes: int, threads: int, workers: list[Worker], slot: str, most: int) -> _Contestant:
         pieces = f"{most * groups} runs at once" if entrant.entry.batched else "run by run"
-        used = f"{processes} process{'es' if processes > 1 else ''}, {threads} thr., {pieces}"
-        return _Contestant(entrant.entry.name, used, workers, slot, factor)
+        scaled = f", {seeds} of {all_seeds} seeds, scaled" if seeds < all_seeds else ""
+        used = f"{processes} process{'es' if processes > 1 else ''}, {threads} thr., {pieces}{scaled}"
+        return _Contestant(entrant.entry.name, used, workers, slot, all_seeds / seeds)
 
     most = best[threads][1]
     alone = contestant(1, threads, [entrant.single if threads == 1 else entrant.threaded], "whole", most)
@@ -245,11 +287,11 @@ def _rows(
     ]
     for contestant in contestants:
         entry, name, setting = entries[contestant.name], contestant.name, contestant.setting
-        timing = times[f"{name} {setting}"]
+        timing = times[contestant.key]
         rows.append(
             row(timing, name, setting, entry.targets.get(workload.name) if len(contestant.workers) == 1 else None)
         )
-        compiling = times.get(f"{name} {setting} compile")
+        compiling = times.get(f"{contestant.key} compile")
         if compiling is not None:
             both = Timing(
                 tuple(map(sum, zip(timing.wall, compiling.wall, strict=True))),
@@ -260,10 +302,16 @@ def _rows(
     return rows
 
 
-def in_turns(product: Worker, calls: Mapping[str, tuple[object, ...]], rounds: int) -> dict[str, Timing]:
-    """Time `train` after `prepare(*arguments)` for every name, in rounds."""
+def in_turns(
+    product: Worker, calls: Mapping[str, tuple[object, ...]], rounds: int, seconds: float
+) -> dict[str, Timing]:
+    """Time `train` after `prepare(*arguments)` for every name, in rounds; none begins after so many seconds."""
+    began = time.monotonic()
     replies: dict[str, list[Reply]] = {name: [] for name in calls}
-    for _, (name, arguments) in itertools.product(range(rounds), calls.items()):
-        product.call("prepare", *arguments)
-        replies[name].append(product.call("train"))
+    for turn in range(rounds):
+        if turn and time.monotonic() - began > seconds:
+            break
+        for name, arguments in calls.items():
+            product.call("prepare", *arguments)
+            replies[name].append(product.call("train"))
     return {name: _timing(found) for name, found in replies.items()}

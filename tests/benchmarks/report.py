@@ -3,10 +3,12 @@
 import csv
 import dataclasses
 import statistics
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, Self
 
 from core.timing import Machine
 
@@ -28,6 +30,7 @@ class Row:
         target: what the ratio is held against; "at least" or "at most" by `below`.
         below: whether the target is an upper bound.
         note: what else there is to know.
+        rounds: how many times it was measured; None where that says nothing.
     """
 
     section: str
@@ -44,6 +47,7 @@ class Row:
     target: float | None = None
     below: bool = False
     note: str = ""
+    rounds: int | None = None
 
     @property
     def met(self) -> bool | None:
@@ -89,7 +93,7 @@ class Timing:
         """This timing as a row."""
         return Row(
             section, subject, name, setting, "s", self.median, min(self.wall), max(self.wall), self.median_cpu,
-            cpu_ratio, ratio, target, below, note,
+            cpu_ratio, ratio, target, below, note, len(self.wall),
         )  # fmt: skip
 
 
@@ -114,7 +118,7 @@ def heading(machine: Machine, date: str, command: str, cores: int) -> list[str]:
     ]
 
 
-COLUMNS = ("subject", "name", "setting", "median", "low-high", "cpu", "cpu ratio", "ratio", "target", "note")
+COLUMNS = ("subject", "name", "setting", "median", "low-high", "rounds", "cpu", "cpu ratio", "ratio", "target", "note")
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -142,6 +146,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.setting,
         "" if row.median is None else _number(row.median) + unit,
         spread,
+        "" if row.rounds is None else str(row.rounds),
         "" if row.cpu is None else _number(row.cpu),
         "" if row.cpu_ratio is None else f"{row.cpu_ratio:.2f}",
         "" if row.ratio is None else f"{row.ratio:.2f}",
@@ -153,7 +158,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _pad(text: str, width: int, column: int) -> str:
     return (
         text.rjust(width)
-        if COLUMNS[column] in ("median", "low-high", "cpu", "cpu ratio", "ratio")
+        if COLUMNS[column] in ("median", "low-high", "rounds", "cpu", "cpu ratio", "ratio")
         else text.ljust(width)
     )
 
@@ -163,13 +168,45 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def write_csv(path: Path, rows: Iterable[Row], header: Sequence[str]) -> None:
-    """One line per row, each with the date and the machine."""
-    names = [field.name for field in dataclasses.fields(Row)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*names, "met", "date_and_machine", "versions"])
+class Journal:
+    """Rows are printed and written as soon as they are known: a benchmark that is interrupted keeps what it has found.
+
+    Attributes:
+        path: the CSV file, one line per row, each with the date and the machine.
+        rows: all so far.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str]) -> None:
+        self.path = path
+        self.rows: list[Row] = []
+        self._began = time.monotonic()
+        self._header = header
+        self._names = [field.name for field in dataclasses.fields(Row)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file)
+        self._write([*self._names, "met", "date_and_machine", "versions"])
+        print(*header, sep="\n", flush=True)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the benchmark began."""
+        return time.monotonic() - self._began
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Print and write rows that belong together."""
+        self.rows += rows
+        print(f"\n{tables(rows)}\n[{self.elapsed:.0f} s]", flush=True)
         for row in rows:
-            values = ["" if (value := getattr(row, name)) is None else value for name in names]
-            writer.writerow([*values, "" if row.met is None else row.met, *header[:2]])
+            values = ["" if (value := getattr(row, name)) is None else value for name in self._names]
+            self._write([*values, "" if row.met is None else row.met, *self._header[:2]])
+
+    def _write(self, values: Sequence[Any]) -> None:
+        self._writer.writerow(values)
+        self._file.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
