@@ -262,21 +262,21 @@ def descent(
     labels = allowed[["w1", "w2"]] + 0.78 * WEDGE * allowed[["x", "y"]].to_numpy()
     labels["text"] = [tables.share_text(share).replace(" ", "") for share in allowed["share"]]
     text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
-    charts += [text.encode(**place, text=alt.Text("text:N")), _tiles(tiles)]
-    return style.layered(charts, title, "", 330)
+    hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
+    pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
+    charts += [text.encode(**place, text=alt.Text("text:N")), _tiles(tiles, hover)]
+    return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
 
 
-def _tiles(tiles: pd.DataFrame) -> alt.Chart:
-    """Invisible tiles over a chart of two weights, which a click picks."""
+def _tiles(tiles: pd.DataFrame, hover: alt.Parameter) -> alt.Chart:
+    """Invisible tiles over a chart of two weights, which show where the mouse is."""
     half = TILE / 2
     corners = tiles.assign(
         left=tiles["w1"] - half, right=tiles["w1"] + half, low=tiles["w2"] - half, high=tiles["w2"] + half
     )
-    hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
-    pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
     grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
-    grid = grid.encode(
+    return grid.encode(
         x=alt.X("left:Q", **_weight_axis("w₁")),
         x2=alt.X2("right:Q"),
         y=alt.Y("low:Q", **_weight_axis("w₂")),
@@ -284,7 +284,6 @@ def _tiles(tiles: pd.DataFrame) -> alt.Chart:
         opacity=alt.OpacityValue(0.0, condition={"param": hover.name, "empty": False, "value": 0.35}),
         tooltip=tip,
     )
-    return grid.add_params(hover, pick)
 
 
 def _weight_axis(title: str) -> dict[str, Any]:

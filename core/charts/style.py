@@ -219,20 +219,34 @@ def tip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[alt.Tooltip]:
 
 
 def layered(
-    charts: Sequence[alt.Chart], title: str, subtitle: str, height: int, pick: alt.Parameter | None = None
+    charts: Sequence[alt.Chart], title: str, subtitle: str, height: int, *picks: alt.Parameter, pick_on: int = 0
 ) -> alt.LayerChart:
-    """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs."""
-    named = [chart.properties(name=f"layer_{i}") for i, chart in enumerate(charts)]
-    if pick is not None:
-        named[0] = named[0].add_params(pick)
-    chart: alt.LayerChart = alt.LayerChart(
-        layer=named,
+    """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs.
+
+    Args:
+        charts: the layers, made for this chart alone.
+        picks: what can be picked, with the mouse on the layer `pick_on` where it is not in the legend.
+    """
+    for i, chart in enumerate(charts):
+        chart.name = f"layer_{i}"
+    views = [f"layer_{pick_on}"]
+    selections: list[Any] = [pick.param for pick in picks]
+    params = [alt.TopLevelSelectionParameter(**each.to_dict(validate=False), views=views) for each in selections]
+    return _Layers(
+        layer=list(charts),
+        params=params or alt.Undefined,
         title=_title(title, subtitle),
         width="container",
         height=height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
-    return chart
+
+
+class _Layers(alt.LayerChart):
+    """Layers as they are. Altair copies each of them twice, and again for `to_dict`, in search of what they share."""
+
+    def __init__(self, **parts: Any) -> None:
+        super(alt.LayerChart, self).__init__(**parts)
 
 
 def when(epoch: int) -> str:
