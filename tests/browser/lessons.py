@@ -27,11 +27,11 @@ def press(page: Page, label: str, key: str, times: int, until: str) -> None:
     slider(page, label).focus()
     for _ in range(times):
         # A slider takes over the server's value when a run ends: a key pressed meanwhile would be lost.
+        before = page.url
         page.keyboard.press(key)
-        page.wait_for_timeout(400)
+        page.wait_for_url(lambda url, before=before: url != before, wait_until="commit")  # type: ignore[misc]
         wait_until_idle(page)
-    page.wait_for_url(re.compile(rf"[?&]{re.escape(until)}(&|$)"), wait_until="commit")
-    wait_until_idle(page)
+    assert re.search(rf"[?&]{re.escape(until)}(&|$)", page.url)
 
 
 def said(page: Page, begin: str) -> str:
