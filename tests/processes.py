@@ -24,9 +24,11 @@ SMALL = Experiment(
     record="0,1,4",
 )
 LONG = replace(SMALL, epochs=10_000, record="log")
+PATIENCE = 50.0
+"""Seconds that anything may take on a slow, busy machine; a test that waits for it in vain fails then."""
 
 
-def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

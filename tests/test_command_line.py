@@ -181,7 +181,7 @@ def test_ctrl_c_ends_training_with_status_130_and_one_line(workers: int, tmp_pat
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well
-        printed, told = process.communicate(timeout=20)
+        printed, told = process.communicate(timeout=50)
     finally:
         process.kill()
     assert (process.returncode, printed, told) == (130, "", "python -m core: interrupted\n")

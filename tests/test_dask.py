@@ -25,7 +25,7 @@ from core.results import Result
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
-from tests.processes import SMALL, kill_own_process, until
+from tests.processes import PATIENCE, SMALL, kill_own_process, until
 
 pytest.importorskip("distributed", reason="a cluster takes the package distributed")
 
@@ -64,7 +64,7 @@ class Processes:
 
     def start_scheduler(self) -> None:
         self.scheduler = self.start("scheduler", "--port", str(self.port))
-        until(self.listening, 30)
+        until(self.listening)
 
     def listening(self) -> bool:
         with socket.socket() as visitor:
@@ -94,7 +94,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
 @pytest.fixture(scope="module")
 def cluster(processes: Processes) -> Iterator[Cluster]:
     with Cluster(processes.address) as cluster:
-        until(lambda: capacity(cluster) == 2, 30)
+        until(lambda: capacity(cluster) == 2)
         yield cluster
 
 
@@ -108,8 +108,8 @@ def test_the_setting_opens_the_cluster_and_no_bit_changes(processes: Processes, 
     assert isinstance(opened, Cluster)
     with opened:
         assert capacity(opened) == 2
-        pids = {opened.submit(wait_and_tell).result(20) for _ in range(2)} | {
-            future.result(20) for future in [opened.submit(wait_and_tell) for _ in range(4)]
+        pids = {opened.submit(wait_and_tell).result(PATIENCE) for _ in range(2)} | {
+            future.result(PATIENCE) for future in [opened.submit(wait_and_tell) for _ in range(4)]
         }
         assert pids == {process.pid for process in processes.started[1:3]}
         assert_same_tables(run(SMALL, opened), run(SMALL))
@@ -129,8 +129,8 @@ def test_an_executor_of_somebodys_own_client_will_do_too(processes: Processes, c
 
 def test_an_error_in_a_worker_arrives_and_calls_of_one_name_are_not_one_call(cluster: Cluster) -> None:
     with pytest.raises(ZeroDivisionError):
-        cluster.submit(divmod, 1, 0).result(20)
-    assert cluster.submit(time.monotonic).result(20) != cluster.submit(time.monotonic).result(20)
+        cluster.submit(divmod, 1, 0).result(PATIENCE)
+    assert cluster.submit(time.monotonic).result(PATIENCE) != cluster.submit(time.monotonic).result(PATIENCE)
 
 
 def test_a_connection_that_breaks_while_a_result_is_fetched_ends_the_call(
@@ -140,7 +140,7 @@ def test_a_connection_that_breaks_while_a_result_is_fetched_ends_the_call(
         raise importlib.import_module("distributed.comm").CommClosedError("in the middle")
 
     monkeypatch.setattr(cluster._client, "gather", broken)
-    error = cluster.submit(pow, 2, 3).exception(20)
+    error = cluster.submit(pow, 2, 3).exception(PATIENCE)
     assert error is not None
     assert str(pool.explain(error)) == "The connection to the Dask scheduler was lost."
 
@@ -154,7 +154,7 @@ def test_calls_are_cancelled_with_the_cluster_or_waited_for(processes: Processes
     with Cluster(processes.address) as patient:
         waited = patient.submit(pow, 2, 3)
     assert waited.result(0) == 8
-    assert [call.result(20) for call in busy] == [None] * 4
+    assert [call.result(PATIENCE) for call in busy] == [None] * 4
 
 
 def test_a_worker_killed_in_mid_sweep_loses_nothing(
@@ -163,10 +163,10 @@ def test_a_worker_killed_in_mid_sweep_loses_nothing(
     settings = replace(processes.settings, store=tmp_path)
     with Jobs(settings, Store(tmp_path, 10**9)) as registry:
         job = registry.submit(SWEEP, "ann")
-        until(lambda: job.progress().share > 0.1 or not job.active, 30)
+        until(lambda: job.progress().share > 0.1 or not job.active)
         assert job.active
         processes.started[1].send_signal(signal.SIGKILL)
-        assert job.wait(40)
+        assert job.wait(PATIENCE)
         assert (job.status, job.error) == ("done", "")
         result = job.result()
     assert result is not None
@@ -178,14 +178,14 @@ def test_without_workers_a_sweep_waits_for_one_can_be_cancelled_and_goes_on(
 ) -> None:
     for process in processes.started[1:]:
         process.kill()
-    until(lambda: not cluster._client.nthreads(), 30)
+    until(lambda: not cluster._client.nthreads())
     with Jobs(processes.settings, executor=cluster) as registry:
         unwanted, job = registry.submit(SMALL, "bob"), registry.submit(SWEEP, "ann")
         until(lambda: unwanted.status == "running")
         assert unwanted.cancel("bob")
         until(lambda: job.status == "running")
         processes.start_worker()
-        assert job.wait(40)
+        assert job.wait(PATIENCE)
         assert (job.status, job.error) == ("done", "")
         result = job.result()
     assert result is not None
@@ -229,11 +229,11 @@ def test_a_scheduler_that_is_lost_fails_the_job_and_its_successor_goes_on_with_i
         store = Store(tmp_path / "store", 10**9)
         registry = stack.enter_context(Jobs(processes.settings, store))
         job = registry.submit(SWEEP, "ann")
-        until(lambda: saved_epochs(store) > 0 or not job.active, 30)
+        until(lambda: saved_epochs(store) > 0 or not job.active)
         assert job.active, job.error
         processes.scheduler.kill()
         processes.scheduler.wait()
-        assert job.wait(40)
+        assert job.wait(PATIENCE)
         assert job.status == "failed"
         assert job.error in (
             "The workers were shut down, or the connection to them was lost.",
@@ -241,13 +241,13 @@ def test_a_scheduler_that_is_lost_fails_the_job_and_its_successor_goes_on_with_i
         )
         cluster = registry._executor
         assert isinstance(cluster, Cluster)
-        until(lambda: cluster.lost, 30)
+        until(lambda: cluster.lost)
         processes.start_scheduler()
         processes.start_worker()
         again = registry.submit(SWEEP, "ann")
-        until(lambda: again.records or not again.active, 30)
+        until(lambda: again.records or not again.active)
         assert min(work.epoch for work in again._works) > 0, again.error
-        assert again.wait(40)
+        assert again.wait(PATIENCE)
         assert (again.status, again.error) == ("done", "")
         result = again.result()
     assert result is not None
@@ -280,7 +280,7 @@ def test_who_lacks_the_program_is_found_out(tmp_path: Path, who: str) -> None:
             processes.start_worker()
             distributed = importlib.import_module("distributed")
             with distributed.Client(processes.address, set_as_default=False) as client:
-                until(client.nthreads, 30)
+                until(client.nthreads)
         with pytest.raises(JobError, match="cannot import this program"):
             Cluster(processes.address)
 

@@ -11,6 +11,8 @@ import pytest
 from core.experiment import FIELDS, PRESETS, Experiment
 from tests.fuzz import COUNT, FORMULAS
 
+pytestmark = pytest.mark.timeout(180)  # half a minute on an idle machine
+
 LINKS = 10_000
 ODD = (
     *FORMULAS, "", " ", ",", ",,,", "-", "--", "0", "-0", "-1", "1e308", "1e999", "nan", "inf", "1_000", "0x1F", "١",

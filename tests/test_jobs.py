@@ -22,7 +22,7 @@ from core.results import Result
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
-from tests.processes import LONG, SMALL, in_process, kill_own_process, until
+from tests.processes import LONG, PATIENCE, SMALL, in_process, kill_own_process, until
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_no_executor_changes_a_bit(expected: Result, pool: Pool) -> None:
 def test_a_registry_changes_no_bit(expected: Result, pool: Pool) -> None:
     with Jobs(Settings(store=Path(), workers=2), executor=pool) as registry:
         job = registry.submit(SMALL, "ann")
-        assert job.wait(30)
+        assert job.wait(PATIENCE)
         assert (job.status, job.error) == ("done", "")
         assert_same_tables(result(job), expected)
 
@@ -105,7 +105,7 @@ def test_an_exception_from_progress_ends_the_training(pool: Pool) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(LONG, pool, stop)
     assert len(calls) == 1
-    assert pool.submit(pow, 2, 3).result(20) == 8, "what had not begun is not trained"
+    assert pool.submit(pow, 2, 3).result(PATIENCE) == 8, "what had not begun is not trained"
 
 
 def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ class Fake:
         if Fake.gate is None:
             time.sleep(Fake.seconds)
         else:
-            assert Fake.gate.acquire(timeout=20)
+            assert Fake.gate.acquire(timeout=PATIENCE)
         epoch = 1 if isinstance(state, Start) else state.epoch + 1
         return Segment(FakeState(experiment, epoch), ((experiment.key, epoch),), Fake.seconds)  # type: ignore[arg-type]
 
@@ -193,7 +193,7 @@ def experiment(number: int, epochs: int = 20) -> Experiment:
 
 def ended(*waited: Job) -> None:
     for job in waited:
-        assert job.wait(20)
+        assert job.wait(PATIENCE)
 
 
 def test_one_key_is_trained_once_whoever_asks(registry: Jobs) -> None:
@@ -264,7 +264,7 @@ def test_limits_are_said_and_leave_nothing_behind(registry: Jobs) -> None:
 def test_a_sweep_over_the_limit_is_refused_with_its_estimate(registry: Jobs) -> None:
     with pytest.raises(ExperimentError, match="python -m core run"):
         registry.submit(Experiment(seeds=100, epochs=2000), "ann")
-    assert registry.submit(experiment(1), "ann").wait(20)
+    assert registry.submit(experiment(1), "ann").wait(PATIENCE)
 
 
 def test_cancel_stops_at_once_and_the_experiment_can_be_asked_for_again(registry: Jobs) -> None:
@@ -274,7 +274,7 @@ def test_cancel_stops_at_once_and_the_experiment_can_be_asked_for_again(registry
     assert job.status == "cancelled"
     assert job.wait(0)
     assert registry._executor is not None
-    registry._executor.submit(int).result(20)  # the segment that it was at
+    registry._executor.submit(int).result(PATIENCE)  # the segment that it was at
     begun = len(Fake.log)
     assert job.result() is not None, "what there was is still there"
     time.sleep(0.1)
@@ -431,7 +431,7 @@ def test_a_cancelled_sweep_frees_the_workers_after_the_segments_they_are_at(pool
         job.cancel("ann")
         free = [pool.submit(os.getpid) for _ in range(2)]
         for future in free:
-            future.result(20)
+            future.result(PATIENCE)
         assert job.progress().share < 0.5, "a segment lasts 0.3 s, the whole sweep minutes"
 
 
@@ -447,5 +447,5 @@ def test_a_program_that_ends_in_mid_sweep_ends_promptly_and_quietly() -> None:
         while not job.progress().done:
             time.sleep(0.01)
     """)
-    program.communicate(timeout=40)  # the sweep would take minutes
+    program.communicate(timeout=PATIENCE)  # the sweep would take minutes
     assert program.returncode == 0

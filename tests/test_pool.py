@@ -14,7 +14,7 @@ import pytest
 
 from core.jobs import run
 from core.pool import NICENESS, JobError, Pool
-from tests.processes import SMALL, gone, in_process, kill_own_process, until
+from tests.processes import PATIENCE, SMALL, gone, in_process, kill_own_process, until
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_a_worker_that_is_killed_loses_nothing_but_its_own_call(pool: Pool, tmp_
     victim = int((tmp_path / "a").read_text(encoding="ascii"))
     os.kill(victim, signal.SIGKILL)
     (tmp_path / "go").touch()
-    assert [call.result(20) for call in calls] == [2, 1]
+    assert [call.result(PATIENCE) for call in calls] == [2, 1]
     assert before - set(pool.pids()) == {victim}
 
 
@@ -59,21 +59,21 @@ def record_and_wait(path: Path) -> int:
 def test_a_worker_killed_while_idle_is_replaced(pool: Pool) -> None:
     for pid in pool.pids():
         os.kill(pid, signal.SIGKILL)
-    assert [pool.submit(pow, 2, n).result(20) for n in range(4)] == [1, 2, 4, 8]
+    assert [pool.submit(pow, 2, n).result(PATIENCE) for n in range(4)] == [1, 2, 4, 8]
 
 
 def test_a_call_that_kills_every_worker_is_given_up_and_harms_no_other(pool: Pool) -> None:
     bad = pool.submit(kill_own_process)
     good = [pool.submit(pow, 2, n) for n in range(6)]
     with pytest.raises(JobError, match="died 3 times"):
-        bad.result(20)
-    assert [future.result(20) for future in good] == [2**n for n in range(6)]
+        bad.result(PATIENCE)
+    assert [future.result(PATIENCE) for future in good] == [2**n for n in range(6)]
 
 
 def test_an_exception_in_a_worker_arrives_and_the_worker_lives_on(pool: Pool) -> None:
     with pytest.raises(ZeroDivisionError):
-        pool.submit(divmod, 1, 0).result(20)
-    assert pool.submit(divmod, 7, 2).result(20) == (3, 1)
+        pool.submit(divmod, 1, 0).result(PATIENCE)
+    assert pool.submit(divmod, 7, 2).result(PATIENCE) == (3, 1)
 
 
 def die_in_mid_answer(tried: Path) -> str:
@@ -89,13 +89,13 @@ def die_in_mid_answer(tried: Path) -> str:
 def test_a_worker_killed_in_the_middle_of_its_answer_holds_nobody_up(tmp_path: Path) -> None:
     # A ProcessPoolExecutor waits for the rest of the answer for ever: its parent holds the pipe's other end open.
     with Pool(1) as pool:
-        assert pool.submit(die_in_mid_answer, tmp_path / "tried").result(20) == "whole"
+        assert pool.submit(die_in_mid_answer, tmp_path / "tried").result(PATIENCE) == "whole"
         assert (tmp_path / "tried").exists()
 
 
 def test_a_closed_pool_takes_no_calls_cancels_what_waits_and_its_workers_end(tmp_path: Path) -> None:
     pool = Pool(1)
-    pid = pool.submit(os.getpid).result(20)
+    pid = pool.submit(os.getpid).result(PATIENCE)
     running, waiting = pool.submit(record_and_wait, tmp_path / "a"), pool.submit(time.sleep, 30)
     until(running.running)
     threading.Timer(0.2, (tmp_path / "go").touch).start()

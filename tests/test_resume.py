@@ -26,7 +26,7 @@ from core.settings import Settings
 from core.state import State
 from core.store import Store
 from tests.engine import assert_same_tables
-from tests.processes import SMALL, in_process
+from tests.processes import PATIENCE, SMALL, in_process
 
 MIXED = {
     "no hidden layer": replace(SMALL, hidden=((),), batch_size=(0,)),
@@ -202,7 +202,7 @@ def finish(store: Store, executor: ThreadPoolExecutor, monkeypatch: pytest.Monke
     monkeypatch.setattr(jobs, "segment", watched)
     with Jobs(EVERY_EPOCH, store, executor) as registry:
         job = registry.submit(SWEEP, "ann")
-        assert job.wait(30)
+        assert job.wait(PATIENCE)
         assert (job.status, job.error) == ("done", "")
         result = job.result()
     assert result is not None
@@ -259,7 +259,7 @@ def interrupt(store: Store, executor: ThreadPoolExecutor, monkeypatch: pytest.Mo
     """Leave behind what a server does that was stopped in the middle of the sweep."""
     monkeypatch.setattr(jobs, "segment", Watched(32))
     with Jobs(EVERY_EPOCH, store, executor) as registry:
-        assert registry.submit(SWEEP, "ann").wait(30)
+        assert registry.submit(SWEEP, "ann").wait(PATIENCE)
     assert store.load_checkpoint(SWEEP.key) is not None
 
 
@@ -325,7 +325,7 @@ def test_checkpoints_come_seldom_however_many_the_segments(
     monkeypatch.setattr(jobs, "segment", as_if_slow)
     with Jobs(EVERY_EPOCH, Store(tmp_path, 10**9), threads) as registry:
         job = registry.submit(SWEEP, "ann")
-        assert job.wait(30)
+        assert job.wait(PATIENCE)
     trained = 0.5 * sum(work.epochs for work in start(SWEEP, load(SWEEP), 2))
     assert 1 <= len(written) <= trained / (10 * 2)
 

@@ -11,6 +11,7 @@ from core.experiment import Experiment
 from core.settings import Settings
 from pages.parts import training
 from pages.parts.catalogue import PAGES
+from tests.processes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +24,7 @@ def open_lesson(patch: pytest.MonkeyPatch, path: str, **parameters: str) -> AppT
 
     patch.setattr(training, "open_linked", untrained)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
-    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
     at.query_params.update(parameters)
     at.switch_page(next(entry.script for entry in PAGES if entry.path == path))
     return again(at)

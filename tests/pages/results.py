@@ -13,6 +13,7 @@ from core.settings import Settings
 from pages.parts import training
 from pages.parts.catalogue import PAGES
 from tests.pages.lessons import ROOT, again
+from tests.processes import PATIENCE
 
 
 def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: str) -> AppTest:
@@ -35,7 +36,7 @@ def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: 
     patch.setattr(training, "open_linked", trained)
     patch.setattr(training, "train", train)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
-    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
     at.query_params.update(result.experiment.to_params() | parameters)
     entry = next(entry for entry in PAGES if entry.name == name)
     if entry.path:

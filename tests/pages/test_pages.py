@@ -1,6 +1,5 @@
 """Every page, run without a browser: first visit, links good and bad, form, presets, limits."""
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ from core.settings import Settings
 from core.store import Store
 from pages.parts import training
 from pages.parts.catalogue import PAGES, Entry
+from tests.processes import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"dataset": "iris", "hidden": "4-4", "epochs": "2", "seeds": "2"}
@@ -41,13 +41,13 @@ def open_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setattr(training, "registry", lambda: jobs)
 
     def open_one(entry: Entry = PAGES[0], wait: bool = True, **parameters: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+        at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
         at.query_params.update(parameters)
         if entry.path:
             at.switch_page(entry.script)
         at.run()
         if wait and (job := job_of(at)) is not None and at.get("progress"):
-            assert job.wait(30)
+            assert job.wait(PATIENCE)
             at.run()
         assert_well(at)
         return at
@@ -61,9 +61,7 @@ def job_of(at: AppTest) -> Job | None:
 
 
 def await_records(job: Job) -> None:
-    deadline = time.monotonic() + 30
-    while not job.records and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: job.records)
 
 
 def assert_well(at: AppTest) -> None:

@@ -16,6 +16,7 @@ from pages.parts import training
 from pages.parts.catalogue import PAGES
 from tests.engine import train
 from tests.pages.lessons import ROOT, again, refused, said
+from tests.processes import PATIENCE
 
 PARAMETERS = {
     "dataset": "iris",
@@ -43,7 +44,7 @@ def open_page(patch: pytest.MonkeyPatch, **parameters: str) -> AppTest:
 
     patch.setattr(training, "open_linked", trained)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
-    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=30)
+    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
     at.query_params.update(PARAMETERS | parameters)
     at.switch_page(next(entry.script for entry in PAGES if entry.path == "signal_propagation"))
     return again(at)
