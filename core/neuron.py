@@ -32,12 +32,11 @@ def sign_pattern(first: float, second: float) -> str:
 
 def _count_patterns(pairs: Floats) -> dict[str, int]:
     """How often each quadrant occurs among pairs (n, 2), all four listed; patterns with a zero under "zero"."""
-    codes, counts = np.unique(np.sign(pairs), axis=0, return_counts=True)
-    result = dict.fromkeys((*QUADRANTS, "zero"), 0)
-    for code, count in zip(codes, counts, strict=True):
-        pattern = sign_pattern(*code)
-        result[pattern if pattern in QUADRANTS else "zero"] += int(count)
-    return result
+    signs = {"+": pairs > 0, "-": pairs < 0}
+    result = {
+        pattern: int(np.count_nonzero(signs[pattern[0]][:, 0] & signs[pattern[1]][:, 1])) for pattern in QUADRANTS
+    }
+    return result | {"zero": len(pairs) - sum(result.values())}
 
 
 # Gradient paths: the drawn network

@@ -1,5 +1,7 @@
 """Saturation: where the hidden units are flat, from which initial scale on, and what their values look like."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -74,7 +76,7 @@ def _page(shown: Shown) -> None:
 
     st.subheader("Could one have known?")
     chart.show(
-        shown, "theory", propagation.theory_by_layer, lambda: signal_propagation.by_layer(shown.result),
+        shown, "theory", propagation.theory_by_layer, partial(_theory, shown),
         groups=groups, quantity="saturated",
     )  # fmt: skip
     st.caption(
@@ -82,6 +84,10 @@ def _page(shown: Shown) -> None:
         "endlessly wide. Signal propagation says where that falls short."
     )
     link.to_page("signal_propagation")
+
+
+def _theory(shown: Shown) -> pd.DataFrame:
+    return shown.once("theory by layer 0", lambda: signal_propagation.by_layer(shown.result))
 
 
 def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:

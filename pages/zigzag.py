@@ -1,6 +1,7 @@
 """Zigzag: gradient descent over two weights, where single examples may only pull in some directions."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -78,11 +79,13 @@ def _walk(functions: list[str], updates: list[str], descent: Descent) -> _Walk:
     summary = zigzag.summary_table(descent, walked)
     plain = replace(descent, momentum=0.0)
     before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
+    # The landscape stays while the descent on it changes.
+    land = {function: f"{function} {descent.std} {descent.draw}" for function in functions}
     return _Walk(
         neurons,
         paths=zigzag.path_table(walked),
-        contours={function: zigzag.contour_table(neuron) for function, neuron in neurons.items()},
-        tiles={function: zigzag.tile_table(neuron) for function, neuron in neurons.items()},
+        contours={name: once("contours", land[name], partial(zigzag.contour_table, neurons[name])) for name in neurons},
+        tiles={name: once("tiles", land[name], partial(zigzag.tile_table, neurons[name])) for name in neurons},
         summary=summary,
         words=zigzag.summary_words(summary, before),
         conditions=zigzag.condition_table(neurons),

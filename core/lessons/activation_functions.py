@@ -1,6 +1,7 @@
 """Activation functions in tables and words: curves, what a Gaussian becomes in them, and what eˣ costs."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -136,12 +137,16 @@ def _with_error(outputs: pd.DataFrame, name: str, factor: float, unit: str) -> l
 
 def saturation_table(names: Sequence[str], threshold: float) -> pd.DataFrame:
     """Share saturated of a ~ N(0, std^2) for std from 0.1 to 10: columns activation, std, saturated."""
-    rows = [
-        {"activation": name, "std": float(std), "saturated": sum(gaussian_saturation(name, float(std), threshold))}
-        for name in names
-        for std in np.geomspace(*STDS, 61)
+    stds = np.geomspace(*STDS, 61)
+    parts = [
+        pd.DataFrame({"activation": name, "std": stds, "saturated": _saturated(name, threshold)}) for name in names
     ]
-    return pd.DataFrame(rows)
+    return pd.concat(parts, ignore_index=True)
+
+
+@lru_cache(maxsize=64)
+def _saturated(name: str, threshold: float) -> tuple[float, ...]:
+    return tuple(sum(gaussian_saturation(name, float(std), threshold)) for std in np.geomspace(*STDS, 61))
 
 
 def output_histogram(names: Sequence[str], std: float, n: int = SAMPLE, seed: int = 0) -> pd.DataFrame:

@@ -48,6 +48,7 @@ def train_examples(experiment: Experiment) -> int:
     return examples - round(examples * experiment.test_share)
 
 
+@lru_cache(maxsize=64)
 def labels(experiment: Experiment) -> dict[str, str]:
     """By group, its label without the batch size: what a line over batch sizes is called."""
     bare = dataclasses.replace(experiment, batch_size=experiment.batch_size[:1])

@@ -72,9 +72,11 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
     keys = [*_SETTINGS, "layer", "epoch", "quantity"]
-    values = measured.groupby(keys, sort=False)["value"]
-    table = pd.DataFrame({name: values.quantile(share) for name, share in QUARTILES.items()} | {"runs": values.count()})
-    table = table.reset_index()
+    # Numbers for the many texts: each of the statistics would sort through them anew.
+    place = measured.groupby(keys, sort=False).ngroup()
+    values = measured["value"].groupby(place)
+    table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
+    table = table.assign(**{name: values.quantile(share) for name, share in QUARTILES.items()}, runs=values.count())
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())

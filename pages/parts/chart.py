@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
@@ -80,8 +81,7 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
         name = f"rows_{place}"
         if place == len(seen):
             seen.append(rows)
-            # Without what pandas would need to read it back, which nobody does.
-            tables[name] = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata()
+            tables[name] = _arrow(rows)
         return {"name": name}
 
     # altair has one transformer for all threads.
@@ -90,3 +90,11 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
         with alt.data_transformers.enable("aside"):
             spec: dict[str, Any] = drawn.to_dict(validate=False)
     return spec | {"datasets": tables}
+
+
+def _arrow(rows: pd.DataFrame) -> pa.Table:
+    """The rows column by column, without what pandas would need to read them back: a third of the time."""
+    columns = {
+        name: values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array for name, values in rows.items()
+    }
+    return pa.table({str(name): pa.array(values, from_pandas=True) for name, values in columns.items()})
