@@ -42,7 +42,8 @@ def over_training(
         lines: heights of dashed neutral lines, which the subtitle has to explain.
     """
     x_title = TIMES[x]
-    table = table[table["group"].isin(groups)]
+    # The few columns that are drawn: a filter copies all that a table has, and the layers' has fifty.
+    table = table.loc[table["group"].isin(groups), ["group", "run", x, column]]
     log_y = y_kind == "log"
     times = np.unique(table[x].to_numpy())
     kept = tables.thin(times, max(2, LINE_ROWS // max(len(groups), 1)), log_x)
@@ -116,7 +117,7 @@ def over_steps(
         include: values the y axis must reach.
         reference: columns `step`, value and key: a dashed neutral line for each key, which the subtitle has to explain.
     """
-    table = table[table["group"].isin(groups)]
+    table = table.loc[table["group"].isin(groups), ["group", step, column]]
     medians = tables.masked(tables.spread(table, ["group", step], column), ["low", "median", "high"])[0]
     if medians.empty:
         return style.blank(title, x_title, y_title)

@@ -41,7 +41,8 @@ def saturation_overview(
     named = list(groups[: style.MOST_ROWS])
     cut = f"; the first {len(named)} of {len(groups)} groups" if len(named) < len(groups) else ""
     # What has diverged keeps its rows, but has no cells.
-    table = layers[layers["group"].isin(named) & (layers["role"] == "hidden")]
+    hidden = layers["group"].isin(named) & (layers["role"] == "hidden")
+    table = layers.loc[hidden, ["group", "layer", "epoch", column]]
     finite = tables.masked(table, [column])[0]
     if finite.empty:
         return style.blank(title, x_title, y_title)
@@ -100,7 +101,7 @@ def saturation_heatmap(
     meaning = SHARES[column]
     title = title or meaning.capitalize()
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
-    table = tables.masked(layers[layers["group"] == group], [column])[0]
+    table = tables.masked(layers.loc[layers["group"] == group, ["layer", "epoch", column]], [column])[0]
     if table.empty:
         return style.blank(title, x_title, y_title)
     epochs = tables.thin(np.unique(table["epoch"].to_numpy()), min(60, CELLS // table["layer"].nunique()))
@@ -141,8 +142,9 @@ def saturation_by_scale(
     meaning = SHARES[column]
     title = title or f"{meaning.capitalize()} by initial scale"
     x_title, y_title = "standard deviation of initial weights", meaning
-    table = layers[layers["activation"] == activation]
     keys = ["run", "layer"]
+    columns = [*keys, "epoch", "initialiser", "gain", "weight_std", column]
+    table = layers.loc[layers["activation"] == activation, columns]
     table = table[table["epoch"] == epoch].merge(
         table.loc[table["epoch"] == 0, [*keys, "weight_std"]].rename(columns={"weight_std": "scale"}), on=keys
     )
@@ -216,7 +218,8 @@ def histogram_by_layer(
     meaning = VALUES[quantity]
     title = title or f"Distribution of the {meaning}"
     y_title = "layer"
-    table = histograms[(histograms["group"] == group) & (histograms["quantity"] == quantity)]
+    here = (histograms["group"] == group) & (histograms["quantity"] == quantity)
+    table = histograms.loc[here, ["layer", "epoch", "left", "right", "count"]]
     counted = tables.masked(table[table["count"] > 0], ["count"])[0]
     bounded = tables.masked(counted, ["left", "right"])[0]
     now = counted[counted["epoch"] == epoch]
@@ -266,7 +269,7 @@ def mean_activation(
 ) -> alt.LayerChart:
     """Mean activation of a hidden layer over training: median and 25-75 % band over the runs of each group."""
     return curves.over_training(
-        layers[layers["layer"] == layer],
+        layers.loc[layers["layer"] == layer, ["group", "run", x, "activation_mean"]],
         groups,
         "activation_mean",
         title=title or f"Mean activation of layer {layer} over training",
@@ -282,7 +285,8 @@ def mean_activation_by_layer(
     layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, title: str | None = None
 ) -> alt.LayerChart:
     """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
-    table = layers[(layers["epoch"] == epoch) & (layers["role"] == "hidden")]
+    hidden = (layers["epoch"] == epoch) & (layers["role"] == "hidden")
+    table = layers.loc[hidden, ["group", "layer", "activation_mean"]]
     steps = [str(number) for number in sorted(table["layer"].unique())]
     zero = pd.DataFrame({"at": steps, "value": 0.0, "key": "zero"})
     return curves.over_steps(

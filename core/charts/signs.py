@@ -45,8 +45,9 @@ def sign_distribution(
     """
     title = title or f"Gradient of {WHOSE[level]}, layer {layer}"
     x_title, y_title = "share of positive weight gradients", "run group"
-    table = histograms[(histograms["quantity"] == "positive_share") & (histograms["level"] == level)]
-    table = table[(table["epoch"] == epoch) & (table["layer"] == layer) & table["group"].isin(groups)]
+    here = (histograms["quantity"] == "positive_share") & (histograms["level"] == level)
+    here &= (histograms["epoch"] == epoch) & (histograms["layer"] == layer) & histograms["group"].isin(groups)
+    table = histograms.loc[here, ["group", "left", "right", "count"]]
     table = tables.masked(table, ["left", "right", "count"])[0]
     table = table.assign(total=table.groupby("group")["count"].transform("sum"))
     table = table[table["total"] > 0]
@@ -110,7 +111,8 @@ def agreement_by_layer(
         epoch: a recorded epoch.
         measure: one of MEASURES.
     """
-    table = layers[(layers["epoch"] == epoch) & layers["group"].isin(groups)]
+    columns = ["group", "layer", "hidden", "agreement_random", f"{measure}_{level}"]
+    table = layers.loc[(layers["epoch"] == epoch) & layers["group"].isin(groups), columns]
     table = table.assign(at=table["layer"].astype(str))
     return curves.over_steps(
         table,
@@ -139,7 +141,8 @@ def agreement_over_training(
     title: str | None = None,
 ) -> alt.LayerChart:
     """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
-    table = layers[(layers["layer"] == layer) & layers["group"].isin(groups)]
+    columns = ["group", "run", x, "agreement_random", f"{measure}_{level}"]
+    table = layers.loc[(layers["layer"] == layer) & layers["group"].isin(groups), columns]
     lines = table["agreement_random"].unique().tolist() if measure == "agreement" else ()
     return curves.over_training(
         table,
@@ -165,9 +168,11 @@ def agreement_by_level(
     title: str | None = None,
 ) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
-    table = layers[(layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)]
+    columns = ["group", "hidden", "agreement_random", *(f"{measure}_{level}" for level in LEVELS)]
+    here = (layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)
+    table = layers.loc[here, columns]
     each = [
-        table[["group", "run", "hidden", "agreement_random"]].assign(at=level, value=table[f"{measure}_{level}"])
+        table[["group", "hidden", "agreement_random"]].assign(at=level, value=table[f"{measure}_{level}"])
         for level in LEVELS
     ]
     table = pd.concat(each)

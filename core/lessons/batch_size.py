@@ -23,6 +23,7 @@ from core.experiment import Experiment
 from core.findings import CLEARLY_LARGER, MIXED, NOT_SUPPORTED, NOTICEABLE, SUPPORTED, UNDECIDED, Finding
 from core.lessons import listed, words
 from core.results import Result
+from core.schema import LEVELS
 from core.theory import pair_agreement, pair_agreement_by_batch
 
 FREE = 0.5
@@ -63,13 +64,17 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
     Columns: those of the run and its point in the layers table, size (examples), pairs.
     """
-    rows = result.layers[(result.layers["epoch"] == epoch) & (result.layers["layer"] == layer)]
+    kept = ["run", "group", "activation", "initialiser", "gain", "hidden", "learning_rate", "seed", "epoch", "layer"]
+    # The few columns that matter: a filter copies all that a table has, and this one has fifty.
+    rows = result.layers.loc[
+        (result.layers["epoch"] == epoch) & (result.layers["layer"] == layer),
+        [*kept, "batch_size", *(f"pair_agreement_{level}" for level in LEVELS)],
+    ]
     full = train_examples(result.experiment)
     own = rows["batch_size"].map(lambda text: full if text == "full" else min(int(text), full))
     levels: dict[str, pd.Series | int] = {"batch": own}
     if len(result.experiment.batch_size) == 1:
         levels = {"example": 1, "batch": own, "epoch": full}
-    kept = ["run", "group", "activation", "initialiser", "gain", "hidden", "learning_rate", "seed", "epoch", "layer"]
     parts = [
         rows[kept].assign(level=level, size=size, pairs=rows[f"pair_agreement_{level}"])
         for level, size in levels.items()
@@ -85,8 +90,9 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     For the first layer these are the inputs, features that never change left out: they have no gradient.
     Columns: group, line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
     """
-    start = result.layers[(result.layers["epoch"] == epoch) & (result.layers["layer"] == max(layer - 1, 1))]
     columns = ["activation_mean", "activation_std", "preactivation_std"]
+    here = (result.layers["epoch"] == epoch) & (result.layers["layer"] == max(layer - 1, 1))
+    start = result.layers.loc[here, ["group", "activation", *columns]]
     table = start.groupby(["group", "activation"], sort=False)[columns].mean().reset_index()
     table = table.rename(columns={"activation_mean": "mean", "activation_std": "std"})
     if layer == 1:
@@ -148,7 +154,8 @@ def by_layer(result: Result, epoch: int) -> pd.DataFrame:
     """
     parts = []
     for layer in sorted(int(number) for number in result.layers["layer"].unique()):
-        rows = result.layers[(result.layers["epoch"] == epoch) & (result.layers["layer"] == layer)]
+        here = (result.layers["epoch"] == epoch) & (result.layers["layer"] == layer)
+        rows = result.layers.loc[here, ["group", "pair_agreement_epoch"]]
         pairs = rows.groupby("group", sort=False)["pair_agreement_epoch"]
         measured = pd.DataFrame({"pairs": pairs.median(), "low": pairs.quantile(0.25), "high": pairs.quantile(0.75)})
         measured = measured.assign(runs=pairs.count(), layer=layer).reset_index()
@@ -171,7 +178,9 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     Columns: initialiser, gain, scale (mean std of the layer's initial weights), quantity, mean, low, high (least and
     greatest of the runs), runs, theory (agreement in a large batch; empty for saturation).
     """
-    layers = result.layers[result.layers["activation"] == activation]
+    kept = ["run", "group", "initialiser", "gain", "epoch", "layer", "role", "weight_std", "saturated"]
+    own = result.layers["activation"] == activation
+    layers = result.layers.loc[own, [*kept, f"pair_agreement_{level}"]]
     rows = layers[(layers["epoch"] == epoch) & (layers["layer"] == layer)].set_index("run")
     start = layers[(layers["epoch"] == 0) & (layers["layer"] == layer)].set_index("run")
     hidden = layers[(layers["epoch"] == epoch) & (layers["role"] == "hidden")].groupby("run")["saturated"].mean()

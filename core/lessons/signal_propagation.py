@@ -60,7 +60,9 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     the measured weight variances; NaN where the theory does not apply); median, low and high (25 and 75 %) and runs
     of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation).
     """
-    hidden = result.layers[result.layers["role"] == "hidden"]
+    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_std", "saturated"]
+    columns += ["preactivation_mean", "preactivation_std", "activation_mean"]
+    hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
     variances = (
         (start["fan_in"] * start["weight_std"] ** 2).groupby([start["group"], start["layer"]], sort=False).mean()
@@ -114,8 +116,8 @@ def _weight_variance(layers: pd.DataFrame) -> pd.Series:
 
 def _groups(result: Result) -> pd.DataFrame:
     """The groups with a hidden layer at initialisation, one row each, with the initialiser's name as `scheme`."""
-    start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
-    groups = start.drop_duplicates("group")[_SETTINGS]
+    start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
+    groups = start.drop_duplicates("group")
     return groups.assign(scheme=[text.partition(":")[0] for text in groups["initialiser"]])
 
 

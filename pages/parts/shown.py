@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -46,7 +47,7 @@ class Shown:
         """All run groups, those included of which there are no numbers yet."""
         return self.experiment.groups()
 
-    @property
+    @cached_property
     def hidden(self) -> pd.DataFrame:
         """The rows of the hidden layers."""
         return self.result.layers[self.result.layers["role"] == "hidden"]
