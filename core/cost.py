@@ -2,26 +2,42 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
-# Fitted to the processor time of 14 workloads, each within 30 %: one core of an AMD EPYC (Zen 4, AVX-512), NumPy 2.4
-# with OpenBLAS, one BLAS thread. Pairs are for float32 and float64, by item size.
-CALL_SECONDS = 0.4e-6
-"""Overhead of one NumPy call on a small array."""
+import numpy as np
+
+from core.blas import one_blas_thread
+from core.measures import percentiles
+
+# Fitted to the processor time of 34 sweeps on one core of an Intel Xeon (AVX-512), NumPy 2.5 with OpenBLAS, one BLAS
+# thread. They hold where the probes below take REFERENCE; elsewhere each is as much longer as its probe is.
+# Pairs are for float32 and float64, by item size.
+SHAPE_SECONDS = 0.03
+"""Runs of one shape, however few: planning and tables."""
+POINT_SECONDS = 0.96e-3
+"""One layer at one recorded point of a chunk."""
+ROW_SECONDS = 5.7e-5
+"""The same, per run."""
+CALL_SECONDS = 0.24e-6
+"""A NumPy call, beyond its work."""
 CALLS_PER_LAYER = 10
 """NumPy calls of one update of a chunk, per layer."""
-MATRIX_SECONDS = 1.25e-6
+MATRIX_SECONDS = 0.56e-6
 """Overhead of one run's matrix in a stacked product, of which a layer has three."""
-FLOPS_PER_SECOND = {4: 1.25e11, 8: 6.0e10}
+FLOP_SECONDS = {4: 6.3e-12, 8: 1.33e-11}
 """Matrix products."""
-UNIT_SECONDS = {4: 1.2e-9, 8: 3.5e-9}
+UNIT_SECONDS = {4: 1.62e-9, 8: 4.7e-9}
 """Elementwise work per example and unit of one forward and backward pass."""
-SORT_SECONDS = {4: 2.5e-8, 8: 5.0e-8}
+UPDATE_SECONDS = {4: 0.54e-9, 8: 1.1e-9}
+"""Update of one parameter."""
+SORT_SECONDS = {4: 0.83e-8, 8: 1.7e-8}
 """Percentiles and histograms, per probed example and unit."""
-SIGN_SECONDS = {4: 0.5e-9, 8: 1.0e-9}
+SIGN_SECONDS = {4: 0.2e-9, 8: 0.4e-9}
 """Signs of single examples' gradients, per probed example and weight."""
-PATH_SECONDS = {4: 1.8e-9, 8: 3.0e-9}
+PATH_SECONDS = {4: 2.15e-9, 8: 3.6e-9}
 """Path of the weights, per update and parameter."""
 CHUNK_BYTES = 1_500_000
 """Working set of the runs that train together: about what the core's cache holds."""
@@ -29,6 +45,71 @@ ROW_BYTES = 600
 """One row of the layers table; of the others, less."""
 HISTOGRAM_BYTES = 40_000
 """Histograms of one layer of one group at one point."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long this machine takes for what training is made of, in seconds.
+
+    Attributes:
+        call: a NumPy call on a small array.
+        flop: an operation of a product of matrices as large as a layer.
+        element: a hyperbolic tangent of an array in the core's cache.
+        value: a place in the percentiles of a layer's values.
+    """
+
+    call: float
+    flop: float
+    element: float
+    value: float
+
+
+REFERENCE = Speed(call=3.85e-7, flop=6.0e-12, element=3.55e-10, value=8.1e-9)
+"""Where the constants above were fitted."""
+LIMIT = 8.0
+"""A measured speed further from the reference, either way, is a stall or a broken clock, not a machine."""
+
+
+@cache
+def speed() -> Speed:
+    """This machine's, relative to the reference; measured once in a process, in a twentieth of a second."""
+    rng = np.random.default_rng(0)
+    small, block = np.zeros((2, 24), np.float32)
+    x, h = np.empty((2, ELEMENTS), np.float32)
+    x[:] = rng.standard_normal(ELEMENTS)
+    weights, values = (rng.standard_normal(shape).astype(np.float32) for shape in (WEIGHTS, VALUES))
+    inputs = rng.standard_normal((WEIGHTS[0], WEIGHTS[2], BATCH)).astype(np.float32)
+    product = np.empty((*WEIGHTS[:2], BATCH), np.float32)
+
+    def calls() -> None:
+        for _ in range(CALLS):
+            np.add(small, small, out=block)
+
+    with one_blas_thread():
+        measured = {
+            "call": _least_seconds(calls) / CALLS,
+            "flop": _least_seconds(lambda: np.matmul(weights, inputs, out=product)) / (2 * weights.size * BATCH),
+            "element": _least_seconds(lambda: np.tanh(x, out=h)) / ELEMENTS,
+            "value": _least_seconds(lambda: percentiles(values)) / values.size,
+        }
+    return Speed(
+        **{name: min(LIMIT, max(1.0 / LIMIT, seconds / getattr(REFERENCE, name))) for name, seconds in measured.items()}
+    )
+
+
+CALLS, ELEMENTS, BATCH = 100, 1 << 14, 64
+WEIGHTS, VALUES = (4, 100, 101), (4, 1 << 13)
+TURNS = 12
+"""Times that each is measured: the least counts, since only others on the machine make it more."""
+
+
+def _least_seconds(call: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(TURNS):
+        begin = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
 
 
 def duration(seconds: float) -> str:
@@ -42,6 +123,11 @@ def duration(seconds: float) -> str:
         if count or parts:
             parts.append(f"{count:,} {name}" if count else "")
     return " ".join(parts[:2]).strip()
+
+
+def _about(seconds: float) -> str:
+    """An estimate in words: nobody foresees tenths of a second."""
+    return "under a second" if seconds < 1 else f"about {duration(seconds)}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +153,7 @@ class Cost:
     run_bytes: int
 
     def __str__(self) -> str:
-        return f"about {duration(self.seconds)} on one core ({self.runs:,} runs, {self.updates:,} updates)"
+        return f"{_about(self.seconds)} on one core ({self.runs:,} runs, {self.updates:,} updates)"
 
 
 @dataclass(frozen=True)
@@ -148,19 +234,22 @@ class Load:
 
 
 def predict_seconds(load: Load) -> float:
-    """Time of `load` on one core: calls, matrix products, elementwise work and statistics, each linear in its count."""
-    size, probed = load.itemsize, load.points * load.probe
-    steps = (load.updates + load.points) * (len(load.widths) - 1)
-    calls = math.ceil(load.runs / load.chunk) * steps * CALLS_PER_LAYER * CALL_SECONDS
-    one_run = (
-        steps * 3 * MATRIX_SECONDS
-        + 6.0 * load.weights * load.passes / FLOPS_PER_SECOND[size]
-        + load.units * load.passes * UNIT_SECONDS[size]
-        + probed * load.units * SORT_SECONDS[size]
-    )
+    """Time of `load` on one core of this machine: calls, matrix products, elementwise work and statistics, each linear
+    in its count."""
+    size, probed, layers = load.itemsize, load.points * load.probe, len(load.widths) - 1
+    steps = (load.updates + load.points) * layers
+    here = speed()
+    recorded = load.points * layers
+    calls = SHAPE_SECONDS + math.ceil(load.runs / load.chunk) * steps * CALLS_PER_LAYER * CALL_SECONDS
+    calls += recorded * (2 if load.full else 1) * POINT_SECONDS
+    calls += load.runs * (recorded * ROW_SECONDS + steps * 3 * MATRIX_SECONDS)
+    products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[size]
+    moved = load.updates * load.parameters
+    elements = load.units * load.passes * UNIT_SECONDS[size] + moved * UPDATE_SECONDS[size]
+    values = probed * load.units * SORT_SECONDS[size]
     if load.full:
-        one_run += probed * load.weights * SIGN_SECONDS[size] + load.updates * load.parameters * PATH_SECONDS[size]
-    return calls + load.runs * one_run
+        elements += moved * PATH_SECONDS[size] + probed * load.weights * SIGN_SECONDS[size]
+    return calls * here.call + products * here.flop + load.runs * (elements * here.element + values * here.value)
 
 
 def estimate(loads: Sequence[Load]) -> Cost:
