@@ -91,11 +91,10 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     low = nodes["y"] < 0.5
     charts.append(_text(nodes[~low], "label", dy=-29, fontWeight="bold", fontSize=13))
     charts.append(_text(nodes[low], "label", dy=32, fontWeight="bold", fontSize=13))
-    for name, (along, dx, dy) in LABEL_PLACES.items():
-        edge = edges[edges["name"] == name]
-        spot = edge.assign(
-            x=edge["x"] + along * (edge["x2"] - edge["x"]), y=edge["y"] + along * (edge["y2"] - edge["y"])
-        )
+    for edge in edges.to_dict("records"):
+        along, dx, dy = LABEL_PLACES[edge["name"]]
+        x, y = (edge[end] + along * (edge[f"{end}2"] - edge[end]) for end in ("x", "y"))
+        spot = pd.DataFrame({"x": [x], "y": [y], "text": [edge["text"]]})
         charts.append(_text(spot, "text", dx=dx, dy=dy, align="left" if dx else "center"))
     charts.append(
         _text(pd.DataFrame({"x": [0.67, 0.93], "y": [0.5, 0.5], "text": [a3, ends]}), "text", dy=31, lineBreak="\n")
