@@ -15,30 +15,34 @@ from core.measures import percentiles
 # Fitted to the processor time of 34 sweeps on one core of an Intel Xeon (AVX-512), NumPy 2.5 with OpenBLAS, one BLAS
 # thread. They hold where the probes below take REFERENCE; elsewhere each is as much longer as its probe is.
 # Pairs are for float32 and float64, by item size.
-SHAPE_SECONDS = 0.03
+SHAPE_SECONDS = 0.05
 """Runs of one shape, however few: planning and tables."""
-POINT_SECONDS = 0.96e-3
+POINT_SECONDS = 0.58e-3
 """One layer at one recorded point of a chunk."""
-ROW_SECONDS = 5.7e-5
+ROW_SECONDS = 4.4e-5
 """The same, per run."""
 CALL_SECONDS = 0.24e-6
 """A NumPy call, beyond its work."""
 CALLS_PER_LAYER = 10
 """NumPy calls of one update of a chunk, per layer."""
-MATRIX_SECONDS = 0.56e-6
+MATRIX_SECONDS = 0.59e-6
 """Overhead of one run's matrix in a stacked product, of which a layer has three."""
-FLOP_SECONDS = {4: 6.3e-12, 8: 1.33e-11}
+FLOP_SECONDS = {4: 6.8e-12, 8: 1.43e-11}
 """Matrix products."""
-UNIT_SECONDS = {4: 1.62e-9, 8: 4.7e-9}
+UNIT_SECONDS = {4: 1.55e-9, 8: 4.5e-9}
 """Elementwise work per example and unit of one forward and backward pass."""
-UPDATE_SECONDS = {4: 0.54e-9, 8: 1.1e-9}
+UPDATE_SECONDS = {4: 0.2e-9, 8: 0.4e-9}
 """Update of one parameter."""
-SORT_SECONDS = {4: 0.83e-8, 8: 1.7e-8}
+SORT_SECONDS = {4: 1.44e-8, 8: 2.9e-8}
 """Percentiles and histograms, per probed example and unit."""
-SIGN_SECONDS = {4: 0.2e-9, 8: 0.4e-9}
+SIGN_SECONDS = {4: 0.31e-9, 8: 0.62e-9}
 """Signs of single examples' gradients, per probed example and weight."""
-PATH_SECONDS = {4: 2.15e-9, 8: 3.6e-9}
+PATH_SECONDS = {4: 0.14e-9, 8: 0.24e-9}
 """Path of the weights, per update and parameter."""
+PATH_CALLS = 30
+"""NumPy calls that follow it, per layer and update of a chunk."""
+PATH_RUN_SECONDS = 2.4e-6
+"""The same work per run."""
 CHUNK_BYTES = 1_500_000
 """Working set of the runs that train together: about what the core's cache holds."""
 ROW_BYTES = 600
@@ -243,6 +247,10 @@ def predict_seconds(load: Load) -> float:
     calls = SHAPE_SECONDS + math.ceil(load.runs / load.chunk) * steps * CALLS_PER_LAYER * CALL_SECONDS
     calls += recorded * (2 if load.full else 1) * POINT_SECONDS
     calls += load.runs * (recorded * ROW_SECONDS + steps * 3 * MATRIX_SECONDS)
+    if load.full:
+        followed = load.updates * layers
+        calls += math.ceil(load.runs / load.chunk) * followed * PATH_CALLS * CALL_SECONDS
+        calls += load.runs * followed * PATH_RUN_SECONDS
     products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[size]
     moved = load.updates * load.parameters
     elements = load.units * load.passes * UNIT_SECONDS[size] + moved * UPDATE_SECONDS[size]

@@ -542,7 +542,7 @@ def test_the_estimate_counts_the_updates_that_the_data_really_take(dataset: str)
 def test_the_estimate_grows_as_the_work_does(small: Any, large: Any) -> None:
     base = Experiment(**small).cost()
     cost = Experiment(**large).cost()
-    assert cost.seconds / base.seconds == pytest.approx(cost.flops / base.flops, rel=0.5)
+    assert cost.seconds / base.seconds == pytest.approx(cost.flops / base.flops, rel=0.7)
 
 
 def test_float64_and_more_statistics_are_estimated_to_take_longer() -> None:
