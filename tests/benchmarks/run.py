@@ -21,7 +21,7 @@ from tests.benchmarks.workers import Worker
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
 SECTIONS = ("sweeps", "start-up", "server", "estimate", "statistics", "scaling", "cores", "precision", "memory")
-CONTEST_SECONDS = 90.0
+CONTEST_SECONDS = 80.0
 """Time of a workload's contest after which no other round begins."""
 BOUND_TARGETS = {"W1": 2.0, "W2": 3.0, "W3": 2.0}
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:WORKERS])
-    rounds = arguments.rounds or (1 if arguments.quick else 3)
+    rounds = arguments.rounds or (1 if arguments.quick else 2)
     chosen = [WORKLOADS[name] for name in arguments.workloads]
     if arguments.quick:
         chosen = [_shorter(workload) for workload in chosen]
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             option, type=names(allowed), default=list(allowed), metavar="A,B", help=f"of {', '.join(allowed)}"
         )
-    parser.add_argument("--rounds", type=int, help="most rounds in which all take a turn (3; quick: 1)")
+    parser.add_argument("--rounds", type=int, help="most rounds in which all take a turn (2; quick: 1)")
     parser.add_argument("--quick", action="store_true", help="within 3 minutes: one round, a fifth of the epochs")
     parser.add_argument("--csv", type=Path, default=Path("results/benchmark.csv"), help="where to write the table")
     return parser
