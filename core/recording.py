@@ -16,13 +16,13 @@ from core.losses import LOSSES, correct
 from core.measures import (
     Signs,
     bin_edges,
-    even_histogram,
+    counts,
+    distribution,
     example_signs,
     gradient_signs,
     histogram,
     moments,
     percentile_columns,
-    percentiles,
     positive_share_histogram,
     random_agreement,
     saturation,
@@ -208,15 +208,16 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
     for layer, columns in enumerate(notes.layers):
         hidden = layer < len(work.activation)
         a = (work.preactivation[layer] if hidden else work.delta[-1]).reshape(*state.shape, -1)
-        ranked = percentiles(a)
+        ranked, taken = distribution(a, bin_edges("preactivation", activation))
         columns.update(moments(a, "preactivation") | percentile_columns(ranked, "preactivation"))
-        _add_histogram(state, notes, layer, "preactivation", a)
+        notes.histograms.append(Histogram(layer + 1, "preactivation", "probe", taken))
         if hidden:
             h = work.activation[layer].reshape(*state.shape, -1)
             columns.update(moments(h, "activation"))
             # Activation functions do not decrease, so that ranks stay.
             columns.update(percentile_columns(activation.forward(ranked), "activation"))
-            _add_histogram(state, notes, layer, "activation", h)
+            given = counts(h, bin_edges("activation", activation))
+            notes.histograms.append(Histogram(layer + 1, "activation", "probe", given))
             threshold = state.experiment.saturation_threshold
             columns.update(saturation(work.preactivation[layer], work.activation[layer], activation, threshold))
 
@@ -244,13 +245,8 @@ def _look_at_gradients(state: State, notes: _Notes) -> None:
     for layer, (columns, gradient) in enumerate(zip(notes.layers, notes.gradients, strict=True)):
         flat = gradient[..., :-1].reshape(*state.shape, -1)
         columns["gradient_std"] = flat.std(axis=-1, dtype=np.float64)
-        counts = histogram(np.sort(flat, axis=-1), bin_edges("gradient", state.activation))
-        notes.histograms.append(Histogram(layer + 1, "gradient", "epoch", counts))
-
-
-def _add_histogram(state: State, notes: _Notes, layer: int, quantity: str, values: Array) -> None:
-    counts = even_histogram(values, bin_edges(quantity, state.activation))
-    notes.histograms.append(Histogram(layer + 1, quantity, "probe", counts))
+        found = histogram(np.sort(flat, axis=-1), bin_edges("gradient", state.activation))
+        notes.histograms.append(Histogram(layer + 1, "gradient", "epoch", found))
 
 
 def _add_signs(level: str, signs: Sequence[Sequence[Signs]], notes: _Notes) -> None:

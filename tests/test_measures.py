@@ -327,8 +327,15 @@ ROWS = {
 }
 
 
+@pytest.fixture(params=[True, False], ids=["sorts quickly", "sorts slowly"])
+def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor of either kind, whatever this one is."""
+    monkeypatch.setattr(measures, "sorts_quickly", lambda: request.param)
+
+
 @pytest.mark.parametrize("case", list(ROWS))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.usefixtures("processor")
 def test_percentiles_and_counts_are_those_of_the_sorted_values(case: str, dtype: str) -> None:
     values = ROWS[case](np.random.default_rng(5)).astype(dtype)[:, None]
     ordered = np.sort(values, axis=-1)
@@ -339,6 +346,36 @@ def test_percentiles_and_counts_are_those_of_the_sorted_values(case: str, dtype:
         within = values.clip(edges[0], edges[-1])
         counts = np.histogram(within[1].clip(-1e9, 1e9), edges.clip(-1e9, 1e9))[0]
         np.testing.assert_array_equal(measures.even_histogram(within, edges)[1, 0], counts)
+        ranked, taken = measures.distribution(within, edges)
+        np.testing.assert_array_equal(ranked, measures.percentiles(within))
+        np.testing.assert_array_equal(taken, measures.even_histogram(within, edges))
+        np.testing.assert_array_equal(measures.counts(within, edges), taken)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("quantity", "name"), [("preactivation", "relu"), ("activation", "tanh"), ("activation", "logistic")]
+)
+def test_values_next_to_an_edge_are_in_the_same_bin_by_either_way_of_counting(
+    quantity: str, name: str, dtype: str
+) -> None:
+    edges = measures.bin_edges(quantity, ACTIVATIONS[name])
+    near = [edges[1:-1].astype(dtype)]
+    for end in (-np.inf, np.inf):
+        step = near[0]
+        for _ in range(20):
+            step = np.nextafter(step, step.dtype.type(end))
+            near.append(step)
+    values = np.concatenate([*near, -near[0] * 0.0])[None]
+    ordered = np.sort(values, axis=-1)
+    first = measures._first_values(tuple(edges), values.dtype)
+    np.testing.assert_array_equal(measures.histogram(ordered, first), measures.even_histogram(values, edges))
+
+
+def test_a_negative_zero_is_a_zero_at_a_rank_too() -> None:
+    values = np.full((1, 5000), -0.0, np.float32)
+    values[0, ::2] = 0.0
+    assert not np.signbit(measures.percentiles(values)).any()
 
 
 def test_what_is_not_a_number_stays_in_its_own_row() -> None:
