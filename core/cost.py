@@ -2,14 +2,14 @@
 
 import itertools
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from core.blas import one_blas_thread
+from core.clock import least_seconds
 from core.measures import percentiles
 
 # Fitted to the processor time of 34 sweeps on one core of an Intel Xeon (AVX-512), NumPy 2.5 with OpenBLAS, one BLAS
@@ -91,10 +91,10 @@ def speed() -> Speed:
 
     with one_blas_thread():
         measured = {
-            "call": _least_seconds(calls) / CALLS,
-            "flop": _least_seconds(lambda: np.matmul(weights, inputs, out=product)) / (2 * weights.size * BATCH),
-            "element": _least_seconds(lambda: np.tanh(x, out=h)) / ELEMENTS,
-            "value": _least_seconds(lambda: percentiles(values)) / values.size,
+            "call": least_seconds(calls) / CALLS,
+            "flop": least_seconds(lambda: np.matmul(weights, inputs, out=product)) / (2 * weights.size * BATCH),
+            "element": least_seconds(lambda: np.tanh(x, out=h)) / ELEMENTS,
+            "value": least_seconds(lambda: percentiles(values)) / values.size,
         }
     return Speed(
         **{name: min(LIMIT, max(1.0 / LIMIT, seconds / getattr(REFERENCE, name))) for name, seconds in measured.items()}
@@ -103,17 +103,6 @@ def speed() -> Speed:
 
 CALLS, ELEMENTS, BATCH = 100, 1 << 14, 64
 WEIGHTS, VALUES = (4, 100, 101), (4, 1 << 13)
-TURNS = 12
-"""Times that each is measured: the least counts, since only others on the machine make it more."""
-
-
-def _least_seconds(call: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(TURNS):
-        begin = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begin)
-    return min(taken)
 
 
 def duration(seconds: float) -> str:

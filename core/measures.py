@@ -5,7 +5,6 @@ Arrays of runs carry leading axes; the last two are (units, examples) for activa
 """
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.activations import Activation
+from core.clock import least_seconds
 from core.schema import PERCENTILES
 
 Array = NDArray[Any]
@@ -62,14 +62,19 @@ def distribution(values: Array, edges: Float) -> tuple[Array, NDArray[np.int64]]
     if _by_halves(values):
         return percentiles(values), even_histogram(values, edges)
     ordered = np.sort(values, axis=-1)
-    return ordered[..., _ranks(values)] + 0.0, histogram(ordered, _first_values(tuple(edges), values.dtype))
+    return _at_ranks(ordered), _counted(ordered, edges)
 
 
 def counts(values: Array, edges: Float) -> NDArray[np.int64]:
     """`even_histogram`, in whichever way is the quicker one here."""
     if _by_halves(values):
         return even_histogram(values, edges)
-    return histogram(np.sort(values, axis=-1), _first_values(tuple(edges), values.dtype))
+    return _counted(np.sort(values, axis=-1), edges)
+
+
+def _counted(ordered: Array, edges: Float) -> NDArray[np.int64]:
+    """`even_histogram` of rows sorted along the last axis."""
+    return histogram(ordered, _first_values(tuple(edges), ordered.dtype))
 
 
 def even_histogram(values: Array, edges: Float) -> NDArray[np.int64]:
@@ -144,12 +149,15 @@ def percentile_columns(ranked: Array, name: str) -> dict[str, Float]:
 
 def percentiles(values: Array) -> Array:
     """The nearest-rank PERCENTILES along the last axis, (..., values) -> (..., percentiles)."""
-    rows, ranks = values.reshape(-1, values.shape[-1]), _ranks(values)
-    if _by_halves(values):
-        found = _by_upper_half(rows, ranks).reshape(*values.shape[:-1], -1)
-    else:
-        found = np.sort(values, axis=-1)[..., ranks]
-    return found + 0.0  # of 0 and -0, which are equal, either may stand at a rank
+    if not _by_halves(values):
+        return _at_ranks(np.sort(values, axis=-1))
+    found = _by_upper_half(values.reshape(-1, values.shape[-1]), _ranks(values))
+    return found.reshape(*values.shape[:-1], -1) + 0.0
+
+
+def _at_ranks(ordered: Array) -> Array:
+    """The percentiles of sorted rows: of 0 and -0, which are equal and may both stand at a rank, always 0."""
+    return ordered[..., _ranks(ordered)] + 0.0
 
 
 def _by_halves(values: Array) -> bool:
@@ -169,16 +177,7 @@ def sorts_quickly() -> bool:
     """
     values = np.random.default_rng(0).standard_normal(1 << 13).astype(np.float32)
     halves = values.view(np.int16)[1::2].copy()
-
-    def least_seconds(row: Array, kind: Literal["quicksort", "stable"]) -> float:
-        taken = []
-        for _ in range(5):
-            begin = time.perf_counter()
-            np.sort(row, kind=kind)
-            taken.append(time.perf_counter() - begin)
-        return min(taken)
-
-    return least_seconds(values, "quicksort") < 2.0 * least_seconds(halves, "stable")
+    return least_seconds(lambda: np.sort(values)) < 2.0 * least_seconds(lambda: np.sort(halves, kind="stable"))
 
 
 SORTED_WHOLE = 1024

@@ -1,14 +1,11 @@
 """Saturation: where the hidden units are flat, from which initial scale on, and what their values look like."""
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
 from core import charts, findings
 from core.activations import ACTIVATIONS
 from core.charts import propagation
-from core.lessons import signal_propagation
 from core.theory import saturated_intervals
 from pages.parts import chart, lens, link, view
 from pages.parts.shown import Recorded, Shown
@@ -76,7 +73,7 @@ def _page(shown: Shown) -> None:
 
     st.subheader("Could one have known?")
     chart.show(
-        shown, "theory", propagation.theory_by_layer, partial(_theory, shown),
+        shown, "theory", propagation.theory_by_layer, shown.theory,
         groups=groups, quantity="saturated",
     )  # fmt: skip
     st.caption(
@@ -84,10 +81,6 @@ def _page(shown: Shown) -> None:
         "endlessly wide. Signal propagation says where that falls short."
     )
     link.to_page("signal_propagation")
-
-
-def _theory(shown: Shown) -> pd.DataFrame:
-    return shown.once("theory by layer 0", lambda: signal_propagation.by_layer(shown.result))
 
 
 def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def _page(shown: Shown) -> None:
 
 def _layers(shown: Shown, epoch: int) -> None:
     settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
-    draw = partial(chart.show, shown, draw=charts.theory_by_layer, rows=lambda: _by_layer(shown, epoch), **settings)
+    draw = partial(chart.show, shown, draw=charts.theory_by_layer, rows=lambda: shown.theory(epoch), **settings)
     draw(name="length_by_layer", quantity="length")
     left, right = st.columns(2)
     with left:
@@ -81,10 +81,6 @@ def _diagram(shown: Shown) -> None:
         "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
         "settles at; σw is that of the layers fed by a hidden layer."
     )
-
-
-def _by_layer(shown: Shown, epoch: int) -> pd.DataFrame:
-    return shown.once(f"theory by layer {epoch}", lambda: lesson.by_layer(shown.result, epoch))
 
 
 def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:

@@ -14,7 +14,18 @@ ROOT = Path(__file__).parent.parent
 HEAVY = ("streamlit", "altair", "sklearn", "pandas", "scipy")
 
 ENGINE = {
-    *("schema", "activations", "losses", "optimisers", "initialisers", "datasets", "blas", "network", "measures"),
+    *(
+        "schema",
+        "activations",
+        "losses",
+        "optimisers",
+        "initialisers",
+        "datasets",
+        "blas",
+        "clock",
+        "network",
+        "measures",
+    ),
     *("experiment", "state", "recording", "training"),
 }
 """The modules that train and measure: what a worker process loads."""

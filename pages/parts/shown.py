@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.experiment import Experiment
+from core.lessons import signal_propagation
 from core.results import Result
 
 T = TypeVar("T")
@@ -51,6 +52,10 @@ class Shown:
     def hidden(self) -> pd.DataFrame:
         """The rows of the hidden layers."""
         return self.result.layers[self.result.layers["role"] == "hidden"]
+
+    def theory(self, epoch: int = 0) -> pd.DataFrame:
+        """What signal propagation foresees and the runs have, by layer, at a recorded epoch."""
+        return self.once(f"theory {epoch}", lambda: signal_propagation.by_layer(self.result, epoch))
 
     def recorded(self, hidden: bool = False) -> Recorded:
         """What there are numbers of: of any layer, or with `hidden` of a hidden one."""
