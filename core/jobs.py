@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
 
 from core import checkpoint
 from core.experiment import Experiment, ExperimentError
-from core.plan import SEGMENT_SECONDS, Clock, Progress, Segment, Start, Work, load, plan, recorded, segment, start
+from core.plan import Clock, Progress, Segment, Start, Work, load, plan, recorded, segment, start
 from core.pool import Cluster, JobError, Pool, capacity, explain, open_executor
 from core.recording import Record
 from core.settings import Settings
@@ -43,6 +43,8 @@ Status = Literal["queued", "running", "done", "failed", "cancelled"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+RUN_SECONDS = 1.0
+"""How long a worker trains at a time in `run`, where nobody else waits for a turn."""
 CHECKPOINT_SECONDS = 5.0
 """Training of every worker that a server may lose when it is stopped; more where checkpoints take long to write."""
 CHECKPOINT_COST = 20
@@ -94,7 +96,7 @@ def run(
 
     def submit(work: Work) -> None:
         assert work.state is not None
-        waiting[executor.submit(segment, work.state, work.next_epochs(SEGMENT_SECONDS))] = work
+        waiting[executor.submit(segment, work.state, work.next_epochs(RUN_SECONDS))] = work
 
     try:
         for work in works:

@@ -81,21 +81,20 @@ def even_histogram(values: Array, edges: Float) -> NDArray[np.int64]:
     """`histogram` of values in any order; bins are of one width, the outer ones may have no end, and 0 is an edge."""
     bins = len(edges) - 1
     index = _even_bins(values, edges).reshape(-1, values.shape[-1])
-    counts = np.stack([np.bincount(row, minlength=bins) for row in index])
+    # What is not a number may have any place: it makes no further bins.
+    counts = np.stack([np.bincount(row, minlength=bins)[:bins] for row in index])
     return counts.reshape(*values.shape[:-1], bins)
 
 
-def _even_bins(values: Array, edges: Float | tuple[float, ...]) -> NDArray[np.uint8]:
+def _even_bins(values: Array, edges: Float | tuple[float, ...]) -> NDArray[np.uint16]:
     bins = len(edges) - 1
-    low, high = edges[1], edges[-2]
+    low, high = float(edges[1]), float(edges[-2])  # no NumPy scalars: they would make doubles of the values
     width = (high - low) / (bins - 2)
     place = np.multiply(values, 1.0 / width)
     np.floor(place, out=place)  # before the shift, which would round what is just below 0 up to it
     np.add(place, round(1.0 - low / width), out=place)
-    np.maximum(place, 0.0, out=place)
-    np.minimum(place, bins - 1.0, out=place)
-    # Once more, since what is not a number has passed so far.
-    return np.minimum(place.astype(np.uint8), np.uint8(bins - 1))
+    np.clip(place, 0.0, bins - 1.0, out=place)
+    return place.astype(np.int16).view(np.uint16)
 
 
 @cache
@@ -192,7 +191,7 @@ def _by_upper_half(rows: Array, ranks: list[int]) -> Array:
     np.bitwise_xor(keys, (keys >> 15) & 0x7FFF, out=keys)  # those of negative values the other way round
     ordered = np.sort(keys, axis=-1, kind="stable")
     wanted = ordered[:, ranks]
-    ends = [np.searchsorted(row, own, side) for row, own in zip(ordered, wanted, strict=True) for side in _SIDES]
+    ends = [row.searchsorted(own, side) for row, own in zip(ordered, wanted, strict=True) for side in _SIDES]
     first, end = np.array(ends).reshape(len(rows), 2, len(ranks)).swapaxes(0, 1)
     crowded = ((end - first) * SPREAD > rows.shape[1]).any(axis=1)
     found = np.empty(wanted.shape, rows.dtype)

@@ -92,6 +92,25 @@ def allocate(
     )
 
 
+class Workspaces:
+    """The workspaces of networks of layer `sizes`, made when first asked for and kept.
+
+    Memory that is given back and taken anew costs its pages each time: a tenth of a sweep.
+    """
+
+    def __init__(self, leading: tuple[int, ...], sizes: Sequence[int], dtype: DTypeLike, bias: bool) -> None:
+        self._networks = leading, tuple(sizes), dtype, bias
+        self._kept: dict[tuple[int, bool], Workspace] = {}
+
+    def of(self, examples: int, keep_preactivation: bool = False) -> Workspace:
+        """The workspace for that many examples."""
+        key = examples, keep_preactivation
+        if key not in self._kept:
+            leading, sizes, dtype, bias = self._networks
+            self._kept[key] = allocate(leading, sizes, examples, dtype, bias, keep_preactivation)
+        return self._kept[key]
+
+
 def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activation) -> Array:
     """Forward pass. `inputs` is (..., features + 1, examples); returns the logits, work.delta[-1]."""
     below = inputs

@@ -28,7 +28,7 @@ from core.measures import (
     saturation,
     summarise_signs,
 )
-from core.network import Layers, Workspace, allocate, back_propagate, norm, propagate, weight_gradients
+from core.network import Layers, Workspace, Workspaces, back_propagate, norm, propagate, weight_gradients
 from core.state import Examples, State
 
 Array = NDArray[Any]
@@ -36,7 +36,7 @@ Array = NDArray[Any]
 DIVERGED_FACTOR = 1e6
 """A run whose loss exceeds this many times its initial loss has diverged."""
 
-BLOCK = 128
+BLOCK = 96
 """Examples that are evaluated at a time."""
 
 MINI_BATCHES = 8
@@ -92,15 +92,15 @@ class _Notes:
     histograms: list[Histogram]
 
 
-def record_point(state: State) -> Record:
+def record_point(state: State, workspaces: Workspaces) -> Record:
     """Evaluate the state on its training and test sets and look at its layers on the probe."""
     notes = _Notes(
         gradients=[np.zeros_like(w) for w in state.weights] if state.full else [],
         layers=[_weight_columns(state, layer) for layer in range(len(state.weights))],
         histograms=[],
     )
-    train_loss, train_accuracy = _evaluate(state, state.train, notes)
-    test_loss, test_accuracy = _evaluate(state, state.test, None)
+    train_loss, train_accuracy = _evaluate(state, state.train, notes, workspaces)
+    test_loss, test_accuracy = _evaluate(state, state.test, None, workspaces)
     epochs = {
         "train_loss": train_loss,
         "train_accuracy": train_accuracy,
@@ -163,16 +163,15 @@ def _cuts(state: State, examples: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def _evaluate(state: State, part: Examples, notes: _Notes | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _evaluate(
+    state: State, part: Examples, notes: _Notes | None, workspaces: Workspaces
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean loss and accuracy per run over one part of the data; `notes`, where given, is filled."""
     loss = LOSSES[state.experiment.loss]
     total, right = np.zeros(state.shape), np.zeros(state.shape)
-    work: Workspace | None = None
     for begin, end in _cuts(state, len(part)):
         probing = notes is not None and begin == 0
-        if work is None or work.delta[-1].shape[-1] != end - begin:
-            dtype = state.weights[0].dtype
-            work = allocate(state.shape, state.sizes, end - begin, dtype, state.experiment.bias, probing)
+        work = workspaces.of(end - begin, keep_preactivation=probing)
         logits = propagate(state.weights, part.by_feature[:, begin:end], work, state.activation)
         targets = part.targets[:, begin:end]
         total += loss.value(logits, targets).sum(axis=-1, dtype=np.float64)

@@ -24,7 +24,7 @@ from core.initialisers import INITIALISERS, parse
 from core.losses import LOSSES
 from core.network import (
     Layers,
-    Workspace,
+    Workspaces,
     allocate,
     augment,
     back_propagate,
@@ -48,12 +48,11 @@ MAX_ORTHANT_FAN_IN = 16
 
 @dataclass
 class _Batches:
-    """Buffers of one epoch: the shuffled examples in both layouts, and a workspace per batch size."""
+    """Buffers of one epoch: the shuffled examples in both layouts, and gradients."""
 
     by_example: Array
     by_feature: Array
     targets: Array
-    works: dict[int, Workspace] = field(default_factory=dict)
     gradients: list[Layers] = field(default_factory=list)
 
 
@@ -172,18 +171,19 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
     points = set(state.experiment.record_epochs())
     records: list[Record] = []
     earlier = state.seconds
+    workspaces = Workspaces(state.shape, state.sizes, state.weights[0].dtype, state.experiment.bias)
     with one_blas_thread(), np.errstate(all="ignore"):
         if state.recorded < 0:
-            records.append(_record(state))
+            records.append(_record(state, workspaces))
         batches = _buffers(state) if epochs and not state.finished else None
         for _ in range(epochs):
             if state.finished or batches is None:
                 break
-            _train_epoch(state, batches, measured=state.epoch + 1 in points)
+            _train_epoch(state, batches, workspaces, measured=state.epoch + 1 in points)
             state.epoch += 1
             if state.epoch in points:
                 state.seconds = earlier + perf_counter() - began
-                records.append(_record(state))
+                records.append(_record(state, workspaces))
     state.previous = _copied(state.previous)  # out of the buffers, which end here
     state.seconds = earlier + perf_counter() - began
     return state, tuple(records)
@@ -203,8 +203,6 @@ def _buffers(state: State) -> _Batches:
             np.empty((seeds, *train.by_feature.shape), train.by_feature.dtype),
             np.empty((seeds, *train.targets.shape), train.targets.dtype),
         )
-    for size in {state.batch, len(train) % state.batch} - {0}:
-        batches.works[size] = allocate(state.shape, state.sizes, size, state.weights[0].dtype, state.experiment.bias)
     batches.gradients = [[np.empty_like(w) for w in state.weights] for _ in range(2 if state.full else 1)]
     return batches
 
@@ -219,7 +217,7 @@ def _shuffle(state: State, batches: _Batches) -> None:
     np.copyto(batches.by_feature, batches.by_example.swapaxes(-1, -2))
 
 
-def _train_epoch(state: State, batches: _Batches, measured: bool) -> None:
+def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: bool) -> None:
     experiment, activation = state.experiment, state.activation
     loss = LOSSES[experiment.loss]
     name, _, given = experiment.optimiser.partition(":")
@@ -232,7 +230,7 @@ def _train_epoch(state: State, batches: _Batches, measured: bool) -> None:
 
     for begin in range(0, len(state.train), state.batch):
         end = min(begin + state.batch, len(state.train))
-        work = batches.works[end - begin]
+        work = workspaces.of(end - begin)
         logits = propagate(state.weights, batches.by_feature[..., begin:end], work, activation)
         loss.delta(logits, batches.targets[..., begin:end])
         scale = rate / (end - begin) if optimiser.folds_rate else 1.0 / (end - begin)
@@ -283,8 +281,8 @@ def _visit(update: Array, visited: Array) -> None:
     flat[moved, number >> 3] |= (1 << (number & 7)).astype(np.uint8)
 
 
-def _record(state: State) -> Record:
-    record = record_point(state)
+def _record(state: State, workspaces: Workspaces) -> Record:
+    record = record_point(state, workspaces)
     if state.recorded < 0:
         state.initial_loss = record.epochs["train_loss"]
     state.recorded = state.epoch

@@ -63,7 +63,7 @@ def test_no_cut_into_chunks_or_segments_changes_a_bit(
     expected: Result, monkeypatch: pytest.MonkeyPatch, cut: Any, seconds: float
 ) -> None:
     monkeypatch.setattr(planning, "plan", cut)
-    monkeypatch.setattr(jobs, "SEGMENT_SECONDS", seconds)
+    monkeypatch.setattr(jobs, "RUN_SECONDS", seconds)
     assert_same_tables(run(SMALL), expected)
 
 
