@@ -21,8 +21,6 @@ from core.recording import Record
 from core.state import State
 
 SEGMENT_SECONDS = 0.3
-CHUNK_BYTES = 100 * 10**6
-"""Bound on a chunk's memory in a worker, by the estimate."""
 RATE_SECONDS = 10.0
 """Time over which the speed of a sweep is measured."""
 
@@ -39,8 +37,8 @@ class Chunk:
 def plan(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
     """Cut `experiment` into chunks for `workers` workers: enough for each to have work, otherwise as few as possible.
 
-    A chunk is some groups of one shape by some seeds, the same for each group. It fits CHUNK_BYTES, and one epoch of
-    it lasts a segment at most, as far as single runs allow, so that nobody waits longer for a turn.
+    A chunk is some groups of one shape by some seeds, the same for each group. It fits memory and cache, and one epoch
+    of it lasts a segment at most, as far as single runs allow, so that nobody waits longer for a turn.
     """
     shapes: dict[tuple[Any, ...], list[Run]] = {}
     for run in experiment.runs():
@@ -62,7 +60,7 @@ def _cut(shape: Experiment, runs: list[Run], pieces: int) -> Iterator[Chunk]:
     groups = len(runs) // seeds
     cost = shape.cost()
     seconds = cost.seconds / len(runs) / shape.epochs
-    most = max(1, int(min(len(runs), CHUNK_BYTES / cost.run_bytes, SEGMENT_SECONDS / seconds)))
+    most = max(1, int(min(cost.chunk, SEGMENT_SECONDS / seconds)))
     pieces = min(pieces, len(runs))
     cuts = []
     for group_cuts in range(math.ceil(groups / most), groups + 1):

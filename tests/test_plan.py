@@ -35,6 +35,18 @@ def test_a_plan_for_more_workers_than_runs_has_one_run_a_chunk() -> None:
     assert [len(chunk.runs) for chunk in plan(Experiment(), 1000)] == [1] * 30
 
 
+def test_a_thousand_small_networks_train_in_chunks_that_fit_the_cache() -> None:
+    """Full-batch networks of 8 and 8 units keep three float32 values per unit and example: 50 kB a run, so that 8 MB
+    hold more than 100 runs and fewer than 160; with the memory's bound alone all 1,000 would train together."""
+    many = Experiment(
+        dataset="two_moons", samples=320, test_share=0.25, activation=("tanh",), initialiser=("glorot_uniform",),
+        hidden=((8, 8),), batch_size=(0,), seeds=1000,
+    )  # fmt: skip
+    chunks = plan(many, 1)
+    assert 100 < max(len(chunk.runs) for chunk in chunks) < 160
+    assert sum(len(chunk.runs) for chunk in chunks) == 1000
+
+
 def test_chunks_of_wide_networks_hold_few_runs_so_that_turns_stay_short() -> None:
     wide = Experiment(hidden=((1000, 1000),), seeds=20)
     single = wide.cost().seconds / wide.cost().runs / wide.epochs
