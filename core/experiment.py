@@ -26,7 +26,7 @@ from core.losses import LOSSES
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "PRESETS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
-ENGINE_VERSION = "3"
+ENGINE_VERSION = "4"
 """Part of every experiment's key: raise it whenever the same settings come to give other numbers."""
 
 MAX_DOCUMENT = 100_000
