@@ -1,5 +1,6 @@
 """The estimate: measured on the machine that serves, and in words that promise no more than it knows."""
 
+from collections import deque
 from dataclasses import fields, replace
 
 import pytest
@@ -11,11 +12,27 @@ from core.experiment import Experiment
 SAME = Speed(call=1.0, flop=1.0, element=1.0, value=1.0)
 
 
-def test_the_machine_is_measured_once_and_within_reason() -> None:
+def test_the_machine_is_measured_within_reason_and_not_again_at_once() -> None:
     here = cost.speed()
-    assert cost.speed() is here
     for field in fields(REFERENCE):
         assert 1 / cost.LIMIT <= getattr(here, field.name) <= cost.LIMIT
+    taken = [*cost.probes]
+    cost.speed()
+    assert len(cost.probes) - len(taken) <= 1  # a minute may have begun
+
+
+def test_a_probe_that_was_disturbed_is_put_right_a_minute_later_and_a_slower_machine_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The least of the last five, a minute apart: 1.7, then 0.9 for as long as it is one of them, then 1.2."""
+    seen = iter([1.7, 0.9, *[1.2] * 10])
+    minute = iter(range(1000, 2000))
+    monkeypatch.setattr(cost, "probes", deque(maxlen=cost.PROBES))
+    monkeypatch.setattr(cost, "_probe", lambda: replace(SAME, call=next(seen)))
+    monkeypatch.setattr("core.cost.time.monotonic", lambda: cost.PROBE_SECONDS * next(minute))
+    cost._speed_in.cache_clear()
+    assert [cost.speed().call for _ in range(7)] == [1.7, *[0.9] * 5, 1.2]
+    cost._speed_in.cache_clear()
 
 
 def test_an_estimate_is_in_proportion_to_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
