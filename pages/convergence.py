@@ -18,6 +18,18 @@ SLOWEST = "slowest that reached it"
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.convergence)
+    lens.part(shown, lambda: _curves(shown))
+    st.subheader("How much faster?")
+    lens.part(shown, lambda: _speed_up(shown))
+    if len(shown.experiment.learning_rate) > 1:
+        runs = shown.result.runs
+        st.subheader("Which learning rate is each one's best?")
+        chart.show(shown, "rate_grid", charts.rate_grid, lambda: runs)
+        best = shown.once("best_rates", lambda: convergence.best_rates(runs).drop_duplicates("group"))
+        st.dataframe(best[list(VARIED)], key="best_rates", hide_index=True)
+
+
+def _curves(shown: Shown) -> None:
     experiment, groups, runs = shown.experiment, shown.groups, shown.result.runs
     target, _, goal = experiment.target.partition(":")
 
@@ -57,7 +69,9 @@ def _page(shown: Shown) -> None:
         "neither dropped nor taken to have reached it there."
     )
 
-    st.subheader("How much faster?")
+
+def _speed_up(shown: Shown) -> None:
+    groups, runs = shown.groups, shown.result.runs
     medians = shown.once("median_updates", lambda: convergence.median_updates(runs))
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else groups[0]
@@ -75,15 +89,10 @@ def _page(shown: Shown) -> None:
         "paired seeds."
         + (
             ""
-            if len(experiment.learning_rate) > 1
+            if len(shown.experiment.learning_rate) > 1
             else " One learning rate is not a fair comparison: with several in the form, each group has its best."
         )
     )
-    if len(experiment.learning_rate) > 1:
-        st.subheader("Which learning rate is each one's best?")
-        chart.show(shown, "rate_grid", charts.rate_grid, lambda: runs)
-        best = shown.once("best_rates", lambda: convergence.best_rates(runs).drop_duplicates("group"))
-        st.dataframe(best[list(VARIED)], key="best_rates", hide_index=True)
 
 
 def _masked(epochs: pd.DataFrame, loss: str, log: bool) -> tuple[bool, int]:

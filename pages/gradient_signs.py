@@ -24,10 +24,7 @@ def _page(shown: Shown) -> None:
     with right:
         layer = view.step("layer", "Layer", numbers, numbers[min(1, len(numbers) - 1)])
 
-    def into() -> pd.DataFrame:
-        layers = shown.result.layers
-        return layers[layers["layer"] == layer]
-
+    into = partial(_into, shown, layer)
     st.subheader(f"Are the signs into layer {layer} tied together?")
     fan_in = shown.once(f"fan_in {layer}", lambda: int(into()["fan_in"].mode().iloc[0]))
     cells = [*st.columns(2), *st.columns(2)]
@@ -46,20 +43,33 @@ def _page(shown: Shown) -> None:
     )
 
     st.subheader("By layer and over training")
+    lens.part(shown, lambda: _by_level(shown, layer, at))
+
+
+def _by_level(shown: Shown, layer: int, at: int) -> None:
     level = view.buttons("level", "Gradient of", LEVELS, LEVELS[0])
     chart.show(
         shown, "agreement_by_layer", charts.agreement_by_layer, lambda: shown.result.layers,
-        groups=groups, level=level, epoch=at,
+        groups=shown.groups, level=level, epoch=at,
     )  # fmt: skip
-    log_epoch = view.flag("log_epoch", "Logarithmic epochs", default=True)
-    chart.show(
-        shown, "agreement_over_training", charts.agreement_over_training, into,
-        groups=groups, level=level, layer=layer, log_x=log_epoch,
-    )  # fmt: skip
+    lens.part(shown, lambda: _over_training(shown, layer, level))
     st.caption(
         "The first layer is fed by the inputs: scaled to the unit interval they are never negative either, and tie "
         "its signs under any activation function. Biases are left out."
     )
+
+
+def _over_training(shown: Shown, layer: int, level: str) -> None:
+    log_epoch = view.flag("log_epoch", "Logarithmic epochs", default=True)
+    chart.show(
+        shown, "agreement_over_training", charts.agreement_over_training, lambda: _into(shown, layer),
+        groups=shown.groups, level=level, layer=layer, log_x=log_epoch,
+    )  # fmt: skip
+
+
+def _into(shown: Shown, layer: int) -> pd.DataFrame:
+    layers = shown.result.layers
+    return layers[layers["layer"] == layer]
 
 
 def _shares(shown: Shown, layer: int, level: str) -> pd.DataFrame:

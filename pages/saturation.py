@@ -30,7 +30,31 @@ def _page(shown: Shown) -> None:
     )
 
     st.subheader("From which initial scale on?")
-    functions = list(dict.fromkeys(experiment.activation))
+    lens.part(shown, lambda: _by_scale(shown, recorded))
+    st.subheader("Group by group")
+    lens.part(shown, lambda: _by_group(shown, recorded))
+    st.subheader("Are the activations zero-centred?")
+    left, right = st.columns(2)
+    with left:
+        lens.part(shown, lambda: _means_by_layer(shown, recorded))
+    with right:
+        lens.part(shown, lambda: _means_over_training(shown, recorded))
+    st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
+
+    st.subheader("Could one have known?")
+    chart.show(
+        shown, "theory", propagation.theory_by_layer, shown.theory,
+        groups=groups, quantity="saturated",
+    )  # fmt: skip
+    st.caption(
+        "Theory knows only the variance of the initial weights and the mean square of the inputs, and takes layers for "
+        "endlessly wide. Signal propagation says where that falls short."
+    )
+    link.to_page("signal_propagation")
+
+
+def _by_scale(shown: Shown, recorded: Recorded) -> None:
+    functions = list(dict.fromkeys(shown.experiment.activation))
     name, place = functions[0], st.container()
     if len(functions) > 1:
         left, place = st.columns(2)
@@ -51,36 +75,26 @@ def _page(shown: Shown) -> None:
             "Large weights are one road to saturation; training is another, so compare epoch 0 with later ones."
         )
 
-    st.subheader("Group by group")
-    chosen = view.choice("group", "Run group", [MOST, *groups], MOST)
+
+def _by_group(shown: Shown, recorded: Recorded) -> None:
+    chosen = view.choice("group", "Run group", [MOST, *shown.groups], MOST)
     group = shown.once("most saturated", lambda: _most_saturated(shown.hidden)) if chosen == MOST else chosen
     if group in recorded.epochs:
         _group(shown, recorded, group)
     else:
         st.caption("No numbers of this group yet.")
 
-    st.subheader("Are the activations zero-centred?")
-    left, right = st.columns(2)
-    with left:
-        at = view.epoch(shown, recorded, "mean_epoch")
-        chart.show(
-            shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=groups, epoch=at
-        )
-    with right:
-        layer = view.step("layer", "Hidden layer", recorded.layers, recorded.layers[-1])
-        chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=groups, layer=layer)
-    st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
-    st.subheader("Could one have known?")
+def _means_by_layer(shown: Shown, recorded: Recorded) -> None:
+    at = view.epoch(shown, recorded, "mean_epoch")
     chart.show(
-        shown, "theory", propagation.theory_by_layer, shown.theory,
-        groups=groups, quantity="saturated",
-    )  # fmt: skip
-    st.caption(
-        "Theory knows only the variance of the initial weights and the mean square of the inputs, and takes layers for "
-        "endlessly wide. Signal propagation says where that falls short."
+        shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=shown.groups, epoch=at
     )
-    link.to_page("signal_propagation")
+
+
+def _means_over_training(shown: Shown, recorded: Recorded) -> None:
+    layer = view.step("layer", "Hidden layer", recorded.layers, recorded.layers[-1])
+    chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=shown.groups, layer=layer)
 
 
 def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
@@ -100,6 +114,11 @@ def _group(shown: Shown, recorded: Recorded, group: str) -> None:
     chart.show(
         shown, "saturation_heatmap", charts.saturation_heatmap, lambda: _where(shown.hidden, group=group), group=group
     )
+    lens.part(shown, lambda: _values(shown, recorded, group))
+
+
+def _values(shown: Shown, recorded: Recorded, group: str) -> None:
+    """What the layers of a group take in and give out at an epoch."""
     at = view.epoch(shown, recorded, groups=[group])
     function = ACTIVATIONS[recorded.activations[group]]
     flat = saturated_intervals(function, shown.experiment.saturation_threshold)

@@ -13,7 +13,7 @@ from core.lessons import signal_propagation as lesson
 from core.lessons import words
 from pages.parts import chart, lens, notices, view
 from pages.parts import lesson as page
-from pages.parts.shown import Shown
+from pages.parts.shown import Recorded, Shown
 
 COLUMNS: dict[str, Any] = {
     "group": "run group",
@@ -32,11 +32,13 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         st.info("These networks have no hidden layer, so no signal goes from one to another. Choose some in the form.")
         return
-    _layers(shown, view.epoch(shown, recorded, default=0))
-    _diagram(shown)
+    lens.part(shown, lambda: _layers(shown, recorded))
+    st.subheader("How deep do gradients reach?")
+    lens.part(shown, lambda: _diagram(shown))
 
 
-def _layers(shown: Shown, epoch: int) -> None:
+def _layers(shown: Shown, recorded: Recorded) -> None:
+    epoch = view.epoch(shown, recorded, default=0)
     settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
     draw = partial(chart.show, shown, draw=charts.theory_by_layer, rows=lambda: shown.theory(epoch), **settings)
     draw(name="length_by_layer", quantity="length")
@@ -59,13 +61,24 @@ def _layers(shown: Shown, epoch: int) -> None:
 
 
 def _diagram(shown: Shown) -> None:
-    st.subheader("How deep do gradients reach?")
     points = shown.once("points", lambda: lesson.points(shown.result))
     functions = {words(name): name for name in points["activation"]}
     activation = functions[view.choice("diagram", "Activation function", list(functions), next(iter(functions)))]
     own = points[points["activation"] == activation]
     low, high = lesson.reach(own)
     settings = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
+    lens.part(shown, lambda: _trial(shown, own, settings))
+    chart.show(shown, "depth_scales", _depth_scales, lambda: own, depth=int(own["depth"].max()), **settings)
+    st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
+    st.caption(
+        "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
+        "settles at; σw is that of the layers fed by a hidden layer."
+    )
+
+
+def _trial(shown: Shown, own: pd.DataFrame, settings: dict[str, Any]) -> None:
+    """The phase diagram with a place to try, and what happens there."""
+    activation, low, high = settings["activation"], settings["low"], settings["high"]
     left, right = st.columns(2)
     with right:
         sw = view.number("sw", "σw to try", 0.1, 10.0, 0.1, 1.5)
@@ -75,12 +88,6 @@ def _diagram(shown: Shown) -> None:
     with left:
         chart.show(shown, "phase_diagram", _phase_diagram, lambda: own, sw=sw, sb=sb, **settings)
         chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
-    chart.show(shown, "depth_scales", _depth_scales, lambda: own, depth=int(own["depth"].max()), **settings)
-    st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
-    st.caption(
-        "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
-        "settles at; σw is that of the layers fed by a hidden layer."
-    )
 
 
 def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:

@@ -5,8 +5,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
+from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
 from core.jobs import Job
@@ -62,13 +64,39 @@ def _lens(job: Job, body: Callable[[Shown], None]) -> None:
         _progress(job)
 
     def page() -> None:
-        with view.refusals():
-            _draw(job, body)
+        view.place_refusals()
+        _guarded(partial(_draw, job, body))
+        view.say_refused()
         link.publish()
 
     crowd = max(1.0, training.registry().active / MANY)
     st.fragment(progress, run_every=LOOK * crowd if live else None)()
     st.fragment(page, run_every=REDRAW * crowd if live else None)()
+
+
+def part(shown: Shown, draw: Callable[[], None]) -> None:
+    """A part of a page whose controls draw it alone again, not the whole page; it may hold other parts.
+
+    While numbers still come the page is drawn as a whole.
+    """
+    if not shown.final:
+        draw()
+        return
+    with_page = True
+
+    @st.fragment
+    def section() -> None:
+        _guarded(draw)
+        # A fragment may fill only such places outside of it as it filled when the whole page ran: one that is new since
+        # needs another such run.
+        try:
+            view.say_refused()
+            (link.show if with_page else link.publish)()
+        except StreamlitInvalidLayoutContextError:
+            link.rerun()
+
+    section()
+    with_page = False
 
 
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
@@ -90,14 +118,18 @@ def box(found: Finding, by: str, page: str = "") -> None:
 
 
 def _draw(job: Job, body: Callable[[Shown], None]) -> None:
+    with turns.waiting():
+        _wait_for_first_numbers(job)
+    shown = _shown(job)
+    if shown is None:
+        st.caption("The charts appear with the first numbers.")
+    else:
+        _body(job, shown, body)
+
+
+def _guarded(draw: Callable[[], None]) -> None:
     try:
-        with turns.waiting():
-            _wait_for_first_numbers(job)
-        shown = _shown(job)
-        if shown is None:
-            st.caption("The charts appear with the first numbers.")
-        else:
-            _body(job, shown, body)
+        draw()
     except Exception:
         log.exception("A page could not be drawn")
         st.error("This part of the page could not be drawn. Other pages and the files under Runs may still work.")

@@ -21,8 +21,9 @@ def _page(question: str, body: Callable[[], None]) -> None:
 
     @st.fragment
     def page() -> None:
-        with view.refusals():
-            body()
+        view.place_refusals()
+        body()
+        view.say_refused()
         link.publish()
 
     page()

@@ -9,8 +9,7 @@ another run begins before it is sent, and a browser that was not told falls back
 
 import difflib
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -132,14 +131,19 @@ def epoch(
     return nearest
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Say above what is drawn within what the link asked of it in vain."""
-    place = st.container()
-    yield
+def place_refusals() -> None:
+    """Where it stands what the link asked of the page in vain; `say_refused` fills it in."""
+    st.session_state["refusals_box"] = st.empty()
+
+
+def say_refused() -> None:
+    """Say what the link asked in vain of what is drawn by now."""
+    box = st.session_state["refusals_box"]
     if refused := st.session_state.get("view_refused"):
-        with place:
+        with box.container():
             notices.refused("Part of this link was left out; the defaults stand in for it.", refused.values())
+    else:
+        box.empty()
 
 
 def _held(key: str) -> Any:

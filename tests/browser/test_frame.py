@@ -118,3 +118,31 @@ def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(das
     expect(notice).to_contain_text("3,000 runs", timeout=PATIENCE)
     expect(notice).to_contain_text("python -m core run")
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(0)
+
+
+def test_a_control_of_one_part_of_a_page_moves_the_link_and_takes_its_own_notice_away(
+    dashboard: Server, page: Page
+) -> None:
+    """Parts draw alone: what stands outside of them, the link and the notices above, must follow them all the same."""
+    visit(page, dashboard.link("saturation", **TINY, group="nobody", mean_epoch="77"))
+    chart_ready(page)
+    notice = page.get_by_text("Part of this link was left out")
+    expect(notice).to_have_count(1)
+    expect(page.get_by_text("nobody")).to_be_visible()
+    choice = page.get_by_role("combobox", name="Run group")
+    choice.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.type("tanh · normal:1")
+    page.get_by_role("option", name="tanh · normal:1", exact=True).click()
+    wait_until_idle(page)
+    expect_parameters(page, group="tanh~normal:1")
+    expect(page.locator(".st-key-link")).to_contain_text("group=tanh~normal:1")
+    expect(page.get_by_text("tanh · normal:1; mean of the runs")).to_be_visible()
+    expect(page.get_by_text("nobody")).to_have_count(0)
+    expect(notice).to_have_count(1)  # the epoch is still one that was not recorded
+    page.get_by_role("slider", name="Epoch").last.press("ArrowLeft")
+    wait_until_idle(page)
+    expect(notice).to_have_count(0)
+    page.reload()
+    wait_until_idle(page)
+    expect(page.get_by_text("tanh · normal:1; mean of the runs")).to_be_visible()
