@@ -34,11 +34,7 @@ def _page(shown: Shown) -> None:
     st.subheader("Group by group")
     lens.part(shown, lambda: _by_group(shown, recorded))
     st.subheader("Are the activations zero-centred?")
-    left, right = st.columns(2)
-    with left:
-        lens.part(shown, lambda: _means_by_layer(shown, recorded))
-    with right:
-        lens.part(shown, lambda: _means_over_training(shown, recorded))
+    lens.part(shown, lambda: _means(shown, recorded))
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
     st.subheader("Could one have known?")
@@ -85,16 +81,18 @@ def _by_group(shown: Shown, recorded: Recorded) -> None:
         st.caption("No numbers of this group yet.")
 
 
-def _means_by_layer(shown: Shown, recorded: Recorded) -> None:
-    at = view.epoch(shown, recorded, "mean_epoch")
-    chart.show(
-        shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=shown.groups, epoch=at
-    )
-
-
-def _means_over_training(shown: Shown, recorded: Recorded) -> None:
-    layer = view.step("layer", "Hidden layer", recorded.layers, recorded.layers[-1])
-    chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=shown.groups, layer=layer)
+def _means(shown: Shown, recorded: Recorded) -> None:
+    """Mean activations by layer at an epoch, and of a layer over training."""
+    groups = shown.groups
+    left, right = st.columns(2)
+    with left:
+        at = view.epoch(shown, recorded, "mean_epoch")
+        chart.show(
+            shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=groups, epoch=at
+        )
+    with right:
+        layer = view.step("layer", "Hidden layer", recorded.layers, recorded.layers[-1])
+        chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=groups, layer=layer)
 
 
 def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
@@ -114,11 +112,6 @@ def _group(shown: Shown, recorded: Recorded, group: str) -> None:
     chart.show(
         shown, "saturation_heatmap", charts.saturation_heatmap, lambda: _where(shown.hidden, group=group), group=group
     )
-    lens.part(shown, lambda: _values(shown, recorded, group))
-
-
-def _values(shown: Shown, recorded: Recorded, group: str) -> None:
-    """What the layers of a group take in and give out at an epoch."""
     at = view.epoch(shown, recorded, groups=[group])
     function = ACTIVATIONS[recorded.activations[group]]
     flat = saturated_intervals(function, shown.experiment.saturation_threshold)

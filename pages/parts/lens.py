@@ -64,9 +64,8 @@ def _lens(job: Job, body: Callable[[Shown], None]) -> None:
         _progress(job)
 
     def page() -> None:
-        view.place_refusals()
-        _guarded(partial(_draw, job, body))
-        view.say_refused()
+        with view.refusals():
+            _guarded(partial(_draw, job, body))
         link.publish()
 
     crowd = max(1.0, training.registry().active / MANY)
@@ -86,17 +85,26 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
 
     @st.fragment
     def section() -> None:
+        refused = dict(st.session_state["view_refused"])
         _guarded(draw)
-        # A fragment may fill only such places outside of it as it filled when the whole page ran: one that is new since
-        # needs another such run.
-        try:
-            view.say_refused()
-            (link.show if with_page else link.publish)()
-        except StreamlitInvalidLayoutContextError:
-            link.rerun()
+        if with_page:
+            # A fragment may fill only such places outside of it as it filled when the whole page ran.
+            _hold_link()
+        elif refused != st.session_state["view_refused"]:
+            link.rerun()  # the notice of it stands above
+        else:
+            link.publish()
 
     section()
     with_page = False
+
+
+def _hold_link() -> None:
+    try:
+        link.show()
+    except StreamlitInvalidLayoutContextError:
+        # This part is new since the whole page ran.
+        link.rerun()
 
 
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:

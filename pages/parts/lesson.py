@@ -21,9 +21,8 @@ def _page(question: str, body: Callable[[], None]) -> None:
 
     @st.fragment
     def page() -> None:
-        view.place_refusals()
-        body()
-        view.say_refused()
+        with view.refusals():
+            body()
         link.publish()
 
     page()

@@ -9,7 +9,8 @@ another run begins before it is sent, and a browser that was not told falls back
 
 import difflib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -131,19 +132,14 @@ def epoch(
     return nearest
 
 
-def place_refusals() -> None:
-    """Where it stands what the link asked of the page in vain; `say_refused` fills it in."""
-    st.session_state["refusals_box"] = st.empty()
-
-
-def say_refused() -> None:
-    """Say what the link asked in vain of what is drawn by now."""
-    box = st.session_state["refusals_box"]
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say above what is drawn within what the link asked of it in vain."""
+    place = st.container()
+    yield
     if refused := st.session_state.get("view_refused"):
-        with box.container():
+        with place:
             notices.refused("Part of this link was left out; the defaults stand in for it.", refused.values())
-    else:
-        box.empty()
 
 
 def _held(key: str) -> Any:
