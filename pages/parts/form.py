@@ -3,7 +3,7 @@
 The form is a draft. What the pages show changes with *Train* or a preset, and never while a person edits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -50,16 +50,21 @@ def _open_preset() -> None:
 
 @st.fragment
 def settings() -> None:
-    """Every setting, the estimate and the button. A fragment: editing runs nothing but this."""
-    _load_draft()
+    """Every setting, the estimate and the button. A fragment: editing runs nothing but this.
+
+    The controls of a closed section are not made: they would be most of the work of a page.
+    """
+    values = _draft()
     sections = dict.fromkeys(field.section for field in FIELDS.values())
-    values: dict[str, Any] = {}
     for section in sorted(sections, key=lambda section: section != FIRST):
-        with st.expander(section, expanded=section == FIRST):
-            for field in FIELDS.values():
-                if field.section == section:
-                    values[field.name] = _control(field)
-    draft, errors = Experiment.read_params(values)
+        box = st.expander(section, expanded=section == FIRST, key=f"section_{section}", on_change="rerun")
+        if box.open:
+            with box:
+                for field in FIELDS.values():
+                    if field.section == section:
+                        values[field.name] = _control(field, values)
+    in_use = {name: FIELDS[name].default if _unused(FIELDS[name], values) else held for name, held in values.items()}
+    draft, errors = Experiment.read_params(in_use)
     _estimate(draft, errors)
     if st.button("Train", key="train", type="primary", width="stretch", disabled=bool(errors)):
         st.session_state["train_refused"] = training.train(draft)
@@ -68,13 +73,18 @@ def settings() -> None:
         notices.refused("This experiment is not trained here.", [reason])
 
 
-def _load_draft() -> None:
-    """Fill the form in with the experiment on the screen, once after that has changed."""
+def _draft() -> dict[str, Any]:
+    """What each control holds, or would if its section were open: at first the experiment on the screen."""
     state = st.session_state
-    if state.pop("draft_is_new", False):
+    if state["draft"] is None:
         state["train_refused"] = ""
-        for field in FIELDS.values():
-            state[_key(field.name)] = _shown_value(field, getattr(training.experiment(), field.name))
+        state["draft"] = {
+            name: _shown_value(field, getattr(training.experiment(), name)) for name, field in FIELDS.items()
+        }
+        for name in FIELDS:
+            state.pop(_key(name), None)
+    held: dict[str, Any] = state["draft"]
+    return held
 
 
 def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
@@ -92,17 +102,17 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
         st.code(draft.command(), language=None)
 
 
-def _control(field: Field) -> Any:
-    """The control of one setting; returns its value as the experiment reads it.
+def _control(field: Field, draft: Mapping[str, Any]) -> Any:
+    """The control of one setting; returns what it holds.
 
     Its value is in the session's state, and is its default as well: what a run tells the browser is lost where another
     run begins before it is sent, and a browser that was not told falls back on the default.
     """
     kind, key = field.kind, _key(field.name)
-    held = st.session_state[key]
-    unused = field.synthetic_only and not DATASETS[st.session_state[_key("dataset")]].synthetic
+    held = st.session_state.setdefault(key, draft[field.name])
     label = f"{field.label} ({field.unit})" if field.unit and field.unit not in field.label.lower() else field.label
-    shared: dict[str, Any] = {"key": key, "help": f"{field.help} Allowed: {kind.allowed}.", "disabled": unused}
+    about = f"{field.help} Allowed: {kind.allowed}."
+    shared: dict[str, Any] = {"key": key, "help": about, "disabled": _unused(field, draft)}
     value: Any
     if kind.control == "switch":
         value = st.toggle(label, held, **shared)
@@ -117,7 +127,12 @@ def _control(field: Field) -> Any:
             value = st.multiselect(label, default=held, **shared)
         else:
             value = st.selectbox(label, index=None if held is None else options.index(held), **shared)
-    return field.default if unused else value
+    return value
+
+
+def _unused(field: Field, draft: Mapping[str, Any]) -> bool:
+    """Whether the data set of the draft has no such setting."""
+    return field.synthetic_only and not DATASETS[draft["dataset"]].synthetic
 
 
 def _shown_value(field: Field, value: Any) -> Any:

@@ -114,4 +114,4 @@ def _show(experiment: Experiment, job: Job | None) -> None:
     if left is not None and left is not job and left.active:
         # Nobody looks at it here any more; it trains on only for others.
         left.cancel(visitor())
-    state.update(experiment=experiment, job=job, draft=experiment, draft_is_new=True)
+    state.update(experiment=experiment, job=job, draft=None)

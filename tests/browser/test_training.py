@@ -55,6 +55,46 @@ def test_the_form_is_a_draft_until_train_shows_it(dashboard: Server, page: Page)
     chart_ready(page, 5)
 
 
+def turn(page: Page, section: str) -> None:
+    """Open a section of the form, or close it."""
+    page.get_by_test_id("stSidebar").locator("summary").filter(has_text=section).click()
+    wait_until_idle(page)
+
+
+def test_a_closed_section_of_the_form_keeps_what_was_set_in_it(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("runs", **TINY))
+    edited = page.get_by_text("Edited:")
+    seed = page.get_by_role("spinbutton", name="Data seed")
+    turn(page, "Data")
+    seed.fill("7")
+    seed.press("Enter")
+    expect(edited).to_be_visible()
+    turn(page, "Data")
+    expect(seed).to_have_count(0)
+    page.get_by_role("link", name="Convergence", exact=True).click()
+    page.wait_for_url("**/convergence?*")
+    chart_ready(page, 5)
+    expect(edited).to_be_visible()
+    turn(page, "Data")
+    expect(seed).to_have_value("7")
+    turn(page, "Data")
+    train_button(page).click()
+    page.wait_for_url("**/convergence?*data_seed=7*")
+    # What is on the screen has changed, so the form begins anew with it, its closed sections too.
+    visit(page, dashboard.link("convergence", **TINY, data_seed="9"))
+    turn(page, "Data")
+    expect(seed).to_have_value("9")
+    seed.fill("11")
+    seed.press("Enter")
+    expect(edited).to_be_visible()
+    turn(page, "Data")
+    page.get_by_test_id("stSidebar").get_by_role("radio", name="Lecture", exact=True).click()
+    page.wait_for_url("**/convergence")
+    turn(page, "Data")
+    expect(seed).to_have_value("0")
+    expect(edited).to_have_count(0)
+
+
 def test_the_keyboard_alone_reaches_train_and_trains(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("runs", **TINY, data_seed="1"))
     page.get_by_role("link", name="Runs", exact=True).focus()

@@ -20,7 +20,7 @@ def open_lesson(patch: pytest.MonkeyPatch, path: str, **parameters: str) -> AppT
     """The page at `path` with these query parameters, run once; it has neither an exception nor an error on it."""
 
     def untrained(experiment: Experiment) -> None:
-        st.session_state.update(experiment=experiment, job=None, draft=experiment, draft_is_new=True)
+        st.session_state.update(experiment=experiment, job=None, draft=None)
 
     patch.setattr(training, "open_linked", untrained)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))

@@ -27,7 +27,7 @@ def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: 
 
     def trained(experiment: Experiment) -> None:
         assert experiment == result.experiment
-        st.session_state.update(experiment=experiment, job=job, draft=experiment, draft_is_new=True)
+        st.session_state.update(experiment=experiment, job=job, draft=None)
 
     def train(experiment: Experiment) -> str:
         st.session_state.setdefault("asked_for", []).append(experiment)

@@ -40,7 +40,7 @@ def open_page(patch: pytest.MonkeyPatch, **parameters: str) -> AppTest:
 
     def trained(experiment: Experiment) -> None:
         assert experiment == result().experiment
-        st.session_state.update(experiment=experiment, job=done, draft=experiment, draft_is_new=True)
+        st.session_state.update(experiment=experiment, job=done, draft=None)
 
     patch.setattr(training, "open_linked", trained)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
