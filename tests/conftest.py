@@ -3,11 +3,15 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from core import cost
+from core.cost import Speed
 
 # Shared machines stall now and then: pytest-timeout watches the clock, not hypothesis. In CI the same examples every
 # time, so that a change fails for what it changed; elsewhere new ones.
@@ -24,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[STORE], ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reference_machine() -> Iterator[None]:
+    """Every estimate is the reference machine's: no test may depend on what else this one does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "speed", lambda: Speed(call=1.0, flop=1.0, element=1.0, value=1.0))
+        yield
 
 
 def in_browser(path: str) -> bool:

@@ -6,18 +6,18 @@ from dataclasses import fields, replace
 import pytest
 
 from core import cost
-from core.cost import REFERENCE, Cost, Speed
+from core.cost import REFERENCE, Cost, Speed, speed
 from core.experiment import Experiment
 
 SAME = Speed(call=1.0, flop=1.0, element=1.0, value=1.0)
 
 
 def test_the_machine_is_measured_within_reason_and_not_again_at_once() -> None:
-    here = cost.speed()
+    here = speed()
     for field in fields(REFERENCE):
         assert 1 / cost.LIMIT <= getattr(here, field.name) <= cost.LIMIT
     taken = [*cost.probes]
-    cost.speed()
+    speed()
     assert len(cost.probes) - len(taken) <= 1  # a minute may have begun
 
 
@@ -31,12 +31,11 @@ def test_a_probe_that_was_disturbed_is_put_right_a_minute_later_and_a_slower_mac
     monkeypatch.setattr(cost, "_probe", lambda: replace(SAME, call=next(seen)))
     monkeypatch.setattr("core.cost.time.monotonic", lambda: cost.PROBE_SECONDS * next(minute))
     cost._speed_in.cache_clear()
-    assert [cost.speed().call for _ in range(7)] == [1.7, *[0.9] * 5, 1.2]
+    assert [speed().call for _ in range(7)] == [1.7, *[0.9] * 5, 1.2]
     cost._speed_in.cache_clear()
 
 
 def test_an_estimate_is_in_proportion_to_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "speed", lambda: SAME)
     reference = Experiment().cost().seconds
     monkeypatch.setattr(cost, "speed", lambda: Speed(**{field.name: 2.0 for field in fields(Speed)}))
     assert Experiment().cost().seconds == pytest.approx(2 * reference)
@@ -44,7 +43,6 @@ def test_an_estimate_is_in_proportion_to_the_machine(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("part", [field.name for field in fields(Speed)])
 def test_every_part_of_the_speed_counts(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "speed", lambda: SAME)
     reference = Experiment().cost().seconds
     monkeypatch.setattr(cost, "speed", lambda: replace(SAME, **{part: 2.0}))
     assert reference < Experiment().cost().seconds < 2 * reference

@@ -64,6 +64,13 @@ def await_records(job: Job) -> None:
     until(lambda: job.records)
 
 
+def with_form(at: AppTest) -> AppTest:
+    """The page with every section of its form open."""
+    for field in FIELDS.values():
+        at.session_state[f"section_{field.section}"] = True
+    return at.run()
+
+
 def assert_well(at: AppTest) -> None:
     """Neither a traceback nor a page that could not be drawn."""
     assert [element.value for element in at.exception] == []
@@ -206,13 +213,13 @@ def test_defaults_written_out_leave_the_link(open_page: Open) -> None:
 
 
 def test_the_form_reaches_every_setting(open_page: Open) -> None:
-    at = open_page(**QUICK)
+    at = with_form(open_page(**QUICK))
     keys = {element.key for kind in ("multiselect", "selectbox", "number_input", "toggle") for element in at.get(kind)}
     assert {f"form_{name}" for name in FIELDS} <= keys
 
 
 def test_editing_the_form_changes_nothing_on_the_screen_until_train(open_page: Open) -> None:
-    at = open_page(**QUICK)
+    at = with_form(open_page(**QUICK))
     at.number_input(key="form_epochs").set_value(3).run()
     assert at.session_state["experiment"].epochs == 2
     at.button(key="train").click().run()
@@ -244,7 +251,7 @@ def test_an_empty_choice_in_the_form_is_named(open_page: Open) -> None:
 
 
 def test_a_preset_fills_the_form_and_is_shown(open_page: Open) -> None:
-    at = open_page(**QUICK)
+    at = with_form(open_page(**QUICK))
     presets: Any = at.get("button_group")[0]
     presets.set_value("batch_size").run()
     assert at.session_state["experiment"] == PRESETS["batch_size"].experiment
@@ -264,7 +271,7 @@ def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(ope
 
 
 def test_train_over_the_limit_leaves_the_screen_as_it_is(open_page: Open) -> None:
-    at = open_page(entry_of("convergence"), **QUICK)
+    at = with_form(open_page(entry_of("convergence"), **QUICK))
     at.number_input(key="form_epochs").set_value(10_000).run()
     at.number_input(key="form_seeds").set_value(5000).run()
     at.button(key="train").click().run()
