@@ -42,8 +42,7 @@ def _page(shown: Shown) -> None:
     with left:
         epoch = view.epoch(shown, recorded, default=0)
     with right:
-        numbers = recorded.layers
-        layer = view.step("layer", "Weights into layer", numbers, numbers[min(1, len(numbers) - 1)])
+        layer = view.layer(shown, recorded, "Weights into layer", 2, shown.depth + 1)
     if experiment.statistics != "full":
         st.info("These runs measured no gradient signs: choose full statistics in the form.")
         return

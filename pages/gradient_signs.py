@@ -17,12 +17,11 @@ def _page(shown: Shown) -> None:
         st.info("The signs of gradients were not measured: choose full statistics in the form, under Measurement.")
         return
     groups, recorded = shown.groups, shown.recorded()
-    numbers = recorded.layers
     left, right = st.columns(2)
     with left:
         at = view.epoch(shown, recorded)
     with right:
-        layer = view.step("layer", "Layer", numbers, numbers[min(1, len(numbers) - 1)])
+        layer = view.layer(shown, recorded, "Layer", 2, shown.depth + 1)
 
     into = partial(_into, shown, layer)
     st.subheader(f"Are the signs into layer {layer} tied together?")

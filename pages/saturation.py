@@ -17,8 +17,11 @@ def _page(shown: Shown) -> None:
     lens.finding(shown, findings.saturation)
     experiment, groups = shown.experiment, shown.groups
     recorded = shown.recorded(hidden=True)
-    if not recorded.layers:
+    if not shown.depth:
         st.info("Without a hidden layer there is nothing to saturate: choose hidden layers in the form, under Network.")
+        return
+    if not recorded.layers:
+        st.caption("No numbers of a hidden layer yet.")
         return
 
     chart.show(shown, "saturation", charts.saturation_overview, lambda: shown.hidden, groups=groups)
@@ -91,7 +94,7 @@ def _means(shown: Shown, recorded: Recorded) -> None:
             shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=groups, epoch=at
         )
     with right:
-        layer = view.step("layer", "Hidden layer", recorded.layers, recorded.layers[-1])
+        layer = view.layer(shown, recorded, "Hidden layer", shown.depth, shown.depth)
         chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=groups, layer=layer)
 
 

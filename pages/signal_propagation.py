@@ -29,8 +29,11 @@ COLUMNS: dict[str, Any] = {
 def _page(shown: Shown) -> None:
     lens.finding(shown, lesson.agreement)
     recorded = shown.recorded(hidden=True)
-    if not recorded.layers:
+    if not shown.depth:
         st.info("These networks have no hidden layer, so no signal goes from one to another. Choose some in the form.")
+        return
+    if not recorded.layers:
+        st.caption("No numbers of a hidden layer yet.")
         return
     lens.part(shown, lambda: _layers(shown, recorded))
     st.subheader("How deep do gradients reach?")
@@ -62,9 +65,12 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
 
 def _diagram(shown: Shown) -> None:
     points = shown.once("points", lambda: lesson.points(shown.result))
-    functions = {words(name): name for name in points["activation"]}
+    functions = {words(name): name for name in shown.experiment.activation}
     activation = functions[view.choice("diagram", "Activation function", list(functions), next(iter(functions)))]
     own = points[points["activation"] == activation]
+    if own.empty:
+        st.caption(f"No numbers of {words(activation)} yet.")
+        return
     low, high = lesson.reach(own)
     settings = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
     lens.part(shown, lambda: _trial(shown, own, settings))

@@ -9,6 +9,7 @@ from core import charts, effects, findings
 from core.activations import ACTIVATIONS
 from core.charts.effects import cell_medians, effect_sizes
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition
+from core.results import run_settings
 from pages.parts import chart, lens, link, offer, view
 from pages.parts.shown import Shown
 
@@ -38,16 +39,17 @@ rate for all, slope is credited with what a better rate would have given the oth
 def _page(shown: Shown) -> None:
     experiment = shown.experiment
     outcome, rate = _controls(experiment.learning_rate)
-    parts = shown.once("settings", lambda: effects.settings(shown.result.runs))
-    if not parts:
+    networks = shown.once("networks", lambda: list(effects.settings(run_settings(experiment))))
+    if not networks:
         offer.preset("two_by_two", LACKING)
         _formulas()
         return
-    network = next(iter(parts))
-    if len(parts) > 1 or "network" in st.session_state["view"]:
-        network = view.choice("network", "Network", list(parts), network)
+    network = networks[0]
+    if len(networks) > 1 or "network" in st.session_state["view"]:
+        network = view.choice("network", "Network", networks, network)
+    parts = shown.once("settings", lambda: effects.settings(shown.result.runs))
     of = f"{network} {outcome} {rate}"
-    found = shown.once(f"decomposed {of}", lambda: _decomposed(parts[network], outcome, rate))
+    found = shown.once(f"decomposed {of}", lambda: _decomposed(parts.get(network), outcome, rate))
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
@@ -90,7 +92,9 @@ def _grid(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["activation"].isin([*FOUR, TANH])]
 
 
-def _decomposed(runs: pd.DataFrame, outcome: str, rate: float | None) -> Decomposition | None:
+def _decomposed(runs: pd.DataFrame | None, outcome: str, rate: float | None) -> Decomposition | None:
+    if runs is None:
+        return None
     try:
         return effects.decompose(runs, outcome, rate)
     except ValueError:

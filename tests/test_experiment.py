@@ -566,15 +566,14 @@ def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command_tha
     experiment.check_limit(experiment.cost().seconds)
 
 
-def test_an_estimate_takes_no_data_and_no_time() -> None:
+def test_an_estimate_makes_no_data_and_needs_no_heavy_module() -> None:
     script = (
-        "import sys, time; from core.experiment import Experiment as E, MAX_RUNS;"
-        "began = time.process_time(); E(seeds=10_000, gain=1, activation='tanh').cost();"
-        "assert time.process_time() - began < 0.5;"
+        "import sys; from core.experiment import Experiment as E;"
+        "E(seeds=10_000, gain=1, activation='tanh').cost();"
         "print([m for m in ('pandas', 'sklearn', 'scipy', 'streamlit', 'altair') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]", "importing core.experiment is light"
+    assert done.stdout.strip() == "[]"
 
 
 # --- presets and words

@@ -48,6 +48,11 @@ class Shown:
         """All run groups, those included of which there are no numbers yet."""
         return self.experiment.groups()
 
+    @property
+    def depth(self) -> int:
+        """Of hidden layers, how many the deepest network has, whether there are numbers of it yet or not."""
+        return max(map(len, self.experiment.hidden))
+
     @cached_property
     def hidden(self) -> pd.DataFrame:
         """The rows of the hidden layers."""

@@ -1,7 +1,9 @@
 """Controls that belong to a page: their values travel in the link beside the experiment's settings.
 
 Each control has a `name`, one of its page's `settings` in the catalogue. Its text in the link is left out where it is
-the default. What a link asks for in vain is noted, and shown at the top of the page.
+the default. What a link asks for in vain is noted, and shown at the top of the page. Choices and defaults follow from
+the experiment, not from what there are numbers of so far: else a page opened in mid-training would refuse what comes
+later, or take an early default for a choice.
 
 A control's value is in the session's state, and is its default as well: what a run tells the browser is lost where
 another run begins before it is sent, and a browser that was not told falls back on the default.
@@ -129,6 +131,16 @@ def epoch(
     if nearest != wanted:
         why = "no run has numbers at" if shown.final else "training has not come to"
         st.caption(f"Shown is epoch {nearest}: {why} epoch {wanted}.")
+    return nearest
+
+
+def layer(shown: Shown, recorded: Recorded, label: str, default: int, last: int) -> int:
+    """One of the layers up to the `last`; while training has not come to it, the nearest that there are numbers of."""
+    wanted = step("layer", label, range(1, last + 1), min(default, last))
+    nearest = min(recorded.layers, key=lambda number: abs(number - wanted))
+    if nearest != wanted:
+        why = "no run has numbers of" if shown.final else "training has not come to"
+        st.caption(f"Shown is layer {nearest}: {why} layer {wanted}.")
     return nearest
 
 

@@ -16,17 +16,34 @@ from tests.pages.lessons import ROOT, again
 from tests.processes import PATIENCE
 
 
+def job_on(result: Result, so_far: Result | None = None) -> SimpleNamespace:
+    """A job that has trained to `result`; or that is, as long as it is `active`, no further than `so_far`."""
+    job: SimpleNamespace = SimpleNamespace(
+        active=so_far is not None,
+        status="done",
+        records=("some",),
+        position=0,
+        progress=lambda: SimpleNamespace(share=0.5, seconds_left=1.0),
+        latest=lambda: (so_far, "so far") if job.active else (result, result.experiment.key),
+    )
+    return job
+
+
 def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: str) -> AppTest:
     """The page of that name on `result`, as after training, with these settings of its own in its link.
 
     The experiments that the page then trains are in its session state, under "asked_for".
     """
-    job = SimpleNamespace(
-        active=False, status="done", records=(), position=0, latest=lambda: (result, result.experiment.key)
-    )
+    return follow(patch, name, result.experiment, job_on(result), **parameters)
 
-    def trained(experiment: Experiment) -> None:
-        assert experiment == result.experiment
+
+def follow(
+    patch: pytest.MonkeyPatch, name: str, experiment: Experiment, job: SimpleNamespace, **parameters: str
+) -> AppTest:
+    """The same of what `job`, one of `job_on`, has come to with the experiment."""
+
+    def trained(asked: Experiment) -> None:
+        assert asked == experiment
         st.session_state.update(experiment=experiment, job=job, draft=None)
 
     def train(experiment: Experiment) -> str:
@@ -37,7 +54,7 @@ def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: 
     patch.setattr(training, "train", train)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
-    at.query_params.update(result.experiment.to_params() | parameters)
+    at.query_params.update(experiment.to_params() | parameters)
     entry = next(entry for entry in PAGES if entry.name == name)
     if entry.path:
         at.switch_page(entry.script)

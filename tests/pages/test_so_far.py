@@ -1,0 +1,75 @@
+"""A page opened in mid-training asks for what its link asks for, and leaves in it what a finished one leaves."""
+
+from collections.abc import Callable
+
+import pytest
+import streamlit as st
+
+from core.effects import FOUR, TANH
+from core.experiment import Experiment, Run
+from core.recording import Record
+from core.results import Result, collect
+from tests.engine import records
+from tests.pages.lessons import again, refused
+from tests.pages.results import follow, job_on
+
+GROWING = Experiment(
+    dataset="iris",
+    activation=(*FOUR, TANH),
+    initialiser=("glorot_uniform",),
+    hidden=((), (4,), (4, 4, 4)),
+    learning_rate=(0.1, 1.0),
+    epochs=2,
+    seeds=2,
+    statistics="full",
+)
+# Chunks of runs end in any order: what there are numbers of first.
+SO_FAR: dict[str, Callable[[Run], bool]] = {
+    "no hidden layer": lambda run: not run.hidden,
+    "one": lambda run: len(run.hidden) == 1,
+    "the last chunk": lambda run: (run.hidden, run.activation) == ((4, 4, 4), TANH),
+}
+CHOICES = {
+    "saturation": {"function": "tanh", "group": "tanh~4-4-4~rate_1", "layer": "2", "epoch": "1"},
+    "gradient_signs": {"layer": "4", "epoch": "1", "level": "batch"},
+    "batch_size": {"layer": "3", "function": "tanh", "epoch": "1", "level": "example"},
+    "signal_propagation": {"diagram": "tanh", "epoch": "1"},
+    "two_by_two": {"network": "4-4-4~batch_32~glorot_uniform", "rate": "1"},
+    "convergence": {"baseline": "tanh~4-4-4~rate_1"},
+    "runs": {"groups": "tanh~4-4-4~rate_1"},
+    "overview": {},
+}
+OF_A_RESULT = list(CHOICES)
+
+
+@pytest.fixture(scope="module")
+def trained() -> list[Record]:
+    return records(GROWING)
+
+
+@pytest.fixture(scope="module")
+def result(trained: list[Record]) -> Result:
+    return collect(GROWING, trained)
+
+
+@pytest.fixture(scope="module", params=SO_FAR)
+def so_far(request: pytest.FixtureRequest, trained: list[Record]) -> Result:
+    st.cache_resource.clear()  # what other tests made of as many numbers
+    runs, there = GROWING.runs(), SO_FAR[request.param]
+    return collect(GROWING, [record for record in trained if there(runs[int(record.runs.flat[0])])])
+
+
+@pytest.mark.parametrize("choices", [False, True], ids=["by default", "by the link"])
+@pytest.mark.parametrize("name", OF_A_RESULT)
+def test_what_is_not_there_yet_changes_no_choice(
+    monkeypatch: pytest.MonkeyPatch, result: Result, so_far: Result, name: str, choices: bool
+) -> None:
+    chosen = CHOICES[name] if choices else {}
+    job = job_on(result, so_far)
+    at = follow(monkeypatch, name, GROWING, job, **chosen)
+    assert refused(at) == []
+    job.active = False
+    for _ in range(2):
+        again(at)
+        assert refused(at) == []
+        assert {key: at.query_params[key] for key in at.query_params} == GROWING.to_params() | chosen
