@@ -11,7 +11,7 @@ run: .venv/run.stamp
 	$(BIN)/streamlit run dashboard.py
 
 test: check .venv/browser.stamp
-	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=2
+	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp
 	$(BIN)/ruff format --check .

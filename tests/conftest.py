@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from core import cost
 from core.cost import Speed
@@ -38,24 +36,6 @@ def reference_machine() -> Iterator[None]:
         yield
 
 
-def in_browser(path: str) -> bool:
-    """Whether that is the path, or the node id, of tests in a browser."""
-    return path.startswith("tests/browser/")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the quick tests first and those in a browser last; but where another process does the rest, these at once."""
-    items.sort(key=lambda item: in_browser(item.nodeid), reverse=hasattr(config, "workerinput"))
-
-
-class WholeFiles(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives each process a file after the other, and the browser to one of them for good."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "tests/browser" if in_browser(nodeid) else nodeid.partition("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> WholeFiles:
-    """Share the tests out, in their order, where there are several processes."""
-    config.option.loadscopereorder = False
-    return WholeFiles(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the quick tests first and those in a browser last."""
+    items.sort(key=lambda item: item.nodeid.startswith("tests/browser/"))

@@ -7,11 +7,11 @@ import sys
 
 from tests.browser.harness import BROWSERS, find_browser, find_nginx
 
-PACKAGES = ("chromium", "fonts-dejavu-core")
+FONTS = "fonts-dejavu-core"
 MISSING = f"""\
 The browser tests need Chromium or Chrome, and none of these is on the PATH: {", ".join(BROWSERS)}.
 It could not be installed from here: {{reason}}.
-Install one (on Debian: apt-get install {" ".join(PACKAGES)}) and try again."""
+Install one (on Debian: apt-get install chromium {FONTS}) and try again."""
 
 
 def privileged() -> list[str] | None:
@@ -40,7 +40,10 @@ def install(*packages: str) -> str | None:
 
 
 def main() -> int:
-    reason = None if find_browser() else install(*PACKAGES)
+    reason = None
+    for browser in ("chromium-headless-shell", "chromium"):  # older systems do not have the first
+        if not find_browser():
+            reason = install(browser, FONTS)
     if not find_browser():
         print(MISSING.format(reason=reason or "apt-get installed none of them"), file=sys.stderr)
         return 1

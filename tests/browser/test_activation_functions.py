@@ -34,11 +34,11 @@ def outputs(page: Page, folder: Path) -> pd.DataFrame:
 def test_the_spread_moves_with_the_keyboard_and_so_do_the_numbers_and_the_link(
     dashboard: Server, page: Page, tmp_path: Path
 ) -> None:
-    visit(page, dashboard.link("activation_functions", **QUICK, std="2"))
+    visit(page, dashboard.link("activation_functions", **QUICK, std="2.8"))
     chart_ready(page, CHARTS)
-    expect(page.get_by_text("logistic 0.5 and relu 0.798")).to_be_visible()
+    expect(page.get_by_text("logistic 0.5 and relu 1.12.")).to_be_visible()
     before = outputs(page, tmp_path)
-    press(page, "Standard deviation of the pre-activations", "ArrowRight", 10, "std=3")
+    press(page, "Standard deviation of the pre-activations", "ArrowRight", 2, "std=3")
     expect(page.get_by_text("logistic 0.5 and relu 1.2.")).to_be_visible()
     after = outputs(page, tmp_path)
     assert after["std"].to_list() == [3.0] * 3

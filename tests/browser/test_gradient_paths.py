@@ -9,8 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core.lessons import number
 from core.neuron import DrawnNetwork, gradient_paths
-from tests.browser.conftest import OpenPage
-from tests.browser.harness import PHONE, Server, chart_ready, download, no_horizontal_overflow, wait_until_idle
+from tests.browser.harness import Server, chart_ready, download, wait_until_idle
 from tests.browser.lessons import open_lesson, press, said, slider
 
 
@@ -63,9 +62,3 @@ def test_the_counts_over_random_examples_are_in_the_file_as_in_the_sentence(
     assert found is not None
     assert [int(text.replace(",", "")) for text in found.groups()] == [opposite["logistic"], opposite["tanh"]]
     assert opposite["logistic"] == 0
-
-
-def test_it_fits_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
-    page = open_page(width=PHONE, color_scheme="dark")
-    open_lesson(dashboard, page, "gradient_paths", 3, function="tanh")
-    no_horizontal_overflow(page)
