@@ -10,8 +10,9 @@ BIN := .venv/bin
 run: .venv/run.stamp
 	$(BIN)/streamlit run dashboard.py
 
-test: check .venv/browser.stamp
-	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+test: .venv/test.stamp
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync check .venv/browser.stamp
+	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp
 	$(BIN)/ruff format --check .

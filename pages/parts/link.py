@@ -56,14 +56,18 @@ def rerun() -> NoReturn:
 
 
 def place() -> None:
-    """Where the link stands with its copy button; `publish` fills it in."""
-    st.caption("Link to this view")
-    st.session_state["link_box"] = st.container(key="link").empty()
+    """Where the link stands with its copy button, once it is opened; `publish` fills it in.
+
+    Its copy button comes with a highlighter of code, a quarter of all that a first visitor would load.
+    """
+    box = st.expander("Link to this view", icon=":material/link:", key="link", on_change="rerun")
+    st.session_state["link_box"] = box.empty() if box.open else None
 
 
 def show() -> None:
-    """Put the link to what is on the screen into its box."""
-    st.session_state["link_box"].code(_full(parameters(opened())), language=None)
+    """Put the link to what is on the screen into its box, if that is open."""
+    if (box := st.session_state["link_box"]) is not None:
+        box.code(_full(parameters(opened())), language=None)
 
 
 def publish() -> None:

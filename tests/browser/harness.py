@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -197,6 +197,14 @@ def visit(page: Page, url: str) -> None:
     """Open an address and wait until the page is idle."""
     page.goto(url)
     wait_until_idle(page)
+
+
+def link_to_copy(page: Page) -> Locator:
+    """The box in the sidebar with the link to what is on the screen, opened."""
+    box = page.locator(".st-key-link")
+    box.locator("summary").click()
+    expect(box.locator("code")).to_be_visible(timeout=PATIENCE)
+    return box
 
 
 def chart_ready(page: Page, count: int = 1) -> Locator:

@@ -10,13 +10,10 @@ from playwright.sync_api import Page, expect
 
 from core.activations import ACTIVATIONS
 from core.lessons import activation_functions as lesson
-from tests.browser.conftest import OpenPage
 from tests.browser.harness import (
-    PHONE,
     Server,
     chart_ready,
     download,
-    no_horizontal_overflow,
     visit,
     wait_until_idle,
 )
@@ -93,21 +90,3 @@ def test_the_cost_is_measured_on_this_machine_in_both_precisions(dashboard: Serv
     wait_until_idle(page)
     again = pd.read_csv(download(page, costs, tmp_path))
     assert (again["seconds_per_element"] != first["seconds_per_element"]).any()
-
-
-def test_it_fits_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
-    page = open_page(width=PHONE, color_scheme="dark")
-    visit(page, dashboard.link("activation_functions", **QUICK, curves="lecun_tanh,steep_centred_logistic,relu"))
-    chart_ready(page, CHARTS)
-    page.get_by_text("Formulas", exact=True).click()
-    expect(page.locator(".st-key-formulas .katex-display").first).to_be_visible()
-    no_horizontal_overflow(page)
-
-
-def test_what_the_link_asks_for_in_vain_is_named(dashboard: Server, page: Page) -> None:
-    visit(page, dashboard.link("activation_functions", **QUICK, curves="reul", std="0"))
-    expect(page.get_by_text("curves: 'reul'")).to_contain_text("did you mean 'relu'?")
-    expect(page.get_by_text("std: '0'")).to_contain_text("0.1 to 10")
-    wait_until_idle(page)
-    assert "curves" not in page.url
-    assert "std" not in page.url

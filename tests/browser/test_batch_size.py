@@ -5,14 +5,11 @@ from pathlib import Path
 import pandas as pd
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
 from tests.browser.harness import (
     PATIENCE,
-    PHONE,
     Server,
     chart_ready,
     download,
-    no_horizontal_overflow,
     visit,
     wait_until_idle,
 )
@@ -56,12 +53,3 @@ def test_one_press_trains_the_sweep_over_batch_sizes(dashboard: Server, page: Pa
     expect(page.get_by_text("1,438 examples").first).to_be_visible(timeout=120_000)
     assert "logistic 100 % with one example" in said(page, "Pairs of weights into a neuron of layer 2")
     expect(page.get_by_text("supported by these runs", exact=True).first).to_be_visible(timeout=120_000)
-
-
-def test_the_page_fits_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
-    page = open_page(width=PHONE, color_scheme="dark")
-    open_small(dashboard, page)
-    no_horizontal_overflow(page)
-    page.get_by_text("Formulas and limits").click()
-    expect(page.locator(".katex").first).to_be_visible(timeout=PATIENCE)
-    no_horizontal_overflow(page)

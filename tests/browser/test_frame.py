@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.parts.catalogue import PAGES, Entry
-from tests.browser.harness import PATIENCE, Server, chart_ready, visit, wait_until_idle
+from tests.browser.harness import PATIENCE, Server, chart_ready, link_to_copy, visit, wait_until_idle
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 # Pages that have no chart of an experiment as small as this.
@@ -17,6 +17,14 @@ def sidebar_link(page: Page, title: str) -> None:
     """Go to the page of that title as a visitor does."""
     page.get_by_test_id("stSidebar").get_by_role("link", name=title, exact=True).click()
     wait_until_idle(page)
+
+
+def fetched(page: Page, name: str) -> int:
+    """How many files with that in their name the page has loaded."""
+    count: int = page.evaluate(
+        "name => performance.getEntriesByType('resource').filter(entry => entry.name.includes(name)).length", name
+    )
+    return count
 
 
 def expect_parameters(page: Page, **wanted: str) -> None:
@@ -43,8 +51,10 @@ def test_the_link_to_copy_is_the_address(dashboard: Server, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     visit(page, dashboard.link("saturation", **TINY, group="tanh~normal:1", layer="1"))
     chart_ready(page)
-    box = page.locator(".st-key-link")
-    box.hover()
+    assert not fetched(page, "SyntaxHighlighter"), "it weighs as much as a quarter of all else"
+    box = link_to_copy(page)
+    assert fetched(page, "SyntaxHighlighter"), "where it is needed, this finds it"
+    box.locator("code").hover()
     box.get_by_role("button").click()
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert urllib.parse.unquote(copied) == urllib.parse.unquote(page.url)
@@ -126,6 +136,7 @@ def test_a_control_of_one_part_of_a_page_moves_the_link_and_takes_its_own_notice
     """Parts draw alone: what stands outside of them, the link and the notices above, must follow them all the same."""
     visit(page, dashboard.link("saturation", **TINY, group="nobody", mean_epoch="77"))
     chart_ready(page)
+    box = link_to_copy(page)
     notice = page.get_by_text("Part of this link was left out")
     expect(notice).to_have_count(1)
     expect(page.get_by_text("nobody")).to_be_visible()
@@ -136,7 +147,7 @@ def test_a_control_of_one_part_of_a_page_moves_the_link_and_takes_its_own_notice
     page.get_by_role("option", name="tanh · normal:1", exact=True).click()
     wait_until_idle(page)
     expect_parameters(page, group="tanh~normal:1")
-    expect(page.locator(".st-key-link")).to_contain_text("group=tanh~normal:1")
+    expect(box).to_contain_text("group=tanh~normal:1")
     expect(page.get_by_text("tanh · normal:1; mean of the runs")).to_be_visible()
     expect(page.get_by_text("nobody")).to_have_count(0)
     expect(notice).to_have_count(1)  # the epoch is still one that was not recorded

@@ -15,7 +15,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import StartServer
-from tests.browser.harness import PATIENCE, ROOT, chart_ready, find_nginx, free_port, visit, wait_until_idle
+from tests.browser.harness import (
+    PATIENCE,
+    ROOT,
+    chart_ready,
+    find_nginx,
+    free_port,
+    link_to_copy,
+    visit,
+    wait_until_idle,
+)
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 MAIN = """\
@@ -106,7 +115,7 @@ def test_deep_links_navigation_and_reload_stay_below_the_base_path(proxy: Proxy,
     visit(page, link)
     chart_ready(page)
     assert page.url == link
-    expect(page.locator(".st-key-link code")).to_have_text(link)
+    expect(link_to_copy(page).locator("code")).to_have_text(link)
     page.get_by_role("link", name="Convergence").first.click()
     page.wait_for_url(proxy.link("convergence", **TINY))
     wait_until_idle(page)

@@ -5,8 +5,8 @@ import re
 from playwright.sync_api import Page, expect
 
 from core.claims import CLAIMS
-from tests.browser.conftest import OpenPage, StartServer
-from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, no_horizontal_overflow, visit, wait_until_idle
+from tests.browser.conftest import StartServer
+from tests.browser.harness import PATIENCE, Server, visit, wait_until_idle
 
 SMALL = {"dataset": "iris", "hidden": "8-8", "epochs": "12", "seeds": "3", "learning_rate": "0.3"}
 
@@ -51,10 +51,3 @@ def test_a_card_leads_to_its_page_with_the_same_experiment(dashboard: Server, pa
     assert "/saturation?" in page.url
     assert "learning_rate=0.3" in page.url
     assert "hidden=8-8" in page.url
-
-
-def test_the_cards_fit_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
-    page = open_page(width=PHONE, color_scheme="dark")
-    visit(page, dashboard.link("", **SMALL))
-    chart_ready(page, 2)
-    no_horizontal_overflow(page)

@@ -8,14 +8,11 @@ from playwright.sync_api import Page, expect
 
 from core.lessons import signal_propagation as lesson
 from core.theory import fixed_point, length_map
-from tests.browser.conftest import OpenPage
 from tests.browser.harness import (
     PATIENCE,
-    PHONE,
     Server,
     chart_ready,
     download,
-    no_horizontal_overflow,
     visit,
     wait_until_idle,
 )
@@ -92,17 +89,3 @@ def test_saturation_shows_theory_too_and_leads_here(dashboard: Server, page: Pag
     wait_until_idle(page)
     expect(page.get_by_role("heading", name="How far does a signal get?")).to_be_visible()
     assert "hidden=16-16" in page.url
-
-
-def test_it_fits_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
-    page = open_page(width=PHONE, color_scheme="dark")
-    open_at(page, dashboard.link("signal_propagation", **QUICK))
-    page.get_by_text("Formulas", exact=True).click()
-    expect(page.locator(".katex-display").first).to_be_visible()
-    no_horizontal_overflow(page)
-
-
-def test_what_the_link_asks_for_in_vain_is_named(dashboard: Server, page: Page) -> None:
-    visit(page, dashboard.link("signal_propagation", **QUICK, diagram="thanh", sb="9"))
-    expect(page.get_by_text("diagram: 'thanh'")).to_contain_text("did you mean 'tanh'?")
-    expect(page.get_by_text("sb: '9'")).to_contain_text("0 to 3")

@@ -8,14 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.experiment import PRESETS
-from tests.browser.conftest import OpenPage
 from tests.browser.harness import (
     PATIENCE,
-    PHONE,
     Server,
     chart_ready,
     download,
-    no_horizontal_overflow,
     visit,
     wait_until_idle,
 )
@@ -81,12 +78,3 @@ def test_where_the_functions_are_missing_one_press_trains_them(dashboard: Server
     said = finding(page)
     assert "61 % of it" in said or "centring 2" in said
     assert all(f"{name}=" in page.url for name in PRESETS["two_by_two"].experiment.to_params())
-
-
-def test_the_page_fits_a_phone_in_the_dark(dashboard: Server, open_page: OpenPage) -> None:
-    page = open_page(width=PHONE, color_scheme="dark")
-    open_small(dashboard, page)
-    no_horizontal_overflow(page)
-    page.get_by_text("The functions, and how the effects add up").click()
-    expect(page.locator(".katex").first).to_be_visible(timeout=PATIENCE)
-    no_horizontal_overflow(page)
