@@ -63,7 +63,7 @@ def saturation(result: Result) -> Finding:
         low, high = (members.xs(scheme, level=["initialiser", "gain"])["saturated"] for scheme in ends)
         change = (high - low).dropna()
         verdicts.append(_verdict(int((change > NOTICEABLE).sum()), len(change)))
-        name = activation if shapes == 1 else f"{activation} {shape}"
+        name = activation if shapes == 1 else f"{activation} · {shape}:"
         shares = (
             f"{_percent(share.mean())} ({_scheme(*scheme)})" for share, scheme in zip((low, high), ends, strict=True)
         )
