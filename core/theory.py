@@ -90,7 +90,7 @@ def _gaussian_rule(activation: Activation, variance: Floats) -> tuple[Floats, Fl
     half = 0.5 * np.diff(edges)[..., np.newaxis]
     z = edges[..., :-1, np.newaxis] + half * (1.0 + _NODES)
     weights = half * _WEIGHTS * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    nodes = (*variance.shape, -1)
+    nodes = (*variance.shape, z.shape[-2] * z.shape[-1])
     return std * z.reshape(nodes), weights.reshape(nodes)
 
 
@@ -196,7 +196,7 @@ def _normal_tail(a: float, std: float) -> float:
 
 
 def length_map(
-    activation: str | Activation, weight_variance: float, bias_variance: float, depth: int, q0: float
+    activation: str | Activation, weight_variance: float, bias_variance: float, depth: int, q0: ArrayLike
 ) -> Floats:
     """The variances q_1 ... q_depth of the pre-activations, q_l = sw^2 E[f(sqrt(q_{l-1}) z)^2] + sb^2.
 
@@ -204,24 +204,26 @@ def length_map(
         weight_variance: sw^2, that is fan_in * Var(w).
         bias_variance: sb^2 = Var(b).
         depth: how many times the map is applied.
-        q0: variance it starts from, a pre-activation's (q0 itself is not in the result).
+        q0: variance it starts from, a pre-activation's (q0 itself is not in the result); or an array of several.
 
     Returns:
-        Shape (depth,). Values grow to inf where the map has no bound.
+        Shape (depth,) and that of q0. Values grow to inf where the map has no bound.
     """
     function = resolve(activation)
     _check_variances(weight_variance, bias_variance)
     if depth < 0:
         raise ValueError(f"depth: {depth!r} must be at least 0")
-    if not (math.isfinite(q0) and q0 >= 0):
+    starts = np.asarray(q0, dtype=np.float64)
+    if not np.all(np.isfinite(starts) & (starts >= 0)):
         raise ValueError(f"q0: {q0!r} must be finite and at least 0")
-    lengths = np.empty(depth)
-    q = float(q0)
-    for layer in range(depth):
+    q = starts.ravel()
+    lengths = np.full((depth, q.size), np.inf)
+    for layer in lengths:
+        finite = np.isfinite(q)
         with np.errstate(over="ignore"):
-            q = weight_variance * float(_mean_square(function, q)) + bias_variance if math.isfinite(q) else math.inf
-        lengths[layer] = q
-    return lengths
+            layer[finite] = weight_variance * _mean_square(function, q[finite]) + bias_variance
+        q = layer
+    return lengths.reshape(depth, *starts.shape)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _diagram(shown: Shown) -> None:
         st.caption(f"No numbers of {words(activation)} yet.")
         return
     low, high = lesson.reach(own)
-    settings = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
+    settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
     lens.part(shown, lambda: _trial(shown, own, settings))
     chart.show(shown, "depth_scales", _depth_scales, lambda: own, depth=int(own["depth"].max()), **settings)
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
@@ -92,7 +92,7 @@ def _trial(shown: Shown, own: pd.DataFrame, settings: dict[str, Any]) -> None:
         st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.said(activation, sw, sb))}**")
         page.draw("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
     with left:
-        chart.show(shown, "phase_diagram", _phase_diagram, lambda: own, sw=sw, sb=sb, **settings)
+        chart.show(shown, "phase_diagram", _phase_diagram, lambda: own, moved=charts.tried(sw, sb), **settings)
         chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
 
 
@@ -101,10 +101,10 @@ def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.L
 
 
 def _phase_diagram(
-    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], sw: float, sb: float
+    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str]
 ) -> alt.LayerChart:
     cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
-    return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(sw, sb))
+    return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(1.0, 1.0))
 
 
 def _depth_scales(

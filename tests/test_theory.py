@@ -164,6 +164,16 @@ def test_the_length_map_of_relu_is_the_known_straight_line() -> None:
     np.testing.assert_allclose(theory.length_map("relu", 1.7, 0.1, 6, 3.0), expected, rtol=1e-12)
 
 
+def test_several_starts_give_the_length_maps_of_each() -> None:
+    starts = np.array([[0.0, 0.01, 1.0], [1.0, 100.0, 1e300]])
+    together = theory.length_map("leaky_relu", 2.5, 0.1, 900, starts)
+    assert together.shape == (900, 2, 3)
+    for place, start in np.ndenumerate(starts):
+        own = theory.length_map("leaky_relu", 2.5, 0.1, 900, float(start))
+        np.testing.assert_allclose(together[:, *place], own, rtol=1e-13)
+    assert np.isinf(together[-1, 1, 2])
+
+
 def test_a_linear_network_of_uniform_fan_in_weights_shrinks_to_0_0642_in_five_layers() -> None:
     std = np.sqrt(theory.length_map("identity", 1 / 3, 0.0, 5, 1.0))
     assert to_digits(float(std[0]), 0.577, 3)

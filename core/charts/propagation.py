@@ -120,9 +120,9 @@ def phase_diagram(
     }
     finite = tables.masked(cells, ["chi"])[0]
     deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
-    shade = alt.Chart(
-        finite.assign(shade=np.log(deep))[["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]]
-    )
+    shaded = ["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]
+    # Every move of the trial point sends them all: seven digits are more than shows.
+    shade = alt.Chart(finite.assign(shade=np.log(deep))[shaded].astype("float32"))
     darkness = alt.Opacity(
         "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
     )
@@ -146,7 +146,7 @@ def phase_diagram(
         text = alt.Chart(names).mark_text(fontSize=13, fontWeight="bold", color=style.NEUTRAL, lineBreak="\n")
         charts.append(text.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), text=alt.Text("phase:N")))
     if trial is not None:
-        cross = alt.Chart(pd.DataFrame({"sw": [trial[0]], "sb": [trial[1]]})).mark_point(
+        cross = alt.Chart(tried(*trial)).mark_point(
             shape=style.CROSS, size=160, strokeWidth=3, color=style.NEUTRAL, clip=True
         )
         tip = style.tip(("sw", "σw tried", ".3~g"), ("sb", "σb tried", ".3~g"))
@@ -154,6 +154,13 @@ def phase_diagram(
     charts.append(_dots(points, "sb", x_axis, y_axis, groups))
     subtitle = "thick line: χ₁ = 1; grey: gradients reach deep; dots: these runs" + ("; ×: tried" if trial else "")
     return style.layered(charts, title, subtitle, 360)
+
+
+def tried(sw: float, sb: float) -> pd.DataFrame:
+    """The rows of a trial point, under the name that they have in a phase diagram: "tried"."""
+    rows = pd.DataFrame({"sw": [sw], "sb": [sb]})
+    rows.attrs["name"] = "tried"
+    return rows
 
 
 def _dots(

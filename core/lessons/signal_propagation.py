@@ -241,11 +241,11 @@ def depth_table(activation: str, low: float, high: float, count: int = 160) -> p
 @lru_cache(maxsize=64)
 def map_table(activation: str, sw: float, sb: float) -> pd.DataFrame:
     """q_l over MAP_LAYERS layers from each of MAP_STARTS: columns start, layer (0 is the start), q."""
-    parts = []
-    for start in MAP_STARTS:
-        q = np.concatenate([[start], theory.length_map(activation, sw**2, sb**2, MAP_LAYERS, start)])
-        parts.append(pd.DataFrame({"start": start, "layer": np.arange(q.size), "q": q}))
-    return pd.concat(parts).reset_index(drop=True)
+    q = np.vstack([MAP_STARTS, theory.length_map(activation, sw**2, sb**2, MAP_LAYERS, MAP_STARTS)])
+    layers = np.arange(MAP_LAYERS + 1)
+    return pd.DataFrame({
+        "start": np.repeat(MAP_STARTS, len(layers)), "layer": np.tile(layers, len(MAP_STARTS)), "q": q.T.ravel()
+    })  # fmt: skip
 
 
 def said(activation: str, sw: float, sb: float) -> str:

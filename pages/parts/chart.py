@@ -28,6 +28,7 @@ def show(
     draw: Callable[..., alt.LayerChart],
     rows: Callable[[], pd.DataFrame],
     of: object = None,
+    moved: pd.DataFrame | None = None,
     **settings: Any,
 ) -> None:
     """Draw `draw(rows(), **settings)`, and offer the rows as CSV.
@@ -38,10 +39,13 @@ def show(
         draw: one of core.charts.
         rows: gives the part of the result that the chart shows.
         of: what these rows depend on, beside the settings.
+        moved: a table with a name, in place of the chart's of that name: for what has no chart of its own to be made.
         settings: what else the chart needs, simple values only.
     """
     about = f"{link.opened().name} {name} {of} {settings}"
     spec = shown.once(about, lambda: specification(draw(rows(), **settings)))
+    if moved is not None:
+        spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: _arrow(moved)}}
     place(name, spec)
     csv(name, rows)
 
@@ -68,7 +72,7 @@ def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None
 
 
 def specification(drawn: alt.LayerChart) -> dict[str, Any]:
-    """The specification of a chart, with its data as Arrow tables that are named by their order.
+    """The specification of a chart, with its data as Arrow tables, named by their order or their own `attrs["name"]`.
 
     Where only numbers have changed, the browser then moves the marks that are there instead of drawing all anew. And
     Streamlit sends such tables as they are: rows as JSON it converts again on every run of a page.
@@ -78,7 +82,7 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
 
     def aside(rows: Any) -> dict[str, str]:
         place = next((place for place, other in enumerate(seen) if other is rows), len(seen))
-        name = f"rows_{place}"
+        name = rows.attrs.get("name", f"rows_{place}")
         if place == len(seen):
             seen.append(rows)
             tables[name] = _arrow(rows)

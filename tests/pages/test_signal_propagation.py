@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -55,6 +56,13 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return open_page(monkeypatch)
 
 
+def tried(page: AppTest) -> dict[str, list[float]]:
+    """The point with a cross in the phase diagram."""
+    tables = [table for chart in page.get("vega_lite_chart") for table in chart.proto.datasets]
+    (rows,) = (table.data.data for table in tables if table.name == "tried")
+    return pa.ipc.open_stream(rows).read_all().to_pydict()  # type: ignore[no-any-return]
+
+
 def test_at_first_theory_and_measurement_at_initialisation(page: AppTest) -> None:
     assert page.select_slider(key="view_epoch").value == 0
     assert len(page.get("vega_lite_chart")) == 6
@@ -86,6 +94,10 @@ def test_the_point_tried_is_described_and_moves_with_the_sliders(page: AppTest) 
     page.slider(key="view_sb").set_value(0.0)
     again(page)
     assert "At ×, relu: no finite fixed point" in said(page).replace("\\", "")
+    assert tried(page) == {"sw": [2.0], "sb": [0.0]}
+    page.slider(key="view_sb").set_value(0.7)
+    again(page)
+    assert tried(page) == {"sw": [2.0], "sb": [0.7]}
 
 
 def test_the_page_opens_as_its_link_says(monkeypatch: pytest.MonkeyPatch) -> None:
