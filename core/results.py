@@ -168,7 +168,7 @@ def _frame(name: str, columns: Columns, settings: pd.DataFrame) -> pd.DataFrame:
         if column.name in settings:
             return settings[column.name].array.take(places)
         found = columns.get(column.name, np.full(len(places), np.nan))
-        return pd.Series(found, dtype="str") if column.dtype == "str" else found.astype(column.dtype)
+        return pd.Series(found, dtype="str") if column.dtype == "str" else found.astype(column.dtype, copy=False)
 
     return pd.DataFrame({column.name: values(column) for column in SCHEMA[name]})
 
@@ -195,7 +195,9 @@ def _stack(blocks: Sequence[dict[str, Any]], order: Sequence[str]) -> Columns:
 
     columns = {name: column(name) for name in dict.fromkeys(name for block in blocks for name in block)}
     places = np.lexsort([columns[name] for name in reversed(order)])
-    return {name: values[places] for name, values in columns.items()}
+    for name in columns:  # one at a time: all of them twice would be most of the memory of a large sweep
+        columns[name] = columns[name][places]
+    return columns
 
 
 def _constant(value: object, size: int) -> NDArray[Any]:
@@ -263,8 +265,12 @@ def _layers(points: Sequence[Record]) -> Columns:
     blocks = []
     for record in points:
         kept = record.alive & ~record.diverged
+        # Where all runs are kept these are views, not copies.
+        rows = slice(None) if kept.all() else kept.ravel()
         for layer in record.layers:
-            columns = {name: value[kept] if isinstance(value, np.ndarray) else value for name, value in layer.items()}
+            columns = {
+                name: value.ravel()[rows] if isinstance(value, np.ndarray) else value for name, value in layer.items()
+            }
             blocks.append({"run": record.runs[kept], "epoch": record.epoch, "update": record.update, **columns})
     return _stack(blocks, ("run", "epoch", "layer"))
 
