@@ -65,8 +65,11 @@ class Proxy:
 
     def get(self, path: str) -> tuple[int, str]:
         """Status of an answer, and all of its head as text."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", headers={"Accept-Encoding": "gzip, deflate, br"}
+        )
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, str(answer.headers)
         except urllib.error.HTTPError as error:
             with error:
@@ -131,6 +134,14 @@ def test_deep_links_navigation_and_reload_stay_below_the_base_path(proxy: Proxy,
     status, head = proxy.get("/lab/")
     assert status == 200
     assert "server: nginx\n" in head.lower(), "no version"
+
+    scripts = page.evaluate(
+        "() => performance.getEntriesByType('resource').map(entry => new URL(entry.name).pathname)"
+        ".filter(path => path.endsWith('.js'))"
+    )
+    assert scripts
+    for script in scripts:
+        assert "content-encoding: gzip\n" in proxy.get(script)[1].lower(), script
 
 
 def test_a_page_is_embedded_in_the_notes_of_another_site(proxy: Proxy, page: Page) -> None:
