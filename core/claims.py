@@ -86,7 +86,7 @@ def centring(result: Result) -> Finding:
     limits = findings.limits(result)
     hidden = result.layers[result.layers["role"] == "hidden"]
     if hidden.empty:
-        return Finding(claim, UNDECIDED, "These networks have no hidden layer.", limits)
+        return Finding(claim, UNDECIDED, findings.unmeasured(result), limits)
     ends = [0, int(hidden["epoch"].max())] if hidden["epoch"].max() > 0 else [0]
     verdicts, parts = [], []
     for activation, rows in hidden.groupby("activation", sort=False):
@@ -114,7 +114,7 @@ def few_directions(result: Result) -> Finding:
     limits = findings.limits(result)
     fed = result.layers[result.layers["layer"] > 1]
     if fed.empty:
-        return Finding(claim, UNDECIDED, "These networks have no hidden layer, so none feeds another.", limits)
+        return Finding(claim, UNDECIDED, findings.unmeasured(result), limits)
     tied = fed[fed["activation"].map(lambda name: ACTIVATIONS[name].range[0] >= 0)]
     free = fed[fed["activation"].map(lambda name: ACTIVATIONS[name].zero_centred)]
     seen = tied.dropna(subset=["same_sign_example"])
@@ -149,6 +149,8 @@ def exponential_costs(result: Result) -> Finding:
     limits = f"{findings.limits(result)} Times of a shared machine, whatever else it did: the page measures them apart."
     seconds = result.runs.dropna(subset=["seconds"]).groupby("activation", sort=False)["seconds"].median()
     seconds = seconds[seconds > 0]
+    if seconds.empty:
+        return Finding(claim, UNDECIDED, "No run was trained for any time.", limits)
     cheap = seconds[seconds.index.isin(WITHOUT_EXPONENTIAL)]
     dear = seconds[~seconds.index.isin(WITHOUT_EXPONENTIAL)]
     parts = listed([f"{words(str(name))} {number(value, 2)} s" for name, value in seconds.items()])

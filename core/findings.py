@@ -48,7 +48,7 @@ def saturation(result: Result) -> Finding:
     claim = "Large initial weights saturate the hidden units"
     hidden = result.layers[result.layers["role"] == "hidden"]
     if hidden.empty:
-        return Finding(claim, UNDECIDED, "These networks have no hidden layer.", limits(result))
+        return Finding(claim, UNDECIDED, unmeasured(result), limits(result))
     start = hidden[hidden["epoch"] == 0]
     per_run = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)
     runs = per_run[["weight_std", "saturated"]].mean()
@@ -87,7 +87,7 @@ def gradient_signs(result: Result) -> Finding:
     claim = "Activations that are never negative tie the signs of one example's gradients together"
     fed = result.layers[result.layers["layer"] > 1]
     if fed.empty:
-        return Finding(claim, UNDECIDED, "These networks have no hidden layer, so none feeds another.", limits(result))
+        return Finding(claim, UNDECIDED, unmeasured(result), limits(result))
     if result.experiment.statistics != "full":
         return Finding(claim, UNDECIDED, "The signs were not measured: that takes full statistics.", limits(result))
     never_negative = fed["activation"].map(lambda name: ACTIVATIONS[name].range[0] >= 0)
@@ -176,6 +176,17 @@ def limits(result: Result, rates: bool = False) -> str:
     if rates and result.runs["learning_rate"].nunique() == 1:
         text += " One learning rate is not a fair comparison: each group may have a better one."
     return text
+
+
+def unmeasured(result: Result) -> str:
+    """Why nothing was measured in hidden layers, where that is so."""
+    if result.layers.empty:
+        if len(result.runs) and result.runs["status"].eq("diverged").all():
+            return "All of these runs had diverged at initialisation, so nothing was measured in their layers."
+        return "Nothing was measured in the layers of these runs."
+    if not any(result.experiment.hidden):
+        return "These networks have no hidden layer."
+    return "Nothing was measured in a hidden layer."
 
 
 def _verdict(hits: int, n: int) -> str:

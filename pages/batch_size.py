@@ -38,6 +38,9 @@ FEW_SCALES = "These runs have few initial scales. A sweep draws the whole curve:
 
 def _page(shown: Shown) -> None:
     experiment, recorded = shown.experiment, shown.recorded()
+    if not recorded.layers:
+        lens.nothing_of(shown, "a layer")
+        return
     left, right = st.columns(2)
     with left:
         epoch = view.epoch(shown, recorded, default=0)

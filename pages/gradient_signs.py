@@ -17,6 +17,9 @@ def _page(shown: Shown) -> None:
         st.info("The signs of gradients were not measured: choose full statistics in the form, under Measurement.")
         return
     groups, recorded = shown.groups, shown.recorded()
+    if not recorded.layers:
+        lens.nothing_of(shown, "a layer")
+        return
     left, right = st.columns(2)
     with left:
         at = view.epoch(shown, recorded)

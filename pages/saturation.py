@@ -21,7 +21,7 @@ def _page(shown: Shown) -> None:
         st.info("Without a hidden layer there is nothing to saturate: choose hidden layers in the form, under Network.")
         return
     if not recorded.layers:
-        st.caption("No numbers of a hidden layer yet.")
+        lens.nothing_of(shown, "a hidden layer")
         return
 
     chart.show(shown, "saturation", charts.saturation_overview, lambda: shown.hidden, groups=groups)
@@ -61,7 +61,7 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
             name = view.buttons("function", "Activation function", functions, functions[0])
     alike = recorded.of(name)
     if not alike:
-        st.caption(f"No numbers of {name} yet.")
+        lens.nothing_of(shown, name)
     else:
         with place:
             at = view.epoch(shown, recorded, "scale_epoch", default=0, groups=alike)
@@ -81,7 +81,7 @@ def _by_group(shown: Shown, recorded: Recorded) -> None:
     if group in recorded.epochs:
         _group(shown, recorded, group)
     else:
-        st.caption("No numbers of this group yet.")
+        lens.nothing_of(shown, group)
 
 
 def _means(shown: Shown, recorded: Recorded) -> None:

@@ -33,7 +33,7 @@ def _page(shown: Shown) -> None:
         st.info("These networks have no hidden layer, so no signal goes from one to another. Choose some in the form.")
         return
     if not recorded.layers:
-        st.caption("No numbers of a hidden layer yet.")
+        lens.nothing_of(shown, "a hidden layer")
         return
     lens.part(shown, lambda: _layers(shown, recorded))
     st.subheader("How deep do gradients reach?")
@@ -69,7 +69,7 @@ def _diagram(shown: Shown) -> None:
     activation = functions[view.choice("diagram", "Activation function", list(functions), next(iter(functions)))]
     own = points[points["activation"] == activation]
     if own.empty:
-        st.caption(f"No numbers of {words(activation)} yet.")
+        lens.nothing_of(shown, words(activation))
         return
     low, high = lesson.reach(own)
     settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}

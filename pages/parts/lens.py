@@ -125,6 +125,16 @@ def box(found: Finding, by: str, page: str = "") -> None:
             link.to_page(page)
 
 
+def nothing_of(shown: Shown, what: str) -> None:
+    """Say that there are no numbers of `what`, and why."""
+    why = (
+        "these runs had diverged at initialisation, or were not trained"
+        if shown.final
+        else "training has not come to it"
+    )
+    st.caption(f"No numbers of {what}: {why}.")
+
+
 def _draw(job: Job, body: Callable[[Shown], None]) -> None:
     with turns.waiting():
         _wait_for_first_numbers(job)

@@ -1,0 +1,73 @@
+"""Every page on results at the edge of what can be trained: nothing to compare, nothing measured, nothing alive."""
+
+from functools import lru_cache
+
+import pytest
+
+from core import findings
+from core.claims import CLAIMS
+from core.experiment import Experiment
+from core.results import Result
+from tests.engine import train
+from tests.pages.lessons import refused
+from tests.pages.results import captions, open_on
+
+SMALL = {"dataset": "iris", "hidden": "4-4", "epochs": "2", "seeds": "2"}
+OVERFLOWS = {"initialiser": "normal:1000", "gain": "100", "activation": "relu", "hidden": "-".join(["16"] * 12)}
+FOUR = "logistic,centred_logistic,steep_logistic,steep_centred_logistic"
+EXTREMES = {
+    "all diverged at initialisation": OVERFLOWS,
+    "the same without a hidden layer's numbers, or none": OVERFLOWS | {"hidden": "none," + OVERFLOWS["hidden"]},
+    "some diverged at initialisation": OVERFLOWS | {"activation": "relu,tanh", "initialiser": "normal:1000,zeros"},
+    "all diverged in training": {"activation": "identity", "learning_rate": "1000", "epochs": "5"},
+    "no hidden layer": {"hidden": "none"},
+    "one run of one epoch": {"seeds": "1", "epochs": "1", "activation": "tanh", "initialiser": "zeros"},
+    "no gradient at all": {"initialiser": "zeros", "activation": FOUR + ",tanh"},
+    "a 2 x 2 that diverges": {"activation": FOUR, "initialiser": "normal:1000", "learning_rate": "1000,0.1"},
+    "one unit, one example at a time": {"hidden": "1", "batch_size": "1", "epochs": "1"},
+    "standard statistics": {"statistics": "standard"},
+}
+PAGES = ("overview", "two_by_two", "batch_size", "saturation", "signal_propagation", "gradient_signs", "convergence",
+         "runs")  # fmt: skip
+
+
+@lru_cache
+def result(name: str) -> Result:
+    return train(Experiment.from_params(SMALL | EXTREMES[name]))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", EXTREMES)
+def test_every_page_opens(monkeypatch: pytest.MonkeyPatch, name: str, page: str) -> None:
+    assert refused(open_on(monkeypatch, page, result(name))) == []
+
+
+def test_the_cases_are_what_they_are_called() -> None:
+    assert result("all diverged at initialisation").layers.empty
+    none = result("the same without a hidden layer's numbers, or none")
+    assert set(none.layers["role"]) == {"output"}
+    assert result("some diverged at initialisation").runs["status"].value_counts()["diverged"] > 0
+    assert not result("some diverged at initialisation").layers.empty
+    assert result("all diverged in training").runs["status"].eq("diverged").all()
+    assert result("all diverged in training").runs["last_update"].gt(0).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("all diverged at initialisation", "had diverged at initialisation"),
+        ("the same without a hidden layer's numbers, or none", "Nothing was measured in a hidden layer."),
+        ("no hidden layer", "These networks have no hidden layer."),
+    ],
+)
+def test_why_nothing_is_known_of_hidden_layers_is_said_as_it_is(name: str, why: str) -> None:
+    verdicts = [claim.judge(result(name)) for claim in CLAIMS]
+    assert why in findings.saturation(result(name)).evidence
+    assert sum(why in verdict.evidence for verdict in verdicts) >= 3
+    assert not any("no hidden layer" in v.evidence for v in verdicts if not v.evidence.startswith(why))
+
+
+@pytest.mark.parametrize("page", ["saturation", "signal_propagation", "gradient_signs", "batch_size"])
+def test_a_page_without_numbers_says_why(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    at = open_on(monkeypatch, page, result("all diverged at initialisation"))
+    assert "these runs had diverged at initialisation, or were not trained" in captions(at)
