@@ -246,8 +246,11 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
         table = by_scale(result, activation, epoch, layer, level)
         if not _never_negative(result, activation, layer) or table.empty:
             continue
-        wide = table.pivot(index="scale", columns="quantity", values="mean").sort_index()
-        if set(wide.columns) != set(QUANTITIES) or wide.index[-1] < CLEARLY_LARGER * wide.index[0]:
+        scheme = ["initialiser", "gain"]  # two of them may have one scale
+        wide = table.pivot(index=scheme, columns="quantity", values="mean").reindex(columns=list(QUANTITIES))
+        wide["scale"] = table.groupby(scheme)["scale"].mean()
+        wide = wide.dropna().sort_values("scale", kind="stable")
+        if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
             continue
         small, large = wide.iloc[0], wide.iloc[-1]
         verdicts += [
@@ -255,7 +258,7 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
             bool(small["pairs"] - large["pairs"] > NOTICEABLE),
         ]
         parts.append(
-            f"{words(activation)}, from weights of standard deviation {wide.index[-1]:.2g} to {wide.index[0]:.2g}: "
+            f"{words(activation)}, from weights of standard deviation {large['scale']:.2g} to {small['scale']:.2g}: "
             f"saturated units {_share(large['saturated'])} to {_share(small['saturated'])}, pairs that agree "
             f"{_share(large['pairs'])} to {_share(small['pairs'])}"
         )

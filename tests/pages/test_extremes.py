@@ -25,6 +25,11 @@ EXTREMES = {
     "no gradient at all": {"initialiser": "zeros", "activation": FOUR + ",tanh"},
     "a 2 x 2 that diverges": {"activation": FOUR, "initialiser": "normal:1000", "learning_rate": "1000,0.1"},
     "one unit, one example at a time": {"hidden": "1", "batch_size": "1", "epochs": "1"},
+    "two initialisers of one scale": {
+        "initialiser": "normal:0,normal:0.01,sparse:15",
+        "gain": "1,100",
+        "bias": "false",
+    },
     "standard statistics": {"statistics": "standard"},
 }
 PAGES = ("overview", "two_by_two", "batch_size", "saturation", "signal_propagation", "gradient_signs", "convergence",
