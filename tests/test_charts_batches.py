@@ -163,6 +163,26 @@ def test_where_nothing_is_never_negative_nothing_is_tied() -> None:
     assert lesson.trade(tanh, 0, 2).verdict == UNDECIDED
 
 
+def test_a_function_with_one_batch_size_so_far_is_left_out_until_there_are_two() -> None:
+    whole = trained(batch_size=(1, 16, 0), activation=("logistic", "tanh"))
+    late = (whole.layers["activation"] == "tanh") & (whole.layers["batch_size"] != "16")
+    so_far = replace(whole, layers=whole.layers[~late])
+    assert "tanh" not in lesson.softened(so_far, 0, 2).evidence
+    assert lesson.softened(so_far, 0, 2).verdict == lesson.softened(whole, 0, 2).verdict
+    one = replace(whole, layers=whole.layers[whole.layers["batch_size"] == "16"])
+    assert lesson.softened(one, 0, 2).verdict == UNDECIDED
+
+
+def test_two_initialisers_of_one_scale_are_two_and_one_without_gradients_is_none() -> None:
+    result = trained(
+        initialiser=("normal:0", "normal:0.01", "normal:1"), gain=(1.0, 2.0), activation="logistic", bias=False
+    )
+    scales = lesson.by_scale(result, "logistic", 2, 2, "batch")
+    assert scales.duplicated(["quantity", "scale"]).any()
+    least = scales.loc[scales["initialiser"] == "normal:0.01", "scale"].min()
+    assert f" to {least:.2g}: saturated" in lesson.trade(result, 0, 2).evidence
+
+
 def test_inputs_that_are_never_negative_tie_the_first_layer_whatever_the_function() -> None:
     assert lesson.softened(trained(activation="tanh", scaling="unit_interval"), 0, 1).verdict in (SUPPORTED, MIXED)
 

@@ -208,16 +208,16 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
     never_negative = [name for name in table["activation"].unique() if _never_negative(result, name, layer)]
     tied = table[table["activation"].isin(never_negative)]
     means = table.groupby(["line", "size"], sort=False)["pairs"].mean()
-    if table.empty or table["size"].nunique() < 2:
+    if table.empty or table.groupby("activation")["size"].nunique().max() < 2:
         return Finding(claim, UNDECIDED, "These runs show one batch size only, or no signs were measured.", limits)
     limit = feeding(result, epoch, layer).set_index("group")["limit"]
     parts = []
     for activation, rows in table.groupby("activation", sort=False):
         sizes = sorted(rows["size"].unique())
-        ends = [
-            means[means.index.isin(rows["line"], level="line")].xs(size, level="size")
-            for size in sizes[:: len(sizes) - 1]
-        ]
+        if len(sizes) < 2:
+            continue  # its other batch sizes are still being trained
+        own = means[means.index.isin(rows["line"], level="line")]
+        ends = [own.xs(size, level="size") for size in (sizes[0], sizes[-1])]
         parts.append(
             f"{words(str(activation))} {_shares(ends[0])} with {_examples(sizes[0])}, {_shares(ends[1])} with "
             f"{_examples(sizes[-1])} (theory for a large batch: {_shares(rows['group'].map(limit))})"
