@@ -12,7 +12,7 @@ run: .venv/run.stamp
 
 test: .venv/test.stamp
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync check .venv/browser.stamp
-	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from core import cost
 from core.cost import Speed
+from core.settings import cpu_count
 
 # Shared machines stall now and then: pytest-timeout watches the clock, not hypothesis. In CI the same examples every
 # time, so that a change fails for what it changed; elsewhere new ones.
@@ -34,6 +35,11 @@ def reference_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "speed", lambda: Speed(call=1.0, flop=1.0, element=1.0, value=1.0))
         yield
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two at least: a browser waits a lot. Four at most: each may have a server, its workers and a browser."""
+    return min(max(cpu_count(), 2), 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
