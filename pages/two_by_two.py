@@ -75,7 +75,7 @@ def _page(shown: Shown) -> None:
 
 
 def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])  # three choices in words at the left
     titles = {outcome.title: outcome.name for outcome in OUTCOMES.values()}
     with left:
         outcome = titles[view.buttons("outcome", "Compared by", list(titles), next(iter(titles)))]
