@@ -54,8 +54,10 @@ IDLE = """
 DRAWN = """
 count => {
     const charts = [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')];
-    return charts.length >= count && charts.every(
-        chart => chart.querySelector('canvas, svg.marks')?.getBoundingClientRect().height > 0);
+    return charts.length >= count && charts.every(chart => {
+        const marks = chart.querySelector('canvas, svg.marks');
+        return marks?.checkVisibility({visibilityProperty: true}) && marks.getBoundingClientRect().height > 0;
+    });
 }
 """
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.parts.catalogue import PAGES, Entry
+from tests.browser.conftest import StartServer
 from tests.browser.harness import PATIENCE, Server, chart_ready, link_to_copy, visit, wait_until_idle
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
@@ -34,9 +35,8 @@ def expect_parameters(page: Page, **wanted: str) -> None:
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
-def test_a_deep_link_to_what_nobody_has_trained_yet_opens_whole(dashboard: Server, page: Page, entry: Entry) -> None:
-    new = {"first_seed": str(100 + PAGES.index(entry))}
-    visit(page, dashboard.link(entry.path, **TINY, **new))
+def test_a_deep_link_to_a_fresh_server_opens_whole(server: StartServer, page: Page, entry: Entry) -> None:
+    visit(page, server().link(entry.path, **TINY))
     expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_role("dialog")).to_have_count(0)
     sidebar = page.get_by_test_id("stSidebar")
@@ -44,7 +44,7 @@ def test_a_deep_link_to_what_nobody_has_trained_yet_opens_whole(dashboard: Serve
     expect(sidebar.get_by_role("link")).to_have_count(len(PAGES))
     if entry.name not in WITHOUT_CHARTS:
         chart_ready(page)
-    expect_parameters(page, **new)
+    expect_parameters(page)
 
 
 def test_the_link_to_copy_is_the_address(dashboard: Server, page: Page) -> None:
