@@ -11,7 +11,7 @@ run: .venv/run.stamp
 	$(BIN)/streamlit run dashboard.py
 
 test: .venv/test.stamp
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync check .venv/browser.stamp
+	@$(MAKE) --no-print-directory --jobs=2 check .venv/browser.stamp
 	LAB_REQUIRE_BROWSER=1 $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
 
 check: .venv/test.stamp

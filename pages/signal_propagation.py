@@ -104,6 +104,7 @@ def _phase_diagram(
     points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str]
 ) -> alt.LayerChart:
     cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
+    # Where the trial point stands does not matter here: `moved` puts it where it is.
     return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(1.0, 1.0))
 
 

@@ -215,7 +215,7 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
     for activation, rows in table.groupby("activation", sort=False):
         sizes = sorted(rows["size"].unique())
         if len(sizes) < 2:
-            continue  # its other batch sizes are still being trained
+            continue  # there are no numbers of its other batch sizes, or not yet
         own = means[means.index.isin(rows["line"], level="line")]
         ends = [own.xs(size, level="size") for size in (sizes[0], sizes[-1])]
         parts.append(

@@ -15,6 +15,11 @@ from pages.parts.catalogue import PAGES
 from tests.pages.lessons import ROOT, again
 from tests.processes import PATIENCE
 
+OF_A_RESULT = (
+    "overview", "two_by_two", "batch_size", "saturation", "signal_propagation", "gradient_signs", "convergence", "runs",
+)  # fmt: skip
+"""The pages that show a result; the others need none."""
+
 
 def job_on(result: Result, so_far: Result | None = None) -> SimpleNamespace:
     """A job that has trained to `result`; or that is, as long as it is `active`, no further than `so_far`."""

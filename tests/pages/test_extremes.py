@@ -6,15 +6,15 @@ import pytest
 
 from core import findings
 from core.claims import CLAIMS
+from core.effects import FOUR, TANH
 from core.experiment import Experiment
 from core.results import Result
 from tests.engine import train
 from tests.pages.lessons import refused
-from tests.pages.results import captions, open_on
+from tests.pages.results import OF_A_RESULT, captions, open_on
 
 SMALL = {"dataset": "iris", "hidden": "4-4", "epochs": "2", "seeds": "2"}
 OVERFLOWS = {"initialiser": "normal:1000", "gain": "100", "activation": "relu", "hidden": "-".join(["16"] * 12)}
-FOUR = "logistic,centred_logistic,steep_logistic,steep_centred_logistic"
 EXTREMES = {
     "all diverged at initialisation": OVERFLOWS,
     "the same without a hidden layer's numbers, or none": OVERFLOWS | {"hidden": "none," + OVERFLOWS["hidden"]},
@@ -22,8 +22,8 @@ EXTREMES = {
     "all diverged in training": {"activation": "identity", "learning_rate": "1000", "epochs": "5"},
     "no hidden layer": {"hidden": "none"},
     "one run of one epoch": {"seeds": "1", "epochs": "1", "activation": "tanh", "initialiser": "zeros"},
-    "no gradient at all": {"initialiser": "zeros", "activation": FOUR + ",tanh"},
-    "a 2 x 2 that diverges": {"activation": FOUR, "initialiser": "normal:1000", "learning_rate": "1000,0.1"},
+    "no gradient at all": {"initialiser": "zeros", "activation": ",".join([*FOUR, TANH])},
+    "a 2 x 2 that diverges": {"activation": ",".join(FOUR), "initialiser": "normal:1000", "learning_rate": "1000,0.1"},
     "one unit, one example at a time": {"hidden": "1", "batch_size": "1", "epochs": "1"},
     "two initialisers of one scale": {
         "initialiser": "normal:0,normal:0.01,sparse:15",
@@ -32,8 +32,6 @@ EXTREMES = {
     },
     "standard statistics": {"statistics": "standard"},
 }
-PAGES = ("overview", "two_by_two", "batch_size", "saturation", "signal_propagation", "gradient_signs", "convergence",
-         "runs")  # fmt: skip
 
 
 @lru_cache
@@ -41,7 +39,7 @@ def result(name: str) -> Result:
     return train(Experiment.from_params(SMALL | EXTREMES[name]))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", OF_A_RESULT)
 @pytest.mark.parametrize("name", EXTREMES)
 def test_every_page_opens(monkeypatch: pytest.MonkeyPatch, name: str, page: str) -> None:
     assert refused(open_on(monkeypatch, page, result(name))) == []

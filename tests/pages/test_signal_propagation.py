@@ -1,23 +1,17 @@
 """Signal propagation without a browser: theory, measurement and words follow the result and the controls."""
 
 from functools import lru_cache
-from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.experiment import Experiment
 from core.lessons import signal_propagation as lesson
 from core.results import Result
-from core.settings import Settings
-from pages.parts import training
-from pages.parts.catalogue import PAGES
 from tests.engine import train
-from tests.pages.lessons import ROOT, again, refused, said
-from tests.processes import PATIENCE
+from tests.pages.lessons import again, refused, said
+from tests.pages.results import open_on
 
 PARAMETERS = {
     "dataset": "iris",
@@ -37,18 +31,7 @@ def result() -> Result:
 
 def open_page(patch: pytest.MonkeyPatch, **parameters: str) -> AppTest:
     """The page on the small result, as after training."""
-    done = SimpleNamespace(active=False, status="done", records=(), position=0, latest=lambda: (result(), "small"))
-
-    def trained(experiment: Experiment) -> None:
-        assert experiment == result().experiment
-        st.session_state.update(experiment=experiment, job=done, draft=None)
-
-    patch.setattr(training, "open_linked", trained)
-    patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
-    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
-    at.query_params.update(PARAMETERS | parameters)
-    at.switch_page(next(entry.script for entry in PAGES if entry.path == "signal_propagation"))
-    return again(at)
+    return open_on(patch, "signal_propagation", result(), **parameters)
 
 
 @pytest.fixture

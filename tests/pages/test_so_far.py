@@ -11,7 +11,7 @@ from core.recording import Record
 from core.results import Result, collect
 from tests.engine import records
 from tests.pages.lessons import again, refused
-from tests.pages.results import follow, job_on
+from tests.pages.results import OF_A_RESULT, follow, job_on
 
 GROWING = Experiment(
     dataset="iris",
@@ -39,7 +39,6 @@ CHOICES = {
     "runs": {"groups": "tanh~4-4-4~rate_1"},
     "overview": {},
 }
-OF_A_RESULT = list(CHOICES)
 
 
 @pytest.fixture(scope="module")
