@@ -1,0 +1,104 @@
+"""Numbers and lists in words, the same on every page: shares, counts, plurals, times, intervals and verdicts.
+
+A share is never rounded to 0 % or to 100 % unless it is exactly that: a claim may turn on the difference.
+"""
+
+import math
+from collections.abc import Sequence
+
+MINUS = "\N{MINUS SIGN}"
+
+SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "not supported", "not decided")
+"""What runs say of a claim, in these words on every page."""
+
+_ORDINALS = {1: "st", 2: "nd", 3: "rd"}
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1.2e+06."""
+    return f"{value:.{digits}g}".replace("-", MINUS)
+
+
+def amount(value: float) -> str:
+    """A count or the median of counts in full, halves kept: 1,240 or 112.5."""
+    return f"{value:,.1f}".removesuffix(".0").replace("-", MINUS)
+
+
+def share(value: float) -> str:
+    """A share in [0, 1] as per cent; only none is 0 % and only all is 100 %, and below 10 % a decimal is kept."""
+    if not math.isfinite(value):
+        return "not measured"
+    if 0.995 <= value < 1:
+        return "just under 100 %"
+    if 0 < value < 0.0005:
+        return "<0.1 %"
+    if 0 < value < 0.0995:
+        return f"{100 * value:.1f} %"
+    return f"{100 * value:.0f} %".replace("-", MINUS)
+
+
+def shares(values: Sequence[float]) -> str:
+    """The range of several shares, or the one share that all of them are."""
+    known = [value for value in values if math.isfinite(value)] or [math.nan]
+    least, greatest = share(min(known)), share(max(known))
+    return least if least == greatest else f"{least} to {greatest}"
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """A number of things: '1 run', '2,000 runs', '3 losses' with the plural given."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def updates(median: float) -> str:
+    """A median of updates to target: '1 update', '112.5 updates'; 'not reached' where it is infinite."""
+    if not math.isfinite(median):
+        return "not reached"
+    return f"{amount(median)} update{'' if median == 1 else 's'}"
+
+
+def verb(n: int, singular: str, plural: str) -> str:
+    """The form of a verb that goes with `n` things: verb(n, 'has', 'have')."""
+    return singular if n == 1 else plural
+
+
+def ordinal(n: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 25th, 98th."""
+    return f"{n}{'th' if n % 100 in (11, 12, 13) else _ORDINALS.get(n % 10, 'th')}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'; '' of nothing."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def words(name: str) -> str:
+    """A registry name as it is said: centred_logistic is the centred logistic."""
+    return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """Text with a capital first letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def interval(low: float, high: float, n: int, digits: int = 3) -> str:
+    """A 95 % interval over `n` seeds: '95 % interval 1.8 to 2.2, 5 seeds'; the seeds alone where it is a point."""
+    if low == high or math.isnan(low) or math.isnan(high):
+        return count(n, "seed")
+    ends = " to ".join("no limit" if math.isinf(end) else number(end, digits) for end in (low, high))
+    return f"95 % interval {ends}, {count(n, 'seed')}"
+
+
+def verdict(holds: Sequence[bool]) -> str:
+    """One verdict on several comparisons: all hold, some do, none does, or there is none."""
+    if not holds:
+        return UNDECIDED
+    return SUPPORTED if all(holds) else MIXED if any(holds) else NOT_SUPPORTED
+
+
+def overall(verdicts: Sequence[str]) -> str:
+    """One verdict of several; undecided ones count only where there are no others."""
+    decided = [verdict for verdict in verdicts if verdict != UNDECIDED]
+    if not decided:
+        return UNDECIDED
+    return decided[0] if len(set(decided)) == 1 else MIXED

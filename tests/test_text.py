@@ -1,0 +1,59 @@
+"""Numbers in words."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import text
+
+
+@given(st.floats(0.0, 1.0))
+def test_only_none_is_0_and_only_all_is_100_per_cent(value: float) -> None:
+    assert (text.share(value) == "0 %") == (value == 0)
+    assert (text.share(value) == "100 %") == (value == 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0 %"), (0.0003, "<0.1 %"), (0.052, "5.2 %"), (0.14, "14 %"), (0.997, "just under 100 %"), (1.0, "100 %")],
+)
+def test_a_share_is_said_in_per_cent(value: float, said: str) -> None:
+    assert text.share(value) == said
+
+
+def test_a_share_that_is_not_there_is_said_so() -> None:
+    assert text.share(math.nan) == "not measured"
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (11, "11th"), (12, "12th"), (25, "25th"), (102, "102nd")]
+)
+def test_ordinals(n: int, said: str) -> None:
+    assert text.ordinal(n) == said
+
+
+def test_the_median_in_words_is_the_median() -> None:
+    assert text.updates(112.5) == "112.5 updates"
+    assert text.updates(1.0) == "1 update"
+    assert text.updates(math.inf) == "not reached"
+
+
+def test_lists_and_counts() -> None:
+    assert [text.listed(list("abc"[:n])) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert [text.count(n, "run") for n in (0, 1, 2000)] == ["0 runs", "1 run", "2,000 runs"]
+    assert text.count(2, "loss", "losses") == "2 losses"
+
+
+def test_an_interval_that_is_a_point_is_none() -> None:
+    assert text.interval(2.0, 2.0, 1) == "1 seed"
+    assert text.interval(1.8, 2.2, 5) == "95 % interval 1.8 to 2.2, 5 seeds"
+    assert text.interval(1.8, math.inf, 5) == "95 % interval 1.8 to no limit, 5 seeds"
+
+
+def test_one_verdict_of_several() -> None:
+    assert text.verdict([]) == text.UNDECIDED
+    assert text.verdict([True, False]) == text.MIXED
+    assert text.overall([text.SUPPORTED, text.UNDECIDED]) == text.SUPPORTED
+    assert text.overall([text.SUPPORTED, text.NOT_SUPPORTED]) == text.MIXED
