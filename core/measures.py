@@ -231,11 +231,13 @@ def saturation(a: Array, h: Array, activation: Activation, threshold: float) -> 
     low_counts, high_counts = count(low, -1), count(high, -1)
     low_share, high_share = low_counts.sum(axis=-1) / size, high_counts.sum(axis=-1) / size
     per_neuron = (low_counts + high_counts) / a.shape[-1]
+    neurons = (per_neuron >= SATURATED_NEURON).mean(axis=-1)
     return {
         "saturated_low": low_share,
         "saturated_high": high_share,
         "saturated": low_share + high_share,
-        "saturated_neurons": (per_neuron >= SATURATED_NEURON).mean(axis=-1),
+        "saturated_neurons": neurons,
+        "dead_flat": (neurons == 1.0).astype(np.float64),
     }
 
 

@@ -244,8 +244,9 @@ def _runs(experiment: Experiment, epochs: Columns) -> Columns:
         "epochs_to_target": at_target("epoch"),
         "last_update": epochs["update"][last],
         "seconds": epochs["seconds"][last],
+        "diverged_at": np.where(epochs["diverged"][last], epochs["update"][last], np.nan),
         "status": np.where(
-            epochs["diverged"][last], "diverged", np.where(converged, "converged", "not_reached")
+            converged, "converged", np.where(epochs["diverged"][last], "diverged", "not_reached")
         ).astype(object),
     }
     for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):

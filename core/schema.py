@@ -62,11 +62,22 @@ def _by_level(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
 SCHEMA: dict[str, tuple[Column, ...]] = {
     "runs": (
         *RUN,
-        Column("status", "str", "", "converged, not_reached (censored at its last update) or diverged"),
+        Column(
+            "status",
+            "str",
+            "",
+            "converged (it reached the target, even if it diverged later), diverged (before it reached it) or not_reached",
+        ),
         Column(
             "updates_to_target", "float64", "updates", "first recorded update that meets the target; empty if censored"
         ),
         Column("epochs_to_target", "float64", "epochs", "epoch of that update; empty if censored"),
+        Column(
+            "diverged_at",
+            "float64",
+            "updates",
+            "recorded update at which it was found diverged; empty where it never was",
+        ),
         Column("last_update", "int64", "updates", "last update that was recorded: where a censored run is censored"),
         Column("final_train_loss", "float64", "", "training loss at the last recorded point"),
         Column("final_test_loss", "float64", "", "test loss at the last recorded point"),
@@ -109,7 +120,14 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("saturated_high", "float64", "share", "examples x units with slope below the threshold and a > 0"),
         Column("saturated", "float64", "share", "saturated_low + saturated_high"),
         Column("saturated_neurons", "float64", "share", "units saturated on at least 95 % of the examples"),
+        Column("dead_flat", "float64", "", "1 where every unit of the layer is a saturated neuron, 0 where not"),
         Column("weight_std", "float64", "", "standard deviation of the layer's weights (biases left out)"),
+        Column(
+            "weight_rms",
+            "float64",
+            "",
+            "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
+        ),
         Column("gradient_std", "float64", "", "standard deviation of the mean gradient over the layer's weights"),
         *_by_level("same_sign", "share", "neurons whose non-zero weight gradients share one sign"),
         *_by_level("agreement", "", "mean over neurons of |#positive - #negative| / (#positive + #negative)"),

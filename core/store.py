@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from core.results import Result
 
-FORMAT = 1
+FORMAT = 2
 """Version of the entries. An entry of another version is not read; it goes when it is the least recently used."""
 
 KEY = re.compile(r"[0-9a-f]{64}")
