@@ -8,7 +8,7 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
     loading, consistency                                      a result from a file that anyone may have made
-    plan, pool, jobs                                          segments, processes or a cluster; progress, cancel
+    plan, pool, running, jobs                                 segments, processes or a cluster; one sweep, or many
     store, checkpoint, health                                 results on disk, going on; whether training works
     theory, neuron, timing                                    what to expect, and the lecture's small cases
     charts                                                    tidy table in, Altair chart out
@@ -25,9 +25,9 @@ from core.experiment import Experiment, ExperimentError
 from core.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
-    from core.jobs import run
     from core.loading import load_result
     from core.results import Result
+    from core.running import run
 
 __all__ = [
     "ACTIVATIONS",
@@ -40,7 +40,7 @@ __all__ = [
     "run",
 ]
 
-_LATER = {"run": "core.jobs", "Result": "core.results", "load_result": "core.loading"}
+_LATER = {"run": "core.running", "Result": "core.results", "load_result": "core.loading"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ told in one line.
 import argparse
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 import tempfile
@@ -27,10 +28,10 @@ from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
 from core.fields import ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.schema import SCHEMA
-from core.settings import Settings, SettingsError
+from core.settings import Settings, SettingsError, read_bytes
 
 if TYPE_CHECKING:
-    from core.jobs import Progress
+    from core.plan import Progress
     from core.results import Result
 
 Rows = list[tuple[str, ...]]
@@ -47,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Execute the command line `argv` (that of the process if None) and return the exit status."""
-    from core.jobs import JobError
+    from core.pool import JobError
 
     try:
         arguments = _parser().parse_args(argv)
@@ -85,7 +86,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the CSVs go; made if missing")
     run.add_argument("--zip", type=Path, metavar="FILE", help="also write everything into one zip file")
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
-    run.add_argument("--limit", type=_seconds, metavar="SECONDS", help="refuse what is estimated to take longer")
+    run.add_argument(
+        "--limit", type=_seconds, default=math.inf, metavar="SECONDS", help="refuse what is estimated to take longer"
+    )
+    run.add_argument(
+        "--limit-bytes",
+        type=_size,
+        default=math.inf,
+        metavar="BYTES",
+        help="refuse what takes more memory, such as 500MB",
+    )
     run.set_defaults(command=_run)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
@@ -114,20 +124,26 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _size(text: str) -> int:
+    try:
+        return read_bytes(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is not a number of bytes, such as 500MB") from None
+
+
 # --- run
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core import jobs
+    from core.running import run
 
     experiment = _read(arguments.experiment)
-    if arguments.limit is not None:
-        experiment.check_limit(arguments.limit)
+    experiment.check_limit(arguments.limit, arguments.limit_bytes)
     _check_writable(arguments.out, arguments.zip)
 
     began = time.monotonic()
     with _executor(arguments.workers) as executor:
-        result = jobs.run(experiment, executor=executor, progress=_show if sys.stderr.isatty() else None)
+        result = run(experiment, executor=executor, progress=_show if sys.stderr.isatty() else None)
     result.to_csv(arguments.out)
     if arguments.zip is not None:
         result.to_zip(arguments.zip)
@@ -170,7 +186,7 @@ def _check_writable(folder: Path, archive: Path | None) -> None:
 @contextlib.contextmanager
 def _executor(workers: int | None) -> Iterator[Executor | None]:
     """What trains: the Dask cluster of the settings, processes, or this very process where it is to be one."""
-    from core import jobs
+    from core import pool
 
     settings = Settings.read()
     if workers is not None:
@@ -178,7 +194,7 @@ def _executor(workers: int | None) -> Iterator[Executor | None]:
     if settings.dask is None and settings.workers == 1:
         yield None
         return
-    executor = jobs.open_executor(settings)
+    executor = pool.open_executor(settings)
     try:
         yield executor
     finally:
@@ -214,7 +230,7 @@ def _summary(result: "Result") -> Rows:
 
 def _health(arguments: argparse.Namespace) -> None:
     from core import health
-    from core.jobs import JobError
+    from core.pool import JobError
 
     try:
         print(health.check(Settings.read(), arguments.seconds or health.SECONDS))

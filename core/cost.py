@@ -13,6 +13,7 @@ import numpy as np
 from core.blas import one_blas_thread
 from core.clock import least_seconds
 from core.measures import percentiles
+from core.text import count, size
 
 # Fitted to the processor time of 41 sweeps on one core of an AMD EPYC (Zen 4), NumPy 2.4 with OpenBLAS, one BLAS
 # thread: each within 35 %, half of them within 7 %. They hold where the probes below take REFERENCE; elsewhere each is
@@ -155,7 +156,8 @@ class Cost:
         parameters: weights and biases, summed over the runs.
         flops: floating-point operations of training and statistics together.
         seconds: time on one processor core.
-        bytes: peak memory of data, one chunk of runs and the tables (beyond the interpreter's own).
+        bytes: peak memory of server and workers together, beyond what they take without it.
+        table_bytes: memory of the result, once all else of it is gone.
         chunk: runs that train together at most.
     """
 
@@ -165,10 +167,12 @@ class Cost:
     flops: float
     seconds: float
     bytes: int
+    table_bytes: int
     chunk: int
 
     def __str__(self) -> str:
-        return f"{_about(self.seconds)} on one core ({self.runs:,} runs, {self.updates:,} updates)"
+        extent = f"{count(self.runs, 'run')}, {count(self.updates, 'update')}"
+        return f"{_about(self.seconds)} on one core, {size(self.bytes)} ({extent})"
 
 
 @dataclass(frozen=True)
@@ -256,7 +260,7 @@ class Load:
 def predict_seconds(load: Load) -> float:
     """Time of `load` on one core of this machine: calls, matrix products, elementwise work and statistics, each linear
     in its count."""
-    size, probed, layers = load.itemsize, load.points * load.probe, len(load.widths) - 1
+    itemsize, probed, layers = load.itemsize, load.points * load.probe, len(load.widths) - 1
     steps = (load.updates + load.points) * layers
     here = speed()
     recorded = load.points * layers
@@ -267,12 +271,12 @@ def predict_seconds(load: Load) -> float:
         followed = load.updates * layers
         calls += math.ceil(load.runs / load.chunk) * followed * PATH_CALLS * CALL_SECONDS
         calls += load.runs * followed * PATH_RUN_SECONDS
-    products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[size]
+    products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[itemsize]
     moved = load.updates * load.parameters
-    elements = load.units * load.passes * UNIT_SECONDS[size] + moved * UPDATE_SECONDS[size]
-    values = probed * load.units * SORT_SECONDS[size]
+    elements = load.units * load.passes * UNIT_SECONDS[itemsize] + moved * UPDATE_SECONDS[itemsize]
+    values = probed * load.units * SORT_SECONDS[itemsize]
     if load.full:
-        elements += moved * PATH_SECONDS[size] + probed * load.weights * SIGN_SECONDS[size]
+        elements += moved * PATH_SECONDS[itemsize] + probed * load.weights * SIGN_SECONDS[itemsize]
     return calls * here.call + products * here.flop + load.runs * (elements * here.element + values * here.value)
 
 
@@ -287,5 +291,6 @@ def estimate(loads: Sequence[Load]) -> Cost:
         bytes=loads[0].data_bytes
         + max(load.chunk * load.run_bytes for load in loads)
         + sum(load.table_bytes for load in loads),
+        table_bytes=sum(load.table_bytes for load in loads),
         chunk=min(load.chunk for load in loads),
     )

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from core import jobs
+from core import running
 from core.__main__ import main
 from core.activations import ACTIVATIONS
 from core.datasets import DATASETS
 from core.experiment import Experiment
 from core.initialisers import INITIALISERS
 from core.loading import load_result
+from core.pool import JobError
 
 TINY = Experiment.from_text(
     "dataset=xor&samples=40&hidden=3&epochs=2&seeds=2&initialiser=normal:1,zeros&activation=tanh&gain=2"
@@ -69,9 +70,9 @@ def test_an_experiment_is_read_from_text_and_files(
 
     def refuse(experiment: Experiment, **_: Any) -> None:
         asked.append(experiment)
-        raise jobs.JobError("seen")
+        raise JobError("seen")
 
-    monkeypatch.setattr(jobs, "run", refuse)
+    monkeypatch.setattr(running, "run", refuse)
     content = {
         "query": TINY.to_query(),
         "link": f"https://lab.example/convergence?{TINY.to_query()}&log_x=on",
@@ -141,7 +142,7 @@ def test_a_mistake_is_told_in_one_line_with_status_2(
     Path("broken.json").write_text('{"seeds": ', encoding="utf-8")
     Path("binary.json").write_bytes(b"\xff\xfe\x00")
     Path("folder.json").mkdir()
-    monkeypatch.setattr(jobs, "run", lambda *_, **__: pytest.fail("it must not train"))
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("it must not train"))
     arguments, message = REFUSED[case]
     status, printed, told = execute(capsys, *arguments)
     assert (status, printed) == (2, "")

@@ -52,5 +52,7 @@ def test_every_part_of_the_speed_counts(part: str, monkeypatch: pytest.MonkeyPat
     ("seconds", "words"), [(0.02, "under a second"), (1.04, "about 1.0 s"), (75, "about 1 min 15 s")]
 )
 def test_no_estimate_is_of_tenths_of_a_second(seconds: float, words: str) -> None:
-    text = str(Cost(runs=2, updates=10, parameters=4, flops=1.0, seconds=seconds, bytes=1, chunk=1))
-    assert text == f"{words} on one core (2 runs, 10 updates)"
+    text = str(
+        Cost(runs=2, updates=10, parameters=4, flops=1.0, seconds=seconds, bytes=3 * 10**6, table_bytes=1, chunk=1)
+    )
+    assert text == f"{words} on one core, 3 MB (2 runs, 10 updates)"

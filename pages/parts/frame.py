@@ -92,4 +92,6 @@ def _notices() -> None:
     if reason := training.refusal():
         notices.refused("This experiment is not trained here.", [reason])
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")
+    if warning := training.warning():
+        st.warning(f"{warning} What is trained now is shown, and not kept.", icon=":material/hard_drive:")
     upload.line()

@@ -1,14 +1,18 @@
 """The experiment on the screen and its job. All sessions of the server share one registry of jobs."""
 
 import hashlib
+import ipaddress
 import uuid
 
 import streamlit as st
 
 from core.experiment import Experiment, ExperimentError
-from core.jobs import Job, JobError, Jobs
+from core.jobs import Job, Jobs, Visitor
+from core.pool import JobError
 from core.settings import Settings
 from core.store import Store
+
+FORWARDED = "X-Forwarded-For"
 
 
 @st.cache_resource(show_spinner=False)
@@ -26,7 +30,15 @@ def experiment() -> Experiment:
 
 def job() -> Job | None:
     """The job of the experiment on the screen, or None where it was refused."""
-    current: Job | None = st.session_state.get("job")
+    state = st.session_state
+    current: Job | None = state.get("job")
+    if current is not None and current.status == "paused":
+        # Nobody has looked at it for a while: now somebody does, and it goes on.
+        try:
+            state["job"] = current = registry().submit(current.experiment, visitor())
+        except (ExperimentError, JobError) as error:
+            state["job"] = current = None
+            state["refusal"] = str(error)
     return current
 
 
@@ -81,7 +93,7 @@ def _forget_link() -> None:
 def cancel() -> None:
     """Stop training what is on the screen, unless another visitor waits for it too: then `for_others` is True."""
     current = job()
-    if current is not None and current.active and not current.cancel(visitor()):
+    if current is not None and current.active and not current.cancel(visitor().name):
         st.session_state["others"] = current
 
 
@@ -90,10 +102,39 @@ def for_others(job: Job) -> bool:
     return st.session_state.get("others") is job
 
 
-def visitor() -> str:
-    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session."""
-    name: str = _browser() or st.session_state.setdefault("visitor", uuid.uuid4().hex)
-    return name
+def warning() -> str:
+    """What is wrong with the store, or ""."""
+    store = registry().store
+    return "" if store is None else store.warning
+
+
+def visitor() -> Visitor:
+    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session.
+
+    Who keeps no cookie could be somebody new at every visit: all of them from one address count as one.
+    """
+    browser, address = _browser(), _address()
+    name: str = browser or st.session_state.setdefault("visitor", uuid.uuid4().hex)
+    return Visitor(name, browser or address, address)
+
+
+def _address() -> str:
+    """Where the visitor is: the address that the connection comes from, or the one that a server in front tells.
+
+    That only where the host says so, since every visitor can send such a header; of several addresses the last is the
+    one that the server has added.
+    """
+    named = registry().settings.forwarded
+    told = st.context.headers.get_all(named or FORWARDED)
+    found = told[-1].rpartition(",")[2].strip() if told and named else st.context.ip_address
+    if told and not named:
+        return FORWARDED  # Streamlit's server may have believed it
+    try:
+        address = ipaddress.ip_address(found or "")
+    except ValueError:
+        return "here"
+    # Whoever has one address of IPv6 has the 2^64 beside it.
+    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 
 
 def _browser() -> str | None:
@@ -113,5 +154,5 @@ def _show(experiment: Experiment, job: Job | None) -> None:
     left = state.get("job")
     if left is not None and left is not job and left.active:
         # Nobody looks at it here any more; it trains on only for others.
-        left.cancel(visitor())
+        left.cancel(visitor().name)
     state.update(experiment=experiment, job=job, draft=None)

@@ -34,7 +34,7 @@ class Upload(Job):
     """A result from a file, as the job that it would be if it had been trained here."""
 
     def __init__(self, result: Result, name: str, digest: str) -> None:
-        super().__init__(training.registry(), result.experiment, "", 0)
+        super().__init__(training.registry(), result.experiment, 0)
         self.key = f"upload-{digest}"
         self.status = "done"
         self.name = name
