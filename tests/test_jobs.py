@@ -266,7 +266,7 @@ def test_a_visitor_with_two_sweeps_gets_no_more_turns_than_one_with_one(registry
 def test_the_time_that_a_worker_trains_bounds_an_epoch_of_a_chunk(
     open_registry: Open, gate: threading.Semaphore
 ) -> None:
-    wide = replace(experiment(1), hidden=((300, 300),), seeds=10)
+    wide = replace(experiment(1), hidden=((50, 50),), seeds=10)
     single = wide.cost().seconds / wide.cost().runs / wide.epochs
     chunks = {}
     for runs in (2, 20):
@@ -465,6 +465,7 @@ def test_a_short_sweep_overtakes_one_that_waits_for_memory(
     running, waiting = (registry.submit(one, "ann") for one in large)
     until(lambda: Fake.log)
     short = registry.submit(experiment(3, 1), "bob")
+    until(lambda: short.sweep.works)
     gate.release(4)
     ended(short)
     assert (running.status, waiting.status) == ("running", "queued")
@@ -576,7 +577,9 @@ def test_what_nobody_looks_at_any_more_leaves_its_place_to_others(open_registry:
     left, waited_for, looked_at = (registry.submit(experiment(n, 10**4), v) for n, v in enumerate("abc"))
     waiter = threading.Thread(target=waited_for.wait)
     waiter.start()
-    until(lambda: looked_at.progress() and not left.active)
+    while left.active:
+        looked_at.progress()
+        time.sleep(0.01)
     assert left.status == "paused"
     assert registry.get(left.key) is None
     assert left.records == ()
@@ -596,7 +599,10 @@ def test_what_nobody_waits_for_any_more_leaves_the_queue(
     monkeypatch.setattr(jobs, "SHORT_SECONDS", 0.0)
     registry = open_registry(unwatched_seconds=0.2, memory_bytes=experiment(1, 50).cost().bytes)
     running, queued = registry.submit(experiment(1, 50), "ann"), registry.submit(experiment(2, 50), "bob")
-    until(lambda: (gate.release(), running.progress(), not queued.active)[-1])
+    while queued.active:
+        gate.release()
+        running.progress()
+        time.sleep(0.01)
     assert (running.status, queued.status) == ("running", "paused")
     assert queued.key not in Fake.log
     running.cancel("ann")
