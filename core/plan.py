@@ -19,7 +19,7 @@ from core.datasets import Data
 from core.experiment import Experiment, Run
 from core.recording import Record
 from core.settings import Settings
-from core.state import State
+from core.state import Examples, State
 
 RATE_SECONDS = 10.0
 """Time over which the speed of a sweep is measured."""
@@ -139,6 +139,8 @@ class Work:
     """Seconds an epoch: the estimate, then what was measured."""
     epoch: int = 0
     busy: bool = False
+    shared: dict[str, Examples] = field(default_factory=dict)
+    """The examples, once for all chunks of a sweep: what workers send back holds them anew."""
     records: list[Record] = field(default_factory=list)
 
     @property
@@ -162,15 +164,20 @@ class Work:
         self.pace = max(segment.seconds, 1e-6) / max(1, segment.state.epoch - self.epoch)
         # Where every run has diverged, training ends before the last epoch.
         self.epoch = self.epochs if segment.state.finished else segment.state.epoch
-        self.state = None if self.finished else segment.state
+        state = segment.state
+        state.train, state.test = (
+            self.shared.setdefault(name, part) for name, part in (("train", state.train), ("test", state.test))
+        )
+        self.state = None if self.finished else state
 
 
 def untrained(
     experiment: Experiment, data: Data, workers: int, seconds: float = Settings.segment_seconds
 ) -> list[Work]:
     """The chunks of `experiment` before their first segment."""
+    shared: dict[str, Examples] = {}
     return [
-        Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6))
+        Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6), shared=shared)
         for chunk in plan(experiment, workers, seconds)
     ]
 
