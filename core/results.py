@@ -127,7 +127,11 @@ def _csv(table: pd.DataFrame, header: bool) -> bytes:
     from pyarrow.csv import WriteOptions, write_csv
 
     content = pa.BufferOutputStream()
-    write_csv(pa.Table.from_pandas(safe, preserve_index=False), content, WriteOptions(include_header=header, quoting_style="needed"))
+    write_csv(
+        pa.Table.from_pandas(safe, preserve_index=False),
+        content,
+        WriteOptions(include_header=header, quoting_style="needed"),
+    )
     return bytes(content.getvalue())
 
 
