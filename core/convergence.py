@@ -146,8 +146,8 @@ def survival(runs: pd.DataFrame) -> pd.DataFrame:
     for group, members in runs.groupby("group", sort=False):
         event = members["updates_to_target"].notna().to_numpy()
         never = ~event & members["diverged_at"].notna().to_numpy()
-        time = members["updates_to_target"].fillna(members["last_update"]).to_numpy(np.float64)
-        time[never] = math.inf
+        seen = members["updates_to_target"].fillna(members["last_update"]).to_numpy(np.float64)
+        time = np.where(never, math.inf, seen)
         last = end if (event | never).all() else float(members["last_update"].max())
         surviving, greenwood = 1.0, 0.0
         for t in np.unique(np.append(time[np.isfinite(time)], [0.0, last])):
@@ -283,7 +283,7 @@ def best_rates(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns SETTINGS, learning_rate (NaN where there is none), updates_to_target and final_train_loss (medians at
-        that rate; empty where there is none), note (how it was chosen, ties, and whether it lies at an end of the rates).
+        that rate; empty where there is none), note (how chosen, ties, and whether it lies at an end of the rates).
     """
     table = runs.assign(
         updates_to_target=runs["updates_to_target"].fillna(np.inf),

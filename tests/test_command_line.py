@@ -52,11 +52,12 @@ def test_run_writes_the_tables_and_a_zip_and_prints_one_row_a_group(
     assert load_result(archive).experiment == TINY
     lines = printed.splitlines()
     assert re.split(r"\s{2,}", lines[0]) == [
-        *("group", "runs", "converged", "diverged", "updates to target", "test accuracy")
+        *("group", "runs", "reached", "then diverged", "diverged first", "exploded", "updates to target"),
+        "test accuracy",
     ]
     rows = [re.split(r"\s{2,}", line) for line in lines[1:]]
     assert [row[:2] for row in rows] == [["normal:1", "2"], ["zeros", "2"]]
-    assert rows[1][2:5] == ["0", "0", "not reached"], "zeros never leave chance level"
+    assert rows[1][2:7] == ["0", "0", "0", "0", "not reached"], "zeros never leave chance level"
     assert told.count("\n") == 1
     assert "4 runs trained in" in told
 

@@ -178,8 +178,8 @@ def _lost(drawn: pd.DataFrame, gone: pd.DataFrame, table: pd.DataFrame, by: str,
     last = drawn.groupby(by, sort=False, observed=True).tail(1)
     if not marked:
         return last.iloc[:0]
-    until = gone.groupby(by, observed=True)[x].max()
-    return last[last[by].isin(table.loc[table["diverged"], by]) & (last[by].map(until) > last[x])]
+    until = gone.groupby(by, observed=True)[x].max().reindex(last[by]).to_numpy(np.float64)
+    return last[last[by].isin(table.loc[table["diverged"], by]) & (until > last[x].to_numpy(np.float64))]
 
 
 def _raw(
