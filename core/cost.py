@@ -13,6 +13,7 @@ import numpy as np
 from core.blas import one_blas_thread
 from core.clock import least_seconds
 from core.measures import percentiles
+from core.text import count
 
 # Fitted to the processor time of 41 sweeps on one core of an AMD EPYC (Zen 4), NumPy 2.4 with OpenBLAS, one BLAS
 # thread: each within 35 %, half of them within 7 %. They hold where the probes below take REFERENCE; elsewhere each is
@@ -168,7 +169,7 @@ class Cost:
     chunk: int
 
     def __str__(self) -> str:
-        return f"{_about(self.seconds)} on one core ({self.runs:,} runs, {self.updates:,} updates)"
+        return f"{_about(self.seconds)} on one core ({count(self.runs, 'run')}, {count(self.updates, 'update')})"
 
 
 @dataclass(frozen=True)

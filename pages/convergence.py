@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from core import charts, convergence, findings, text
-from core.schema import SCHEMA
 from pages.parts import chart, lens, notices, view
 from pages.parts.shown import Shown
 
@@ -26,7 +25,9 @@ def _page(shown: Shown) -> None:
         st.subheader("Which learning rate is each one's best?")
         chart.show(shown, "rate_grid", charts.rate_grid, lambda: runs)
         best = shown.once("best_rates", lambda: convergence.best_rates(runs))
-        st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST)
+        varying = [name for name in convergence.SETTINGS if len(getattr(shown.experiment, name)) > 1]
+        columns = [*(varying or ["activation", "initialiser"]), *_BEST]
+        st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
             "by their final training loss, and so are those at which no more than half of the runs reached the target."
@@ -51,7 +52,10 @@ def _curves(shown: Shown) -> None:
         with column:
             level = float(goal) if quantity == target else None
             curves(name=quantity, quantity=quantity, log_y=log, target=level)
-    curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
+    if experiment.statistics == "full":
+        curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
+    else:
+        st.caption("The length of the gradient was not measured: that takes full statistics.")
     far_apart, masked = shown.once(
         f"masked {which} {log_y}", lambda: _masked(shown.result.epochs, f"{which}_loss", log_y)
     )
@@ -138,13 +142,11 @@ def _masked(epochs: pd.DataFrame, loss: str, log: bool) -> tuple[bool, int]:
     return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]
 
 
-_MEANINGS = {column.name: column.meaning for column in SCHEMA["runs"]}
 _BEST = {
-    **{name: st.column_config.Column(name.replace("_", " "), help=_MEANINGS[name]) for name in convergence.SETTINGS},
     "learning_rate": st.column_config.NumberColumn("best learning rate", format="%.6g", help="Empty: there is none"),
+    "note": st.column_config.Column("what to know of it"),
     "updates_to_target": st.column_config.NumberColumn("median updates", format="%.6g"),
     "final_train_loss": st.column_config.NumberColumn("median final training loss", format="%.4g"),
-    "note": st.column_config.Column("what to know of it"),
 }
 
 lens.show("Who learns faster?", _page)

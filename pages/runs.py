@@ -27,7 +27,8 @@ def _page(shown: Shown) -> None:
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = view.choice("sort", "Sorted by", ["run", "learning_rate", "gain", "seed", *outcomes], "run")
+        orders = {name.replace("_", " "): name for name in ("run", "learning_rate", "gain", "seed", *outcomes)}
+        by = orders[view.choice("sort", "Sorted by", list(orders), "run")]
         down = view.flag("descending", "Largest first")
 
     became = shown.once(f"became {shown.final}", lambda: _became(shown))
