@@ -46,7 +46,9 @@ def _curves(shown: Shown) -> None:
         raw_runs = view.flag("runs", "Every run")
     smooth = view.step("smoothing", "Smoothing (recorded points)", (1, 3, 5, 9, 15), 1)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.show, shown, draw=charts.learning_curves, rows=lambda: _rows(shown), **axes)
+    curves = partial(
+        chart.show, shown, draw=charts.learning_curves, rows=lambda: convergence.with_diverged(shown.result), **axes
+    )
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
@@ -121,10 +123,6 @@ def _why_not(runs: pd.DataFrame) -> str:
         f"In no group have more than half of the runs reached the target ({text.count(some, 'run')} of {n:,} "
         f"{text.verb(some, 'has', 'have')})"
     )
-
-
-def _rows(shown: Shown) -> pd.DataFrame:
-    return shown.once("with_diverged", lambda: convergence.with_diverged(shown.result))
 
 
 def _with_outcomes(shown: Shown) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Convergence and Runs: what they say of runs that diverged, exploded, reached nothing or all, or still train."""
 
 from functools import lru_cache
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -48,7 +49,7 @@ def test_no_sentence_is_odd(monkeypatch: pytest.MonkeyPatch, name: str, page: st
         assert not [said for said in own if odd in said], odd
 
 
-def table(at: AppTest) -> list[dict[str, object]]:
+def table(at: AppTest) -> list[dict[str, Any]]:
     """The rows of the page's only table."""
     (found,) = (each.value for each in at.dataframe)
     return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
