@@ -724,6 +724,20 @@ def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
     assert line["group"].iloc[0] in {"logistic · normal:0.01", "logistic · normal:1", "logistic · glorot_uniform"}
 
 
+def test_a_group_that_met_the_target_before_any_training_has_its_place_on_the_rate_grid() -> None:
+    t = made("rates, the highest diverges")
+    runs = t.runs.assign(updates_to_target=t.runs["updates_to_target"].mask(t.runs["learning_rate"] == 0.1, 0.0))
+    chart = charts.rate_grid(runs)
+    _sound(chart.to_dict())
+    line = _layer(chart, "line", "median")
+    assert set(line.loc[line["learning_rate"] == 0.1, "median"]) == {0.0}
+    assert line.loc[line["learning_rate"] == 0.1, "group"].nunique() == 6
+    assert {scale["type"] for scale in _inside(chart.to_dict()["layer"][0]["encoding"]["y"], "scale")} == {"symlog"}
+    assert _layer(chart, "point", "edge")["edge"].gt(1).all()
+    nowhere = charts.rate_grid(t.runs.assign(updates_to_target=0.0))
+    _sound(nowhere.to_dict())
+
+
 @pytest.mark.parametrize(("low", "high"), [(1, 1.3), (0.45, 2.2), (0.003, 40), (1e-9, 1e9), (45, 45.5), (7, 9000)])
 def test_ticks_of_a_log_axis_are_few_in_order_and_inside(low: float, high: float) -> None:
     ticks = style.log_ticks(low, high)

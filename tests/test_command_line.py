@@ -69,9 +69,9 @@ def test_run_counts_a_run_that_reached_the_target_and_diverged_later_among_those
         "dataset=iris&activation=relu&initialiser=he_normal&hidden=16-16&learning_rate=10&epochs=10&seeds=6"
         "&target=train_accuracy:0.34&statistics=standard"
     )
-    status, printed, _ = execute(capsys, "run", query, "--out", tmp_path)
+    status, printed, _ = execute(capsys, "run", query, "--out", tmp_path, "--zip", tmp_path / "all.zip")
     assert status == 0
-    runs = load_result(tmp_path).runs
+    runs = load_result(tmp_path / "all.zip").runs
     rows = [re.split(r"\s{2,}", line) for line in printed.splitlines()[1:]]
     for row, (_, members) in zip(rows, runs.groupby("group", sort=False), strict=True):
         reached, diverged = members["updates_to_target"].notna(), members["diverged_at"].notna()

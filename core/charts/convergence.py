@@ -251,11 +251,13 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     groups = list(dict.fromkeys(settings))
     medians = tables.spread(table, ["group", "learning_rate"], quantity, -np.inf if accuracy else np.inf)
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
-    kind: style.Kind = "share" if accuracy else "log"
-    reached = tables.masked(medians, ["median"], log=[] if accuracy else ["median"])[0]
+    at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
+    kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
+    log = kind == "log"
+    reached = tables.masked(medians, ["median"], log=["median"] if log else [])[0]
     if medians.empty:
         return style.blank(title, x_title, meaning)
-    bands = tables.masked(reached, ["low", "high"], log=[] if accuracy else ["low"])[0]
+    bands = tables.masked(reached, ["low", "high"], log=["low"] if log else [])[0]
     x_axis = alt.X(
         "learning_rate:Q",
         **style.position(x_title, medians["learning_rate"], "log", sorted(medians["learning_rate"].unique().tolist())),
@@ -263,10 +265,11 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     lost = medians[~np.isfinite(medians["median"])].copy()
     ends = np.concatenate([reached["median"], bands["low"], bands["high"]])
     if not lost.empty and ends.size and not accuracy:
-        ends = np.append(ends, ends.max() * max((ends.max() / ends.min()) ** 0.25, 1.5))  # room above for the crosses
+        least = max(ends.min(), 1.0) if at_once else ends.min()
+        ends = np.append(ends, ends.max() * max((ends.max() / least) ** 0.25, 1.5))  # room above for the crosses
     y_axis = style.position(meaning, ends, kind)
     low, high = y_axis["scale"].domain
-    lost["edge"] = _edge(lost, low, high, accuracy)
+    lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
     lost["text"] = [
         f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
         for finite, total in zip(lost["finite"], lost["runs"], strict=True)
