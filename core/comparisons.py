@@ -104,11 +104,11 @@ def _who_reached(told: Told, group: str) -> str:
 
 
 def recorded_every(told: Told, at: tuple[str, float], before: str = ", ") -> str:
-    """How far apart the recorded updates of a group are at an update, where that is more than one: ', recorded ...'."""
+    """How far apart the recorded updates of a group are at an update, where that is more than 1: ', recorded ...'."""
     group, update = at
     if not math.isfinite(update) or step(steps(told.tables.result, group), update) <= 1:
         return ""
-    return f"{before}recorded every {told('recorded step', group=group, update=update)} updates there"
+    return f"{before}recorded {told('recorded step', group=group, update=update)} updates apart there"
 
 
 @cache

@@ -356,7 +356,7 @@ MEASURES: dict[str, Measure] = {
         "median of seconds / last_update in runs.csv, times 1e6, over rows in which both are above 0, status is not "
         "diverged and diverged_at is empty",
         _per_update,
-        lambda value: text.number(value, 3),
+        lambda value: text.number(value) if value < 100 else _whole(value),
     ),
     "times as long": Measure(
         "microseconds per update, divided by those of the activation `against` with all else the same",
@@ -422,10 +422,13 @@ MEASURES: dict[str, Measure] = {
     ),
     "layers": Measure("distinct group and layer with a value of saturated among hidden rows", _layers, _whole),
     "layers that tie": Measure("of these, those whose mean saturated is the greatest, to 1e-9", _layers_tied, _whole),
-    # The 2 x 2 of core.effects: `effect` of `outcome` among the runs with the settings and at the learning rate in
-    # `of` ("best": each function's own best), as core.effects defines it.
+    # The 2 x 2: `effect` on `outcome` among runs with the settings in `of`, over the seeds that all of its functions
+    # have at all learning rates; `learning_rate` is the one for all, or "best". core.effects defines all of it.
     "effect": Measure("point estimate: a ratio, or points of test accuracy", None, text.number),
     "effect, least": Measure("lower end of its 95 % interval", None, text.number),
     "effect, most": Measure("upper end of its 95 % interval", None, text.number),
-    "effect's share": Measure("effect on the scale of addition, divided by that of all", None, text.share),
+    "effect, at least": Measure("the least that it can be, where a median is beyond training", None, text.number),
+    "effect, at most": Measure("the greatest that it can be, where a median is beyond training", None, text.number),
+    "effect's share": Measure("effect on the scale of addition, divided by that of `all`", None, text.share),
+    "reached, paired": Measure("rows of runs.csv with these seeds and a value in updates_to_target", None, _whole),
 }

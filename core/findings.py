@@ -248,10 +248,10 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
     else:
         faster, slower = (sum(one.verdict == verdict for one in found) for verdict in (SUPPORTED, NOT_SUPPORTED))
         of = {"slow": ",".join(name for name in ACTIVATIONS if name in slow)}
-        tally = f"Zero-centred was faster in {told.keep('comparisons faster', faster, len(found), **of)} of "
-        tally += told.keep("comparisons", len(found), len(found), **of)
+        total = told.keep("comparisons", len(found), len(found), **of)
+        tally = f"Zero-centred was faster in {told.keep('comparisons faster', faster, len(found), **of)} of {total}"
         tally += f", slower in {told.keep('comparisons slower', slower, len(found), **of)}" if slower else ""
-        said = [best, f"{tally}: {parts}"]
+        said = [best, f"{tally if faster or slower else f'{total} that decided nothing'}: {parts}"]
     limits, numbers = limits_of(told, rates=True)
     if not all(centring_alone(*one.functions) for one in found):
         limits += " Functions that differ in slope or in width too differ in more than their centring."
@@ -365,7 +365,8 @@ def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]
     all_runs, least, most = (told.number(name) for name in ("runs", "least seeds", "most seeds"))
     seeds = text.count(int(least.value), "seed") if least.value == most.value else f"{least} to {most} seeds"
     said = f"n = {text.count(int(all_runs.value), 'run')}, {seeds} a group, on {result.experiment.dataset}; "
-    fates = [f"{told('reached')} reached the target"]
+    reached = told.number("reached")
+    fates = [f"{reached if reached.value else 'none'} reached the target"]
     if (later := told.number("diverged later")).value:
         fates[0] += f" ({later} of them diverged later)"
     for measure, how in (

@@ -140,7 +140,7 @@ def test_only_runs_without_the_exponential_tell_what_it_costs(
 ) -> None:
     experiment = replace(TWO_BY_TWO, activation=names, initialiser=("normal:1",))
     each = [second for second in seconds for _ in range(experiment.seeds)]
-    found = judged("Q7", made_up(experiment, seconds=each, last_update=1000, **updates(FAST, FAST)))
+    found = judged("Q7", made_up(experiment, seconds=each, last_update=[1000] * len(each), **updates(FAST, FAST)))
     assert found.verdict == verdict
     assert "shared machine" in found.limits
 
