@@ -111,7 +111,7 @@ def synthetic(
                     "fan_in": 64,
                     "fan_out": 10 if output else 64,
                     "weight_std": argument * rng.uniform(0.98, 1.02),
-                    "weight_rms": argument,
+                    "weight_rms": argument * rng.uniform(0.98, 1.02),
                     "dead_flat": np.nan if output else 0.0,
                     "preactivation_mean": 0.0,
                     "preactivation_std": argument * 8,
@@ -609,7 +609,7 @@ def test_a_group_without_numbers_keeps_its_place_in_the_overview() -> None:
 
 def test_initial_scale_is_the_measured_one_and_all_equal_weights_are_left_out() -> None:
     layers = lecture().layers.assign(
-        weight_std=lecture().layers["weight_std"].where(lecture().layers["initialiser"] != "normal:1", 0.0)
+        weight_rms=lecture().layers["weight_rms"].where(lecture().layers["initialiser"] != "normal:1", 0.0)
     )
     points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
     assert set(points["initialiser"]) == {"normal:0.01", "glorot_uniform"}

@@ -128,10 +128,10 @@ def saturation_heatmap(
 def saturation_by_scale(
     layers: pd.DataFrame, *, activation: str, epoch: int = 0, column: str = "saturated", title: str | None = None
 ) -> alt.LayerChart:
-    """Share saturated against the standard deviation of the layer's initial weights, a line for each hidden layer.
+    """Share saturated against the root mean square of the layer's initial weights, a line for each hidden layer.
 
-    The scale is the measured one (weight_std at epoch 0), so that every initialiser and gain has its place on
-    the axis. One point is one initialiser and gain: mean over runs. All-equal weights have no place on a log axis.
+    The scale is the measured one (weight_rms at epoch 0), so that every initialiser and gain has its place on
+    the axis. One point is one initialiser and gain: mean over runs. Weights that are all 0 have no place on a log axis.
 
     Args:
         layers: the layers table.
@@ -141,12 +141,12 @@ def saturation_by_scale(
     """
     meaning = SHARES[column]
     title = title or f"{meaning.capitalize()} by initial scale"
-    x_title, y_title = "standard deviation of initial weights", meaning
+    x_title, y_title = "initial scale (root mean square of the weights)", meaning
     keys = ["run", "layer"]
-    columns = [*keys, "epoch", "initialiser", "gain", "weight_std", column]
+    columns = [*keys, "epoch", "initialiser", "gain", "weight_rms", column]
     table = layers.loc[layers["activation"] == activation, columns]
     table = table[table["epoch"] == epoch].merge(
-        table.loc[table["epoch"] == 0, [*keys, "weight_std"]].rename(columns={"weight_std": "scale"}), on=keys
+        table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
     )
     table = tables.masked(table, ["scale", column], log=["scale"])[0]
     if table.empty:
@@ -178,7 +178,7 @@ def saturation_by_scale(
         ("name", "layer"),
         ("initialiser", "initialiser"),
         ("gain", "gain", style.NUMBER),
-        ("scale", "std of initial weights", style.NUMBER),
+        ("scale", "initial scale", style.NUMBER),
         ("share", meaning, ".4~p"),
         ("low", "least of the runs", ".4~p"),
         ("high", "most of the runs", ".4~p"),
