@@ -37,6 +37,18 @@ def share(value: float) -> str:
     return f"{100 * value:.0f} %".replace("-", MINUS)
 
 
+def percent(value: float, decimals: int = 0) -> str:
+    """A share with so many decimals, for tables and marks: only none is 0 % and only all is 100 %."""
+    if not math.isfinite(value):
+        return "not measured"
+    step = 10.0**-decimals
+    if 0 < value < step / 200:
+        return f"<{step:.{decimals}f} %"
+    if 1 - step / 200 < value < 1:
+        return f">{100 - step:.{decimals}f} %"
+    return f"{100 * value:.{decimals}f} %".replace("-", MINUS)
+
+
 def shares(values: Sequence[float]) -> str:
     """The range of several shares, or the one share that all of them are."""
     known = [value for value in values if math.isfinite(value)] or [math.nan]

@@ -30,6 +30,8 @@ MOST_ROWS = 60
 TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 56
 PICK_GROUP = "pick_group"
+NOTHING = "no finite values to draw"
+NOT_MEASURED = "not measured (needs full statistics)"
 
 
 def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -254,10 +256,11 @@ def when(epoch: int) -> str:
     return "at initialisation" if epoch == 0 else f"at epoch {epoch}"
 
 
-def blank(title: str, x: str, y: str) -> alt.LayerChart:
-    """An empty chart that says why it is empty."""
-    note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": ["no finite values to draw"]})).mark_text(
-        color=NEUTRAL, fontSize=14
+def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
+    """An empty chart that says `why` it is empty."""
+    lines = "\n".join(textwrap.wrap(why, SUBTITLE_WIDTH))
+    note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": [lines]})).mark_text(
+        color=NEUTRAL, fontSize=14, lineBreak="\n"
     )
     scale = alt.Scale(domain=[0, 1])
     axes = {
