@@ -14,7 +14,7 @@ from pages.parts.shown import Shown
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.gradient_signs)
     if shown.experiment.statistics != "full":
-        st.info("The signs of gradients were not measured: choose full statistics in the form, under Measurement.")
+        st.info("Gradient signs were not measured (needs full statistics): choose them in the form, under Measurement.")
         return
     groups, recorded = shown.groups, shown.recorded()
     if not recorded.layers:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.charts import propagation as charts
 from core.lessons import signal_propagation as lesson
-from core.lessons import words
+from core.text import words
 from pages.parts import chart, lens, notices, view
 from pages.parts import lesson as page
 from pages.parts.shown import Recorded, Shown

@@ -8,13 +8,12 @@ import pandas as pd
 
 from core import datasets, findings, theory
 from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
-from core.lessons import listed, number
+from core.findings import Finding
+from core.initialisers import INITIALISERS
 from core.results import Result
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
-# Their weights are not drawn at random about 0, which is all that the theory knows of.
-NOT_RANDOM = ("constant", "identity")
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
@@ -91,7 +90,7 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     mean_square = inputs(result.experiment).mean_square
     found = {}
     for settings in _groups(result).itertuples(index=False):
-        if settings.scheme in NOT_RANDOM or settings.group not in variances.index.get_level_values(0):
+        if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own = tuple(variances.xs(str(settings.group)).sort_index())
         for layer in _layers(settings.activation, own, mean_square, result.experiment.saturation_threshold):
@@ -115,10 +114,13 @@ def _weight_variance(layers: pd.DataFrame) -> pd.Series:
 
 
 def _groups(result: Result) -> pd.DataFrame:
-    """The groups with a hidden layer at initialisation, one row each, with the initialiser's name as `scheme`."""
+    """The groups with a hidden layer at initialisation, one row each, and whether their weights are `random`.
+
+    Weights drawn at random about 0 are all that the theory knows of.
+    """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
-    return groups.assign(scheme=[text.partition(":")[0] for text in groups["initialiser"]])
+    return groups.assign(random=[INITIALISERS[text.partition(":")[0]].random for text in groups["initialiser"]])
 
 
 def points(result: Result) -> pd.DataFrame:
@@ -136,7 +138,7 @@ def points(result: Result) -> pd.DataFrame:
         variance = float(_weight_variance(fed).mean())
         row = {name: getattr(settings, name) for name in _SETTINGS}
         row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
-        if settings.scheme in NOT_RANDOM:
+        if not settings.random:
             rows.append(row | {"q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"})
             continue
         rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
@@ -256,9 +258,11 @@ def said(activation: str, sw: float, sb: float) -> str:
         return f"{where}."
     if point.depth_scale == np.inf:
         return f"{where}. χ₁ = 1: gradients keep their size, however deep the network."
-    change = "shrink" if point.chi < 1 else "grow"
-    scale = f", their mean square by a factor e in {number(point.depth_scale or 0)} layers" if point.chi else ""
-    return f"{where}. χ₁ = {number(point.chi)}: gradients {change}{scale}."
+    if point.chi == 0 or point.depth_scale is None:
+        return f"{where}. χ₁ = {number(point.chi)}: no gradient gets through a layer."
+    change, course = ("shrink", "falls") if point.chi < 1 else ("grow", "grows")
+    layers = "layer" if number(point.depth_scale) == "1" else f"{number(point.depth_scale)} layers"
+    return f"{where}. χ₁ = {number(point.chi)}: gradients {change}, mean square {course} e-fold every {layers}."
 
 
 def agreement(result: Result) -> Finding:
@@ -266,26 +270,29 @@ def agreement(result: Result) -> Finding:
     claim = "The theory of wide layers predicts a network before training"
     table = by_layer(result)
     table = table[table["predicted"].notna() & table["median"].notna()]
-    lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
-    lengths = lengths[lengths["median"] > 0]
     limits = _limits(result)
-    if lengths.empty:
-        return Finding(claim, UNDECIDED, "No layer here has random weights for it to predict.", limits)
-    ratio = (lengths["predicted"] / lengths["median"]) ** 0.5
-    near = (ratio - 1).abs() <= STD_TOLERANCE
+    if table.empty:
+        why = "No layer here has random weights for it to predict."
+        return Finding(claim, UNDECIDED, why if len(result.layers) else findings.unmeasured(result), limits)
+    lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
+    predicted, measured = lengths["predicted"] ** 0.5, lengths["median"] ** 0.5
+    near = (predicted - measured).abs() <= STD_TOLERANCE * measured
     gap = (shares["predicted"] - shares["median"]).abs()
     close = gap <= SHARE_TOLERANCE
-    verdict = SUPPORTED if near.all() and close.all() else MIXED if near.any() or close.any() else NOT_SUPPORTED
-    far = int(np.argmax(np.abs(np.log(ratio))))
-    worst, widest = lengths.iloc[far], shares.iloc[int(np.argmax(gap))]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.abs(np.log(predicted) - np.log(measured)).fillna(0.0)  # 0 predicted and 0 measured
+    far, wide = int(np.argmax(off)), int(np.argmax(gap))
     evidence = (
-        f"At initialisation the predicted standard deviation of a is within {_percent(STD_TOLERANCE)} of the measured "
-        f"median in {near.sum()} of {len(near)} layers (furthest off: {ratio.iloc[far]:.2f} times it, {_layer(worst)}) "
-        f"and the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of "
-        f"{len(close)} (furthest off: {_share(widest['predicted'])} predicted, {_share(widest['median'])} measured, "
-        f"{_layer(widest)})."
+        f"At initialisation the predicted standard deviation of a is within {share(STD_TOLERANCE)} of the measured "
+        f"median in {near.sum()} of {count(len(near), 'layer')} (furthest off: {number(predicted.iloc[far])} "
+        f"predicted, {number(measured.iloc[far])} measured, {_layer(lengths.iloc[far])}) and the predicted share "
+        f"saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of {len(close)} (furthest "
+        f"off: {share(shares['predicted'].iloc[wide])} predicted, {share(shares['median'].iloc[wide])} measured, "
+        f"{_layer(shares.iloc[wide])})."
     )
-    return Finding(claim, verdict, evidence, limits)
+    if result.runs["seed"].nunique() == 1:
+        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
+    return Finding(claim, verdict([*near, *close]), evidence, limits)
 
 
 def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
@@ -314,12 +321,12 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
         widest = spread.iloc[int(np.argmax(relative))]
         text = (
             "In endlessly wide layers every seed gives the same q. Here the narrowest has "
-            f"{int(start['fan_out'].min())} units, and the middle half of the seeds spans up to "
-            f"{_percent(relative.max())} of the median ({_layer(widest)})."
+            f"{count(int(start['fan_out'].min()), 'unit')}, and the middle half of the seeds spans up to "
+            f"{share(relative.max())} of the median ({_layer(widest)})."
         )
         found.append(("Narrow layers", text))
     groups = _groups(result)
-    skipped = list(groups.loc[groups["scheme"].isin(NOT_RANDOM), "group"])
+    skipped = list(groups.loc[~groups["random"], "group"])
     if skipped:
         text = f"Theory is of random weights about 0. No line is drawn for {listed(skipped)}, whose weights are not."
         found.append(("No prediction", text))
@@ -337,17 +344,9 @@ def _tails(start: pd.DataFrame) -> str:
 
 def _limits(result: Result) -> str:
     widths = sorted({int(width) for width in result.layers.loc[result.layers["role"] == "hidden", "fan_out"]})
-    units = f"Hidden layers of {listed([str(width) for width in widths])} units. " if widths else ""
+    units = f"Hidden layers of {listed([*map(str, widths[:-1]), count(widths[-1], 'unit')])}. " if widths else ""
     return f"{units}{findings.limits(result)}"
 
 
 def _layer(row: pd.Series) -> str:
     return f"{row['group']}, layer {row['layer']}"
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
