@@ -282,6 +282,11 @@ def parse(text: str) -> tuple[str, float | None]:
     return name, value
 
 
+def is_random(text: str) -> bool:
+    """Whether a scheme written as `name` or `name:argument` draws its weights at random, about 0."""
+    return INITIALISERS[text.partition(":")[0]].random
+
+
 def canonical(text: str) -> str:
     """The one spelling of a scheme, with its argument always stated: `normal` and `normal:1e-2` are `normal:0.01`.
 

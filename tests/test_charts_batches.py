@@ -257,6 +257,19 @@ def test_why_there_are_no_pairs_is_said_and_nothing_is_decided(settings: dict[st
     assert settings.get("hidden") != "1-1" or lesson.theory_by_batch(result, 0, 2).empty
 
 
+def test_units_that_start_alike_are_neither_predicted_nor_judged() -> None:
+    alone, beside = (
+        trained(initialiser=names, activation="logistic") for names in ("normal:1", ("normal:1", "constant:10"))
+    )
+    assert lesson.softened(beside, 0, 2).verdict == lesson.softened(alone, 0, 2).verdict
+    assert lesson.ALIKE in lesson.softened(beside, 0, 2).evidence
+    limits = lesson.feeding(beside, 0, 2).set_index("line")["limit"]
+    assert limits.notna().to_dict() == {"normal:1": True, "constant:10": False}
+    only = lesson.softened(trained(initialiser="constant:10", activation="logistic"), 0, 2)
+    assert only.verdict == UNDECIDED
+    assert lesson.trade(beside, 0, 2).verdict == UNDECIDED
+
+
 def test_half_of_relus_units_are_flat_at_any_scale_so_it_does_not_judge_the_trade() -> None:
     scales = ("normal:0.01", "normal:1")
     assert lesson.trade(trained(activation="relu", initialiser=scales), 0, 2).verdict == UNDECIDED

@@ -183,6 +183,15 @@ def test_a_layer_that_fell_silent_counts_as_missed_where_theory_expects_a_signal
     assert ", 0 measured" in found.evidence
 
 
+def test_one_weight_has_a_variance_about_0_so_that_theory_predicts_layers_of_one_unit() -> None:
+    narrowest = result(hidden="1-1", initialiser="normal:1", activation="tanh", bias=False)
+    weights = narrowest.layers.query("epoch == 0 and layer == 2")
+    assert weights["weight_std"].eq(0).all()
+    sw = indexed(lesson.points(narrowest), "activation").loc["tanh", "sw"]
+    assert sw == pytest.approx(math.sqrt((weights["weight_rms"] ** 2).mean()))
+    assert (lesson.by_layer(narrowest).query("quantity == 'length'")["predicted"] > 0).all()
+
+
 def test_where_all_had_diverged_that_is_why_nothing_is_decided() -> None:
     diverged = result(initialiser="normal:1000", gain=100.0, activation="relu", hidden="-".join(["16"] * 12))
     assert diverged.layers.empty

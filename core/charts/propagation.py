@@ -37,7 +37,9 @@ def theory_by_layer(
     measured = tables.masked(table, ["low", "median", "high"], log=["low", "median", "high"] if log else [])[0]
     predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
     if measured.empty and predicted.empty:
-        return style.blank(heading, "hidden layer", y_title)
+        silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
+        why = "q is 0 here, which has no place on a log axis" if silent else style.NOTHING
+        return style.blank(heading, "hidden layer", y_title, why)
     order = {group: place for place, group in enumerate(groups)}
     count = max(len(groups) - 1, 1)
     width = min(34.0, 6.0 * count)

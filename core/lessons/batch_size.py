@@ -20,6 +20,7 @@ from core import datasets, findings
 from core.activations import ACTIVATIONS
 from core.experiment import Experiment
 from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
+from core.initialisers import is_random
 from core.results import Result
 from core.schema import LEVELS
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
@@ -31,13 +32,14 @@ QUANTITIES = {"saturated": "hidden units that are saturated", "pairs": "pairs of
 WHOSE = {"example": "one example's", "batch": "a mini-batch's", "epoch": "the whole training set's"}
 APART = 0.05
 ABOVE = (
-    "theory takes the units below to vary from example to example; where they differ from each other more than between "
-    "examples, as in deeper layers, the signs are tied more."
+    "few neurons scatter; and theory takes the units below to vary from example to example; where they differ from "
+    "each other more than between examples, as in deeper layers, the signs are tied more."
 )
 BELOW = (
-    "theory takes the deltas of examples to be independent; those of a whole training set with balanced classes nearly "
-    "cancel, and training ties them to what feeds the neuron."
+    "few neurons scatter; and theory takes the deltas of examples to be independent; those of a whole training set "
+    "with balanced classes nearly cancel, and training ties them to what feeds the neuron."
 )
+ALIKE = "Starts that are not random are not judged: their units are alike, which ties the signs whatever feeds them."
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 NOT_MEASURED = "not measured (needs full statistics)"
 NO_PAIRS = "each neuron has one incoming weight here, so there are no pairs"
@@ -130,11 +132,11 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     """What feeds `layer`, a row for each line: mean, std, rho and the agreement of pairs that theory gives them.
 
     For the first layer these are the inputs, features that never change left out: they have no gradient. Where a
-    neuron has a single incoming weight there are no pairs, and no limit.
+    neuron has a single incoming weight there are no pairs, and no limit; nor where the weights are not random.
     Columns: line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
     """
     columns = ["activation_mean", "activation_std", "preactivation_std"]
-    rows = _rows(result, epoch, ["activation", "fan_in", *columns])
+    rows = _rows(result, epoch, ["activation", "initialiser", "fan_in", *columns])
     below = rows[rows["layer"] == max(layer - 1, 1)]
     table = below.groupby(["line", "activation"], sort=False)[columns].mean().reset_index()
     table = table.rename(columns={"activation_mean": "mean", "activation_std": "std"})
@@ -143,11 +145,11 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
         table["preactivation_std"] = np.nan
     square = table["mean"] ** 2
     table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
-    fan_in = rows[rows["layer"] == layer].groupby("line")["fan_in"].first()
-    several = table["line"].map(fan_in).gt(1)
+    into = rows[rows["layer"] == layer].set_index("line")
+    known = into.index[(into["fan_in"] > 1) & into["initialiser"].map(is_random)]
     table["limit"] = [
-        pair_agreement(mean, std) if pairs and mean * mean + std * std > 0 else np.nan
-        for mean, std, pairs in zip(table["mean"], table["std"], several, strict=True)
+        pair_agreement(mean, std) if predicted and mean * mean + std * std > 0 else np.nan
+        for mean, std, predicted in zip(table["mean"], table["std"], table["line"].isin(known), strict=True)
     ]
     return table
 
@@ -272,13 +274,16 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
     if tied.empty:
         why = "Nothing that feeds this layer is never negative, so nothing ties its signs."
         return Finding(claim, UNDECIDED, f"{why} {evidence}", limits)
+    drawn = tied["initialiser"].map(is_random)
+    if not drawn.all():
+        evidence, tied = f"{evidence} {ALIKE}", tied[drawn]
     holds = []
     for _, rows in tied.groupby(["line", "seed"], sort=False):
         by_size = rows.groupby("size")["pairs"].mean()
         if len(by_size) > 1:
             first, last = float(by_size.iloc[0]), float(by_size.iloc[-1])
             holds.append(first - last > NOTICEABLE and last - FREE > NOTICEABLE)
-    if table["seed"].nunique() == 1:
+    if tied["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
     return Finding(claim, verdict(holds), evidence, limits)
 
@@ -303,7 +308,7 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
             scheme = ["initialiser", "gain"]  # two of them may have one scale
             wide = own.pivot(index=scheme, columns="quantity", values="mean").reindex(columns=list(QUANTITIES))
             wide["scale"] = own.groupby(scheme)["scale"].mean()
-            wide = wide.dropna().sort_values("scale", kind="stable")
+            wide = wide[[is_random(name) for name, _ in wide.index]].dropna().sort_values("scale", kind="stable")
             if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]
@@ -311,7 +316,7 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
                 bool(large["saturated"] - small["saturated"] > NOTICEABLE),
                 bool(small["pairs"] - large["pairs"] > NOTICEABLE),
             ]
-            network = f" in {hidden}" if len(result.experiment.hidden) > 1 else ""
+            network = f" ({hidden})" if len(result.experiment.hidden) > 1 else ""
             parts.append(
                 f"{words(activation)}{network}, from weights of root mean square {number(large['scale'], 2)} to "
                 f"{number(small['scale'], 2)}: saturated units {share(large['saturated'])} to "
@@ -319,8 +324,8 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
             )
     if not parts:
         evidence = (
-            "No function here that is flat at both ends is fed by what is never negative and starts from weights of "
-            "two clearly different scales."
+            "No function here that is flat at both ends is fed by what is never negative and starts from random "
+            "weights of two clearly different scales."
         )
         return Finding(claim, UNDECIDED, evidence, limits)
     evidence = sentence("; ".join(parts))

@@ -9,7 +9,7 @@ import pandas as pd
 from core import datasets, findings, theory
 from core.experiment import Experiment
 from core.findings import Finding
-from core.initialisers import INITIALISERS
+from core.initialisers import is_random
 from core.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
 
@@ -57,15 +57,13 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 
     Columns: group, hidden, activation, initialiser, gain, layer, epoch, quantity; predicted (at initialisation, from
     the measured weight variances; NaN where the theory does not apply); median, low and high (25 and 75 %) and runs
-    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation).
+    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
-    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_std", "saturated"]
+    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "saturated"]
     columns += ["preactivation_mean", "preactivation_std", "activation_mean"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
-    variances = (
-        (start["fan_in"] * start["weight_std"] ** 2).groupby([start["group"], start["layer"]], sort=False).mean()
-    )
+    variances = _weight_variance(start).groupby([start["group"], start["layer"]], sort=False).mean()
     now = hidden[hidden["epoch"] == epoch].assign(
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
@@ -108,8 +106,8 @@ def _layers(
 
 
 def _weight_variance(layers: pd.DataFrame) -> pd.Series:
-    """sw^2 = fan_in * Var(w)."""
-    variance: pd.Series = layers["fan_in"] * layers["weight_std"] ** 2
+    """sw^2 = fan_in * Var(w), the variance about 0, which random weights are drawn about: that of one weight too."""
+    variance: pd.Series = layers["fan_in"] * layers["weight_rms"] ** 2
     return variance
 
 
@@ -120,15 +118,16 @@ def _groups(result: Result) -> pd.DataFrame:
     """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
-    return groups.assign(random=[INITIALISERS[text.partition(":")[0]].random for text in groups["initialiser"]])
+    return groups.assign(random=[is_random(text) for text in groups["initialiser"]])
 
 
 def points(result: Result) -> pd.DataFrame:
     """Where each group starts in the phase diagram, and what theory says of a deep network there.
 
     Columns: group, hidden, activation, initialiser, gain; sw (root of the weight variance, the mean over the layers
-    that a hidden layer feeds, or layer 1 where there is no other), sb (0: biases start there), depth (hidden layers);
-    q, chi and depth_scale at the fixed point (empty where there is none), note.
+    that a hidden layer feeds, or layer 1 where there is no other; empty where the weights are not random), sb (0:
+    biases start there), depth (hidden layers); q, chi and depth_scale at the fixed point (empty where there is none),
+    note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
     rows = []
@@ -139,7 +138,9 @@ def points(result: Result) -> pd.DataFrame:
         row = {name: getattr(settings, name) for name in _SETTINGS}
         row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
         if not settings.random:
-            rows.append(row | {"q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"})
+            rows.append(
+                row | {"sw": np.nan, "q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"}
+            )
             continue
         rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
     return pd.DataFrame(rows)
@@ -272,8 +273,9 @@ def agreement(result: Result) -> Finding:
     table = table[table["predicted"].notna() & table["median"].notna()]
     limits = _limits(result)
     if table.empty:
-        why = "No layer here has random weights for it to predict."
-        return Finding(claim, UNDECIDED, why if len(result.layers) else findings.unmeasured(result), limits)
+        known = result.layers["role"].eq("hidden").any()
+        why = "No layer here has random weights for it to predict." if known else findings.unmeasured(result)
+        return Finding(claim, UNDECIDED, why, limits)
     lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
     predicted, measured = lengths["predicted"] ** 0.5, lengths["median"] ** 0.5
     near = (predicted - measured).abs() <= STD_TOLERANCE * measured
@@ -282,13 +284,19 @@ def agreement(result: Result) -> Finding:
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.abs(np.log(predicted) - np.log(measured)).fillna(0.0)  # 0 predicted and 0 measured
     far, wide = int(np.argmax(off)), int(np.argmax(gap))
+    furthest = (
+        f"furthest off: {number(predicted.iloc[far])} predicted, {number(measured.iloc[far])} measured, "
+        f"{_layer(lengths.iloc[far])}"
+    )
+    widest = (
+        f"furthest off: {share(shares['predicted'].iloc[wide])} predicted, {share(shares['median'].iloc[wide])} "
+        f"measured, {_layer(shares.iloc[wide])}"
+    )
     evidence = (
         f"At initialisation the predicted standard deviation of a is within {share(STD_TOLERANCE)} of the measured "
-        f"median in {near.sum()} of {count(len(near), 'layer')} (furthest off: {number(predicted.iloc[far])} "
-        f"predicted, {number(measured.iloc[far])} measured, {_layer(lengths.iloc[far])}) and the predicted share "
-        f"saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of {len(close)} (furthest "
-        f"off: {share(shares['predicted'].iloc[wide])} predicted, {share(shares['median'].iloc[wide])} measured, "
-        f"{_layer(shares.iloc[wide])})."
+        f"median in {near.sum()} of {count(len(near), 'layer')} ({furthest if off.max() > 0 else 'exact in all'}) and "
+        f"the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of "
+        f"{len(close)} ({widest if gap.max() > 0 else 'exact in all'})."
     )
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
