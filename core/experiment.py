@@ -23,6 +23,7 @@ from core.cost import Cost, Load, duration, estimate
 from core.datasets import DATASETS
 from core.fields import ExperimentError, Field
 from core.losses import LOSSES
+from core.text import count
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "PRESETS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
@@ -340,7 +341,7 @@ class Experiment:
         cost = self.cost()
         if cost.seconds > limit_seconds:
             allowed = f"up to {duration(limit_seconds)} here; make it smaller, or run it elsewhere: {self.command()}"
-            problem = f"on one core ({cost.runs:,} runs, {cost.updates:,} updates) is too long"
+            problem = f"on one core ({count(cost.runs, 'run')}, {count(cost.updates, 'update')}) is too long"
             raise ExperimentError("experiment", f"about {duration(cost.seconds)}", allowed, problem)
 
     def command(self) -> str:

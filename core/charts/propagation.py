@@ -171,7 +171,10 @@ def _dots(
     """The groups as dots; those without a value are left out."""
     known = tables.masked(points, ["sw", y], log=["sw"])[0]
     known = known.assign(
-        depth=[f"{value:.3g} layers" if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
+        depth=[
+            f"{value:.3g} layer{'' if f'{value:.3g}' == '1' else 's'}" if np.isfinite(value) else "no limit"
+            for value in known["depth_scale"]
+        ]
     )
     tip = style.tip(
         ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")

@@ -258,7 +258,7 @@ def when(epoch: int) -> str:
 
 def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
     """An empty chart that says `why` it is empty."""
-    lines = "\n".join(textwrap.wrap(why, SUBTITLE_WIDTH))
+    lines = "\n".join(textwrap.wrap(why, SUBTITLE_WIDTH, break_on_hyphens=False))
     note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": [lines]})).mark_text(
         color=NEUTRAL, fontSize=14, lineBreak="\n"
     )
@@ -273,8 +273,8 @@ def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
 def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
     return alt.TitleParams(
-        text=textwrap.wrap(title, TITLE_WIDTH) or [""],
-        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH) or alt.Undefined,
+        text=textwrap.wrap(title, TITLE_WIDTH, break_on_hyphens=False) or [""],
+        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
         anchor="start",
         offset=12,
         fontSize=15,
