@@ -11,6 +11,9 @@ MINUS = "\N{MINUS SIGN}"
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "not supported", "not decided")
 """What runs say of a claim, in these words on every page."""
 
+NOT_MEASURED = "not measured (needs full statistics)"
+"""What is said in place of numbers that standard statistics leave out."""
+
 ONE_SEED = "One seed shows no chance, so these runs cannot tell."
 """Why runs of one seed leave a claim undecided."""
 

@@ -11,7 +11,7 @@ from core.charts import batches as charts
 from core.charts.signs import WHOSE
 from core.lessons import batch_size as lesson
 from core.schema import LEVELS
-from core.text import words
+from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, link, notices, offer, view
 from pages.parts.shown import Shown
 
@@ -47,7 +47,7 @@ def _page(shown: Shown) -> None:
     with right:
         layer = view.layer(shown, recorded, "Weights into layer", 2, shown.depth + 1)
     if experiment.statistics != "full":
-        st.info("Gradient signs were not measured (needs full statistics): choose them in the form, under Measurement.")
+        st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
     names = tuple(dict.fromkeys(shown.once("labels", lambda: lesson.labels(experiment)).values()))
     chosen = view.several("lines", "Runs of", names, default=names[:: max(1, len(names) // 5)])

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import charts, findings
 from core.schema import LEVELS
-from core.text import count, listed
+from core.text import NOT_MEASURED, count, listed
 from pages.parts import chart, lens, view
 from pages.parts.shown import Shown
 
@@ -15,7 +15,7 @@ from pages.parts.shown import Shown
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.gradient_signs)
     if shown.experiment.statistics != "full":
-        st.info("Gradient signs were not measured (needs full statistics): choose them in the form, under Measurement.")
+        st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
     groups, recorded = shown.groups, shown.recorded()
     if not recorded.layers:

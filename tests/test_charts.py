@@ -592,7 +592,8 @@ def dies(left_at: int = 99) -> pd.DataFrame:
     dead = (layers["group"] == "tanh · normal:1") & (layers["layer"] == 3)
     dead &= (layers["epoch"] >= 13) & (layers["epoch"] < left_at)
     flat = dead.astype(float).where(layers["role"] == "hidden")
-    return layers.assign(dead_flat=flat, saturated=layers["saturated"].mask(dead, 1.0))
+    dying: pd.DataFrame = layers.assign(dead_flat=flat, saturated=layers["saturated"].mask(dead, 1.0))
+    return dying
 
 
 @pytest.mark.parametrize("one_group", [False, True])
@@ -640,7 +641,7 @@ def test_which_layers_were_dead_flat_from_when_and_whether_they_left_is_a_table(
 def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
     result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, statistics="standard"))
     groups = result.experiment.groups()
-    at = {"groups": groups, "level": "batch"}
+    at: dict[str, Any] = {"groups": groups, "level": "batch"}
     empty = [
         charts.agreement_by_layer(result.layers, **at, epoch=0),
         charts.agreement_over_training(result.layers, **at, layer=2),
@@ -653,7 +654,7 @@ def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
 
 
 def test_signs_that_no_neuron_has_are_not_called_unmeasured() -> None:
-    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, initialiser="zeros", bias=False))
+    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, initialiser=("zeros",), bias=False))
     chart = charts.agreement_by_layer(result.layers, groups=result.experiment.groups(), level="batch", epoch=0)
     drawn = result.layers.query("epoch == 0")["agreement_batch"].notna().any()
     assert drawn or [row["text"] for row in _rows(chart.to_dict())] == ["no neuron has a gradient here"]

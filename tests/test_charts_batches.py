@@ -17,7 +17,7 @@ from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from core.lessons import batch_size as lesson
 from core.results import Result
-from core.text import ONE_SEED, share
+from core.text import NOT_MEASURED, ONE_SEED, share
 from core.theory import pair_agreement
 from tests.engine import at_start, data_of, train
 from tests.test_charts import _sound
@@ -242,7 +242,7 @@ def test_one_seed_decides_nothing() -> None:
     ("settings", "why"),
     [
         ({"hidden": "1-1"}, lesson.NO_PAIRS),
-        ({"statistics": "standard"}, lesson.NOT_MEASURED),
+        ({"statistics": "standard"}, NOT_MEASURED),
         (
             {"initialiser": "normal:1000", "gain": 100, "activation": "relu", "hidden": "-".join(["16"] * 12)},
             "measured",

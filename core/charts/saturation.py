@@ -1,6 +1,7 @@
 """Charts of saturation: where units are flat, at what initial scale, and what their values look like."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 import numpy as np
@@ -341,8 +342,8 @@ def _domain(table: pd.DataFrame, bounded: pd.DataFrame, quantity: str) -> tuple[
 def _cells(table: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
     """The cells of a heatmap: mean, least and most of the runs for each of `by`."""
     parts = table.groupby(by, sort=False)
-    shares = parts[column].agg(share="mean", least="min", most="max", runs="size")
-    return shares.assign(flat=parts["dead_flat"].sum().astype("int64")).reset_index()
+    cells = parts[column].agg(share="mean", least="min", most="max", runs="size").reset_index()
+    return cells.assign(flat=parts["dead_flat"].sum().to_numpy().astype(np.int64))
 
 
 def _dead_flat(cells: pd.DataFrame, epochs: NDArray[np.int64]) -> pd.DataFrame:
@@ -351,7 +352,8 @@ def _dead_flat(cells: pd.DataFrame, epochs: NDArray[np.int64]) -> pd.DataFrame:
     marked = cells[cells["flat"] > 0].sort_values([*by, "epoch"], kind="stable")
     at = np.searchsorted(epochs, marked["epoch"].to_numpy())
     same = marked[by].eq(marked[by].shift()).all(axis=1).to_numpy()
-    return marked.assign(stretch=np.cumsum(~(same & (np.diff(at, prepend=-2) == 1))))
+    stretches: pd.DataFrame = marked.assign(stretch=np.cumsum(~(same & (np.diff(at, prepend=-2) == 1))))
+    return stretches
 
 
 def _flat_names(
@@ -365,12 +367,18 @@ def _flat_names(
     )
     late = flat["stretch"].map(ends["epoch"].first()) > epochs[len(epochs) // 2]
     flat = flat.assign(said=said)
-    charts = []
-    for align, place, edge, dx in (("left", ends.head(1), 0, 3), ("right", ends.tail(1), 1, -3)):
-        rows = flat[flat.index.isin(place.index) & (late if align == "right" else ~late)]
+    ends_of: tuple[tuple[Literal["left", "right"], pd.DataFrame, int], ...] = (
+        ("left", flat[~late & flat.index.isin(ends.head(1).index)], 0),
+        ("right", flat[late & flat.index.isin(ends.tail(1).index)], 1),
+    )
+    charts: list[alt.Chart] = []
+    for align, cells, edge in ends_of:
+        x = _epochs(epochs, x_title, edge)
         for look in ({"stroke": HALO, "strokeWidth": 3.0, "color": HALO}, {"color": INK}):
-            text = alt.Chart(rows).mark_text(align=align, dx=dx, dy=dy, fontSize=11, fontWeight="bold", **look)
-            charts.append(text.encode(x=_epochs(epochs, x_title, edge), y=y, text=alt.Text("said:N")))
+            text = alt.Chart(cells).mark_text(
+                align=align, dx=-3 if edge else 3, dy=dy, fontSize=11, fontWeight="bold", **look
+            )
+            charts.append(text.encode(x=x, y=y, text=alt.Text("said:N")))
     return charts
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
 from core.schema import LEVELS
-from core.text import percent
+from core.text import NOT_MEASURED, percent
 
 WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whole training set"}
 MEASURES = {
@@ -55,7 +55,7 @@ def sign_distribution(
     table = table[table["total"] > 0]
     if table.empty:
         measured = histograms.empty or histograms["quantity"].isin(["gradient", "positive_share"]).any()
-        return style.blank(title, x_title, y_title, NO_GRADIENT if measured else style.NOT_MEASURED)
+        return style.blank(title, x_title, y_title, NO_GRADIENT if measured else NOT_MEASURED)
     named, cut = style.shown(groups, table)
     table = table[table["group"].isin(named)].copy()
     table["place"] = table["group"].map({group: i for i, group in enumerate(named)})
@@ -202,7 +202,7 @@ def _why_empty(layers: pd.DataFrame) -> str:
     """Why no sign is there to draw: what has not diverged has a `gradient_std` exactly where signs are measured."""
     if layers.empty:
         return style.NOTHING
-    return NO_GRADIENT if layers["gradient_std"].notna().any() else style.NOT_MEASURED
+    return NO_GRADIENT if layers["gradient_std"].notna().any() else NOT_MEASURED
 
 
 def _subtitle(measure: str, what: str) -> str:

@@ -31,7 +31,6 @@ TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 56
 PICK_GROUP = "pick_group"
 NOTHING = "no finite values to draw"
-NOT_MEASURED = "not measured (needs full statistics)"
 
 
 def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -233,10 +233,11 @@ def cost(costs: pd.DataFrame, steps: pd.DataFrame, machine: Machine) -> Finding:
         f"functions that do not (relu, hard logistic) in {dearer} of {count(len(found), 'comparison')}"
         f"{_counter_example(total)}. {_of_a_step(steps)}"
     )
+    repeats = count(int(costs["repeats"].min()), "repeat")
     limits = (
         f"Measured on {machine.processor}, {machine.system}, {count(machine.cores, 'core')}, "
         f"NumPy {machine.numpy} with {machine.blas}, Python {machine.python}; one thread, arrays of "
-        f"{ELEMENTS:,} elements, medians of n = {count(int(costs['repeats'].min()), 'repeat')}. The logistic is computed from "
+        f"{ELEMENTS:,} elements, medians of n = {repeats}. The logistic is computed from "
         "tanh. What differs by less than 10 % counts as equal; other machines and libraries may order them otherwise."
     )
     return Finding(claim, verdict([order == 1 for order in found]), evidence, limits)

@@ -23,7 +23,7 @@ from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
 from core.results import Result
 from core.schema import LEVELS
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
+from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
 from core.theory import pair_agreement, pair_agreement_by_batch
 
 FREE = 0.5
@@ -41,7 +41,6 @@ BELOW = (
 )
 ALIKE = "Starts that are not random are not judged: their units are alike, which ties the signs whatever feeds them."
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-NOT_MEASURED = "not measured (needs full statistics)"
 NO_PAIRS = "each neuron has one incoming weight here, so there are no pairs"
 NO_GRADIENT = "no neuron has two weights with a gradient here"
 
