@@ -28,7 +28,7 @@ from core.fields import ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
-from core.text import amount
+from core.text import amount, count
 
 if TYPE_CHECKING:
     from core.jobs import Progress
@@ -134,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> None:
         result.to_zip(arguments.zip)
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{len(result.runs):,} runs trained in {took}, written to {arguments.out}", file=sys.stderr)
+    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {arguments.out}", file=sys.stderr)
     _print_table(_summary(result))
 
 

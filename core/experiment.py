@@ -443,7 +443,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "initial_scale",
             "How large may the initial weights be?",
-            "From which scale on do neurons saturate, and below which one does training stall?",
+            "At what scale do neurons begin to saturate, and below which one does training stall?",
             Experiment(
                 initialiser=tuple(f"normal:{scale}" for scale in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)),
                 seeds=3,
@@ -458,7 +458,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "batch_size",
             "Do gradient signs still agree in a batch?",
-            "One example ties the signs of a neuron's gradients: how many examples does it take to free them?",
+            "One example ties the signs of a neuron's gradients: how large a batch lets them differ?",
             Experiment(
                 initialiser=("glorot_uniform",), batch_size=(1, 4, 16, 64, 256, 0), epochs=5, record="every", seeds=3
             ),
