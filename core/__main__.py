@@ -24,10 +24,13 @@ from core.activations import ACTIVATIONS
 from core.cost import duration
 from core.datasets import DATASETS
 from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
-from core.fields import ExperimentError, shorten
+from core.fields import MAX_DECAY, ExperimentError, shorten
 from core.initialisers import INITIALISERS
+from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
+from core.synonyms import SETTINGS, VALUES
 
 if TYPE_CHECKING:
     from core.jobs import Progress
@@ -259,7 +262,35 @@ def _columns() -> Rows:
     return rows
 
 
-_LISTS = {"activations": _activations, "initialisers": _initialisers, "datasets": _datasets, "columns": _columns}
+def _optimisers() -> Rows:
+    rows: Rows = [("name", "arguments", "default", "summary")]
+    for name, optimiser in OPTIMISERS.items():
+        default = optimiser.argument
+        allowed = "-" if default is None else f"0 to {MAX_DECAY}"
+        rows.append((name, allowed, "-" if default is None else f"{name}:{default:g}", optimiser.summary))
+    return rows
+
+
+def _losses() -> Rows:
+    return [("name", "arguments", "summary"), *((name, "-", loss.summary) for name, loss in LOSSES.items())]
+
+
+def _synonyms() -> Rows:
+    rows: Rows = [("of", "name", "here", "difference")]
+    for setting, synonyms in {"a setting": SETTINGS, **VALUES}.items():
+        rows += [(setting, name, synonym.ours, synonym.difference or "-") for name, synonym in synonyms.items()]
+    return rows
+
+
+_LISTS = {
+    "activations": _activations,
+    "initialisers": _initialisers,
+    "datasets": _datasets,
+    "optimisers": _optimisers,
+    "losses": _losses,
+    "columns": _columns,
+    "synonyms": _synonyms,
+}
 
 
 def _list(arguments: argparse.Namespace) -> None:
