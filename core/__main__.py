@@ -1,11 +1,12 @@
 """The command line: train an experiment without a browser, list what one can be made of, see whether training works.
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
+    python -m core compare result.zip another.zip
     python -m core list initialisers
     python -m core health
 
-Exit status: 0 done; 1 training failed; 2 a wrong argument, setting or file; 130 interrupted. Whatever goes wrong is
-told in one line.
+Exit status: 0 done, and what is compared is equal; 1 training failed, or what is compared differs; 2 a wrong argument,
+setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 """
 
 import argparse
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         arguments = _parser().parse_args(argv)
-        arguments.command(arguments)
+        status: int = arguments.command(arguments) or 0
         sys.stdout.flush()
     except (UsageError, ExperimentError, SettingsError) as error:
         return _fail(str(error), 2)
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    return 0
+    return status
 
 
 def _fail(message: str, status: int) -> int:
@@ -90,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
     run.add_argument("--limit", type=_seconds, metavar="SECONDS", help="refuse what is estimated to take longer")
     run.set_defaults(command=_run)
+
+    compare = commands.add_parser(
+        "compare", help="what differs between two results, and by how much: status 0 if nothing"
+    )
+    for place in ("first", "second"):
+        compare.add_argument(place, type=Path, metavar="ZIP", help="the zip of a result, as run --zip writes it")
+    compare.set_defaults(command=_compare)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
@@ -210,6 +218,25 @@ def _summary(result: "Result") -> Rows:
             )
         )
     return rows
+
+
+# --- compare
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from core.comparing import compare
+    from core.loading import ResultError, load_result
+
+    results = []
+    for path in (arguments.first, arguments.second):
+        with path.open("rb") as file:
+            try:
+                results.append(load_result(file))
+            except ResultError as error:
+                raise UsageError(f"{path}: {error}") from error
+    comparison = compare(*results)
+    print(*comparison.lines(), sep="\n")
+    return 0 if comparison.equal else 1
 
 
 # --- health

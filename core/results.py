@@ -7,7 +7,7 @@ The tables' columns are described in `core.schema`.
 import json
 import platform
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
+from core.blas import kernels
 from core.experiment import ENGINE_VERSION, Experiment
 from core.measures import bin_edges
 from core.recording import Record
@@ -31,14 +32,31 @@ class ResultError(ValueError):
     """A file that is not a result: one line that names the file or table, what is wrong and what is expected."""
 
 
-def versions() -> dict[str, str]:
-    """The versions that numbers depend on."""
+def versions(trained_by: Iterable[str] = ()) -> dict[str, str]:
+    """The versions that numbers depend on.
+
+    Args:
+        trained_by: the kernels of the processes that trained (`core.blas.kernels`); those of this process if none.
+    """
+    first, *others = sorted(set(trained_by)) or [kernels()]
     return {
         "engine": ENGINE_VERSION,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "pandas": pd.__version__,
+        "kernels": f"{first} and {len(others)} more" if others else first,
     }
+
+
+def from_elsewhere(found: Mapping[str, str]) -> str:
+    """What to know of a result with these `versions`, if another kind of processor trained it; "" otherwise."""
+    theirs, ours = found.get("kernels", ""), kernels()
+    if theirs in ("", ours):
+        return ""
+    return (
+        f"Trained on another kind of processor ({theirs}; this server: {ours}). Trained here, single runs may come out "
+        "differently, as runs of one group differ among themselves."
+    )
 
 
 @dataclass(frozen=True)
@@ -133,6 +151,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
         epochs=_frame("epochs", epochs, settings),
         layers=_frame("layers", _layers(points), settings),
         histograms=_frame("histograms", _histograms(points, settings), settings),
+        versions=versions(record.kernels for record in points),
     )
 
 
