@@ -31,7 +31,7 @@ TIMES_APART = 1.1
 """Two times of training count as different from this ratio on."""
 SAID = {SUPPORTED: SUPPORTED, MIXED: "depends", NOT_SUPPORTED: NOT_SUPPORTED, UNDECIDED: UNDECIDED}
 """A verdict on a claim, as it is said of one."""
-WITHOUT_EXPONENTIAL = ("softsign", "hard_tanh", "hard_logistic", "relu", "leaky_relu", "identity")
+WITHOUT_EXPONENTIAL = tuple(name for name, function in ACTIVATIONS.items() if not function.needs_exp)
 
 
 @dataclass(frozen=True)

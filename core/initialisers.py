@@ -194,13 +194,21 @@ class Argument:
 class Initialiser:
     """A named scheme: call it to draw one weight matrix.
 
-    `data_driven` schemes are completed by the training, which rescales the drawn weights on its data.
+    Attributes:
+        name: registry name.
+        draw: (rng, shape) or (rng, shape, argument) -> weights; the first line of its docstring has formula and source.
+        argument: the one number that it takes, if any.
+        data_driven: whether the training completes it, which rescales the drawn weights on its data.
+        zero_mean: whether the weights are drawn about 0, which is all that mean-field theory knows of.
+        starts_equal: whether the units of a layer start with equal weights, and so stay equal.
     """
 
     name: str
     draw: Callable[..., Floats]
     argument: Argument | None = None
     data_driven: bool = False
+    zero_mean: bool = True
+    starts_equal: bool = False
 
     @property
     def summary(self) -> str:
@@ -234,9 +242,13 @@ class Initialiser:
 STD = Argument("std", 0.01, 0, 1000, False, "standard deviation of the weights")
 
 INITIALISERS: dict[str, Initialiser] = {
-    "zeros": Initialiser("zeros", zeros),
+    "zeros": Initialiser("zeros", zeros, starts_equal=True),
     "constant": Initialiser(
-        "constant", constant, Argument("value", 0.1, -1000, 1000, False, "the value of every weight")
+        "constant",
+        constant,
+        Argument("value", 0.1, -1000, 1000, False, "the value of every weight"),
+        zero_mean=False,
+        starts_equal=True,
     ),
     "uniform": Initialiser("uniform", uniform, Argument("limit", 0.05, 0, 1000, False, "largest absolute weight")),
     "normal": Initialiser("normal", normal, STD),
@@ -252,7 +264,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "sparse": Initialiser(
         "sparse", sparse, Argument("k", 15, 1, 10_000, True, "non-zero incoming weights of each unit")
     ),
-    "identity": Initialiser("identity", identity),
+    "identity": Initialiser("identity", identity, zero_mean=False),
     "lsuv": Initialiser("lsuv", lsuv, data_driven=True),
 }
 

@@ -9,12 +9,13 @@ import pandas as pd
 from core import datasets, findings, theory
 from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from core.initialisers import INITIALISERS
 from core.lessons import listed, number
 from core.results import Result
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
 # Their weights are not drawn at random about 0, which is all that the theory knows of.
-NOT_RANDOM = ("constant", "identity")
+NOT_RANDOM = tuple(name for name, scheme in INITIALISERS.items() if not scheme.zero_mean)
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
