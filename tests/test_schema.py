@@ -1,10 +1,11 @@
 """The schema is the one description of the tables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.schema import SCHEMA, data_dictionary, names
+from core.schema import SCHEMA, Column, data_dictionary, names, version
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -23,3 +24,20 @@ def test_columns_have_plain_names_of_which_none_stands_twice(table: str) -> None
 @pytest.mark.parametrize("table", SCHEMA)
 def test_every_column_says_what_it_means(table: str) -> None:
     assert all(len(column.meaning.split()) > 1 for column in SCHEMA[table])
+
+
+def test_the_version_is_another_for_other_columns_and_the_same_for_other_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = version()
+    first, *others = SCHEMA["epochs"]
+    for columns, same in (
+        ((replace(first, meaning="said better"), *others), True),
+        ((replace(first, name="renamed"), *others), False),
+        ((replace(first, dtype="float64"), *others), False),
+        ((*others, first), False),
+        ((*SCHEMA["epochs"], Column("mood", "float64", "", "how it felt")), False),
+        (tuple(others), False),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(SCHEMA, "epochs", columns)
+            assert (version() == now) == same
+    assert version() == now
