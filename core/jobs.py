@@ -26,7 +26,7 @@ from core.recording import Record
 from core.settings import Settings
 from core.state import State
 from core.store import Store
-from core.text import size
+from core.text import count, size
 
 if TYPE_CHECKING:
     from core.results import Result
@@ -367,7 +367,7 @@ class Jobs:
         of_address = [other for other in others if visitor.address and visitor.address in other.sweep.addresses]
         wait = "wait until one is done, or cancel one."
         if _full(of_account, self.settings.jobs_per_visitor, job):
-            limit = f"{len(of_account)} sweeps in training, and the limit is {self.settings.jobs_per_visitor}"
+            limit = f"{count(len(of_account), 'sweep')} in training, and the limit is {self.settings.jobs_per_visitor}"
             if visitor.account == visitor.address:
                 raise JobError(
                     "Your browser keeps no cookie of this site, so all visitors from your address who keep none count "
@@ -376,11 +376,12 @@ class Jobs:
             raise JobError(f"You have {limit}: {wait}")
         if _full(of_address, self.settings.jobs_per_address, job):
             raise JobError(
-                f"Visitors from your address have {len(of_address)} sweeps in training, and the limit is "
-                f"{self.settings.jobs_per_address}: {wait}"
+                f"Visitors from your address have {count(len(of_address), 'sweep')} in training, and "
+                f"the limit is {self.settings.jobs_per_address}: {wait}"
             )
         if _full(others, self.settings.jobs, job):
-            raise JobError(f"The server is busy with {len(others)} sweeps, its limit: try again in a minute.")
+            busy = count(len(others), "sweep")
+            raise JobError(f"The server is busy with {busy}, its limit: try again in a minute.")
 
     def _memory(self, job: Job) -> float:
         """What it holds, as estimated."""
