@@ -23,6 +23,7 @@ from core.cost import Cost, Load, duration, estimate
 from core.datasets import DATASETS
 from core.fields import ExperimentError, Field
 from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 from core.synonyms import SETTINGS, VALUES, accepted, suggested
 from core.text import count, size
 
@@ -337,6 +338,7 @@ class Experiment:
                     points=len(self.record_epochs()),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
+                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
                 )
                 for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
             ]
