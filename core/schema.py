@@ -76,16 +76,19 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "converged (reached the target, even if it diverged later), diverged (before reaching it) or not_reached",
         ),
         Column(
-            "updates_to_target", "float64", "updates", "first recorded update that meets the target; empty if censored"
+            "updates_to_target",
+            "float64",
+            "updates",
+            "first recorded update that meets the target; empty where none does",
         ),
-        Column("epochs_to_target", "float64", "epochs", "epoch of that update; empty if censored"),
+        Column("epochs_to_target", "float64", "epochs", "epoch of that update; empty where there is none"),
         Column(
             "diverged_at",
             "float64",
             "updates",
             "recorded update at which it was found diverged; empty where it never was",
         ),
-        Column("last_update", "int64", "updates", "last update that was recorded: where a censored run is censored"),
+        Column("last_update", "int64", "updates", "last update that was recorded: the end of training, or diverged_at"),
         Column("final_train_loss", "float64", "", "training loss at the last recorded point"),
         Column("final_test_loss", "float64", "", "test loss at the last recorded point"),
         Column("final_train_accuracy", "float64", "share", "training accuracy at the last recorded point"),
