@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import charts, convergence, findings
-from core.claims import CLAIMS, SAID, Claim, tally
+from core.claims import CLAIMS, Claim, tally
 from core.findings import Finding
 from pages.parts import chart, lens, link, notices
 from pages.parts.shown import Shown
@@ -56,9 +56,8 @@ def _page(shown: Shown) -> None:
 
 def _card(claim: Claim, found: Finding) -> None:
     with st.container(border=True, height="stretch", key=f"claim_{claim.id}"):
-        st.markdown(
-            f":{lens.COLOURS.get(found.verdict, 'gray')}-badge[{SAID[found.verdict]}] **{claim.id}. {claim.sentence}**"
-        )
+        colour = lens.COLOURS.get(found.verdict, "gray")
+        st.markdown(f":{colour}-badge[{found.verdict}] **{claim.id}. {claim.sentence}**")
         st.markdown(notices.escaped(found.evidence))
         st.caption(notices.escaped(found.limits.partition(", on ")[0]))
         link.to_page(claim.page)

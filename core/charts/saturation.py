@@ -164,7 +164,7 @@ def saturation_by_scale(
     """
     meaning = SHARES[column]
     title = title or f"{meaning.capitalize()} by initial scale"
-    x_title, y_title = "root mean square of initial weights", meaning
+    x_title, y_title = "initial scale (root mean square of the weights)", meaning
     keys = ["run", "layer"]
     columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", column]
     table = layers.loc[layers["activation"] == activation, columns]
@@ -204,7 +204,7 @@ def saturation_by_scale(
         ("initialiser", "initialiser"),
         ("gain", "gain", style.NUMBER),
         ("hidden", "hidden layers"),
-        ("scale", x_title, style.NUMBER),
+        ("scale", "initial scale", style.NUMBER),
         ("share", meaning, ".4~p"),
         ("low", "least of the runs", ".4~p"),
         ("high", "most of the runs", ".4~p"),
