@@ -268,8 +268,13 @@ class Jobs:
             if job.active or job.status == "done":
                 return job
 
+    def check(self, experiment: Experiment) -> None:
+        """Raises ExperimentError where the sweep takes longer, or more memory, than this server gives to one."""
+        settings = self.settings
+        experiment.check_limit(settings.limit_seconds, min(settings.limit_bytes, settings.memory_bytes))
+
     def get(self, key: str) -> Job | None:
-        """The job of that experiment key, if there is one in memory that is worth showing."""
+        """The job of that experiment key, if there is one in memory."""
         with self._lock:
             return self._jobs.get(key)
 
@@ -430,9 +435,7 @@ class Jobs:
         try:
             if self._take_stored(job):
                 return
-            job.experiment.check_limit(
-                self.settings.limit_seconds, min(self.settings.limit_bytes, self.settings.memory_bytes)
-            )
+            self.check(job.experiment)
             with self._lock:
                 self._admit(job, visitor)
                 job.sweep.admitted = True
