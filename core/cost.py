@@ -295,7 +295,7 @@ class Load:
     def state_bytes(self) -> int:
         """What goes to a worker and comes back of one run: weights, where they began, the last update, the optimiser's
         memory and the orthants visited."""
-        orthants = sum(b * 2**a // 8 for a, b in itertools.pairwise(self.widths) if a <= MAX_ORTHANT_FAN_IN)
+        orthants = sum(b * (1 << a) // 8 for a, b in itertools.pairwise(self.widths) if a <= MAX_ORTHANT_FAN_IN)
         return self.itemsize * self.parameters * (1 + self.slots + 2 * self.full) + orthants * self.full
 
     def held_bytes(self, chunk: int) -> float:

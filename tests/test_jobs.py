@@ -17,7 +17,7 @@ import pytest
 from core import jobs, running
 from core import plan as planning
 from core.experiment import Experiment, ExperimentError
-from core.jobs import KEPT_SHARE, Job, Jobs, Visitor
+from core.jobs import Job, Jobs, Visitor
 from core.plan import Chunk, Progress, Segment, Start
 from core.pool import JobError, Pool
 from core.results import Result
@@ -123,10 +123,12 @@ def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.Monke
 # --- Jobs, with segments that take no processor time
 
 
-@dataclass(frozen=True)
+@dataclass
 class FakeState:
     experiment: Experiment
     epoch: int
+    train: Any = None
+    test: Any = None
 
     @property
     def finished(self) -> bool:
@@ -389,9 +391,12 @@ def test_jobs_count_while_they_wait_or_train(registry: Jobs, gate: threading.Sem
     assert registry.active == 0
 
 
-def test_what_ended_is_forgotten_but_for_a_quarter_of_the_memory(open_registry: Open) -> None:
-    ended_bytes = experiment(20, 1).cost().table_bytes
-    registry = open_registry(memory_bytes=KEPT_SHARE * 3 * ended_bytes)
+def test_what_ended_is_forgotten_but_for_a_share_of_the_memory(
+    open_registry: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = open_registry()
+    three = 3 * experiment(20, 1).cost().table_bytes
+    monkeypatch.setattr(jobs, "KEPT_SHARE", registry.settings.memory_bytes / three)
     for number in range(20, 30):
         ended(registry.submit(experiment(number, 1), "ann"))
     kept = [number for number in range(20, 30) if registry.get(experiment(number, 1).key) is not None]
