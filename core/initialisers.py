@@ -199,7 +199,7 @@ class Initialiser:
         draw: (rng, shape) or (rng, shape, argument) -> weights; the first line of its docstring has formula and source.
         argument: the one number that it takes, if any.
         data_driven: whether the training completes it, which rescales the drawn weights on its data.
-        zero_mean: whether the weights are drawn about 0, which is all that mean-field theory knows of.
+        random: whether the weights are drawn at random about 0, which is all that mean-field theory knows of.
         starts_equal: whether the units of a layer start with equal weights, and so stay equal.
     """
 
@@ -207,7 +207,7 @@ class Initialiser:
     draw: Callable[..., Floats]
     argument: Argument | None = None
     data_driven: bool = False
-    zero_mean: bool = True
+    random: bool = True
     starts_equal: bool = False
 
     @property
@@ -242,12 +242,12 @@ class Initialiser:
 STD = Argument("std", 0.01, 0, 1000, False, "standard deviation of the weights")
 
 INITIALISERS: dict[str, Initialiser] = {
-    "zeros": Initialiser("zeros", zeros, starts_equal=True),
+    "zeros": Initialiser("zeros", zeros, random=False, starts_equal=True),
     "constant": Initialiser(
         "constant",
         constant,
         Argument("value", 0.1, -1000, 1000, False, "the value of every weight"),
-        zero_mean=False,
+        random=False,
         starts_equal=True,
     ),
     "uniform": Initialiser("uniform", uniform, Argument("limit", 0.05, 0, 1000, False, "largest absolute weight")),
@@ -264,7 +264,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "sparse": Initialiser(
         "sparse", sparse, Argument("k", 15, 1, 10_000, True, "non-zero incoming weights of each unit")
     ),
-    "identity": Initialiser("identity", identity, zero_mean=False),
+    "identity": Initialiser("identity", identity, random=False),
     "lsuv": Initialiser("lsuv", lsuv, data_driven=True),
 }
 
@@ -298,6 +298,11 @@ def parse(text: str) -> tuple[str, float | None]:
     if not argument.accepts(value):
         raise ValueError(f"initialiser {shown}; allowed: {name}:{argument.name}, {argument.allowed}")
     return name, value
+
+
+def is_random(text: str) -> bool:
+    """Whether a scheme written as `name` or `name:argument` draws its weights at random, about 0."""
+    return INITIALISERS[text.partition(":")[0]].random
 
 
 def canonical(text: str) -> str:
