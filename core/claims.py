@@ -150,7 +150,7 @@ def centring(result: Result) -> Finding:
         if rows.empty:
             return Finding(claim, UNDECIDED, findings.unmeasured(result), *limits_of(told))
         low, high = ACTIVATIONS[name].range
-        ends = sorted({0, int(rows["epoch"].max())})
+        ends = sorted({int(rows["epoch"].min()), int(rows["epoch"].max())})
         means = [told.number("mean distance from 0", activation=name, epoch=epoch) for epoch in ends]
         verdicts += [(mean.value <= CENTRED_WITHIN * (high - low)) == (name == TANH) for mean in means]
         seeds.append(rows["seed"].nunique())

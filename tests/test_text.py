@@ -23,6 +23,13 @@ def test_a_share_is_said_in_per_cent(value: float, said: str) -> None:
     assert text.share(value) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.12345, "0.123"), (-4.5, "\N{MINUS SIGN}4.5"), (1234.0, "1,230"), (2e8, "2e+08"), (0.0, "0")]
+)
+def test_a_number_is_said_to_three_digits_and_in_full_where_it_is_not_huge(value: float, said: str) -> None:
+    assert text.number(value) == said
+
+
 def test_a_share_that_is_not_there_is_said_so() -> None:
     assert text.share(math.nan) == "not measured"
 
