@@ -191,6 +191,8 @@ def decompose(
         rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
     effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
     effects["share"] = _shares(effects, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
+    if len(seeds) < SEEDS:
+        effects["share"] = math.nan
     numbers = ["estimate_low", "estimate_high", "low", "high"]
     effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
     effects["seeds"] = len(seeds)
