@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import charts, findings
+from core import charts, convergence, findings
 from core.claims import CLAIMS, Claim, tally
 from core.findings import Finding
 from pages.parts import chart, lens, link, notices
@@ -44,7 +44,7 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left:
         chart.show(
-            shown, "train_accuracy", charts.learning_curves, lambda: shown.result.epochs,
+            shown, "train_accuracy", charts.learning_curves, lambda: convergence.with_diverged(shown.result),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:

@@ -416,6 +416,7 @@ def test_every_finding_counts_its_runs_seeds_and_what_became_of_them(find: Any) 
     counts = "n = 12 runs, 3 seeds a group, on digits; 9 reached the target and 3 stopped before reaching it."
     assert find(result).limits.startswith(counts)
     result.runs.loc[0, "status"] = "diverged"
+    result.runs.loc[0, "diverged_at"] = 5.0
     result.runs.loc[0, "updates_to_target"] = float("nan")
     result.runs.loc[1, "diverged_at"] = 50.0
     counts = "8 reached the target (1 of them diverged later), 3 stopped before reaching it and 1 diverged before "
