@@ -351,7 +351,7 @@ def test_ratios_with_0_or_infinity_are_said_in_words(change: dict[str, float], s
 def test_a_function_that_diverged_at_every_rate_has_no_best_one() -> None:
     table = pd.concat([runs({**factors(2.0, 1.5), "logistic": [NEVER] * SEEDS}, rate) for rate in (0.1, 1.0)])
     lost = table["activation"] == "logistic"
-    table = table.assign(status=table["status"].mask(lost, "diverged"), final_train_loss=np.where(lost, np.nan, 0.5))
+    table = table.assign(diverged_at=np.where(lost, 5.0, np.nan), final_train_loss=np.where(lost, np.nan, 0.5))
     found = decompose(table)
     logistic = found.cells.set_index("activation").to_dict("index")["logistic"]
     assert math.isnan(logistic["learning_rate"])
