@@ -87,8 +87,6 @@ def _navigation(pages: dict[Entry, st.Page]) -> None:
 
 
 def _notices() -> None:
-    if reasons := st.session_state.get("link_refused"):
-        notices.refused("Part of this link was left out; the defaults stand in for it.", reasons)
     if reason := training.refusal():
         notices.refused("This experiment is not trained here.", [reason])
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")

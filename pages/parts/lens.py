@@ -48,6 +48,9 @@ def show(question: str, body: Callable[[Shown], None], below: Callable[[], None]
         st.title(question)
         if job := training.job():
             _lens(job, body)
+        else:
+            with view.refusals():
+                pass
         below()
 
     frame.present(page)

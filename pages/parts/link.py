@@ -10,6 +10,8 @@ from typing import NoReturn
 import streamlit as st
 
 from core.experiment import Experiment
+from core.fields import shorten
+from core.text import listed
 from pages.parts import training
 from pages.parts.catalogue import PAGES, Entry
 
@@ -29,24 +31,49 @@ def adopt(entry: Entry) -> bool:
     ours = state.pop("rerun_is_ours", False)
     moved = state.get("page") != entry
     if moved:
-        state.update(page=entry, link_refused=[], view_refused={})
+        state.update(page=entry, link_refused=[], view_refused={}, view_from_link=set(), view=_view(entry))
+        _forget_controls()
     given = _address()
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
-    if ours or given == state.get("published") or (moved and given == state.get("offered", {}).get(entry)):
+    if ours or given == (state.get("offered", {}).get(entry) if moved else state.get("published")):
         return False
     own = {name: given[name] for name in entry.settings if name in given}
-    experiment, errors = Experiment.read_params(given, ignore=own)
-    view = state.get("view", {})
+    elsewhere = {name: pages for name in given if name not in own and (pages := _pages_with(name))}
+    experiment, errors = Experiment.read_params(given, ignore=own.keys() | elsewhere.keys())
     state.update(
-        link_refused=[str(error) for error in errors],
+        link_refused=[
+            *map(str, errors),
+            *(
+                f"{name}: {shorten(given[name])} is for a control of another page; it belongs to {listed(pages)}"
+                for name, pages in elsewhere.items()
+            ),
+        ],
         view_refused={},
         view_from_link=set(own),
-        view={name: text for name, text in view.items() if name not in entry.settings} | own,
     )
-    for name in entry.settings:
-        state.pop(f"view_{name}", None)
+    view = _view(entry)
+    view.clear()
+    view.update(own)
+    _forget_controls()
     training.open_linked(experiment)
     return True
+
+
+def _view(entry: Entry) -> dict[str, str]:
+    """What the page's own controls are set to, as a link says it; the page has it to itself, other pages theirs."""
+    texts: dict[str, str] = st.session_state.setdefault("views", {}).setdefault(entry, {})
+    return texts
+
+
+def _forget_controls() -> None:
+    """Let the controls that are drawn next take their values from the view; other pages have some of the same name."""
+    for name in {name for entry in PAGES for name in entry.settings}:
+        st.session_state.pop(f"view_{name}", None)
+
+
+def _pages_with(name: str) -> list[str]:
+    """The titles of the pages that have a control of that name."""
+    return [entry.title for entry in PAGES if name in entry.settings]
 
 
 def rerun() -> NoReturn:
@@ -81,8 +108,7 @@ def publish() -> None:
 
 def parameters(entry: Entry) -> dict[str, str]:
     """The query parameters of `entry` for the experiment and the settings on the screen."""
-    view = st.session_state.get("view", {})
-    return training.experiment().to_params() | {name: view[name] for name in entry.settings if name in view}
+    return training.experiment().to_params() | _view(entry)
 
 
 def offer(entry: Entry) -> dict[str, str]:

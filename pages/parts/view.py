@@ -9,15 +9,16 @@ A control's value is in the session's state, and is its default as well: what a 
 another run begins before it is sent, and a browser that was not told falls back on the default.
 """
 
-import difflib
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.experiment import ExperimentError
+from core.fields import nearest
 from pages.parts import notices
 from pages.parts.shown import Recorded, Shown
 
@@ -146,12 +147,19 @@ def layer(shown: Shown, recorded: Recorded, label: str, default: int, last: int)
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Say above what is drawn within what the link asked of it in vain."""
-    place = st.container()
+    """Say above what is drawn within what the link asked for in vain: of the page, when that has been drawn."""
+    place = st.empty()
+    _refused(place)
     yield
-    if refused := st.session_state.get("view_refused"):
-        with place:
-            notices.refused("Part of this link was left out; the defaults stand in for it.", refused.values())
+    if st.session_state.get("view_refused"):
+        _refused(place)
+
+
+def _refused(place: DeltaGenerator) -> None:
+    state = st.session_state
+    if lines := [*state.get("link_refused", ()), *state.get("view_refused", {}).values()]:
+        with place.container():
+            notices.refused("Ignored from the link (default used):", lines)
 
 
 def _held(key: str) -> Any:
@@ -181,10 +189,17 @@ def _remember(name: str, value: T, text: str, default: T) -> T:
 
 
 def _refuse(name: str, text: str, allowed: list[str]) -> None:
-    nearest = difflib.get_close_matches(text[:60], allowed, n=1, cutoff=0.0)
     offered = ", ".join(allowed[:OFFERED]) + (" …" if len(allowed) > OFFERED else "")
-    error = ExperimentError(name, text, offered, "is not a choice here", nearest[0] if nearest else "")
-    _note(error)
+    _note(ExperimentError(name, text, offered, "is not a choice here", _nearest(text, allowed)))
+
+
+def _nearest(text: str, allowed: list[str]) -> str:
+    """Of the texts that are `allowed` the nearest number, or where it is none the most alike, if one is like it."""
+    numbers = [other for other in allowed if math.isfinite(_number(other))]
+    given = _number(text)
+    if numbers and math.isfinite(given):
+        return min(numbers, key=lambda other: abs(float(other) - given))
+    return nearest(text, allowed)
 
 
 def _note(error: ExperimentError) -> None:

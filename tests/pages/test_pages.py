@@ -178,6 +178,53 @@ def test_a_wrong_setting_of_the_page_itself_is_named(open_page: Open, entry: Ent
     assert dict(at.query_params) == QUICK
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "others"),
+    [
+        ("convergence", "epoch", "Batch size, Saturation, Signal propagation and Gradient signs"),
+        ("saturation", "smoothing", "Convergence"),
+        ("", "layer", "Batch size, Saturation and Gradient signs"),
+        ("runs", "x1", "Gradient paths"),
+    ],
+)
+def test_a_control_of_another_page_in_a_link_is_named_once_with_its_pages(
+    open_page: Open, path: str, name: str, others: str
+) -> None:
+    at = open_page(entry_of(path), **QUICK, **{name: "2"})
+    assert notices(at) == f"{name}: '2' is for a control of another page; it belongs to {others}"
+    assert len(at.warning) == 1
+    assert dict(at.query_params) == QUICK
+
+
+def test_one_notice_holds_all_that_is_wrong_in_a_link_line_by_line(open_page: Open) -> None:
+    at = open_page(entry_of("saturation"), **QUICK, activation="tahn", epoch="9", x="update", colour="blue")
+    assert [warning.value for warning in at.warning] == ["Ignored from the link (default used):"]
+    assert sorted(line.partition(":")[0] for line in notices(at).splitlines()) == ["activation", "colour", "epoch", "x"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "given", "nearest"),
+    [
+        ("convergence", "smoothing", "4", "3"),
+        ("convergence", "smoothing", "8", "9"),
+        ("convergence", "smoothing", "1000", "15"),
+        ("saturation", "mean_epoch", "7", "2"),
+        ("gradient_signs", "layer", "-3", "1"),
+        ("gradient_signs", "level", "bacth", "batch"),
+    ],
+)
+def test_the_choice_that_is_suggested_is_the_nearest_number_or_the_most_alike_word(
+    open_page: Open, path: str, name: str, given: str, nearest: str
+) -> None:
+    at = open_page(entry_of(path), **QUICK, **{name: given})
+    assert notices(at).endswith(f"; did you mean '{nearest}'?")
+
+
+def test_a_choice_that_is_like_none_suggests_none(open_page: Open) -> None:
+    at = open_page(entry_of("convergence"), **QUICK, smoothing="very")
+    assert notices(at) == "smoothing: 'very' is not a choice here; allowed: 1, 3, 5, 9, 15"
+
+
 def test_a_parameter_as_long_as_a_book_is_refused_in_a_few_lines(open_page: Open) -> None:
     at = open_page(**QUICK, activation="tanh," * 2000)
     assert "2,000 characters" in notices(at)
