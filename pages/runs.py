@@ -10,8 +10,9 @@ import streamlit as st
 from core import findings
 from core.experiment import VARIED
 from core.results import Result, csv_bytes
-from core.schema import RUN, SCHEMA, STATUSES
+from core.schema import RUN, SCHEMA
 from pages.parts import lens, upload, view
+from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown
 
 
@@ -20,9 +21,9 @@ def _page(shown: Shown) -> None:
     runs = shown.result.runs
     left, right = st.columns(2)
     with left:
-        groups = view.several("groups", "Run groups", shown.groups)
+        groups = view.several(Runs.groups)
     with right:
-        status = view.several("status", "Status", STATUSES)
+        status = view.several(Runs.status)
     chosen = runs[runs["group"].isin(groups) & runs["status"].isin(status)]
 
     varying = [name for name in VARIED if len(getattr(shown.experiment, name)) > 1]

@@ -12,8 +12,9 @@ import streamlit as st
 from core.experiment import Experiment
 from core.fields import shorten
 from core.text import listed
-from pages.parts import training
+from pages.parts import session, training
 from pages.parts.catalogue import PAGES, Entry
+from pages.parts.controls import Given, accepted
 
 # Kept as they are in a link that is copied: it stays readable, and browsers and chat programs take them.
 READABLE = ":,~"
@@ -21,64 +22,68 @@ READABLE = ":,~"
 
 def opened() -> Entry:
     """The page on the screen."""
-    entry: Entry = st.session_state["page"]
+    entry = session.current().page
+    assert entry is not None
     return entry
 
 
-def adopt(entry: Entry) -> bool:
-    """Make `entry` the page on the screen, and take over the address where a person has changed it; True if so."""
-    state = st.session_state
-    ours = state.pop("rerun_is_ours", False)
-    moved = state.get("page") != entry
+def given() -> Given:
+    """What the choices of the controls on the page on the screen depend on."""
+    here = session.current()
+    return Given(here.experiment, here.texts[opened().name])
+
+
+def adopt(entry: Entry) -> None:
+    """Make `entry` the page on the screen, and take over the address where a person has changed it."""
+    here = session.current()
+    ours, here.rerun_is_ours = here.rerun_is_ours, False
+    moved, here.page = here.page != entry, entry
     if moved:
-        state.update(page=entry, link_refused=[], view_refused={}, view_from_link=set(), view=_view(entry))
+        here.ignored = {}
         _forget_controls()
-    given = _address()
+    address = _address()
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
-    if ours or given == (state.get("offered", {}).get(entry) if moved else state.get("published")):
-        return False
-    own = {name: given[name] for name in entry.settings if name in given}
-    elsewhere = {name: pages for name in given if name not in own and (pages := _pages_with(name))}
-    experiment, errors = Experiment.read_params(given, ignore=own.keys() | elsewhere.keys())
-    state.update(
-        link_refused=[
-            *map(str, errors),
-            *(
-                f"{name}: {shorten(given[name])} is for a control of another page; it belongs to {listed(pages)}"
-                for name, pages in elsewhere.items()
-            ),
-        ],
-        view_refused={},
-        view_from_link=set(own),
-    )
-    view = _view(entry)
-    view.clear()
-    view.update(own)
+    if ours or address == (here.offered.get(entry.name) if moved else here.published):
+        return
+    own = {name: text for name, text in address.items() if name in entry.controls}
+    elsewhere = {name: pages for name in address if name not in own and (pages := _pages_with(name))}
+    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
+    here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
+    here.ignored = {error.field: str(error) for error in (*errors, *wrong)} | {
+        name: f"{name}: {shorten(address[name])} is for a control of another page; it belongs to {listed(pages)}"
+        for name, pages in elsewhere.items()
+    }
     _forget_controls()
     training.open_linked(experiment)
-    return True
 
 
-def _view(entry: Entry) -> dict[str, str]:
-    """What the page's own controls are set to, as a link says it; the page has it to itself, other pages theirs."""
-    texts: dict[str, str] = st.session_state.setdefault("views", {}).setdefault(entry, {})
-    return texts
+def remember(name: str, text: str | None) -> None:
+    """Note what a control of the page on the screen is set to: None is the default."""
+    here = session.current()
+    texts = here.texts[opened().name]
+    if text == texts.get(name):
+        return
+    if text is None:
+        del texts[name]
+        return
+    texts[name] = text
+    if here.ignored.pop(name, ""):
+        rerun()  # the notice of it stands above
 
 
 def _forget_controls() -> None:
-    """Let the controls that are drawn next take their values from the view; other pages have some of the same name."""
-    for name in {name for entry in PAGES for name in entry.settings}:
-        st.session_state.pop(f"view_{name}", None)
+    """Let the controls placed next take their values from the texts: other pages have some of the same name."""
+    session.forget(*(session.control_key(name) for entry in PAGES for name in entry.controls))
 
 
 def _pages_with(name: str) -> list[str]:
     """The titles of the pages that have a control of that name."""
-    return [entry.title for entry in PAGES if name in entry.settings]
+    return [entry.title for entry in PAGES if name in entry.controls]
 
 
 def rerun() -> NoReturn:
     """Run the whole page again, with what is on the screen: the address that this run began with may be older."""
-    st.session_state["rerun_is_ours"] = True
+    session.current().rerun_is_ours = True
     st.rerun()
 
 
@@ -88,12 +93,12 @@ def place() -> None:
     Its copy button comes with a highlighter of code, a quarter of all that a first visitor would load.
     """
     box = st.expander("Link to this view", icon=":material/link:", key="link", on_change="rerun")
-    st.session_state["link_box"] = box.empty() if box.open else None
+    session.current().link_box = box.empty() if box.open else None
 
 
 def show() -> None:
     """Put the link to what is on the screen into its box, if that is open."""
-    if (box := st.session_state["link_box"]) is not None:
+    if (box := session.current().link_box) is not None:
         box.code(_full(parameters(opened())), language=None)
 
 
@@ -102,19 +107,20 @@ def publish() -> None:
     wanted = parameters(opened())
     if _address() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state["published"] = wanted
+    session.current().published = wanted
     show()
 
 
 def parameters(entry: Entry) -> dict[str, str]:
     """The query parameters of `entry` for the experiment and the settings on the screen."""
-    return training.experiment().to_params() | _view(entry)
+    here = session.current()
+    return here.experiment.to_params() | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
 
 
 def offer(entry: Entry) -> dict[str, str]:
     """The query parameters of a link of ours to `entry`."""
     wanted = parameters(entry)
-    st.session_state.setdefault("offered", {})[entry] = wanted
+    session.current().offered[entry.name] = wanted
     return wanted
 
 

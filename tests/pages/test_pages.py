@@ -14,6 +14,7 @@ from core.settings import Settings
 from core.store import Store
 from pages.parts import training
 from pages.parts.catalogue import PAGES, Entry
+from pages.parts.session import KEY, Session
 from tests.processes import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -56,8 +57,14 @@ def open_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def job_of(at: AppTest) -> Job | None:
-    job: Job | None = at.session_state["job"]
-    return job
+    source = session_of(at).source
+    assert source is None or isinstance(source, Job)
+    return source
+
+
+def session_of(at: AppTest) -> Session:
+    held: Session = at.session_state[KEY]
+    return held
 
 
 def await_records(job: Job) -> None:
@@ -132,7 +139,7 @@ def test_the_first_visit_trains_the_default_and_shows_charts_before_it_is_done(o
     assert at.get("progress")
     assert charts(at) > 0
     assert_well(at)
-    job.cancel(at.session_state["visitor"])
+    job.cancel(session_of(at).visitor)
 
 
 BAD = {
@@ -268,9 +275,9 @@ def test_the_form_reaches_every_setting(open_page: Open) -> None:
 def test_editing_the_form_changes_nothing_on_the_screen_until_train(open_page: Open) -> None:
     at = with_form(open_page(**QUICK))
     at.number_input(key="form_epochs").set_value(3).run()
-    assert at.session_state["experiment"].epochs == 2
+    assert session_of(at).experiment.epochs == 2
     at.button(key="train").click().run()
-    assert at.session_state["experiment"].epochs == 3
+    assert session_of(at).experiment.epochs == 3
     assert at.query_params["epochs"] == "3"
     assert_well(at)
 
@@ -279,7 +286,7 @@ def test_the_form_takes_an_initialiser_with_an_argument_of_ones_own(open_page: O
     at = open_page(**QUICK)
     at.multiselect(key="form_initialiser").set_value(["normal:0.3"]).run()
     at.button(key="train").click().run()
-    assert at.session_state["experiment"].initialiser == ("normal:0.3",)
+    assert session_of(at).experiment.initialiser == ("normal:0.3",)
 
 
 def test_a_wrong_value_in_the_form_is_named_and_cannot_be_trained(open_page: Open) -> None:
@@ -301,11 +308,11 @@ def test_a_preset_fills_the_form_and_is_shown(open_page: Open) -> None:
     at = with_form(open_page(**QUICK))
     presets: Any = at.get("button_group")[0]
     presets.set_value("batch_size").run()
-    assert at.session_state["experiment"] == PRESETS["batch_size"].experiment
+    assert session_of(at).experiment == PRESETS["batch_size"].experiment
     assert at.multiselect(key="form_batch_size").value == ["1", "4", "16", "64", "256", "full"]
     job = job_of(at)
     assert job is not None
-    job.cancel(at.session_state["visitor"])
+    job.cancel(session_of(at).visitor)
 
 
 def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(open_page: Open) -> None:
@@ -323,7 +330,7 @@ def test_train_over_the_limit_leaves_the_screen_as_it_is(open_page: Open) -> Non
     at.number_input(key="form_seeds").set_value(5000).run()
     at.button(key="train").click().run()
     assert "python -m core run" in notices(at)
-    assert at.session_state["experiment"].epochs == 2
+    assert session_of(at).experiment.epochs == 2
     assert charts(at) > 0
 
 
