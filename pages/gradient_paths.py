@@ -12,7 +12,6 @@ from core.lessons import words
 from core.neuron import DrawnNetwork, gradient_paths
 from pages.parts import chart, link, view
 from pages.parts import lesson as page
-from pages.parts.catalogue import GRADIENT_PATHS_REACH as REACH
 from pages.parts.catalogue import GradientPaths
 from pages.parts.controls import Control
 from pages.parts.shown import once
@@ -33,7 +32,7 @@ def _sliders(controls: dict[str, Control[float]]) -> dict[str, float]:
 
 def _another_example() -> None:
     for control, value in zip(EXAMPLE.values(), np.random.default_rng().standard_normal(3), strict=True):
-        view.set_to(control, float(np.clip(round(value, 1), -REACH, REACH)))
+        view.set_to(control, float(np.clip(round(value, 1), -GradientPaths.REACH, GradientPaths.REACH)))
 
 
 def _page() -> None:

@@ -76,4 +76,4 @@ def _zip(result: Result) -> bytes:
     return file.getvalue()
 
 
-lens.show("What became of every run?", _page, below=upload.place)
+lens.show("What became of every run?", _page, below=upload.drop_zone)

@@ -151,7 +151,7 @@ def _page() -> None:
         st.markdown(now.words)
         st.caption(zigzag.KEY)
 
-    player.show(Zigzag.step, descent.steps, at)
+    player.play(Zigzag.step, descent.steps, at)
     with st.container(horizontal=True):
         chart.csv("paths", lambda: walk.paths, "Paths (CSV)")
         chart.csv("contours", lambda: _lines(walk), "Contours (CSV)")

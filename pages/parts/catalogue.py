@@ -64,27 +64,29 @@ class ActivationFunctions:
 
 
 _NETWORK = asdict(DrawnNetwork())
-GRADIENT_PATHS_REACH = 3.0
+_REACH = 3.0
 
 
-def _input(label: str, default: float) -> Control[float]:
-    return number(label, -GRADIENT_PATHS_REACH, GRADIENT_PATHS_REACH, 0.1, default)
+def _drawn(name: str, label: str) -> Control[float]:
+    """A number in the drawn network."""
+    return number(label, -_REACH, _REACH, 0.1, _NETWORK[name])
 
 
 class GradientPaths:
     """The drawn network: its function, example and weights."""
 
+    REACH = _REACH
     function = buttons("Activation function of all three hidden units", list(map(words, ACTIVATIONS)), "logistic")
-    x1 = _input("x₁", _NETWORK["x1"])
-    x2 = _input("x₂", _NETWORK["x2"])
-    t = _input("t, the target of y", _NETWORK["target"])
-    u11 = _input("u₁₁", _NETWORK["u11"])
-    u21 = _input("u₂₁", _NETWORK["u21"])
-    u12 = _input("u₁₂", _NETWORK["u12"])
-    u22 = _input("u₂₂", _NETWORK["u22"])
-    w1 = _input("w₁", _NETWORK["w1"])
-    w2 = _input("w₂", _NETWORK["w2"])
-    v = _input("v", _NETWORK["v"])
+    x1 = _drawn("x1", "x₁")
+    x2 = _drawn("x2", "x₂")
+    t = _drawn("target", "t, the target of y")
+    u11 = _drawn("u11", "u₁₁")
+    u21 = _drawn("u21", "u₂₁")
+    u12 = _drawn("u12", "u₁₂")
+    u22 = _drawn("u22", "u₂₂")
+    w1 = _drawn("w1", "w₁")
+    w2 = _drawn("w2", "w₂")
+    v = _drawn("v", "v")
 
 
 def _start(label: str, default: float) -> Control[float]:

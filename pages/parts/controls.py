@@ -41,24 +41,19 @@ class Control(Generic[T]):
     """One control of a page, declared as an attribute of the page's class in the catalogue: that gives it its name.
 
     Attributes:
-        label, help: what a visitor reads.
-        default: what it is set to unless a person sets it.
         options: all that can be chosen; nothing where any number can.
-        fits: whether it can be set to a value.
-        read: its name and the text of a link -> the value; the default, or what can be kept, and why where it is wrong.
-        write: the value -> the text of a link.
-        place: places it on the page, set to the value given, under the key given; gives what it is set to.
+        default: what it is set to unless a person sets it.
+        read: its name and its text in a link -> the value; the default, or what can be kept, and why where it is wrong.
+        write: the value -> the text.
+        place: places it on the page, set to a value, under a key; gives what it is set to.
         name: in the link.
     """
 
-    label: str
-    help: str | None
-    default: Callable[[Given], T]
     options: Callable[[Given], Sequence[Any]]
-    fits: Callable[[T, Given], bool]
+    default: Callable[[Given], T]
     read: Callable[[str, str, Given], tuple[T, ExperimentError | None]]
     write: Callable[[T], str]
-    place: Callable[["Control[T]", Given, T, str], T]
+    place: Callable[[Given, T, str], T]
     name: str = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -102,66 +97,52 @@ def last(options: Sequence[T]) -> T:
     return options[-1]
 
 
-def _one(
-    place: Callable[[Control[C], Given, C, str], C], label: str, options: Options[C], default: Any, help: str | None
-) -> Control[C]:
-    """One of `options`; `default` is one of them, or says which of them."""
-    choices, usual = _always(options), default if callable(default) else lambda options: default
-
-    def read(name: str, text: str, given: Given) -> tuple[C, ExperimentError | None]:
-        texts = {text_of(option): option for option in choices(given)}
-        return (texts[text], None) if text in texts else (usual(choices(given)), _no_choice(name, text, list(texts)))
-
-    return Control(
-        label,
-        help,
-        default=lambda given: usual(choices(given)),
-        options=choices,
-        fits=lambda value, given: value in choices(given),
-        read=read,
-        write=text_of,
-        place=place,
-    )
-
-
 def drop_down(label: str, options: Options[str], default: Any = first, help: str | None = None) -> Control[str]:
     """One of `options`, as a drop-down list."""
 
-    def place(control: Control[str], given: Given, value: str, key: str) -> str:
-        choices = control.options(given)
-        chosen: str = st.selectbox(label, choices, list(choices).index(value), key=key, help=help)
+    def place(choices: list[str], value: str, key: str) -> str:
+        chosen: str = st.selectbox(label, choices, choices.index(value), key=key, help=help)
         return chosen
 
-    return _one(place, label, options, default, help)
+    return _one(options, default, place)
 
 
 def buttons(label: str, options: Options[str], default: Any = first, help: str | None = None) -> Control[str]:
     """One of a few `options`, side by side."""
 
-    def place(control: Control[str], given: Given, value: str, key: str) -> str:
-        chosen = st.segmented_control(label, control.options(given), default=value, key=key, help=help, required=True)
-        return chosen or control.default(given)
+    def place(choices: list[str], value: str, key: str) -> str:
+        return st.segmented_control(label, choices, default=value, key=key, help=help, required=True) or value
 
-    return _one(place, label, options, default, help)
+    return _one(options, default, place)
 
 
 def slider(label: str, options: Options[int], default: Any = first, help: str | None = None) -> Control[int]:
     """One of the numbers `options`, as a slider. There is nothing to choose among fewer than two."""
 
-    def place(control: Control[int], given: Given, value: int, key: str) -> int:
-        choices = control.options(given)
+    def place(choices: list[int], value: int, key: str) -> int:
         return value if len(choices) < 2 else st.select_slider(label, choices, value, key=key, help=help)
 
-    return _one(place, label, options, default, help)
+    return _one(options, default, place)
 
 
-def switch(label: str, default: bool = False, help: str | None = None) -> Control[bool]:
+def switch(label: str, default: bool = False) -> Control[bool]:
     """On or off."""
+    return _one((True, False), default, lambda choices, value, key: st.toggle(label, value, key=key))
 
-    def place(control: Control[bool], given: Given, value: bool, key: str) -> bool:
-        return st.toggle(label, value, key=key, help=help)
 
-    return _one(place, label, (True, False), default, help)
+def _one(options: Options[C], default: Any, place: Callable[[list[C], C, str], C]) -> Control[C]:
+    """One of `options`; `default` is one of them, or says which of them."""
+    choices = _always(options)
+
+    def usual(given: Given) -> C:
+        found: C = default(choices(given)) if callable(default) else default
+        return found
+
+    def read(name: str, text: str, given: Given) -> tuple[C, ExperimentError | None]:
+        texts = {text_of(option): option for option in choices(given)}
+        return (texts[text], None) if text in texts else (usual(given), _no_choice(name, text, list(texts)))
+
+    return Control(choices, usual, read, text_of, lambda given, value, key: place(list(choices(given)), value, key))
 
 
 def number(label: str, low: float, high: float, step: float, default: float, help: str | None = None) -> Control[float]:
@@ -173,26 +154,14 @@ def number(label: str, low: float, high: float, step: float, default: float, hel
             return value, None
         return default, ExperimentError(name, text, f"{low:g} to {high:g}", "is not a number in this range")
 
-    def place(control: Control[float], given: Given, value: float, key: str) -> float:
+    def place(given: Given, value: float, key: str) -> float:
         return st.slider(label, low, high, value, step=step, key=key, help=help)
 
-    return Control(
-        label,
-        help,
-        default=lambda given: default,
-        options=lambda given: (),
-        fits=lambda value, given: low <= value <= high,
-        read=read,
-        write=lambda value: f"{value:.12g}",
-        place=place,
-    )
+    return Control(lambda given: (), lambda given: default, read, lambda value: f"{value:.12g}", place)
 
 
 def several(
-    label: str,
-    options: Options[str],
-    default: Callable[[Sequence[str]], Sequence[str]] = lambda options: (),
-    help: str | None = None,
+    label: str, options: Options[str], default: Callable[[Sequence[str]], Sequence[str]] = lambda options: ()
 ) -> Control[list[str]]:
     """Any of `options`, at first those that `default` says; without a default none, which stands for all."""
     choices = _always(options)
@@ -204,25 +173,14 @@ def several(
         texts = {text_of(option): option for option in choices(given)}
         asked = [part for part in text.split(",") if part]
         known = list(dict.fromkeys(texts[part] for part in asked if part in texts))
-        wrong = [part for part in asked if part not in texts]
-        if not wrong:
-            return known, None
-        return known or usual(given), _no_choice(name, ",".join(wrong), list(texts))
+        wrong = ",".join(part for part in asked if part not in texts)
+        return (known or usual(given), _no_choice(name, wrong, list(texts))) if wrong else (known, None)
 
-    def place(control: Control[list[str]], given: Given, value: list[str], key: str) -> list[str]:
+    def place(given: Given, value: list[str], key: str) -> list[str]:
         hint = "default" if usual(given) else "all"
-        return st.multiselect(label, choices(given), value, key=key, help=help, placeholder=hint)
+        return st.multiselect(label, choices(given), value, key=key, placeholder=hint)
 
-    return Control(
-        label,
-        help,
-        default=usual,
-        options=choices,
-        fits=lambda value, given: set(value) <= set(choices(given)),
-        read=read,
-        write=lambda value: ",".join(map(text_of, value)),
-        place=place,
-    )
+    return Control(choices, usual, read, lambda value: ",".join(map(text_of, value)), place)
 
 
 def _always(options: Options[T]) -> Callable[[Given], Sequence[T]]:

@@ -35,7 +35,7 @@ def main() -> None:
     link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
     with st.sidebar:
         above = st.container()
-        link.place()
+        link.box()
         below = st.container()
     link.publish()  # what is on the screen changes now, and its page may take a moment
     # A page that is ready comes before its sidebar, which is as much work; one that still trains takes its time.

@@ -85,7 +85,7 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
 
 def _hold_link() -> None:
     try:
-        link.show()
+        link.fill()
     except StreamlitInvalidLayoutContextError:
         # This part is new since the whole page ran.
         link.rerun()

@@ -87,19 +87,19 @@ def rerun() -> NoReturn:
     st.rerun()
 
 
-def place() -> None:
+def box() -> None:
     """Where the link stands with its copy button, once it is opened; `publish` fills it in.
 
     Its copy button comes with a highlighter of code, a quarter of all that a first visitor would load.
     """
-    box = st.expander("Link to this view", icon=":material/link:", key="link", on_change="rerun")
-    session.current().link_box = box.empty() if box.open else None
+    outer = st.expander("Link to this view", icon=":material/link:", key="link", on_change="rerun")
+    session.current().link_box = outer.empty() if outer.open else None
 
 
-def show() -> None:
+def fill() -> None:
     """Put the link to what is on the screen into its box, if that is open."""
-    if (box := session.current().link_box) is not None:
-        box.code(_full(parameters(opened())), language=None)
+    if (place := session.current().link_box) is not None:
+        place.code(_full(parameters(opened())), language=None)
 
 
 def publish() -> None:
@@ -108,7 +108,7 @@ def publish() -> None:
     if _address() != wanted:
         st.query_params.from_dict(wanted)
     session.current().published = wanted
-    show()
+    fill()
 
 
 def parameters(entry: Entry) -> dict[str, str]:

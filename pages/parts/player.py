@@ -12,7 +12,7 @@ TICK = 0.5  # seconds between two steps that are drawn
 TICKS = 24  # from the first step to the last
 
 
-def show(control: Control[int], last: int, draw: Callable[[int], None]) -> None:
+def play(control: Control[int], last: int, draw: Callable[[int], None]) -> None:
     """Place the slider with its button, and `draw` the step that it is at, again at each move.
 
     Args:

@@ -96,7 +96,7 @@ def _room() -> Room:
     return Room(training.registry().settings.upload_bytes)
 
 
-def place() -> None:
+def drop_zone() -> None:
     """The place where a file can be dropped, and what was wrong with the last one."""
     if not training.registry().settings.upload_bytes:
         return

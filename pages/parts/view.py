@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 def value(control: Control[T]) -> T:
     """What `control` is set to, before it is placed too."""
-    given = link.given()
-    held = session.held(session.control_key(control.name))
-    return held if held is not None and control.fits(held, given) else given.value(control)
+    given, held = link.given(), session.held(session.control_key(control.name))
+    kept: T | None = held if held is not None and not control.read("", control.write(held), given)[1] else None
+    return given.value(control) if kept is None else kept
 
 
 def set_to(control: Control[T], value: T) -> None:
@@ -34,7 +34,7 @@ def place(control: Control[T]) -> T:
     now = value(control)
     if session.held(key) != now:
         session.hold(key, now)
-    chosen = control.place(control, given, now, key)
+    chosen = control.place(given, now, key)
     link.remember(control.name, None if chosen == control.default(given) else control.write(chosen))
     return chosen
 
