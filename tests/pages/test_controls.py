@@ -12,7 +12,7 @@ from tests.pages.lessons import ROOT
 
 EXPERIMENTS = [
     Experiment(),
-    Experiment(hidden=((),), epochs=1, seeds=1, activation="identity", initialiser="zeros"),
+    Experiment(hidden=((),), epochs=1, seeds=1, activation=("identity",), initialiser=("zeros",)),
     Experiment(activation=(*FOUR, TANH), hidden=((), (4,), (4, 4)), learning_rate=(0.01, 1.0), batch_size=(1, 0)),
     Experiment(initialiser=tuple(f"normal:{scale / 100}" for scale in range(1, 41)), gain=(0.5, 2.0)),
 ]
