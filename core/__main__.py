@@ -28,6 +28,7 @@ from core.fields import ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
+from core.text import amount, count
 
 if TYPE_CHECKING:
     from core.jobs import Progress
@@ -133,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> None:
         result.to_zip(arguments.zip)
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{len(result.runs):,} runs trained in {took}, written to {arguments.out}", file=sys.stderr)
+    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {arguments.out}", file=sys.stderr)
     _print_table(_summary(result))
 
 
@@ -191,18 +192,35 @@ def _show(progress: "Progress") -> None:
 
 
 def _summary(result: "Result") -> Rows:
-    """One row per group of runs: how many converged, how fast (the median, unless it is censored), how well."""
-    rows: Rows = [("group", "runs", "converged", "diverged", "updates to target", "test accuracy")]
+    """One row per group of runs: what became of them, how fast (the median over all of them), how well."""
+    from core import convergence
+
+    medians = convergence.median_updates(result.runs)
+    outcomes, exploded = convergence.outcomes(result), convergence.exploded(result)
+    rows: Rows = [
+        (
+            "group",
+            "runs",
+            "reached",
+            "then diverged",
+            "diverged first",
+            "exploded",
+            "updates to target",
+            "test accuracy",
+        )
+    ]
     for group, runs in result.runs.groupby("group", sort=False):
-        updates = runs["updates_to_target"].fillna(float("inf")).median()
+        became = outcomes[runs.index].value_counts()
+        then = int(became.get("reached, then diverged", 0))
+        first = int(became.get("diverged", 0))
+        counts = (len(runs), int(became.get("reached", 0)) + then, then, first, int(exploded[runs.index].sum()))
+        median = float(medians[str(group)])
         accuracy = runs["final_test_accuracy"].median()
         rows.append(
             (
                 str(group),
-                f"{len(runs):,}",
-                f"{(runs['status'] == 'converged').sum():,}",
-                f"{(runs['status'] == 'diverged').sum():,}",
-                f"{updates:,.0f}" if updates < float("inf") else "not reached",
+                *(f"{count:,}" for count in counts),
+                amount(median) if median < float("inf") else "diverged" if first == len(runs) else "not reached",
                 f"{accuracy:.3f}" if accuracy == accuracy else "-",
             )
         )

@@ -5,6 +5,7 @@ uses; `slope(a)` keeps its relative accuracy deep in saturation, where `h` has r
 All are non-decreasing, so order statistics of h are f of the order statistics of a.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +50,8 @@ class Activation:
 
     @property
     def zero_centred(self) -> bool:
-        """Whether f(0) = 0 and the range is symmetric about it."""
-        return self.range[0] == -self.range[1]
+        """Whether f(0) = 0 and f saturates on both sides, at limits that are symmetric about it."""
+        return self.range[0] == -self.range[1] and math.isfinite(self.range[1])
 
 
 def _tanh_family(rate: float, height: float, shift: float) -> tuple[Callable[..., Array], ...]:

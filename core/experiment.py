@@ -23,6 +23,7 @@ from core.cost import Cost, Load, duration, estimate
 from core.datasets import DATASETS
 from core.fields import ExperimentError, Field
 from core.losses import LOSSES
+from core.text import count
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "PRESETS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
@@ -340,7 +341,7 @@ class Experiment:
         cost = self.cost()
         if cost.seconds > limit_seconds:
             allowed = f"up to {duration(limit_seconds)} here; make it smaller, or run it elsewhere: {self.command()}"
-            problem = f"on one core ({cost.runs:,} runs, {cost.updates:,} updates) is too long"
+            problem = f"on one core ({count(cost.runs, 'run')}, {count(cost.updates, 'update')}) is too long"
             raise ExperimentError("experiment", f"about {duration(cost.seconds)}", allowed, problem)
 
     def command(self) -> str:
@@ -442,7 +443,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "initial_scale",
             "How large may the initial weights be?",
-            "From which scale on do neurons saturate, and below which one does training stall?",
+            "At what scale do neurons begin to saturate, and below which one does training stall?",
             Experiment(
                 initialiser=tuple(f"normal:{scale}" for scale in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)),
                 seeds=3,
@@ -457,7 +458,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "batch_size",
             "Do gradient signs still agree in a batch?",
-            "One example ties the signs of a neuron's gradients: how many examples does it take to free them?",
+            "One example ties the signs of a neuron's gradients: how large a batch lets them differ?",
             Experiment(
                 initialiser=("glorot_uniform",), batch_size=(1, 4, 16, 64, 256, 0), epochs=5, record="every", seeds=3
             ),

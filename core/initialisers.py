@@ -190,13 +190,15 @@ class Argument:
 class Initialiser:
     """A named scheme: call it to draw one weight matrix.
 
-    `data_driven` schemes are completed by the training, which rescales the drawn weights on its data.
+    `data_driven` schemes are completed by the training, which rescales the drawn weights on its data. Where the weights
+    are not drawn at random, `random` is False.
     """
 
     name: str
     draw: Callable[..., Floats]
     argument: Argument | None = None
     data_driven: bool = False
+    random: bool = True
 
     @property
     def summary(self) -> str:
@@ -230,9 +232,9 @@ class Initialiser:
 STD = Argument("std", 0.01, 0, 1000, False, "standard deviation of the weights")
 
 INITIALISERS: dict[str, Initialiser] = {
-    "zeros": Initialiser("zeros", zeros),
+    "zeros": Initialiser("zeros", zeros, random=False),
     "constant": Initialiser(
-        "constant", constant, Argument("value", 0.1, -1000, 1000, False, "the value of every weight")
+        "constant", constant, Argument("value", 0.1, -1000, 1000, False, "the value of every weight"), random=False
     ),
     "uniform": Initialiser("uniform", uniform, Argument("limit", 0.05, 0, 1000, False, "largest absolute weight")),
     "normal": Initialiser("normal", normal, STD),
@@ -248,7 +250,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "sparse": Initialiser(
         "sparse", sparse, Argument("k", 15, 1, 10_000, True, "non-zero incoming weights of each unit")
     ),
-    "identity": Initialiser("identity", identity),
+    "identity": Initialiser("identity", identity, random=False),
     "lsuv": Initialiser("lsuv", lsuv, data_driven=True),
 }
 
@@ -278,6 +280,11 @@ def parse(text: str) -> tuple[str, float | None]:
     if not argument.accepts(value):
         raise ValueError(f"initialiser {shown}; allowed: {name}:{argument.name}, {argument.allowed}")
     return name, value
+
+
+def is_random(text: str) -> bool:
+    """Whether a scheme written as `name` or `name:argument` draws its weights at random, about 0."""
+    return INITIALISERS[text.partition(":")[0]].random
 
 
 def canonical(text: str) -> str:

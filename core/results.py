@@ -232,6 +232,7 @@ def _runs(experiment: Experiment, epochs: Columns) -> Columns:
     measure, _, goal = experiment.target.partition(":")
     value = epochs[measure]
     met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
+    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
     reached = np.minimum.reduceat(np.where(met, np.arange(len(run)), len(run)), first)
     converged = reached < len(run)
 

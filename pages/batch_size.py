@@ -1,4 +1,4 @@
-"""Batch size: how many examples free the signs of a neuron's gradients, and what the initial scale does to them."""
+"""Batch size: how large a batch lets a neuron's gradient signs differ, and what the initial scale does to them."""
 
 from functools import partial
 from typing import Any
@@ -9,7 +9,7 @@ import streamlit as st
 from core.charts import batches as charts
 from core.charts.signs import WHOSE
 from core.lessons import batch_size as lesson
-from core.lessons import words
+from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, link, notices, offer, view
 from pages.parts.catalogue import BatchSize
 from pages.parts.shown import Shown, once
@@ -46,7 +46,7 @@ def _page(shown: Shown) -> None:
     with right:
         layer = view.layer(BatchSize.layer, shown, recorded)
     if experiment.statistics != "full":
-        st.info("These runs measured no gradient signs: choose full statistics in the form.")
+        st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
     names = tuple(BatchSize.lines.options(link.given()))
     chosen = view.several(BatchSize.lines)
@@ -55,7 +55,7 @@ def _page(shown: Shown) -> None:
     lens.box(shown.once(lesson.softened, epoch, layer), by)
     for sentence in shown.once(lesson.parting, epoch, layer):
         st.caption(notices.escaped(sentence))
-    if len(experiment.batch_size) == 1:
+    if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
@@ -63,6 +63,7 @@ def _page(shown: Shown) -> None:
     chart.show(
         "pairs_by_layer", charts.pairs_by_layer, partial(_by_layer, shown, epoch, chosen),
         limits=partial(_limits, shown, epoch, chosen), lines=names, epoch=epoch,
+        why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
         st.dataframe(limits[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
@@ -77,6 +78,7 @@ def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen
     chart.show(
         "pairs_by_batch", charts.pairs_by_batch, partial(_by_batch, *of), theory=partial(_theory_by_batch, *of),
         lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
+        why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
 
 
@@ -97,7 +99,7 @@ def _by_layer(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _limits(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_layer(shown.result, epoch), lines).drop_duplicates(["line", "layer"])
+    return _of(lesson.by_layer(shown.result, epoch), lines)
 
 
 def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
@@ -134,4 +136,4 @@ def _formulas() -> None:
         )
 
 
-lens.show("How many examples free the signs?", _page)
+lens.show("How large a batch lets gradient signs differ?", _page)

@@ -1,9 +1,12 @@
 """The start page: the lecture's claims, each with the verdict of the runs on the screen and where to look closer."""
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
-from core import charts, findings
-from core.claims import CLAIMS, SAID, Claim, tally
+from core import charts, convergence, findings
+from core.claims import CLAIMS, Claim, tally
 from core.findings import Finding
 from core.results import Result
 from pages.parts import chart, lens, link, notices
@@ -45,7 +48,7 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left:
         chart.show(
-            "train_accuracy", charts.learning_curves, shown.epochs,
+            "train_accuracy", charts.learning_curves, partial(_epochs, shown),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
@@ -59,11 +62,14 @@ def _judged(result: Result) -> list[Finding]:
     return [claim.judge(result) for claim in CLAIMS]
 
 
+def _epochs(shown: Shown) -> pd.DataFrame:
+    return convergence.with_diverged(shown.result)
+
+
 def _card(claim: Claim, found: Finding) -> None:
     with st.container(border=True, height="stretch", key=f"claim_{claim.id}"):
-        st.markdown(
-            f":{lens.COLOURS.get(found.verdict, 'gray')}-badge[{SAID[found.verdict]}] **{claim.id}. {claim.sentence}**"
-        )
+        colour = lens.COLOURS.get(found.verdict, "gray")
+        st.markdown(f":{colour}-badge[{found.verdict}] **{claim.id}. {claim.sentence}**")
         st.markdown(notices.escaped(found.evidence))
         st.caption(notices.escaped(found.limits.partition(", on ")[0]))
         link.to_page(claim.page)

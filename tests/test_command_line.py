@@ -52,13 +52,35 @@ def test_run_writes_the_tables_and_a_zip_and_prints_one_row_a_group(
     assert load_result(archive).experiment == TINY
     lines = printed.splitlines()
     assert re.split(r"\s{2,}", lines[0]) == [
-        *("group", "runs", "converged", "diverged", "updates to target", "test accuracy")
+        *("group", "runs", "reached", "then diverged", "diverged first", "exploded", "updates to target"),
+        "test accuracy",
     ]
     rows = [re.split(r"\s{2,}", line) for line in lines[1:]]
     assert [row[:2] for row in rows] == [["normal:1", "2"], ["zeros", "2"]]
-    assert rows[1][2:5] == ["0", "0", "not reached"], "zeros never leave chance level"
+    assert rows[1][2:7] == ["0", "0", "0", "0", "not reached"], "zeros never leave chance level"
     assert told.count("\n") == 1
     assert "4 runs trained in" in told
+
+
+def test_run_counts_a_run_that_reached_the_target_and_diverged_later_among_those_that_reached_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    query = (
+        "dataset=iris&activation=relu&initialiser=he_normal&hidden=16-16&learning_rate=10&epochs=10&seeds=6"
+        "&target=train_accuracy:0.34&statistics=standard"
+    )
+    status, printed, _ = execute(capsys, "run", query, "--out", tmp_path, "--zip", tmp_path / "all.zip")
+    assert status == 0
+    runs = load_result(tmp_path / "all.zip").runs
+    rows = [re.split(r"\s{2,}", line) for line in printed.splitlines()[1:]]
+    for row, (_, members) in zip(rows, runs.groupby("group", sort=False), strict=True):
+        reached, diverged = members["updates_to_target"].notna(), members["diverged_at"].notna()
+        counts = [len(members), reached.sum(), (reached & diverged).sum(), (diverged & ~reached).sum()]
+        assert row[1:5] == [str(count) for count in counts]
+    assert int(rows[0][3]) > 0
+    query = "dataset=iris&activation=relu&initialiser=he_normal&hidden=16-16&learning_rate=1000&epochs=5&seeds=2"
+    _, printed, _ = execute(capsys, "run", query, "--out", tmp_path)
+    assert re.split(r"\s{2,}", printed.splitlines()[1])[1:7] == ["2", "0", "0", "2", "0", "diverged"]
 
 
 @pytest.mark.parametrize("form", ["query", "link", "json", "json file", "query file", "file of a result"])

@@ -284,6 +284,12 @@ STRANGE: dict[str, tuple[Callable[[dict[str, pd.DataFrame]], None], str]] = {
     "another gain": (with_cell("histograms", "gain", 2.0), "histograms.csv: gain is 2.0"),
     "an unknown status": (with_cell("runs", "status", "=1+1"), "status is '=1\\+1'.* allowed: converged, not_reached"),
     "converged without updates": (with_cell("runs", "status", "converged"), "runs.csv: status is 'converged'"),
+    "diverged without a place": (with_cell("runs", "status", "diverged"), "runs.csv: status is 'diverged'"),
+    "diverged before the last update": (with_cell("runs", "diverged_at", 1.0), "runs.csv: diverged_at is 1.0"),
+    "diverged, and not reached": (
+        with_rows("runs", lambda t: t.assign(diverged_at=t["last_update"].astype(float))),
+        "runs.csv: status is",
+    ),
     "a target at no recorded epoch": (with_cell("runs", "epochs_to_target", 1.5, -1), "runs.csv: epochs_to_target"),
     "a target after the last update": (
         with_rows("runs", lambda t: t.assign(status="converged", updates_to_target=99.0)),

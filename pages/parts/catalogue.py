@@ -13,7 +13,7 @@ from core.lessons import batch_size, signal_propagation
 from core.lessons import zigzag as descent
 from core.neuron import DrawnNetwork
 from core.results import run_settings
-from core.schema import LEVELS, STATUSES
+from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import words
 from pages.parts.controls import Control, Given, buttons, declared, drop_down, last, number, several, slider, switch
 
@@ -179,7 +179,7 @@ class GradientSigns:
 class Convergence:
     """What the learning curves show, and what speed-ups are relative to."""
 
-    SLOWEST = "slowest that reached it"
+    SLOWEST = "slowest group that reached the target"
     measure = buttons("Measured on", ["training", "test"])
     x = buttons("Time in", ["epoch", "update"])
     log_x = switch("Logarithmic time")
@@ -189,11 +189,18 @@ class Convergence:
     baseline = drop_down("Compared with", lambda given: [Convergence.SLOWEST, *_groups(given)])
 
 
+_OUTCOMES = [column.name for column in SCHEMA["runs"] if column not in RUN]
+_ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed", *_OUTCOMES)}
+
+
 class Runs:
     """Which rows of the table."""
 
+    ORDERS = _ORDERS
     groups = several("Run groups", _groups)
     status = several("Status", STATUSES)
+    sort = drop_down("Sorted by", list(_ORDERS))
+    descending = switch("Largest first")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core.convergence import unfinished
 from core.experiment import ENGINE_VERSION, Experiment
 from core.fields import shorten
 from core.loading import load_result
@@ -52,8 +53,7 @@ class Upload:
     def remarks(self) -> list[str]:
         """What to know of it, if anything, one sentence each."""
         found = []
-        runs, last = self.result.runs, self.result.epochs.groupby("run")["epoch"].max()
-        done = int(((last.to_numpy() == self.experiment.epochs) | (runs["status"] == "diverged").to_numpy()).sum())
+        done = int((~unfinished(self.result)).sum())
         if done < (wanted := len(self.experiment.runs())):
             found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
         engine = self.result.versions.get("engine", "unknown")
