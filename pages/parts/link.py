@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.experiment import Experiment
-from core.fields import shorten
+from core.experiment import FIELDS, Experiment, ExperimentError
+from core.fields import nearest, shorten
 from core.text import listed
 from pages.parts import session, training
 from pages.parts.catalogue import PAGES, Entry
@@ -49,12 +49,21 @@ def adopt(entry: Entry) -> None:
     elsewhere = {name: pages for name in address if name not in own and (pages := _pages_with(name))}
     experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
     here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
-    here.ignored = {error.field: str(error) for error in (*errors, *wrong)} | {
+    here.ignored = {error.field: str(_of_page(error, entry)) for error in (*errors, *wrong)} | {
         name: f"{name}: {shorten(address[name])} is for a control of another page; it belongs to {listed(pages)}"
         for name, pages in elsewhere.items()
     }
     _forget_controls()
     training.open_linked(experiment)
+
+
+def _of_page(error: ExperimentError, entry: Entry) -> ExperimentError:
+    """The error, and where it is of an unknown parameter also which of the page's controls may be meant."""
+    if error.field in FIELDS or error.field in entry.controls or not entry.controls:
+        return error
+    allowed = f"{error.allowed}; on this page {', '.join(entry.controls)}"
+    like = nearest(error.field, [error.nearest, *entry.controls])
+    return ExperimentError(error.field, error.value, allowed, error.problem, like)
 
 
 def remember(name: str, text: str | None) -> None:

@@ -227,6 +227,21 @@ def test_the_choice_that_is_suggested_is_the_nearest_number_or_the_most_alike_wo
     assert notices(at).endswith(f"; did you mean '{nearest}'?")
 
 
+@pytest.mark.parametrize(
+    ("path", "given", "nearest"),
+    [
+        ("saturation", "epohc", "epoch"),
+        ("convergence", "smothing", "smoothing"),
+        ("saturation", "actvation", "activation"),
+    ],
+)
+def test_a_misspelt_parameter_suggests_the_setting_or_the_control_of_this_page_that_is_nearest(
+    open_page: Open, path: str, given: str, nearest: str
+) -> None:
+    at = open_page(entry_of(path), **QUICK, **{given: "1"})
+    assert notices(at).endswith(f"; did you mean '{nearest}'?")
+
+
 def test_a_choice_that_is_like_none_suggests_none(open_page: Open) -> None:
     at = open_page(entry_of("convergence"), **QUICK, smoothing="very")
     assert notices(at) == "smoothing: 'very' is not a choice here; allowed: 1, 3, 5, 9, 15"
