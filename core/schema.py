@@ -4,6 +4,7 @@ Every table carries the settings of the run (or group of runs) that a row belong
 makes sense on its own. A *group* is all runs that differ in nothing but their seed.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 from core.text import ordinal
@@ -172,6 +173,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 def names(table: str) -> list[str]:
     """The column names of `table`, in order."""
     return [column.name for column in SCHEMA[table]]
+
+
+def version() -> str:
+    """A text that is another whenever tables have other columns: names, types and order."""
+    tables = {table: [(column.name, column.dtype) for column in columns] for table, columns in SCHEMA.items()}
+    return hashlib.sha256(repr(tables).encode()).hexdigest()[:8]
 
 
 def data_dictionary() -> str:

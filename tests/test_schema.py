@@ -1,11 +1,12 @@
 """The schema is the one description of the tables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.experiment import Experiment
-from core.schema import NEEDS_FULL, SCHEMA, data_dictionary, names
+from core.schema import NEEDS_FULL, SCHEMA, Column, data_dictionary, names, version
 from tests.engine import train
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -41,3 +42,20 @@ def test_the_columns_that_need_full_statistics_are_those_that_say_so() -> None:
     for table, columns in SCHEMA.items():
         little, much = (getattr(result, table).isna().all() for result in (standard, full))
         assert set(little.index[little & ~much]) == {c.name for c in columns if c.meaning.endswith(NEEDS_FULL)}
+
+
+def test_the_version_is_another_for_other_columns_and_the_same_for_other_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = version()
+    first, *others = SCHEMA["epochs"]
+    for columns, same in (
+        ((replace(first, meaning="said better"), *others), True),
+        ((replace(first, name="renamed"), *others), False),
+        ((replace(first, dtype="float64"), *others), False),
+        ((*others, first), False),
+        ((*SCHEMA["epochs"], Column("mood", "float64", "", "how it felt")), False),
+        (tuple(others), False),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(SCHEMA, "epochs", columns)
+            assert (version() == now) == same
+    assert version() == now

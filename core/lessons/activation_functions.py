@@ -21,33 +21,16 @@ STDS = (0.1, 10.0)
 # Within this factor of each other two medians of a shared machine are the same.
 NOTICEABLE_RATIO = 1.1
 
-SLOPES = {
-    "logistic": r"f(x)\,(1 - f(x))",
-    "tanh": r"1 - f(x)^2",
-    "centred_logistic": r"\tfrac{1}{4} - f(x)^2",
-    "steep_logistic": r"4 f(x)\,(1 - f(x))",
-    "steep_centred_logistic": r"1 - 4 f(x)^2",
-    "lecun_tanh": r"1.1439\,\left(1 - \left(\tfrac{f(x)}{1.7159}\right)^2\right)",
-    "softsign": r"(1 - |f(x)|)^2",
-    "hard_tanh": r"1 \text{ for } |x| < 1, \text{ else } 0",
-    "hard_logistic": r"\tfrac{1}{4} \text{ for } |x| < 2, \text{ else } 0",
-    "relu": r"1 \text{ for } x > 0, \text{ else } 0",
-    "leaky_relu": r"1 \text{ for } x > 0, \text{ else } 0.01",
-    "identity": r"1",
-}
-"""f'(x) as LaTeX."""
-
 # What the lecture's claim is tested on: with eˣ, and without.
 WITH_EXPONENTIAL, WITHOUT_EXPONENTIAL = ("logistic", "tanh"), ("relu", "hard_logistic")
-# tanh is (e^x - e^-x) / (e^x + e^-x), and the logistic is computed from it.
-NEED_EXPONENTIAL = tuple(name for name in ACTIVATIONS if "logistic" in name or "tanh" in name if "hard" not in name)
+NEED_EXPONENTIAL = tuple(name for name, function in ACTIVATIONS.items() if function.needs_exp)
 
 
 def formula(name: str) -> str:
     """f(x) and f'(x) of an activation as LaTeX, one above the other."""
     return (
         rf"\begin{{aligned}} &\textbf{{{words(name)}}} \\ &f(x) = {ACTIVATIONS[name].formula} \\ "
-        rf"&f'(x) = {SLOPES[name]} \end{{aligned}}"
+        rf"&f'(x) = {ACTIVATIONS[name].slope_formula} \end{{aligned}}"
     )
 
 

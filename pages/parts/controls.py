@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from core import fields
 from core.experiment import Experiment, ExperimentError
+from core.synonyms import VALUES, suggested
 
 T = TypeVar("T")
 C = TypeVar("C", bound=str | int)
@@ -198,7 +198,8 @@ def _nearest(text: str, allowed: list[str]) -> str:
     given = _number(text)
     if numbers and math.isfinite(given):
         return min(numbers, key=lambda other: abs(float(other) - given))
-    return fields.nearest(text, allowed)
+    like = suggested(text, allowed, VALUES["activation"]).ours
+    return like if like in allowed else ""
 
 
 def _number(text: str) -> float:

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
-from core.results import Result
+from core.results import Result, from_elsewhere
 from pages.parts import frame, link, notices, session, training, turns
 from pages.parts.shown import Drawn, Shown, Source
 
@@ -125,6 +125,8 @@ def _draw(source: Source, body: Callable[[Shown], None]) -> None:
     if shown is None:
         st.caption("The charts appear with the first numbers.")
     else:
+        if remark := from_elsewhere(shown.result.versions):
+            st.caption(notices.escaped(remark))
         _body(source, shown, body)
 
 

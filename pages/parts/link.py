@@ -62,7 +62,7 @@ def _of_page(error: ExperimentError, entry: Entry) -> ExperimentError:
     if error.field in FIELDS or error.field in entry.controls or not entry.controls:
         return error
     allowed = f"{error.allowed}; on this page {', '.join(entry.controls)}"
-    like = nearest(error.field, [error.nearest, *entry.controls])
+    like = nearest(error.field, [error.nearest, *entry.controls]) or error.nearest
     return ExperimentError(error.field, error.value, allowed, error.problem, like)
 
 
