@@ -10,7 +10,8 @@ from typing import NoReturn
 import streamlit as st
 
 from core.experiment import FIELDS, Experiment, ExperimentError
-from core.fields import nearest, shorten
+from core.fields import shorten
+from core.synonyms import suggested
 from core.text import listed
 from pages.parts import session, training
 from pages.parts.catalogue import PAGES, Entry
@@ -62,8 +63,8 @@ def _of_page(error: ExperimentError, entry: Entry) -> ExperimentError:
     if error.field in FIELDS or error.field in entry.controls or not entry.controls:
         return error
     allowed = f"{error.allowed}; on this page {', '.join(entry.controls)}"
-    like = nearest(error.field, [error.nearest, *entry.controls]) or error.nearest
-    return ExperimentError(error.field, error.value, allowed, error.problem, like)
+    like = suggested(error.field, [name for name in (error.nearest, *entry.controls) if name], {}).ours
+    return ExperimentError(error.field, error.value, allowed, error.problem, like or error.nearest)
 
 
 def remember(name: str, text: str | None) -> None:
