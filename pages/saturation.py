@@ -40,7 +40,6 @@ def _page(shown: Shown) -> None:
 
     chart.show("saturation", charts.saturation_overview, shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
-    lens.finding(shown, findings.dead_flat)
     _dead_flat(shown)
     st.caption(
         f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "
@@ -73,6 +72,7 @@ def _dead_flat(shown: Shown) -> None:
     """Which layers died, if any did."""
     table = once(_dead_flat_layers, shown)
     if not table.empty:
+        lens.finding(shown, findings.dead_flat)
         st.dataframe(table, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
         chart.csv("dead_flat", lambda: table)
 

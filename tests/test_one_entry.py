@@ -23,9 +23,9 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
         r"""        Activation(
             name="elu", formula=r"\max(x, e^{\min(x, 0)} - 1)", slope_formula=r"e^{\min(x, 0)}",
             summary="exponential linear unit", needs_exp=True, range=(-1.0, _INF), max_slope=1.0,
-            forward=lambda a, out=None, kept=None: np.maximum(a, np.expm1(np.minimum(a, 0.0)), out=out),
+            forward=lambda a, out=None: np.maximum(a, np.expm1(np.minimum(a, 0.0)), out=out),
             slope=lambda a, out=None: np.exp(np.minimum(a, 0.0), out=out),
-            slope_from_output=lambda h, kept=None, out=None: np.add(np.minimum(h, 0.0), 1.0, out=out),
+            slope_from_output=lambda h, out=None: np.add(np.minimum(h, 0.0), 1.0, out=out),
         ),
 """,
     ),
@@ -58,7 +58,8 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
         "core/losses.py",
         "    for loss in (\n",
         """        Loss("double_cross_entropy", "twice the cross-entropy", lambda z, t: 2.0 * _cross_entropy(z, t),
-             lambda z, t: (_cross_entropy_delta(z, t), np.multiply(z, 2.0, out=z), None)[-1]),
+             lambda z, t: (_cross_entropy_delta(z, t), np.multiply(z, 2.0, out=z), None)[-1],
+             lambda shares: 2.0 * _cross_entropy_chance(shares)),
 """,
     ),
     "column": (
