@@ -2,7 +2,6 @@
 
 import hashlib
 import ipaddress
-import uuid
 
 import streamlit as st
 
@@ -11,6 +10,8 @@ from core.jobs import Job, Jobs, Visitor
 from core.pool import JobError
 from core.settings import Settings
 from core.store import Store
+from pages.parts import session
+from pages.parts.shown import Source
 
 FORWARDED = "X-Forwarded-For"
 
@@ -22,84 +23,79 @@ def registry() -> Jobs:
     return Jobs(settings, Store(settings.store, settings.store_bytes))
 
 
-def experiment() -> Experiment:
-    """The experiment on the screen."""
-    shown: Experiment = st.session_state["experiment"]
-    return shown
+def in_training() -> Job | None:
+    """The job of the experiment on the screen, as long as it trains."""
+    source = session.current().source
+    return source if isinstance(source, Job) and source.active else None
 
 
-def job() -> Job | None:
-    """The job of the experiment on the screen, or None where it was refused."""
-    state = st.session_state
-    current: Job | None = state.get("job")
-    if current is not None and current.status == "paused":
-        # Nobody has looked at it for a while: now somebody does, and it goes on.
+def resume() -> None:
+    """Go on with what is on the screen if it was paused because nobody looked at it: now somebody does."""
+    here = session.current()
+    if isinstance(here.source, Job) and here.source.status == "paused":
+        here.source = None
         try:
-            state["job"] = current = registry().submit(current.experiment, visitor())
+            here.source = registry().submit(here.experiment, visitor())
         except (ExperimentError, JobError) as error:
-            state["job"] = current = None
-            state["refusal"] = str(error)
-    return current
-
-
-def refusal() -> str:
-    """Why the experiment on the screen is not trained, or ""."""
-    reason: str = st.session_state.get("refusal", "")
-    return reason
+            here.refusal = str(error)
 
 
 def open_linked(experiment: Experiment) -> None:
     """Show the experiment of a link: its stored result, or a job that trains it, or why it is not trained here."""
-    if st.session_state.get("experiment") != experiment:
+    here = session.current()
+    if here.experiment != experiment or (here.source is None and not here.refusal):
         _open(experiment)
 
 
-def show_file(job: Job) -> None:
-    """Show the result of a visitor's file, a job that is done."""
-    _show(job.experiment, job)
+def show_file(source: Source) -> None:
+    """Show the result of a visitor's file."""
+    _show(source.experiment, source)
     _forget_link()
 
 
 def leave_file() -> None:
     """Show what is trained here of the experiment on the screen, in place of a file."""
-    _open(experiment())
+    _open(session.current().experiment)
 
 
 def _open(experiment: Experiment) -> None:
-    state = st.session_state
-    state["refusal"] = ""
+    here = session.current()
+    here.refusal = ""
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         _show(experiment, None)
-        state["refusal"] = str(error)
+        here.refusal = str(error)
 
 
-def train(experiment: Experiment) -> str:
-    """Train `experiment` and show it. Returns why not, where it is refused: then the screen stays as it is."""
+def train(experiment: Experiment) -> None:
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    here = session.current()
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
-        return str(error)
-    _forget_link()
-    return ""
+        here.train_refused = str(error)
+    else:
+        _forget_link()
 
 
 def _forget_link() -> None:
     """What is on the screen is no longer what a link asked for."""
-    st.session_state.update(refusal="", link_refused=[], view_from_link=set())
+    here = session.current()
+    here.refusal, here.ignored = "", {}
 
 
 def cancel() -> None:
     """Stop training what is on the screen, unless another visitor waits for it too: then `for_others` is True."""
-    current = job()
-    if current is not None and current.active and not current.cancel(visitor().name):
-        st.session_state["others"] = current
+    job = in_training()
+    if job is not None and not job.cancel(visitor().name):
+        session.current().training_for_others = job
 
 
-def for_others(job: Job) -> bool:
-    """Whether this visitor has cancelled `job`, and it trains on for others."""
-    return st.session_state.get("others") is job
+def for_others() -> bool:
+    """Whether this visitor has cancelled what is on the screen, and it trains on for others."""
+    here = session.current()
+    return here.source is not None and here.training_for_others is here.source
 
 
 def warning() -> str:
@@ -114,8 +110,7 @@ def visitor() -> Visitor:
     Who keeps no cookie could be somebody new at every visit: all of them from one address count as one.
     """
     browser, address = _browser(), _address()
-    name: str = browser or st.session_state.setdefault("visitor", uuid.uuid4().hex)
-    return Visitor(name, browser or address, address)
+    return Visitor(browser or session.current().visitor, browser or address, address)
 
 
 def _address() -> str:
@@ -149,10 +144,10 @@ def _browser() -> str | None:
     return hashlib.sha256(token).hexdigest()
 
 
-def _show(experiment: Experiment, job: Job | None) -> None:
-    state = st.session_state
-    left = state.get("job")
-    if left is not None and left is not job and left.active:
+def _show(experiment: Experiment, source: Source | None) -> None:
+    left = in_training()
+    if left is not None and left is not source:
         # Nobody looks at it here any more; it trains on only for others.
         left.cancel(visitor().name)
-    state.update(experiment=experiment, job=job, draft=None)
+    here = session.current()
+    here.experiment, here.source, here.draft, here.train_refused = experiment, source, None, ""

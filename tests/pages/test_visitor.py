@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from core.jobs import Jobs
 from core.settings import Settings
 from core.store import Store
-from pages.parts import training
+from pages.parts import session, training
 from tests.processes import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,10 @@ def test_a_forwarded_address_counts_only_where_the_host_says_so(come: Any) -> No
     assert come(None, forwarded="X-Real-IP", headers={"X-Real-IP": ["<b>"]}).account == come(None).account
 
 
+def session_of(at: AppTest) -> Any:
+    return at.session_state[session.KEY]
+
+
 def page(**parameters: str) -> AppTest:
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
     at.query_params.update({"dataset": "iris", "hidden": "4", "seeds": "1", **parameters})
@@ -91,7 +95,7 @@ def test_a_full_disk_is_said_on_the_page(jobs: Jobs, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("core.store.os.fsync", full)
     at = page(epochs="1")
-    assert at.session_state["job"].wait(PATIENCE)
+    assert session_of(at).source.wait(PATIENCE)
     until(lambda: jobs.store is not None and jobs.store.warning)
     at.run()
     [warning] = at.warning
@@ -102,14 +106,14 @@ def test_a_full_disk_is_said_on_the_page(jobs: Jobs, monkeypatch: pytest.MonkeyP
 def test_a_page_that_comes_back_to_a_paused_sweep_goes_on_with_it(jobs: Jobs) -> None:
     jobs.settings = replace(jobs.settings, unwatched_seconds=0.2, limit_seconds=1e9, limit_bytes=10**12)
     at = page(epochs="10000", batch_size="1", statistics="standard", record="log")
-    left = at.session_state["job"]
+    left = session_of(at).source
     until(lambda: not left.active)
     assert left.status == "paused"
     jobs.settings = replace(jobs.settings, unwatched_seconds=1e9)
     at.run()
-    again = at.session_state["job"]
+    again = session_of(at).source
     assert again is not left
     assert again.key == left.key
     assert again.active
     assert not at.exception
-    again.cancel(at.session_state["visitor"])
+    again.cancel(session_of(at).visitor)
