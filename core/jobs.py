@@ -204,7 +204,7 @@ class Jobs:
 
     At most as many segments as there are workers are submitted at a time. When one returns, the turn goes to the
     account with the fewest of them, and among these to the one that has waited longest. So a long sweep delays a short
-    one by a segment at most.
+    one by a segment at most, and since every other turn is a short sweep's, where there is one, so do many.
 
     A sweep in training is saved from time to time: where a server was stopped, the next one to be asked goes on. One
     that nobody has looked at for a while is saved and leaves its place to others; asked for again, it goes on too.
@@ -228,6 +228,7 @@ class Jobs:
         self._alive: weakref.WeakSet[Job] = weakref.WeakSet()
         self._numbers = itertools.count(1)
         self._turns: dict[str, int] = {}
+        self._short_is_next = True
         self._in_flight = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -553,11 +554,13 @@ class Jobs:
             }
             if self._in_flight >= self._workers or not ready:
                 return None
+            short = [job for job in ready if job.sweep.short] if self._short_is_next else []
+            self._short_is_next = not short
             flying = Counter(
                 account for job in self._jobs.values() for account in job.sweep.accounts for _ in job.sweep.futures
             )
             job = min(
-                ready,
+                short or ready,
                 key=lambda job: (
                     min((flying[account], self._turns.get(account, 0)) for account in job.sweep.accounts),
                     len(job.sweep.futures),

@@ -104,7 +104,8 @@ class Result:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
-            (target / f"{name}.csv").write_bytes(csv_bytes(self.table(name)))
+            with (target / f"{name}.csv").open("wb") as file:
+                file.writelines(csv_parts(self.table(name)))
         (target / SETTINGS_FILE).write_text(self.settings, encoding="utf-8")
 
     def to_zip(self, path: str | Path | BinaryIO) -> None:

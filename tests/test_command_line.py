@@ -241,3 +241,17 @@ def test_help_describes_both_commands(capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr().out
     assert "run" in printed
     assert "list" in printed
+
+
+def test_a_sweep_over_the_limit_of_memory_is_refused_before_it_trains(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("it must not train"))
+    out = tmp_path / "out"
+    assert main(["run", TINY.to_query(), "--out", str(out), "--limit-bytes", "2MB"]) == 2
+    told = capsys.readouterr().err
+    assert "of memory (4 runs, 8 updates) is too much; allowed: up to 2 MB here" in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+    assert main(["run", TINY.to_query(), "--out", str(out), "--limit-bytes", "lots"]) == 2
+    assert "'lots' is not a number of bytes, such as 500MB" in capsys.readouterr().err

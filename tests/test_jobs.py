@@ -253,6 +253,21 @@ def test_a_long_sweep_delays_a_short_one_by_a_segment(registry: Jobs) -> None:
     long.cancel("ann")
 
 
+def test_every_other_turn_is_a_short_sweeps_however_many_long_ones_there_are(
+    registry: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHORT_SECONDS", experiment(9, 10).cost().seconds * 3)
+    long = [registry.submit(replace(experiment(n, 3000), seeds=2), f"visitor {n}") for n in range(3)]
+    until(lambda: len(Fake.log) > 5)
+    short = registry.submit(experiment(9, 10), "bob")
+    assert [job.sweep.short for job in (*long, short)] == [False] * 3 + [True]
+    ended(short)
+    turns = Fake.log[Fake.log.index(short.key) :][:19]
+    assert [key == short.key for key in turns] == [True, False] * 9 + [True]
+    for n, job in enumerate(long):
+        assert job.cancel(f"visitor {n}")
+
+
 def test_a_visitor_with_two_sweeps_gets_no_more_turns_than_one_with_one(registry: Jobs) -> None:
     own = [registry.submit(experiment(number, 500), "ann") for number in (1, 2)]
     other = registry.submit(experiment(3, 500), "bob")
