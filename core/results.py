@@ -50,7 +50,7 @@ class Result:
         runs: one row per run.
         epochs: one row per run and recorded point.
         layers: one row per run, recorded point and layer.
-        histograms: one row per group, recorded point, layer, quantity, level and bin.
+        histograms: one row per group, recorded point, layer, quantity, level and bin that holds something.
         versions: versions of the engine and of what its numbers depend on.
     """
 
@@ -232,6 +232,7 @@ def _runs(experiment: Experiment, epochs: Columns) -> Columns:
     measure, _, goal = experiment.target.partition(":")
     value = epochs[measure]
     met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
+    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
     reached = np.minimum.reduceat(np.where(met, np.arange(len(run)), len(run)), first)
     converged = reached < len(run)
 
@@ -292,15 +293,18 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     keys = sorted((key for key, counts in totals.items() if counts.any()), key=lambda key: key[:2])
     if not keys:
         return NO_ROWS
-    widths = [len(totals[key]) for key in keys]
+    # Nearly half of all bins are empty, and this is by far the longest table.
+    filled = [np.flatnonzero(totals[key]) for key in keys]
+    widths = [len(places) for places in filled]
     edges = [bin_edges(quantity, ACTIVATIONS[activations[run]]) for run, _, _, _, quantity, _ in keys]
     scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
     columns = {
         **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
-        "left": np.concatenate([bounds[:-1] for bounds in edges]),
-        "right": np.concatenate([bounds[1:] for bounds in edges]),
-        "count": np.concatenate([totals[key] for key in keys]).astype(np.float64),
+        "left": np.concatenate([bounds[places] for bounds, places in zip(edges, filled, strict=True)]),
+        "right": np.concatenate([bounds[places + 1] for bounds, places in zip(edges, filled, strict=True)]),
+        "count": np.concatenate([totals[key][places] for key, places in zip(keys, filled, strict=True)]),
     }
+    columns["count"] = columns["count"].astype(np.float64)
     width = columns["right"] - columns["left"]
     total = np.repeat([totals[key].sum() for key in keys], widths)
     columns["density"] = np.where(np.isfinite(width), columns["count"] / total / width, np.nan)

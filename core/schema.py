@@ -152,7 +152,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("level", "str", "", "example, batch or epoch for positive_share; probe or epoch for the others"),
         Column("left", "float64", "", "left edge of the bin; -inf where it gathers all that lies below"),
         Column("right", "float64", "", "right edge of the bin; inf where it gathers all that lies above"),
-        Column("count", "float64", "", "values in the bin, over all seeds of the group"),
+        Column("count", "float64", "", "values in the bin, over all seeds of the group; a bin without any has no row"),
         Column("density", "float64", "", "count / total / bin width; empty for bins without end"),
     ),
 }

@@ -50,7 +50,7 @@ class Settings:
     """LAB_JOBS_PER_VISITOR: unfinished sweeps that one visitor may have."""
     jobs: int = 50
     """LAB_JOBS: unfinished sweeps that the server takes on."""
-    upload_bytes: int = 200 * 10**6
+    upload_bytes: int = 10**9
     """LAB_UPLOAD_BYTES: bound on the memory of results from visitors' files, all together; 0 takes none."""
     segment_seconds: float = 0.3
     """LAB_SEGMENT_SECONDS: how long a worker trains before it takes up the next visitor's sweep."""
@@ -91,7 +91,7 @@ class Settings:
             dask=_address("LAB_DASK", text.get("LAB_DASK", "")),
             jobs_per_visitor=whole("LAB_JOBS_PER_VISITOR", cls.jobs_per_visitor),
             jobs=whole("LAB_JOBS", cls.jobs),
-            upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "200MB"),
+            upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "1GB"),
             segment_seconds=number("LAB_SEGMENT_SECONDS", cls.segment_seconds, 0.01),
         )
 

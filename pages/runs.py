@@ -14,6 +14,9 @@ from core.schema import RUN, SCHEMA, STATUSES
 from pages.parts import lens, upload, view
 from pages.parts.shown import Shown
 
+LISTED = 1000
+"""Runs in the table on the page: a browser gets 280 bytes of each."""
+
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs)
@@ -29,11 +32,15 @@ def _page(shown: Shown) -> None:
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     columns = [*varying, "seed", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
-    st.dataframe(chosen[columns], key="runs", hide_index=True, column_config=_columns(varying), placeholder="")
+    st.dataframe(
+        chosen[columns].head(LISTED), key="runs", hide_index=True, column_config=_columns(varying), placeholder=""
+    )
     st.caption(
         f"{len(chosen)} of {len(runs)} runs. Settings with a \N{DAGGER} differ between the groups; a click on a "
         "heading sorts. Empty updates to target: the run is censored at its last update."
     )
+    if len(chosen) > LISTED:
+        st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
 
     st.subheader("All numbers")
     with st.container(horizontal=True):

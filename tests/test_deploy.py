@@ -50,11 +50,11 @@ def test_what_the_guide_says_of_streamlit_is_in_its_configuration() -> None:
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["client"]["showErrorDetails"] == "none"
-    assert settings["server"]["maxUploadSize"] == 10
+    assert settings["server"]["maxUploadSize"] == 100
     assert settings["server"]["enableXsrfProtection"] is settings["server"]["enableCORS"] is True
     limit = re.search(r"client_max_body_size (\d+)m;", (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8"))
     assert limit is not None
-    assert int(limit[1]) > 10
+    assert int(limit[1]) > 100
 
 
 def test_files_that_the_guide_names_exist() -> None:

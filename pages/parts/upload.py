@@ -22,7 +22,7 @@ from core.schema import SCHEMA
 from pages.parts import link, notices, training
 
 PAGE = "runs"
-MAX_RUNS = 10_000
+MAX_RUNS = 100_000
 MAX_GROUPS = 500
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
@@ -45,7 +45,7 @@ class Upload(Job):
         """What to know of it, if anything, one sentence each."""
         found = []
         runs, last = self._result.runs, self._result.epochs.groupby("run")["epoch"].max()
-        done = int(((last.to_numpy() == self.experiment.epochs) | (runs["status"] == "diverged").to_numpy()).sum())
+        done = int(((last.to_numpy() == self.experiment.epochs) | runs["diverged_at"].notna().to_numpy()).sum())
         if done < (wanted := len(self.experiment.runs())):
             found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
         engine = self._result.versions.get("engine", "unknown")
@@ -117,9 +117,10 @@ def line() -> None:
             st.text(shown.name, width="content")
             st.button("Leave it and train here", key="leave", on_click=training.leave_file, icon=":material/close:")
         for remark in shown.remarks:
-            st.caption(notices.escaped(remark))
+            st.text(remark)
         st.caption(
-            "Only you see it, until you leave it, train something else or reload the page. The link describes its "
+            "From a file: the numbers are its maker's. Whatever follows from other numbers in it was calculated again; "
+            "the rest, such as its losses, only training shows. Only you see it, until you leave it, train something else or reload the page. The link describes its "
             "experiment: whoever opens it gets that trained."
         )
 
