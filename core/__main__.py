@@ -1,6 +1,7 @@
 """The command line: train an experiment without a browser, list what one can be made of, see whether training works.
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
+    python -m core import result.zip
     python -m core list initialisers
     python -m core health
 
@@ -13,7 +14,6 @@ import contextlib
 import dataclasses
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, NoReturn
 from core.activations import ACTIVATIONS
 from core.cost import duration
 from core.datasets import DATASETS
-from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
+from core.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
 from core.fields import ExperimentError, shorten
 from core.initialisers import INITIALISERS
+from core.placing import PlaceError, check_folder, check_zip, partial, whole_folder
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
+from core.store import Store
 
 if TYPE_CHECKING:
     from core.jobs import Progress
@@ -53,15 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         arguments.command(arguments)
         sys.stdout.flush()
-    except (UsageError, ExperimentError, SettingsError) as error:
+    except (UsageError, PlaceError, ExperimentError, SettingsError) as error:
         return _fail(str(error), 2)
     except OSError as error:
         reason = error.strerror or str(error)
         return _fail(f"{error.filename}: {reason}" if error.filename else reason, 2)
     except JobError as error:
         return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    except KeyboardInterrupt as interruption:
+        return _fail(str(interruption) or "interrupted", 130)
     return 0
 
 
@@ -82,11 +84,17 @@ def _parser() -> argparse.ArgumentParser:
         help="settings (activation=tanh&seeds=10), a whole dashboard link, JSON text, or a file that holds one of "
         "these; '' is the default experiment",
     )
-    run.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the CSVs go; made if missing")
-    run.add_argument("--zip", type=Path, metavar="FILE", help="also write everything into one zip file")
+    run.add_argument("--out", required=True, type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
+    run.add_argument("--zip", type=_place, metavar="FILE", help="also write everything into one zip file")
+    run.add_argument("--force", action="store_true", help="replace results that stand at these places")
+    run.add_argument("--store", action="store_true", help="also put the result where the dashboard finds it")
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
     run.add_argument("--limit", type=_seconds, metavar="SECONDS", help="refuse what is estimated to take longer")
     run.set_defaults(command=_run)
+
+    take = commands.add_parser("import", help="put the zip of a result where the dashboard finds it")
+    take.add_argument("zip", type=Path, metavar="ZIP", help="what run --zip or the dashboard has written")
+    take.set_defaults(command=_import)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
@@ -104,6 +112,12 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+def _place(text: str) -> Path:
+    if "\0" in text or Path(text).name in ("", ".."):
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is no name of a new file or folder")
+    return Path(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -119,22 +133,67 @@ def _seconds(text: str) -> float:
 
 def _run(arguments: argparse.Namespace) -> None:
     from core import jobs
+    from core.saving import Saved
 
     experiment = _read(arguments.experiment)
     if arguments.limit is not None:
         experiment.check_limit(arguments.limit)
-    _check_writable(arguments.out, arguments.zip)
-
-    began = time.monotonic()
-    with _executor(arguments.workers) as executor:
-        result = jobs.run(experiment, executor=executor, progress=_show if sys.stderr.isatty() else None)
-    result.to_csv(arguments.out)
+    out: Path = arguments.out
+    store = _store() if arguments.store else None
     if arguments.zip is not None:
-        result.to_zip(arguments.zip)
+        check_zip(arguments.zip, arguments.force)
+    check_folder(out, arguments.force)
+
+    # Beside the result and not in the store, where it would have to make room for others.
+    unfinished = Store(partial(out), sys.maxsize)
+    if any(path.stem != experiment.key for path in partial(out).glob("*.checkpoint")):
+        _note(f"{partial(out)} holds what was trained of other settings, or by another engine version: it is not used")
+    began = time.monotonic()
+    try:
+        with _executor(arguments.workers) as executor:
+            saved = Saved(unfinished, experiment, _note)
+            progress = _show if sys.stderr.isatty() else None
+            result = jobs.run(experiment, executor=executor, progress=progress, saved=saved)
+        with whole_folder(out, arguments.force) as folder:
+            result.to_csv(folder)
+        if arguments.zip is not None:
+            check_zip(arguments.zip, arguments.force)
+            result.to_zip(arguments.zip)
+        unfinished.drop_checkpoint(experiment.key)
+    except KeyboardInterrupt:
+        if unfinished.load_checkpoint(experiment.key) is None:
+            raise
+        raise KeyboardInterrupt(f"interrupted; the same command goes on from {partial(out)}") from None
+    finally:
+        with contextlib.suppress(OSError):  # it holds a checkpoint
+            partial(out).rmdir()
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{len(result.runs):,} runs trained in {took}, written to {arguments.out}", file=sys.stderr)
+    print(f"{start}{len(result.runs):,} runs trained in {took}, written to {out}", file=sys.stderr)
+    if store is not None:
+        _keep(store, result)
     _print_table(_summary(result))
+
+
+def _note(text: str) -> None:
+    start = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{start}python -m core: {text}", file=sys.stderr)
+
+
+def _store() -> Store:
+    """The store of the dashboard that has the same settings as this process."""
+    settings = Settings.read()
+    if not settings.store_bytes:
+        raise UsageError("LAB_STORE_BYTES is 0: the store keeps nothing")
+    return Store(settings.store, settings.store_bytes)
+
+
+def _keep(store: Store, result: "Result") -> None:
+    if not store.save(result.experiment.key, result):
+        raise UsageError(f"{store.folder}: not kept there. {store.warning}")
+    _note(
+        f"{len(result.runs):,} runs are in {store.folder}: the dashboard opens them at ?{result.experiment.to_query()}"
+    )
 
 
 def _read(text: str) -> Experiment:
@@ -153,18 +212,6 @@ def _read(text: str) -> Experiment:
         names = ", ".join(shorten(name)[1:-1] for name in foreign[:10])
         print(f"python -m core: left out what is no setting of an experiment: {names}", file=sys.stderr)
     return experiment
-
-
-def _check_writable(folder: Path, archive: Path | None) -> None:
-    """Raises OSError now rather than after hours of training."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    if archive is not None:
-        if archive.is_dir():
-            raise IsADirectoryError(None, "is a folder, not a file", str(archive))
-        with tempfile.TemporaryFile(dir=archive.parent):
-            pass
 
 
 @contextlib.contextmanager
@@ -207,6 +254,29 @@ def _summary(result: "Result") -> Rows:
             )
         )
     return rows
+
+
+# --- import
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from core.loading import load_result
+    from core.results import ResultError
+
+    store = _store()
+    try:
+        with arguments.zip.open("rb") as file:
+            result = load_result(file)
+        engine = result.versions.get("engine", "unknown")
+        if engine != ENGINE_VERSION:
+            raise ResultError(
+                f"it is from engine version {shorten(engine)}; allowed: {ENGINE_VERSION!r}, which trains here"
+            )
+        if (complete := result.complete) < (wanted := len(result.experiment.runs())):
+            raise ResultError(f"{complete:,} of {wanted:,} runs are complete; allowed: results of a whole sweep")
+    except ResultError as error:
+        raise UsageError(f"{arguments.zip}: {error}") from error
+    _keep(store, result)
 
 
 # --- health

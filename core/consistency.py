@@ -174,10 +174,10 @@ def _check_layers(result: Result, updates_per_epoch: dict[str, int]) -> None:
     require("layers", layers, "role", layers["role"] == role, role)
     by_network = layers.groupby("hidden").indices
     for column, shift in (("fan_in", 1), ("fan_out", 0)):
-        fan = pd.Series(0, index=layers.index)
+        fan = np.zeros(len(layers), np.int64)
         for hidden, rows in by_network.items():
-            fan.iloc[rows] = np.array(widths[str(hidden)])[layers["layer"].iloc[rows] - shift]
-        require("layers", layers, column, layers[column] == fan, fan)
+            fan[rows] = np.array(widths[str(hidden)])[layers["layer"].iloc[rows] - shift]
+        require("layers", layers, column, layers[column] == fan, pd.Series(fan))
 
 
 def _points(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -230,16 +230,16 @@ def _check_bins(table: pd.DataFrame) -> None:
     require("histograms", table, "layer", ~first, "the bins of each histogram together, and each histogram once")
 
     places = np.zeros(len(table), np.int64)
-    for (quantity, activation), rows in table.groupby(["quantity", "activation"]).indices.items():
-        edges = bin_edges(str(quantity), ACTIVATIONS[str(activation)])
-        part = table.iloc[rows]
-        places[rows] = np.searchsorted((edges[:-2] + edges[1:-1]) / 2, part["left"])
-        for column, shift in (("left", 0), ("right", 1)):
-            edge = pd.Series(np.nan, index=table.index)
-            edge.iloc[rows] = edges[places[rows] + shift]
-            same = pd.Series(True, index=table.index)
-            same.iloc[rows] = np.isclose(part[column], edge.iloc[rows], rtol=1e-9, atol=1e-12)
-            require("histograms", table, column, same, edge, f"the bins of {quantity}")
+    left, right = np.zeros(len(table)), np.zeros(len(table))
+    kinds = table["quantity"] + " " + table["activation"]
+    for kind, rows in table.groupby(kinds).indices.items():
+        quantity, _, activation = str(kind).partition(" ")
+        edges = bin_edges(quantity, ACTIVATIONS[activation])
+        places[rows] = np.searchsorted((edges[:-2] + edges[1:-1]) / 2, table["left"].iloc[rows])
+        left[rows], right[rows] = edges[places[rows]], edges[places[rows] + 1]
+    for column, edge in (("left", left), ("right", right)):
+        same = np.isclose(table[column], edge, rtol=1e-9, atol=1e-12)
+        require("histograms", table, column, same, pd.Series(edge), "the bins of its quantity")
     ascending = np.diff(places, prepend=-1) > 0
     ascending[starts] = True
     require("histograms", table, "left", ascending, "each bin of a histogram once, in ascending order")

@@ -82,7 +82,7 @@ def _check_runs(result: Result) -> None:
     runs, epochs = result.runs, result.epochs
     by_run = epochs.groupby("run", sort=False)
     for name in MEASURED:
-        final = by_run[name].nth(-1)
+        final = by_run[name].tail(1)
         best = by_run[name].min() if name.endswith("loss") else by_run[name].max()
         _same(result, "runs", f"final_{name}", final, "epochs.csv")
         _same(result, "runs", f"best_{name}", best, "epochs.csv")

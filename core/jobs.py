@@ -30,6 +30,7 @@ from core.experiment import Experiment, ExperimentError
 from core.plan import Clock, Progress, Segment, Start, Work, load, plan, recorded, segment, start
 from core.pool import Cluster, JobError, Pool, capacity, explain, open_executor
 from core.recording import Record
+from core.saving import Saved
 from core.settings import Settings
 from core.state import State
 from core.store import Store
@@ -78,6 +79,7 @@ def run(
     experiment: Experiment,
     executor: Executor | None = None,
     progress: Callable[[Progress], None] | None = None,
+    saved: Saved | None = None,
 ) -> "Result":
     """Train `experiment` and return its result.
 
@@ -85,12 +87,14 @@ def run(
         executor: any `concurrent.futures.Executor`, such as `Pool()` (processes) or what a Dask Client's
             `get_executor()` returns; None trains in this thread. The result is the same to the bit.
         progress: called after each segment; an exception that it raises ends the training.
+        saved: goes on from what is saved there, and saves there from time to time how far training is.
 
     Raises JobError where the executor's workers die or are out of reach.
     """
     executor = executor or _Here()
     workers = capacity(executor)
-    works = start(experiment, load(experiment), workers)
+    data = load(experiment)
+    works = (saved and saved.works(data)) or start(experiment, data, workers)
     clock = Clock()
     waiting: dict[Future[Segment], Work] = {}
 
@@ -100,7 +104,8 @@ def run(
 
     try:
         for work in works:
-            submit(work)
+            if not work.finished:
+                submit(work)
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 work = waiting.pop(future)
@@ -109,6 +114,8 @@ def run(
                 work.take(outcome)
                 if not work.finished:
                     submit(work)
+                if saved is not None:
+                    saved.take(works)
                 if progress is not None:
                     progress(clock.progress(works, workers))
     except Exception as error:

@@ -16,13 +16,12 @@ import pandas as pd
 from core import consistency, derived
 from core.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment, ExperimentError
 from core.fields import shorten
-from core.results import FORMULA_STARTS, SETTINGS_FILE, Result, ResultError
-from core.schema import SCHEMA, names
+from core.results import FORMULA_STARTS, Result, ResultError
+from core.schema import FILES, SCHEMA, SETTINGS_FILE, names
 
 __all__ = ["MAX_BYTES", "ResultError", "load_result"]
 
 MAX_BYTES = 2_000_000_000
-FILES = (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE)
 MAX_LISTED = 1000
 """Entries in a zip before it is not even opened: a list of its files can be longer than memory."""
 MAX_LINE = 20_000

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from core.activations import ACTIVATIONS
 from core.experiment import ENGINE_VERSION, Experiment
 from core.measures import bin_edges
+from core.placing import whole_file
 from core.recording import Record
-from core.schema import SCHEMA, Column
+from core.schema import SCHEMA, SETTINGS_FILE, Column
 
-SETTINGS_FILE = "experiment.json"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -66,6 +66,12 @@ class Result:
         frame: pd.DataFrame = getattr(self, name)
         return frame
 
+    @property
+    def complete(self) -> int:
+        """How many runs have come to their end: the last epoch, or where they diverged."""
+        last = self.epochs.groupby("run")["epoch"].max().to_numpy()
+        return int(((last == self.experiment.epochs) | self.runs["diverged_at"].notna().to_numpy()).sum())
+
     @cached_property
     def settings(self) -> str:
         """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
@@ -78,15 +84,24 @@ class Result:
         return json.dumps(content, indent=2) + "\n"
 
     def to_csv(self, folder: str | Path) -> None:
-        """Write the four tables and experiment.json into `folder`, which is made if need be."""
+        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
-            (target / f"{name}.csv").write_bytes(csv_bytes(self.table(name)))
-        (target / SETTINGS_FILE).write_text(self.settings, encoding="utf-8")
+            with whole_file(target / f"{name}.csv") as file:
+                file.write_bytes(csv_bytes(self.table(name)))
+        with whole_file(target / SETTINGS_FILE) as file:
+            file.write_text(self.settings, encoding="utf-8")
 
     def to_zip(self, path: str | Path | BinaryIO) -> None:
-        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes."""
+        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
+
+        At a path there is the whole zip in the end, or what was there before.
+        """
+        if isinstance(path, str | Path):
+            with whole_file(Path(path)) as new, new.open("wb") as file:
+                self.to_zip(file)
+            return
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in SCHEMA:
                 _add(archive, f"{name}.csv", csv_bytes(self.table(name)))

@@ -157,6 +157,10 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
     ),
 }
 
+SETTINGS_FILE = "experiment.json"
+FILES = (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE)
+"""The files of a result, in a folder or a zip."""
+
 
 def names(table: str) -> list[str]:
     """The column names of `table`, in order."""

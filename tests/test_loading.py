@@ -15,10 +15,10 @@ from core import loading
 from core.activations import ACTIVATIONS
 from core.datasets import DATASETS
 from core.experiment import PRESETS, Experiment
-from core.loading import FILES, load_result
+from core.loading import load_result
 from core.measures import bin_edges
 from core.results import Result, ResultError, collect, csv_bytes
-from core.schema import SCHEMA, names
+from core.schema import FILES, SCHEMA, names
 from tests.engine import change, records, singles, train
 from tests.test_results import SMALL, zipped
 from tests.test_training import DIVERGING, IRIS
@@ -393,7 +393,7 @@ def test_a_file_of_an_earlier_version_with_its_empty_bins_opens_as_if_they_were_
         edges = bin_edges(part["quantity"].iloc[0], ACTIVATIONS[part["activation"].iloc[0]])
         bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:]})
         whole = bins.merge(part.drop(columns="right"), how="left", on="left")
-        settings = [column for column in table if column not in ("left", "right", "count", "density")]
+        settings = [column for column in names("histograms") if column not in ("left", "right", "count", "density")]
         whole[settings] = part[settings].iloc[0].to_list()
         finite = np.isfinite(whole["right"] - whole["left"])
         every.append(

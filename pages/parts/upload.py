@@ -44,9 +44,7 @@ class Upload(Job):
     def remarks(self) -> list[str]:
         """What to know of it, if anything, one sentence each."""
         found = []
-        runs, last = self._result.runs, self._result.epochs.groupby("run")["epoch"].max()
-        done = int(((last.to_numpy() == self.experiment.epochs) | runs["diverged_at"].notna().to_numpy()).sum())
-        if done < (wanted := len(self.experiment.runs())):
+        if (done := self._result.complete) < (wanted := len(self.experiment.runs())):
             found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
         engine = self._result.versions.get("engine", "unknown")
         if engine != ENGINE_VERSION:
@@ -119,9 +117,9 @@ def line() -> None:
         for remark in shown.remarks:
             st.text(remark)
         st.caption(
-            "From a file: the numbers are its maker's. Whatever follows from other numbers in it was calculated again; "
-            "the rest, such as its losses, only training shows. Only you see it, until you leave it, train something else or reload the page. The link describes its "
-            "experiment: whoever opens it gets that trained."
+            "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again; the "
+            "rest, such as its losses, only training here would show. Only you see it, until you leave it, train "
+            "something else or reload the page. The link describes its experiment: whoever opens it gets that trained."
         )
 
 
