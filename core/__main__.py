@@ -2,11 +2,12 @@
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
     python -m core import result.zip
+    python -m core compare result.zip another.zip
     python -m core list initialisers
     python -m core health
 
-Exit status: 0 done; 1 training failed; 2 a wrong argument, setting or file; 130 interrupted. Whatever goes wrong is
-told in one line.
+Exit status: 0 done, and what is compared is equal; 1 training failed, or what is compared differs; 2 a wrong argument,
+setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 """
 
 import argparse
@@ -24,12 +25,16 @@ from core.activations import ACTIVATIONS
 from core.cost import duration
 from core.datasets import DATASETS
 from core.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
-from core.fields import ExperimentError, shorten
+from core.fields import MAX_DECAY, ExperimentError, shorten
 from core.initialisers import INITIALISERS
+from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 from core.placing import PlaceError, check_folder, check_zip, partial, whole_folder
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
 from core.store import Store
+from core.synonyms import SETTINGS, VALUES
+from core.text import amount, count
 
 if TYPE_CHECKING:
     from core.jobs import Progress
@@ -53,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         arguments = _parser().parse_args(argv)
-        arguments.command(arguments)
+        status: int = arguments.command(arguments) or 0
         sys.stdout.flush()
     except (UsageError, PlaceError, ExperimentError, SettingsError) as error:
         return _fail(str(error), 2)
@@ -64,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except KeyboardInterrupt as interruption:
         return _fail(str(interruption) or "interrupted", 130)
-    return 0
+    return status
 
 
 def _fail(message: str, status: int) -> int:
@@ -95,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     take = commands.add_parser("import", help="put the zip of a result where the dashboard finds it")
     take.add_argument("zip", type=Path, metavar="ZIP", help="what run --zip or the dashboard has written")
     take.set_defaults(command=_import)
+    compare = commands.add_parser(
+        "compare", help="what differs between two results, and by how much: status 0 if nothing"
+    )
+    for place in ("first", "second"):
+        compare.add_argument(place, type=Path, metavar="ZIP", help="the zip of a result, as run --zip writes it")
+    compare.set_defaults(command=_compare)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
@@ -169,7 +180,7 @@ def _run(arguments: argparse.Namespace) -> None:
             partial(out).rmdir()
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{len(result.runs):,} runs trained in {took}, written to {out}", file=sys.stderr)
+    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {out}", file=sys.stderr)
     if store is not None:
         _keep(store, result)
     _print_table(_summary(result))
@@ -191,9 +202,8 @@ def _store() -> Store:
 def _keep(store: Store, result: "Result") -> None:
     if not store.save(result.experiment.key, result):
         raise UsageError(f"{store.folder}: not kept there. {store.warning}")
-    _note(
-        f"{len(result.runs):,} runs are in {store.folder}: the dashboard opens them at ?{result.experiment.to_query()}"
-    )
+    runs, query = count(len(result.runs), "run"), result.experiment.to_query()
+    _note(f"{runs} put into {store.folder}: the dashboard opens the result at ?{query}")
 
 
 def _read(text: str) -> Experiment:
@@ -238,44 +248,75 @@ def _show(progress: "Progress") -> None:
 
 
 def _summary(result: "Result") -> Rows:
-    """One row per group of runs: how many converged, how fast (the median, unless it is censored), how well."""
-    rows: Rows = [("group", "runs", "converged", "diverged", "updates to target", "test accuracy")]
+    """One row per group of runs: what became of them, how fast (the median over all of them), how well."""
+    from core import convergence
+
+    medians = convergence.median_updates(result.runs)
+    outcomes, exploded = convergence.outcomes(result), convergence.exploded(result)
+    rows: Rows = [
+        (
+            "group",
+            "runs",
+            "reached",
+            "then diverged",
+            "diverged first",
+            "exploded",
+            "updates to target",
+            "test accuracy",
+        )
+    ]
     for group, runs in result.runs.groupby("group", sort=False):
-        updates = runs["updates_to_target"].fillna(float("inf")).median()
+        became = outcomes[runs.index].value_counts()
+        then = int(became.get("reached, then diverged", 0))
+        first = int(became.get("diverged", 0))
+        counts = (len(runs), int(became.get("reached", 0)) + then, then, first, int(exploded[runs.index].sum()))
+        median = float(medians[str(group)])
         accuracy = runs["final_test_accuracy"].median()
         rows.append(
             (
                 str(group),
-                f"{len(runs):,}",
-                f"{(runs['status'] == 'converged').sum():,}",
-                f"{(runs['status'] == 'diverged').sum():,}",
-                f"{updates:,.0f}" if updates < float("inf") else "not reached",
+                *(f"{count:,}" for count in counts),
+                amount(median) if median < float("inf") else "diverged" if first == len(runs) else "not reached",
                 f"{accuracy:.3f}" if accuracy == accuracy else "-",
             )
         )
     return rows
 
 
-# --- import
+# --- compare and import
+
+
+def _open(path: Path) -> "Result":
+    """The result in a zip that a person has named."""
+    from core.loading import ResultError, load_result
+
+    with path.open("rb") as file:
+        try:
+            return load_result(file)
+        except ResultError as error:
+            raise UsageError(f"{path}: {error}") from error
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from core.comparing import compare
+
+    comparison = compare(_open(arguments.first), _open(arguments.second))
+    print(*comparison.lines(), sep="\n")
+    return 0 if comparison.equal else 1
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from core.loading import load_result
-    from core.results import ResultError
+    from core.convergence import unfinished
 
-    store = _store()
-    try:
-        with arguments.zip.open("rb") as file:
-            result = load_result(file)
-        engine = result.versions.get("engine", "unknown")
-        if engine != ENGINE_VERSION:
-            raise ResultError(
-                f"it is from engine version {shorten(engine)}; allowed: {ENGINE_VERSION!r}, which trains here"
-            )
-        if (complete := result.complete) < (wanted := len(result.experiment.runs())):
-            raise ResultError(f"{complete:,} of {wanted:,} runs are complete; allowed: results of a whole sweep")
-    except ResultError as error:
-        raise UsageError(f"{arguments.zip}: {error}") from error
+    store, result = _store(), _open(arguments.zip)
+    engine = result.versions.get("engine", "unknown")
+    if engine != ENGINE_VERSION:
+        raise UsageError(f"{arguments.zip}: engine is {shorten(engine)}; allowed: {ENGINE_VERSION!r}, that of this lab")
+    complete, wanted = int((~unfinished(result)).sum()), len(result.experiment.runs())
+    if complete < wanted:
+        raise UsageError(
+            f"{arguments.zip}: {complete:,} of {wanted:,} runs are complete; allowed: results of a whole sweep"
+        )
     _keep(store, result)
 
 
@@ -329,7 +370,35 @@ def _columns() -> Rows:
     return rows
 
 
-_LISTS = {"activations": _activations, "initialisers": _initialisers, "datasets": _datasets, "columns": _columns}
+def _optimisers() -> Rows:
+    rows: Rows = [("name", "arguments", "default", "summary")]
+    for name, optimiser in OPTIMISERS.items():
+        default = optimiser.argument
+        allowed = "-" if default is None else f"0 to {MAX_DECAY}"
+        rows.append((name, allowed, "-" if default is None else f"{name}:{default:g}", optimiser.summary))
+    return rows
+
+
+def _losses() -> Rows:
+    return [("name", "arguments", "summary"), *((name, "-", loss.summary) for name, loss in LOSSES.items())]
+
+
+def _synonyms() -> Rows:
+    rows: Rows = [("of", "name", "here", "difference")]
+    for setting, synonyms in {"a setting": SETTINGS, **VALUES}.items():
+        rows += [(setting, name, synonym.ours, synonym.difference or "-") for name, synonym in synonyms.items()]
+    return rows
+
+
+_LISTS = {
+    "activations": _activations,
+    "initialisers": _initialisers,
+    "datasets": _datasets,
+    "optimisers": _optimisers,
+    "losses": _losses,
+    "columns": _columns,
+    "synonyms": _synonyms,
+}
 
 
 def _list(arguments: argparse.Namespace) -> None:

@@ -143,6 +143,12 @@ def _check_runs(result: Result, updates_per_epoch: dict[str, int]) -> None:
     require("runs", runs, "status", runs["status"].isin(STATUSES), ", ".join(STATUSES))
     updates, epochs = runs["updates_to_target"], runs["epochs_to_target"]
     reached = updates.notna()
+    diverged_at = runs["diverged_at"]
+    at_last = diverged_at.isna() | (diverged_at == last)
+    require("runs", runs, "diverged_at", at_last, "last_update, or nothing")
+    status = np.where(reached, "converged", np.where(diverged_at.notna(), "diverged", "not_reached"))
+    allowed = "converged where updates_to_target has a value, else diverged where diverged_at has, else not_reached"
+    require("runs", runs, "status", runs["status"] == status, allowed)
     within = ~reached | updates.between(0, runs["last_update"])
     require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
     recorded = epochs.isna() & ~reached | epochs.isin(result.experiment.record_epochs())

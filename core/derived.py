@@ -97,12 +97,6 @@ def _check_runs(result: Result) -> None:
     _same(result, "runs", "updates_to_target", reached["update"], by)
     _same(result, "runs", "epochs_to_target", reached["epoch"], by)
 
-    at_the_end = ~diverged | (runs["diverged_at"] == runs["last_update"])
-    _allow(result, "runs", "diverged_at", at_the_end, "last_update, or nothing")
-    status = np.where(runs["updates_to_target"].notna(), "converged", np.where(diverged, "diverged", "not_reached"))
-    wanted = pd.Series(status, dtype="str")
-    require("runs", runs, "status", runs["status"] == wanted, wanted, "updates_to_target and diverged_at")
-
 
 def _check_path(result: Result) -> None:
     """A path is no shorter than the straight line."""

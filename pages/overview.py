@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core import charts, findings
-from core.claims import CLAIMS, SAID, Claim, tally
+from core import charts, convergence, findings
+from core.claims import CLAIMS, Claim, tally
 from core.findings import Finding
 from pages.parts import chart, lens, link, notices
 from pages.parts.shown import Shown
@@ -44,7 +44,7 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left:
         chart.show(
-            shown, "train_accuracy", charts.learning_curves, lambda: shown.result.epochs,
+            shown, "train_accuracy", charts.learning_curves, lambda: convergence.with_diverged(shown.result),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
@@ -56,9 +56,8 @@ def _page(shown: Shown) -> None:
 
 def _card(claim: Claim, found: Finding) -> None:
     with st.container(border=True, height="stretch", key=f"claim_{claim.id}"):
-        st.markdown(
-            f":{lens.COLOURS.get(found.verdict, 'gray')}-badge[{SAID[found.verdict]}] **{claim.id}. {claim.sentence}**"
-        )
+        colour = lens.COLOURS.get(found.verdict, "gray")
+        st.markdown(f":{colour}-badge[{found.verdict}] **{claim.id}. {claim.sentence}**")
         st.markdown(notices.escaped(found.evidence))
         st.caption(notices.escaped(found.limits.partition(", on ")[0]))
         link.to_page(claim.page)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, effects, findings
+from core import charts, effects, findings, text
 from core.activations import ACTIVATIONS
 from core.charts.effects import cell_medians, effect_sizes
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition
@@ -16,9 +16,13 @@ from pages.parts.shown import Shown
 BEST = "each function's own best"
 COLUMNS: dict[str, Any] = {
     "activation": "function",
-    "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g", help="Best of the grid, or shared"),
-    "median_low": st.column_config.NumberColumn("median", format="%.4g", help="Where censored: the least it can be"),
-    "median_high": st.column_config.NumberColumn("at most", format="%.4g", help="Infinite where censored"),
+    "learning_rate": st.column_config.NumberColumn(
+        "learning rate", format="%.3g", help="Best of the grid, or shared; none where all runs diverged"
+    ),
+    "median_low": st.column_config.NumberColumn(
+        "median", format="%.4g", help="Where runs stopped short of the target: the least it can be"
+    ),
+    "median_high": st.column_config.NumberColumn("at most", format="%.4g", help="Infinite where it was not reached"),
     "low": st.column_config.NumberColumn("95 % from", format="%.4g"),
     "high": st.column_config.NumberColumn("to", format="%.4g"),
     "reached": st.column_config.NumberColumn("runs with a value"),
@@ -104,7 +108,7 @@ def _decomposed(runs: pd.DataFrame | None, outcome: str, rate: float | None) -> 
 def _formulas() -> None:
     with st.expander("The functions, and how the effects add up", icon=":material/function:"):
         for name in (*FOUR, TANH):
-            st.latex(rf"\text{{{name.replace('_', ' ')}: }} {ACTIVATIONS[name].formula}")
+            st.latex(rf"\text{{{text.words(name)}: }} {ACTIVATIONS[name].formula}")
         st.latex(r"\text{centring} = \tfrac{1}{2}\left[(T_{00} - T_{10}) + (T_{01} - T_{11})\right]")
         st.latex(r"\text{slope} = \tfrac{1}{2}\left[(T_{00} - T_{01}) + (T_{10} - T_{11})\right]")
         st.latex(r"\text{centring} + \text{slope} + \text{width} = T_{00} - T_{\tanh}")
@@ -112,7 +116,8 @@ def _formulas() -> None:
             "T: median over seeds, of updates and losses its logarithm; first index 1: centred, second: steep. "
             "steep centred logistic = tanh(2x)/2, so width is what remains to tanh. Runs that did not reach the target "
             "are kept as intervals from their last update on: what depends on them is a bound. Test accuracies are "
-            "compared at the rates of the lowest training loss. All of this holds for this network and these data."
+            "compared at the rates of the lowest training loss. A target met at update 0 counts as met "
+            "after half an update, so that it has a logarithm. All of this holds for this network and these data."
         )
 
 

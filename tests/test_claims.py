@@ -33,7 +33,7 @@ def judged(name: str, result: Result) -> Finding:
 
 def by_scale(small: list[float], middle: list[float], large: list[float]) -> Result:
     layers = [
-        {"initialiser": f"normal:{std:g}", "weight_std": std, "epoch": 0, "layer": 1, "role": "hidden"}
+        {"initialiser": f"normal:{std:g}", "weight_rms": std, "epoch": 0, "layer": 1, "role": "hidden"}
         for std in (0.01, 0.1, 1.0)
     ]
     return made_up(THREE, layers, **updates(small, middle, large))
@@ -57,12 +57,11 @@ def test_small_is_best_only_where_the_smallest_scale_is_fastest(
 
 def test_the_window_of_scales_stands_with_both_its_edges() -> None:
     evidence = judged("Q2", by_scale(NEVER, FAST, SLOW)).evidence
-    assert "fastest from standard deviation 0.1 (20 updates)" in evidence
-    assert "not reached from 0.01 and 110 updates from 1" in evidence
+    assert "fastest from 0.1 (20 updates), not reached from 0.01 and 110 updates from 1" in evidence
 
 
 def test_one_scale_decides_nothing_about_small_ones() -> None:
-    layers = [{"initialiser": "normal:1", "weight_std": 1.0, "epoch": 0, "layer": 1, "role": "hidden"}]
+    layers = [{"initialiser": "normal:1", "weight_rms": 1.0, "epoch": 0, "layer": 1, "role": "hidden"}]
     one = replace(THREE, initialiser=("normal:1",))
     assert judged("Q2", made_up(one, layers, **updates(FAST))).verdict == UNDECIDED
 
@@ -141,7 +140,7 @@ def test_only_runs_without_the_exponential_tell_what_it_costs(
 ) -> None:
     experiment = replace(TWO_BY_TWO, activation=names, initialiser=("normal:1",))
     each = [second for second in seconds for _ in range(experiment.seeds)]
-    found = judged("Q7", made_up(experiment, seconds=each, **updates(FAST, FAST)))
+    found = judged("Q7", made_up(experiment, seconds=each, last_update=[1000] * len(each), **updates(FAST, FAST)))
     assert found.verdict == verdict
     assert "shared machine" in found.limits
 
@@ -152,13 +151,6 @@ def test_only_runs_without_the_exponential_tell_what_it_costs(
 def test_the_claims_are_the_lectures_seven_each_with_a_page_of_its_own_kind() -> None:
     assert [claim.id for claim in CLAIMS] == [f"Q{number}" for number in range(1, 8)]
     assert {claim.page for claim in CLAIMS} <= {entry.name for entry in PAGES}
-
-
-def test_what_another_page_judges_is_not_judged_again() -> None:
-    shared = {claim.id: claim.judge for claim in CLAIMS}
-    assert shared["Q1"] is findings.saturation
-    assert shared["Q4"] is findings.gradient_signs
-    assert shared["Q6"] is findings.convergence
 
 
 def test_the_lectures_networks_trained_small_bear_out_what_the_lecture_says_of_signs_and_means() -> None:
@@ -199,4 +191,4 @@ def test_no_result_is_too_odd_for_a_claim(claim: claims.Claim, unusual: dict[str
 def test_verdicts_are_counted() -> None:
     verdicts = (SUPPORTED, MIXED, SUPPORTED, UNDECIDED)
     found = [Finding("", verdict, "", "") for verdict in verdicts]
-    assert claims.tally(found) == "supported: 2 · depends: 1 · not decided: 1"
+    assert claims.tally(found) == "supported: 2 · mixed: 1 · not decided: 1"

@@ -112,6 +112,6 @@ PAGES = (
         "Runs",
         "Experiment",
         ":material/table_rows:",
-        ("groups", "status"),
+        ("groups", "status", "sort", "descending"),
     ),
 )

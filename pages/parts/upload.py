@@ -13,6 +13,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core.convergence import unfinished
 from core.experiment import ENGINE_VERSION
 from core.fields import shorten
 from core.jobs import Job
@@ -44,7 +45,8 @@ class Upload(Job):
     def remarks(self) -> list[str]:
         """What to know of it, if anything, one sentence each."""
         found = []
-        if (done := self._result.complete) < (wanted := len(self.experiment.runs())):
+        done = int((~unfinished(self._result)).sum())
+        if done < (wanted := len(self.experiment.runs())):
             found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
         engine = self._result.versions.get("engine", "unknown")
         if engine != ENGINE_VERSION:
