@@ -38,6 +38,7 @@ def _page(shown: Shown) -> None:
 
     chart.show(shown, "saturation", charts.saturation_overview, lambda: shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
+    lens.finding(shown, findings.dead_flat)
     _dead_flat(shown)
     st.caption(
         f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "

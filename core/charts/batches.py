@@ -119,7 +119,7 @@ def saturation_and_signs(
         whose: whose gradient, in words.
     """
     title = title or "Saturation and tied signs by initial scale"
-    x_title, y_title = "root mean square of initial weights", "share"
+    x_title, y_title = "initial scale (root mean square of the weights)", "share"
     table = tables.masked(table, ["scale", "mean"], log=["scale"])[0]
     if table.empty:
         return style.blank(title, x_title, y_title, "no weights here start from a scale above 0")
@@ -135,7 +135,7 @@ def saturation_and_signs(
     )
     tip = style.tip(
         ("name", "share of"), ("hidden", "hidden layers"), ("initialiser", "initialiser"),
-        ("gain", "gain", style.NUMBER), ("scale", x_title, style.NUMBER), ("mean", "mean of the runs", ".4~p"),
+        ("gain", "gain", style.NUMBER), ("scale", "initial scale", style.NUMBER), ("mean", "mean of the runs", ".4~p"),
         ("low", "least", ".4~p"), ("high", "most", ".4~p"), ("runs", "runs", "d"),
     )  # fmt: skip
     base = alt.Chart(table.drop(columns=["theory", "quantity"])).encode(x=x, color=colour)

@@ -4,7 +4,3 @@
 `activation_functions` about curves, outputs and the cost of e^x, `batch_size` about gradient signs against batch size
 and initial scale, `saturation` about layers that die, `signal_propagation` about mean field theory beside the runs.
 """
-
-from core.text import listed as listed
-from core.text import number as number
-from core.text import words as words
