@@ -94,7 +94,8 @@ def prepare() -> None:
         return
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
-    sessions = runtime._session_mgr._session_storage._cache
+    manager: Any = runtime._session_mgr
+    sessions = manager._session_storage._cache
     if type(sessions) is TTLCache:
         sessions.__class__ = Sessions
     loop = runtime._get_async_objs().eventloop
