@@ -22,10 +22,10 @@ from core.activations import ACTIVATIONS
 from core.blas import kernels
 from core.experiment import ENGINE_VERSION, Experiment
 from core.measures import bin_edges
+from core.placing import whole_file
 from core.recording import Record
-from core.schema import SCHEMA, Column, names
+from core.schema import SCHEMA, SETTINGS_FILE, Column, names
 
-SETTINGS_FILE = "experiment.json"
 CSV_ROWS = 10_000
 """Rows that are turned into text at a time."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -72,7 +72,7 @@ class Result:
         runs: one row per run.
         epochs: one row per run and recorded point.
         layers: one row per run, recorded point and layer.
-        histograms: one row per group, recorded point, layer, quantity, level and bin.
+        histograms: one row per group, recorded point, layer, quantity, level and bin that holds something.
         versions: versions of the engine and of what its numbers depend on.
     """
 
@@ -100,16 +100,24 @@ class Result:
         return json.dumps(content, indent=2) + "\n"
 
     def to_csv(self, folder: str | Path) -> None:
-        """Write the four tables and experiment.json into `folder`, which is made if need be."""
+        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
-            with (target / f"{name}.csv").open("wb") as file:
+            with whole_file(target / f"{name}.csv") as new, new.open("wb") as file:
                 file.writelines(csv_parts(self.table(name)))
-        (target / SETTINGS_FILE).write_text(self.settings, encoding="utf-8")
+        with whole_file(target / SETTINGS_FILE) as new:
+            new.write_text(self.settings, encoding="utf-8")
 
     def to_zip(self, path: str | Path | BinaryIO) -> None:
-        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes."""
+        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
+
+        At a path there is the whole zip in the end, or what was there before.
+        """
+        if isinstance(path, str | Path):
+            with whole_file(Path(path)) as new, new.open("wb") as file:
+                self.to_zip(file)
+            return
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in SCHEMA:
                 _add(archive, f"{name}.csv", csv_parts(self.table(name)))
@@ -344,15 +352,18 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     keys = sorted((key for key, counts in totals.items() if counts.any()), key=lambda key: key[:2])
     if not keys:
         return NO_ROWS
-    widths = [len(totals[key]) for key in keys]
+    # Nearly half of all bins are empty, and this is by far the longest table.
+    filled = [np.flatnonzero(totals[key]) for key in keys]
+    widths = [len(places) for places in filled]
     edges = [bin_edges(quantity, ACTIVATIONS[activations[run]]) for run, _, _, _, quantity, _ in keys]
     scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
     columns = {
         **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
-        "left": np.concatenate([bounds[:-1] for bounds in edges]),
-        "right": np.concatenate([bounds[1:] for bounds in edges]),
-        "count": np.concatenate([totals[key] for key in keys]).astype(np.float64),
+        "left": np.concatenate([bounds[places] for bounds, places in zip(edges, filled, strict=True)]),
+        "right": np.concatenate([bounds[places + 1] for bounds, places in zip(edges, filled, strict=True)]),
+        "count": np.concatenate([totals[key][places] for key, places in zip(keys, filled, strict=True)]),
     }
+    columns["count"] = columns["count"].astype(np.float64)
     width = columns["right"] - columns["left"]
     total = np.repeat([totals[key].sum() for key in keys], widths)
     columns["density"] = np.where(np.isfinite(width), columns["count"] / total / width, np.nan)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from core.experiment import Experiment
 from core.plan import Progress, Segment, Speedometer, Work, data_of, recorded, segment, untrained
 from core.pool import capacity, explain
+from core.saving import Saved
 
 if TYPE_CHECKING:
     from core.results import Result
@@ -36,6 +37,7 @@ def run(
     experiment: Experiment,
     executor: Executor | None = None,
     progress: Callable[[Progress], None] | None = None,
+    saved: Saved | None = None,
 ) -> "Result":
     """Train `experiment` and return its result.
 
@@ -43,12 +45,14 @@ def run(
         executor: any `concurrent.futures.Executor`, such as `Pool()` (processes) or what a Dask Client's
             `get_executor()` returns; None trains in this thread. The result is the same to the bit.
         progress: called after each segment; an exception that it raises ends the training.
+        saved: goes on from what is saved there, and saves there from time to time how far training is.
 
     Raises JobError where the executor's workers die or are out of reach.
     """
     executor = executor or _Here()
     workers = capacity(executor)
-    works = untrained(experiment, data_of(experiment), workers, RUN_SECONDS)
+    data = data_of(experiment)
+    works = (saved and saved.works(data)) or untrained(experiment, data, workers, RUN_SECONDS)
     speedometer = Speedometer()
     waiting: dict[Future[Segment], Work] = {}
 
@@ -58,7 +62,8 @@ def run(
 
     try:
         for work in works:
-            submit(work)
+            if not work.finished:
+                submit(work)
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 work = waiting.pop(future)
@@ -67,6 +72,8 @@ def run(
                 work.take(outcome)
                 if not work.finished:
                     submit(work)
+                if saved is not None:
+                    saved.take(works)
                 if progress is not None:
                     progress(speedometer.progress(works, workers))
     except Exception as error:

@@ -70,7 +70,7 @@ class Settings:
     """LAB_UNWATCHED_SECONDS: a sweep that nobody has looked at for so long is saved and leaves its place to others."""
     forwarded: str = ""
     """LAB_FORWARDED: the header in which a server in front tells a visitor's address, such as X-Forwarded-For."""
-    upload_bytes: int = 200 * 10**6
+    upload_bytes: int = 10**9
     """LAB_UPLOAD_BYTES: bound on the memory of results from visitors' files, all together; 0 takes none."""
     segment_seconds: float = 0.3
     """LAB_SEGMENT_SECONDS: how long a worker trains before it takes up the next visitor's sweep."""
@@ -116,7 +116,7 @@ class Settings:
             jobs_per_address=whole("LAB_JOBS_PER_ADDRESS", cls.jobs_per_address),
             unwatched_seconds=number("LAB_UNWATCHED_SECONDS", cls.unwatched_seconds, 1),
             forwarded=_header("LAB_FORWARDED", text.get("LAB_FORWARDED", "")),
-            upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "200MB"),
+            upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "1GB"),
             segment_seconds=number("LAB_SEGMENT_SECONDS", cls.segment_seconds, 0.01),
         )
 

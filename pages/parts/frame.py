@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, session, training, turns, upload
+from pages.parts import form, link, notices, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
@@ -21,6 +21,8 @@ def main() -> None:
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
     sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
     st.set_page_config("Initialisation lab", ICON, "wide", sidebar, menu_items={"About": ABOUT})
+    server.prepare()
+    server.welcome()
     pages = {
         entry: st.Page(
             entry.script,
