@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from core.activations import Activation
 from core.losses import Loss
+from core.symmetry import Ties, tie_units, tie_weights
 
 Array = NDArray[Any]
 Layers = list[Array]
@@ -111,11 +112,19 @@ class Workspaces:
         return self._kept[key]
 
 
-def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activation) -> Array:
-    """Forward pass. `inputs` is (..., features + 1, examples); returns the logits, work.delta[-1]."""
+def propagate(
+    weights: Layers, inputs: Array, work: Workspace, activation: Activation, ties: Sequence[Ties] = ()
+) -> Array:
+    """Forward pass. `inputs` is (..., features + 1, examples); returns the logits, work.delta[-1].
+
+    This and the passes below keep units equal that are so by `ties`.
+    """
     below = inputs
-    for weight, a, h, augmented in zip(weights[:-1], work.preactivation, work.activation, work.augmented, strict=True):
+    for layer, (weight, a, h, augmented) in enumerate(
+        zip(weights[:-1], work.preactivation, work.activation, work.augmented, strict=True), 1
+    ):
         np.matmul(weight, below, out=a)
+        tie_units(a, layer, ties)
         if a is h:
             activation.forward(augmented, out=augmented)
             augmented[..., -1, :] = work.constant
@@ -125,7 +134,7 @@ def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activ
     return np.matmul(weights[-1], below, out=work.delta[-1])
 
 
-def back_propagate(weights: Layers, work: Workspace, activation: Activation) -> None:
+def back_propagate(weights: Layers, work: Workspace, activation: Activation, ties: Sequence[Ties] = ()) -> None:
     """Fill work.delta of the hidden layers from work.delta[-1]; follows `propagate`."""
     for layer in range(len(weights) - 1, 0, -1):
         delta, slope = work.augmented_delta[layer - 1], work.slope[layer - 1]
@@ -136,9 +145,10 @@ def back_propagate(weights: Layers, work: Workspace, activation: Activation) -> 
             np.matmul(outgoing, above, out=delta)
         activation.slope_from_output(work.augmented[layer - 1], out=slope)
         np.multiply(delta, slope, out=delta)
+        tie_units(work.delta[layer - 1], layer, ties)
 
 
-def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layers) -> None:
+def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layers, ties: Sequence[Ties] = ()) -> None:
     """Sum over examples of delta h^T, per layer, into `gradients`; follows `back_propagate`.
 
     `inputs_by_example` is (..., examples, features + 1): the transposed product is the slow one.
@@ -152,6 +162,8 @@ def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layer
             np.copyto(by_example, below)
             below = by_example
         np.matmul(delta, below, out=gradient)
+    for layer, gradient in enumerate(gradients):
+        tie_weights(gradient, layer, ties)
 
 
 def products(first: Layers, second: Layers) -> NDArray[np.float64]:

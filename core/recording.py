@@ -30,6 +30,7 @@ from core.measures import (
 )
 from core.network import Layers, Workspace, Workspaces, back_propagate, norm, propagate, weight_gradients
 from core.state import Examples, State
+from core.symmetry import tie_weights
 
 Array = NDArray[Any]
 
@@ -173,7 +174,7 @@ def _evaluate(
     for begin, end in _cuts(state, len(part)):
         probing = notes is not None and begin == 0
         work = workspaces.of(end - begin, keep_preactivation=probing)
-        logits = propagate(state.weights, part.by_feature[:, begin:end], work, state.activation)
+        logits = propagate(state.weights, part.by_feature[:, begin:end], work, state.activation, state.ties)
         targets = part.targets[:, begin:end]
         total += loss.value(logits, targets).sum(axis=-1, dtype=np.float64)
         right += np.count_nonzero(correct(logits, part.labels[begin:end]), axis=-1)
@@ -183,8 +184,8 @@ def _evaluate(
             _look_at_activations(state, work, notes)
         if notes.gradients:
             loss.delta(logits, targets)
-            back_propagate(state.weights, work, state.activation)
-            _add_gradients(part.by_example[begin:end], work, notes.gradients)
+            back_propagate(state.weights, work, state.activation, state.ties)
+            _add_gradients(state, part.by_example[begin:end], work, notes.gradients)
             if probing:
                 _look_at_examples(state, part.by_example[begin:end], work, notes)
             if end == state.batch and not probing:
@@ -196,9 +197,9 @@ def _evaluate(
     return total / len(part), right / len(part)
 
 
-def _add_gradients(by_example: Array, work: Workspace, gradients: Layers) -> None:
+def _add_gradients(state: State, by_example: Array, work: Workspace, gradients: Layers) -> None:
     shares = [np.empty_like(g) for g in gradients]
-    weight_gradients(by_example, work, shares)
+    weight_gradients(by_example, work, shares, state.ties)
     for gradient, share in zip(gradients, shares, strict=True):
         np.add(gradient, share, out=gradient)
 
@@ -230,14 +231,16 @@ def _look_at_examples(state: State, by_example: Array, work: Workspace, notes: _
     if state.batch <= len(by_example):
         starts = range(0, len(by_example) - state.batch + 1, state.batch)[:MINI_BATCHES]
         batches = [
-            [_batch_signs(delta[..., i : i + state.batch], h[..., i : i + state.batch]) for i in starts]
-            for delta, h in layers
+            [_batch_signs(state, layer, delta[..., i : i + state.batch], h[..., i : i + state.batch]) for i in starts]
+            for layer, (delta, h) in enumerate(layers)
         ]
         _add_signs("batch", batches, notes)
 
 
-def _batch_signs(delta: Array, below: Array) -> Signs:
-    return gradient_signs(delta @ below.swapaxes(-1, -2))
+def _batch_signs(state: State, layer: int, delta: Array, below: Array) -> Signs:
+    gradient = delta @ below.swapaxes(-1, -2)
+    tie_weights(gradient, layer, state.ties)
+    return gradient_signs(gradient)
 
 
 def _look_at_gradients(state: State, notes: _Notes) -> None:

@@ -66,7 +66,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "status",
             "str",
             "",
-            "converged (it reached the target, even if it diverged later), diverged (before it reached it) or not_reached",
+            "converged (it reached the target, even if it diverged later), diverged (before it reached it) "
+            "or not_reached",
         ),
         Column(
             "updates_to_target", "float64", "updates", "first recorded update that meets the target; empty if censored"

@@ -37,6 +37,7 @@ from core.network import (
 from core.optimisers import OPTIMISERS
 from core.recording import Record, record_point
 from core.state import Examples, State
+from core.symmetry import find
 
 Array = NDArray[Any]
 
@@ -97,6 +98,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
         cosines=np.zeros(shape),
         step_ratio=nothing.copy(),
         visited=[_orthants(w) if full else None for w in weights],
+        ties=find(weights),
     )
 
 
@@ -231,13 +233,13 @@ def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measur
     for begin in range(0, len(state.train), state.batch):
         end = min(begin + state.batch, len(state.train))
         work = workspaces.of(end - begin)
-        logits = propagate(state.weights, batches.by_feature[..., begin:end], work, activation)
+        logits = propagate(state.weights, batches.by_feature[..., begin:end], work, activation, state.ties)
         loss.delta(logits, batches.targets[..., begin:end])
         scale = rate / (end - begin) if optimiser.folds_rate else 1.0 / (end - begin)
         np.multiply(logits, scale, out=logits)
-        back_propagate(state.weights, work, activation)
+        back_propagate(state.weights, work, activation, state.ties)
         updates = batches.gradients[state.update % len(batches.gradients)]
-        weight_gradients(batches.by_example[..., begin:end, :], work, updates)
+        weight_gradients(batches.by_example[..., begin:end, :], work, updates, state.ties)
         state.update += 1
         for update, slots in zip(updates, state.slots, strict=True):
             optimiser.step(update, slots, rate, argument, state.update)
