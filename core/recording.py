@@ -220,7 +220,7 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
             given = counts(h, bin_edges("activation", activation))
             notes.histograms.append(Histogram(layer + 1, "activation", "probe", given))
             threshold = state.experiment.saturation_threshold
-            columns.update(saturation(work.preactivation[layer], work.activation[layer], activation, threshold))
+            columns.update(saturation(work.preactivation[layer], activation, threshold))
 
 
 def _look_at_examples(state: State, by_example: Array, work: Workspace, notes: _Notes) -> None:

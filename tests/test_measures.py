@@ -155,7 +155,7 @@ def test_a_neuron_is_saturated_from_95_per_cent_of_the_examples_on() -> None:
     a = np.zeros((1, 1, 3, 100))
     for unit, saturated in enumerate((94, 95, 100)):
         a[0, 0, unit, :saturated] = -9.0
-    columns = measures.saturation(a, np.tanh(a), ACTIVATIONS["tanh"], 0.05)
+    columns = measures.saturation(a, ACTIVATIONS["tanh"], 0.05)
     assert columns["saturated_neurons"].item() == pytest.approx(2 / 3)
     assert columns["saturated_low"].item() == (94 + 95 + 100) / 300
     assert columns["saturated_high"].item() == 0
