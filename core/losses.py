@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.activations import ACTIVATIONS
+
 Array = NDArray[Any]
+LOGISTIC = ACTIVATIONS["logistic"]
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,15 @@ class Loss:
         name: registry name.
         summary: formula and output unit in one line.
         value: (logits, targets) -> loss per example, (..., examples).
-        delta: (logits, targets) -> d loss / d logits, written over `logits`.
+        delta: (logits, targets) -> d loss / d logits, written over `logits`; right to the rounding of 1, for training.
+        exact_delta: the same, not 0 either where an output has all but reached its target, for measuring.
     """
 
     name: str
     summary: str
     value: Callable[[Array, Array], Array]
     delta: Callable[[Array, Array], None]
+    exact_delta: Callable[[Array, Array], None]
 
 
 def logistic_in_place(logits: Array) -> None:
@@ -64,6 +69,23 @@ def _cross_entropy_delta(logits: Array, targets: Array) -> None:
     np.subtract(logits, targets, out=logits)
 
 
+def _exact_cross_entropy_delta(logits: Array, targets: Array) -> None:
+    if logits.shape[-2] == 1:
+        _error_in_place(logits, targets)
+        return
+    _softmax_in_place(logits)
+    np.multiply(logits, 1.0 - targets, out=logits)  # what the right class lacks to 1 is what the others have
+    np.subtract(logits, targets * logits.sum(axis=-2, keepdims=True), out=logits)
+
+
+def _error_in_place(logits: Array, targets: Array) -> None:
+    """logits <- logistic(logits) - targets, without cancellation: 1 - logistic(z) is logistic(-z)."""
+    sign = 1.0 - 2.0 * targets
+    np.multiply(logits, sign, out=logits)
+    LOGISTIC.forward(logits, out=logits)
+    np.multiply(logits, sign, out=logits)
+
+
 def _squared_error(logits: Array, targets: Array) -> Array:
     outputs = logits.copy()
     logistic_in_place(outputs)
@@ -78,6 +100,12 @@ def _squared_error_delta(logits: Array, targets: Array) -> None:
     np.multiply(logits, slope, out=logits)
 
 
+def _exact_squared_error_delta(logits: Array, targets: Array) -> None:
+    slope = LOGISTIC.slope(logits)
+    _error_in_place(logits, targets)
+    np.multiply(logits, slope, out=logits)
+
+
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
@@ -86,12 +114,14 @@ LOSSES: dict[str, Loss] = {
             "-log p of the right class; softmax output, or one logistic unit for two classes",
             _cross_entropy,
             _cross_entropy_delta,
+            _exact_cross_entropy_delta,
         ),
         Loss(
             "squared_error",
             "half the sum of squared errors over the outputs; logistic output units",
             _squared_error,
             _squared_error_delta,
+            _exact_squared_error_delta,
         ),
     )
 }

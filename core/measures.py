@@ -131,7 +131,8 @@ def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
 
 def moments(values: Array, name: str) -> dict[str, Float]:
     """Mean and standard deviation along the last axis."""
-    mean, variance = _moments(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = _moments(values)
     # Squares leave the range of float32 long before the values do.
     beyond = ~((SAFE[0] < variance) & (variance < SAFE[1]))
     if beyond.any():

@@ -187,7 +187,8 @@ SAFE = 2.0**-100, 2.0**100
 
 def products(first: Layers, second: Layers) -> NDArray[np.float64]:
     """Inner products of two sets of weights, one per run: layers (groups, seeds, ...) -> (groups, seeds)."""
-    total = _products(first, second)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = _products(first, second)
     size = np.abs(total)
     beyond = ~((SAFE[0] < size) & (size < SAFE[1]))
     if beyond.any() and first[0].dtype != np.float64:

@@ -35,7 +35,8 @@ from core.symmetry import tie_weights
 Array = NDArray[Any]
 
 DIVERGED_FACTOR = 1e6
-"""A run whose loss exceeds this many times its initial loss has diverged."""
+"""A run whose loss exceeds this many times its initial loss has diverged. Of an initial loss of 0 nothing is a
+multiple: there it has where loss or weights are not finite."""
 
 BLOCK = 96
 """Examples that are evaluated at a time."""
@@ -135,7 +136,7 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
 
 def _sound(state: State, loss: Array, initial_loss: Array) -> NDArray[np.bool_]:
     """Whether loss and weights are finite and the loss is not out of all proportion."""
-    sound = np.isfinite(loss) & (loss <= DIVERGED_FACTOR * initial_loss)
+    sound: NDArray[np.bool_] = np.isfinite(loss) & ((loss <= DIVERGED_FACTOR * initial_loss) | (initial_loss == 0))
     for weight in state.weights:
         sound &= np.isfinite(weight).all(axis=(-1, -2))
     return sound
@@ -183,7 +184,7 @@ def _evaluate(
         if probing:
             _look_at_activations(state, work, notes)
         if notes.gradients:
-            loss.delta(logits, targets)
+            (loss.exact_delta if probing else loss.delta)(logits, targets)
             back_propagate(state.weights, work, state.activation, state.ties)
             _add_gradients(state, part.by_example[begin:end], work, notes.gradients)
             if probing:

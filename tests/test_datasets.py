@@ -31,6 +31,21 @@ def test_real_data_equal_scikit_learns_loader(name: str) -> None:
     assert dataset.examples == len(bunch.data)
 
 
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_sizes_of_both_parts_are_known_without_the_data(name: str) -> None:
+    dataset = DATASETS[name]
+    for samples in (MIN_SAMPLES, 21, 22, 23, 101, 250, 400) if dataset.synthetic else (400,):
+        for test_share in (0.05, 0.1, 0.2, 0.25, 0.33, 0.5, 0.9):
+            data = load(name, samples=samples, test_share=test_share)
+            assert dataset.part_sizes(samples, test_share) == (len(data.train_y), len(data.test_y))
+            sizes = np.bincount(np.append(data.train_y, data.test_y))
+            assert dataset.class_sizes(samples) == tuple(sizes.tolist())
+
+
+def test_iris_at_a_test_share_of_a_twentieth_trains_on_144() -> None:
+    assert DATASETS["iris"].part_sizes(400, 0.05) == (144, 6)
+
+
 def test_real_data_and_initialisers_need_no_import_of_scikit_learn() -> None:
     code = f"""
 import sys

@@ -1,7 +1,7 @@
 """core.symmetry: units that start equal stay equal, as in the network that has one unit for each class of them."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,12 @@ IRIS = change(
     record="every",
     statistics="standard",
 )
-FUNCTIONS = {"logistic": lambda a: 1 / (1 + np.exp(-a)), "tanh": np.tanh, "relu": lambda a: np.maximum(a, 0)}
-DERIVATIVES = {
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "logistic": lambda a: 1 / (1 + np.exp(-a)),
+    "tanh": np.tanh,
+    "relu": lambda a: np.maximum(a, 0),
+}
+DERIVATIVES: dict[str, Callable[[Array], Array]] = {
     "logistic": lambda h: h * (1 - h),
     "tanh": lambda h: 1 - h * h,
     "relu": lambda h: (h > 0).astype(float),

@@ -18,7 +18,6 @@ import pandas as pd
 
 from core import datasets, findings
 from core.activations import ACTIVATIONS
-from core.datasets import DATASETS
 from core.experiment import Experiment
 from core.findings import CLEARLY_LARGER, MIXED, NOT_SUPPORTED, NOTICEABLE, SUPPORTED, UNDECIDED, Finding
 from core.lessons import listed, words
@@ -44,9 +43,7 @@ CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 def train_examples(experiment: Experiment) -> int:
     """How many examples the training set has: what a full batch is made of."""
-    whole = DATASETS[experiment.dataset].examples
-    examples = experiment.samples if whole is None else whole
-    return examples - round(examples * experiment.test_share)
+    return experiment.part_sizes()[0]
 
 
 @lru_cache(maxsize=64)
