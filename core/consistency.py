@@ -114,8 +114,12 @@ def _check_runs(result: Result, updates_per_epoch: dict[str, int]) -> None:
     _require("runs", runs, "status", runs["status"].isin(STATUSES), ", ".join(STATUSES))
     updates, epochs = runs["updates_to_target"], runs["epochs_to_target"]
     reached = updates.notna()
-    agrees = (runs["status"] == "diverged") | ((runs["status"] == "converged") == reached)
-    _require("runs", runs, "status", agrees, "converged where updates_to_target has a value, not_reached where not")
+    diverged_at = runs["diverged_at"]
+    at_last = diverged_at.isna() | (diverged_at == last)
+    _require("runs", runs, "diverged_at", at_last, "last_update, or nothing")
+    status = np.where(reached, "converged", np.where(diverged_at.notna(), "diverged", "not_reached"))
+    allowed = "converged where updates_to_target has a value, else diverged where diverged_at has, else not_reached"
+    _require("runs", runs, "status", runs["status"] == status, allowed)
     within = ~reached | updates.between(0, runs["last_update"])
     _require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
     recorded = epochs.isna() & ~reached | epochs.isin(result.experiment.record_epochs())
@@ -131,7 +135,7 @@ def _check_layers(result: Result, updates_per_epoch: dict[str, int]) -> None:
     _require("layers", layers, "epoch", np.diff(own, prepend=own[:1]) >= 0, "the epochs of each run in ascending order")
     _check_updates("layers", layers, updates_per_epoch)
 
-    diverged = epochs["run"].isin(result.runs["run"][result.runs["status"] == "diverged"])
+    diverged = epochs["run"].isin(result.runs["run"][result.runs["diverged_at"].notna()])
     left_out = diverged & ~epochs.duplicated("run", keep="last")
     _require("epochs", epochs, "epoch", np.isin(points, own) | left_out, "points that layers.csv has too")
     widths = _widths(result.experiment)

@@ -13,6 +13,7 @@ import numpy as np
 from core.blas import one_blas_thread
 from core.clock import least_seconds
 from core.measures import percentiles
+from core.text import count
 
 # Fitted to the processor time of 41 sweeps on one core of an AMD EPYC (Zen 4), NumPy 2.4 with OpenBLAS, one BLAS
 # thread: each within 35 %, half of them within 7 %. They hold where the probes below take REFERENCE; elsewhere each is
@@ -134,9 +135,9 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     parts: list[str] = []
     for name, length in (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, whole = divmod(whole, length)
-        if count or parts:
-            parts.append(f"{count:,} {name}" if count else "")
+        many, whole = divmod(whole, length)
+        if many or parts:
+            parts.append(f"{many:,} {name}" if many else "")
     return " ".join(parts[:2]).strip()
 
 
@@ -168,7 +169,7 @@ class Cost:
     chunk: int
 
     def __str__(self) -> str:
-        return f"{_about(self.seconds)} on one core ({self.runs:,} runs, {self.updates:,} updates)"
+        return f"{_about(self.seconds)} on one core ({count(self.runs, 'run')}, {count(self.updates, 'update')})"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.synonyms import VALUES, suggested
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Points = tuple[Floats, Integers]
@@ -77,12 +79,38 @@ def xor(rng: np.random.Generator, samples: int, noise: float) -> Points:
     return x + noise * rng.standard_normal(x.shape), y
 
 
+def from_sklearn(file: str) -> Callable[[], Points]:
+    """What reads one of scikit-learn's own data files, whose last column is the class.
+
+    Reads the installed file without importing scikit-learn, whose import takes longer than the rest of a
+    dashboard's cold start. The place of the files is not a promise of scikit-learn's: the tests compare
+    every data set with its public loader.
+    """
+
+    def read() -> Points:
+        package = importlib.util.find_spec("sklearn")
+        if package is None or not package.submodule_search_locations:
+            raise ModuleNotFoundError("the real data sets are read from scikit-learn, which is not installed")
+        path = Path(package.submodule_search_locations[0], "datasets", "data", file)
+        # The plain files begin with a line of counts and class names, the compressed one does not.
+        table = np.loadtxt(path, delimiter=",", skiprows=0 if path.suffix == ".gz" else 1)
+        return np.ascontiguousarray(table[:, :-1]), table[:, -1].astype(np.int64)
+
+    return read
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What is known of a data set without loading it.
 
-    A real one is read from the data `file` of scikit-learn, with so many examples of each class; a synthetic one is
-    generated, any number of rows, of which `class_sizes` says how many are of each class.
+    A real one has the rows that `read` gives; a synthetic one is generated, any number of rows.
+
+    Attributes:
+        name, summary, source: what it is and where it comes from.
+        feature_names, class_names: of the inputs, and of the classes from 0.
+        class_sizes: examples of each class of a real one; of a synthetic one, (samples) -> them.
+        read: () -> x and y of a real one, such as `from_sklearn("iris.csv")`.
+        generate: (rng, samples, noise) -> x and y of a synthetic one.
     """
 
     name: str
@@ -90,8 +118,8 @@ class Dataset:
     source: str
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
-    class_sizes: Callable[[int], tuple[int, ...]]
-    file: str = ""
+    class_sizes: tuple[int, ...] | Callable[[int], tuple[int, ...]]
+    read: Callable[[], Points] | None = None
     generate: Callable[[np.random.Generator, int, float], Points] | None = None
 
     @property
@@ -102,7 +130,7 @@ class Dataset:
     @property
     def examples(self) -> int | None:
         """Rows of a real data set; None of a synthetic one, which has as many as are asked for."""
-        return None if self.synthetic else sum(self.class_sizes(0))
+        return None if callable(self.class_sizes) else sum(self.class_sizes)
 
     @property
     def features(self) -> int:
@@ -121,7 +149,7 @@ class Dataset:
 
     def part_sizes(self, samples: int, test_share: float) -> tuple[int, int]:
         """Examples in the training and in the test part, without loading them; see `load`. A real one takes no size."""
-        sizes = self.class_sizes(samples)
+        sizes = self.class_sizes(samples) if callable(self.class_sizes) else self.class_sizes
         test = sum(kept_back(size, test_share) for size in sizes)
         return sum(sizes) - test, test
 
@@ -134,10 +162,6 @@ def outputs(classes: int) -> int:
 def kept_back(class_size: int, test_share: float) -> int:
     """How many of the examples of a class go to the test part."""
     return max(round(test_share * class_size), 1)
-
-
-def _always(*sizes: int) -> Callable[[int], tuple[int, ...]]:
-    return lambda samples: sizes
 
 
 def _halves(samples: int) -> tuple[int, int]:
@@ -156,8 +180,8 @@ DATASETS: dict[str, Dataset] = {
         source="Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits (test part), from scikit-learn",
         feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
         class_names=tuple("0123456789"),
-        class_sizes=_always(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
-        file="digits.csv.gz",
+        class_sizes=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
+        read=from_sklearn("digits.csv.gz"),
     ),
     "iris": Dataset(
         name="iris",
@@ -165,8 +189,8 @@ DATASETS: dict[str, Dataset] = {
         source="Fisher 1936, UCI Iris, from scikit-learn",
         feature_names=("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
         class_names=("setosa", "versicolor", "virginica"),
-        class_sizes=_always(50, 50, 50),
-        file="iris.csv",
+        class_sizes=(50, 50, 50),
+        read=from_sklearn("iris.csv"),
     ),
     "wine": Dataset(
         name="wine",
@@ -178,8 +202,8 @@ DATASETS: dict[str, Dataset] = {
             *("od280/od315_of_diluted_wines", "proline"),
         ),
         class_names=("class_0", "class_1", "class_2"),
-        class_sizes=_always(59, 71, 48),
-        file="wine_data.csv",
+        class_sizes=(59, 71, 48),
+        read=from_sklearn("wine_data.csv"),
     ),
     "breast_cancer": Dataset(
         name="breast_cancer",
@@ -191,8 +215,8 @@ DATASETS: dict[str, Dataset] = {
             *(f"worst {measure}" for measure in CELL_MEASURES),
         ),
         class_names=("malignant", "benign"),
-        class_sizes=_always(212, 357),
-        file="breast_cancer.csv",
+        class_sizes=(212, 357),
+        read=from_sklearn("breast_cancer.csv"),
     ),
     "two_moons": Dataset(
         name="two_moons",
@@ -265,7 +289,9 @@ def load(
     Raises ValueError for an unknown name or a value out of range.
     """
     if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name[:40]!r}; allowed: {', '.join(DATASETS)}")
+        meant = suggested(name, DATASETS, VALUES["dataset"]).ours
+        hint = f"; nearest: {meant!r}" if meant else ""
+        raise ValueError(f"unknown dataset {name[:40]!r}; allowed: {', '.join(DATASETS)}{hint}")
     if scaling not in SCALINGS:
         raise ValueError(f"unknown scaling {scaling[:40]!r}; allowed: {', '.join(SCALINGS)}")
     for field, value, low, high in (
@@ -277,26 +303,23 @@ def load(
             raise ValueError(f"{field} {value!r}; allowed: from {low:g} to {high:g}")
     dataset = DATASETS[name]
     points_rng, split_rng = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2))
-    x, y = read(dataset.file) if dataset.generate is None else dataset.generate(points_rng, samples, noise)
+    x, y = _points(dataset, points_rng, samples, noise)
     train, test = split(y, test_share, split_rng)
     train_x, test_x = scale(x[train], x[test], scaling)
     return Data(train_x, y[train], test_x, y[test], dataset.class_names, dataset.feature_names)
 
 
-def read(file: str) -> Points:
-    """x and y of one of scikit-learn's own data files, whose last column is the class.
-
-    Reads the installed file without importing scikit-learn, whose import takes longer than the rest of a
-    dashboard's cold start. The place of the files is not a promise of scikit-learn's: the tests compare
-    every data set with its public loader.
-    """
-    package = importlib.util.find_spec("sklearn")
-    if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("the real data sets are read from scikit-learn, which is not installed")
-    path = Path(package.submodule_search_locations[0], "datasets", "data", file)
-    # The plain files begin with a line of counts and class names, the compressed one does not.
-    table = np.loadtxt(path, delimiter=",", skiprows=0 if path.suffix == ".gz" else 1)
-    return np.ascontiguousarray(table[:, :-1]), table[:, -1].astype(np.int64)
+def _points(dataset: Dataset, rng: np.random.Generator, samples: int, noise: float) -> Points:
+    if dataset.generate is not None:
+        return dataset.generate(rng, samples, noise)
+    if dataset.read is None:
+        raise ValueError(f"data set {dataset.name!r} has neither `read` nor `generate`")
+    x, y = dataset.read()
+    if x.shape != (dataset.examples, dataset.features):
+        raise ValueError(f"data set {dataset.name!r} has the shape {x.shape}, not {dataset.examples, dataset.features}")
+    if (sizes := tuple(np.bincount(y, minlength=dataset.classes).tolist())) != dataset.class_sizes:
+        raise ValueError(f"data set {dataset.name!r} has classes of {sizes} examples, not {dataset.class_sizes}")
+    return x, y
 
 
 def split(y: Integers, test_share: float, rng: np.random.Generator) -> tuple[Integers, Integers]:

@@ -12,7 +12,8 @@ down by 1/2. Tanh is steep and centred too, and twice as wide. With T_cs the med
 so that centring + slope + width = T_00 - T_tanh exactly: nothing is left over and nothing counted twice.
 
 A run that did not reach the target has an outcome somewhere beyond its last update. It is kept as that interval, and
-so are all numbers that depend on it: an effect is then a bound, or open at both ends, and never a made-up number.
+so are all numbers that depend on it: an effect is then a bound, or open at both ends, and never a made-up number. A
+target met at update 0 counts as met after half an update, so that it has a logarithm; its ratios are not said.
 """
 
 import math
@@ -24,13 +25,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from core import text
+from core.comparisons import SEEDS
+from core.evidence import Number
+from core.findings import NOTICEABLE, Finding
+from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 Floats = NDArray[np.float64]
 
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
 TANH = "tanh"
 RESAMPLES = 2000
+AT_ONCE = 0.5
+"""Updates that a target met at update 0 counts as."""
+NO_DIFFERENCE = 1 + NOTICEABLE
+"""Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
 SETTING = ["hidden", "batch_size", "initialiser", "gain"]
 FEW_SEEDS = 10
 """With fewer seeds than this, a bootstrap interval is known to be too narrow."""
@@ -98,12 +107,14 @@ class Decomposition:
         outcome: which.
         cells: one row per function: activation, centred, steep, learning_rate (best, or the shared one), median_low and
             median_high (equal unless censored), low and high (95 %), reached, seeds, and edge: whether its best rate
-            is the lowest or highest of the grid, so that a better one may lie beyond it.
+            is the lowest or highest of the grid, so that a better one may lie beyond it. A function of which all runs
+            diverged has no best rate.
         effects: one row per effect of EFFECTS that can be had: effect, title, estimate_low and estimate_high (equal
             unless censored), low and high (95 %), share (of the whole, on the scale of addition; empty unless all is
             known), seeds, text. Ratios where the outcome is a ratio's, else differences (accuracy in points of 100).
         rates: the learning rates of the grid.
         rate: the shared rate, or None where each function has its own best.
+        of: the settings of the network, by column.
     """
 
     outcome: Outcome
@@ -111,6 +122,7 @@ class Decomposition:
     effects: pd.DataFrame
     rates: tuple[float, ...]
     rate: float | None
+    of: tuple[tuple[str, Any], ...]
 
 
 def decompose(
@@ -138,6 +150,7 @@ def decompose(
     if rate is not None:
         runs = runs[runs["learning_rate"].eq(rate)]
     rates = tuple(sorted(float(value) for value in runs["learning_rate"].unique()))
+    dead = [bool(runs.loc[runs["activation"] == name, "diverged_at"].notna().all()) for name in names]
     low, high, chosen, losses, seeds = _scores(runs, what, names, rates)
     if not seeds:
         raise ValueError("runs: no seed is common to all functions and learning rates yet")
@@ -151,14 +164,17 @@ def decompose(
             "activation": names,
             "centred": [name not in ("logistic", "steep_logistic") for name in names],
             "steep": [name not in ("logistic", "centred_logistic") for name in names],
-            "learning_rate": [rates[i] for i in best[:, 0]],
+            "learning_rate": [math.nan if lost else rates[i] for i, lost in zip(best[:, 0], dead, strict=True)],
             "median_low": _natural(point_low[:, 0], what),
             "median_high": _natural(point_high[:, 0], what),
             "low": _natural(np.quantile(drawn_low, 0.025, axis=1, method="nearest"), what),
             "high": _natural(np.quantile(drawn_high, 0.975, axis=1, method="nearest"), what),
             "reached": [int(np.isfinite(high[i, best[i, 0]]).sum()) for i in range(len(names))],
             "seeds": len(seeds),
-            "edge": [len(rates) > 1 and i in (0, len(rates) - 1) for i in best[:, 0]],
+            "edge": [
+                len(rates) > 1 and i in (0, len(rates) - 1) and not lost
+                for i, lost in zip(best[:, 0], dead, strict=True)
+            ],
         }
     )
     if not what.log:
@@ -174,12 +190,15 @@ def decompose(
         ends = (np.quantile(draws_low, 0.025, method="nearest"), np.quantile(draws_high, 0.975, method="nearest"))
         rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
     effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
-    effects["share"] = _shares(effects)
+    effects["share"] = _shares(effects, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
+    if len(seeds) < SEEDS:
+        effects["share"] = math.nan
     numbers = ["estimate_low", "estimate_high", "low", "high"]
     effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
     effects["seeds"] = len(seeds)
     effects["text"] = [_text(row, what) for row in effects.to_dict("records")]
-    return Decomposition(what, cells, effects, rates, rate)
+    setting = tuple((name, runs[name].iloc[0]) for name in SETTING)
+    return Decomposition(what, cells, effects, rates, rate, setting)
 
 
 def _scores(
@@ -197,7 +216,7 @@ def _scores(
     if what.name == "updates_to_target":
         # Diverged runs are frozen: they will not reach it within the whole of training either.
         last = table["last_update"].where(table["status"] != "diverged", table["last_update"].max())
-        value, beyond = value.clip(lower=0.5), last.clip(lower=0.5)  # a target met at update 0 has a logarithm too
+        value, beyond = value.clip(lower=AT_ONCE), last.clip(lower=AT_ONCE)
         table["low"], table["high"] = np.log(value.fillna(beyond)), np.log(value.fillna(np.inf))
     elif what.log:
         value = value.clip(lower=np.finfo(np.float64).tiny)
@@ -254,14 +273,18 @@ def _contrast(weights: Floats, low: Floats, high: Floats) -> tuple[Floats, Float
 
 
 def _natural(score: Floats, what: Outcome) -> Floats:
-    return np.exp(score) if what.log else -score
+    if not what.log:
+        return -score
+    value = np.exp(score)
+    # exp(log(x)) is not always x.
+    return np.where(np.isclose(value, AT_ONCE), 0.0, value) if what.name == "updates_to_target" else value
 
 
-def _shares(effects: pd.DataFrame) -> list[float]:
-    """Each part's share of the whole advantage, where the whole is known and above 0 in the whole of its interval."""
+def _shares(effects: pd.DataFrame, noticeable: float) -> list[float]:
+    """Each part's share of the whole advantage, where that is known and noticeable in all its interval."""
     rows = {str(row["effect"]): row for row in effects.to_dict("records")}
     whole = rows.get("all", {"estimate_low": math.nan, "estimate_high": math.nan, "low": math.nan})
-    known = whole["estimate_low"] == whole["estimate_high"] and whole["low"] > 0
+    known = whole["estimate_low"] == whole["estimate_high"] and whole["low"] > noticeable
     return [
         row["estimate_low"] / whole["estimate_low"]
         if known and effect in PARTS and row["estimate_low"] == row["estimate_high"]
@@ -271,25 +294,25 @@ def _shares(effects: pd.DataFrame) -> list[float]:
 
 
 def _text(row: dict[Hashable, Any], what: Outcome) -> str:
-    """An effect and its interval: '2.27x (1.9 to 2.6)', or how far it is open."""
+    """An effect and its interval: '2.27x (1.9 to 2.6)', or how far it is open. An interval that is a point is none."""
     unit = "x" if what.log else " points"
     low, high = row["estimate_low"], row["estimate_high"]
     nothing, endless = (0.0, math.inf) if what.log else (-math.inf, math.inf)
     if low == high:
-        return f"{_figure(low)}{unit} ({_end(row['low'])} to {_end(row['high'])})"
+        ends = [_end(row["low"]), _end(row["high"])]
+        interval = f" ({ends[0]} to {ends[1]})" if row["seeds"] >= SEEDS and ends[0] != ends[1] else ""
+        return f"{text.number(low)}{unit}{interval}"
     if low == nothing and high == endless:
-        return "open: censored on both sides"
+        return "open at both ends"
     if low == nothing:
-        return f"at most {_figure(high)}{unit}"
-    return f"at least {_figure(low)}{unit}" if high == endless else f"{_figure(low)} to {_figure(high)}{unit}"
-
-
-def _figure(value: float) -> str:
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+        return f"at most {text.number(high)}{unit}"
+    return (
+        f"at least {text.number(low)}{unit}" if high == endless else f"{text.number(low)} to {text.number(high)}{unit}"
+    )
 
 
 def _end(value: float) -> str:
-    return "no limit" if math.isinf(value) else _figure(value)
+    return "no limit" if math.isinf(value) else text.number(value)
 
 
 # In words
@@ -298,29 +321,87 @@ def _end(value: float) -> str:
 def finding(found: Decomposition, limits: str = "") -> Finding:
     """Whether tanh's advantage over the logistic is centring as well as slope, each interval clear of no effect."""
     claim = "Tanh owes its advantage over the logistic to its centring as well as to its slope"
-    what = found.outcome
     rows = {str(row["effect"]): row for row in found.effects.to_dict("records")}
-    neutral = 1.0 if what.log else 0.0
-    parts = {_clear(rows[name], neutral) for name in ("centring", "slope")}
+    numbers = [number for row in rows.values() for number in _numbers(found, row)]
+    cautions = _cautions(found, numbers)
+    nothing = _nothing_to_share(found)
+    evidence = nothing or _evidence(found, rows)
+    if found.cells["seeds"].iloc[0] < SEEDS:
+        evidence += f" {text.ONE_SEED}"
+    verdict = UNDECIDED if nothing else _verdict(found, rows)
+    return Finding(claim, verdict, evidence, " ".join(filter(None, [limits, cautions])), tuple(numbers))
+
+
+def _verdict(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
+    parts = {_clear(rows[name], found.outcome) for name in ("centring", "slope")}
     verdict = parts.pop() if len(parts) == 1 else UNDECIDED if UNDECIDED in parts else MIXED
-    whole = _clear(rows["all"], neutral) if "all" in rows else SUPPORTED
-    if whole != SUPPORTED:
-        verdict = whole  # there is no advantage to owe to anything, or none is certain
-    return Finding(claim, verdict, _evidence(found, rows), " ".join(filter(None, [limits, _cautions(found)])))
+    whole = _clear(rows["all"], found.outcome) if "all" in rows else SUPPORTED
+    # Without an advantage, or a certain one, there is nothing to owe to anything.
+    return verdict if whole == SUPPORTED else whole
 
 
-def _clear(row: dict[Hashable, Any], neutral: float) -> str:
-    if row["low"] > neutral:
-        return SUPPORTED
-    return NOT_SUPPORTED if row["high"] < neutral else UNDECIDED
+def _clear(row: dict[Hashable, Any], what: Outcome) -> str:
+    """Whether an effect is one, by the whole of its interval."""
+    if row["seeds"] < SEEDS or _none(row, what):
+        return UNDECIDED
+    neutral = 1.0 if what.log else 0.0
+    return SUPPORTED if row["low"] > neutral else NOT_SUPPORTED if row["high"] < neutral else UNDECIDED
+
+
+def _none(row: dict[Hashable, Any], what: Outcome) -> bool:
+    """Whether an effect is known to be none to speak of."""
+    low, high = float(row["estimate_low"]), float(row["estimate_high"])
+    if low != high:
+        return False
+    return 1 / NO_DIFFERENCE < low < NO_DIFFERENCE if what.log else abs(low) < 100 * NOTICEABLE
+
+
+def _nothing_to_share(found: Decomposition) -> str:
+    """Why the medians have no ratios or differences, as a sentence; '' where they have."""
+    cells = found.cells
+    names = {str(row["activation"]): row for row in cells.to_dict("records")}
+    if cells["learning_rate"].isna().all():
+        return "All runs of these functions diverged."
+    if found.outcome.name != "updates_to_target":
+        return ""
+    at_once = [name for name, row in names.items() if row["median_high"] == 0]
+    if len(at_once) == len(names):
+        return f"All {len(names)} functions reached the target at update 0, before any training: no difference."
+    if not np.isfinite(cells["median_high"]).any():
+        return f"In the median run none of the {len(names)} functions reached the target."
+    if not at_once:
+        return ""
+    whole = text.listed([text.words(name) for name in at_once])
+    rest = [f"{text.words(n)} {_median(row)}" for n, row in names.items() if n not in at_once]
+    return f"There are no ratios: {whole} reached the target at update 0, against {text.listed(rest)}."
+
+
+def _median(row: dict[Hashable, Any]) -> str:
+    return text.updates(row["median_high"])
+
+
+def _numbers(found: Decomposition, row: dict[Hashable, Any]) -> list[Number]:
+    """An effect's numbers, as far as they are known."""
+    rate = "best" if found.rate is None else found.rate
+    of = (("effect", row["effect"]), ("outcome", found.outcome.name), ("learning_rate", rate), *found.of)
+    if row["estimate_low"] == row["estimate_high"]:
+        known = {"effect": "estimate_low", "effect, least": "low", "effect, most": "high", "effect's share": "share"}
+    else:
+        known = {"effect, at least": "estimate_low", "effect, at most": "estimate_high"}
+    values = {measure: float(row[column]) for measure, column in known.items()}
+    return [Number(measure, of, value, row["seeds"]) for measure, value in values.items() if math.isfinite(value)]
 
 
 def _evidence(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
     what = found.outcome
-    at = "each at its own best learning rate" if found.rate is None else f"all at learning rate {found.rate:g}"
+    if len(found.rates) == 1:
+        at = f"all at learning rate {found.rates[0]:g}"
+        at += ", the only one run" if found.rate is None else ""
+    else:
+        at = "each at its own best learning rate"
     parts = [
         f"{name} {rows[name]['text']}"
-        + (f", {_percent(rows[name]['share'])} of it" if math.isfinite(rows[name]["share"]) else "")
+        + (f", {text.share(rows[name]['share'])} of it" if math.isfinite(rows[name]["share"]) else "")
         for name in PARTS
         if name in rows
     ]
@@ -328,28 +409,35 @@ def _evidence(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str
     unit = what.better if what.log else f"{what.better} gained"
     if "all" not in rows:
         return f"In {unit}, {at}: {together}."
-    return f"Tanh against logistic, in {unit}, {at}: {rows['all']['text']} in all. Of that: {together}."
+    whole = rows["all"]
+    if _none(whole, what):
+        return f"Tanh against logistic, in {unit}, {at}: no difference ({whole['text']}). Its parts: {together}."
+    return f"Tanh against logistic, in {unit}, {at}: {whole['text']} in all. Of that: {together}."
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %").replace("-", "\N{MINUS SIGN}")
-
-
-def _cautions(found: Decomposition) -> str:
+def _cautions(found: Decomposition, numbers: list[Number]) -> str:
+    """What the effects leave open; the numbers that are said are added to `numbers`."""
     cells, n = found.cells, int(found.cells["seeds"].iloc[0])
-    said = [f"95 % intervals from {RESAMPLES:,} bootstrap draws of {n} paired seeds"]
-    if n < FEW_SEEDS:
-        said[0] += ", which with so few are too narrow"
+    said = []
+    if n >= SEEDS:
+        few = ", which with so few are too narrow" if n < FEW_SEEDS else ""
+        said.append(f"95 % intervals from {RESAMPLES:,} bootstrap draws of {n} paired seeds{few}")
     if found.rate is None and len(found.rates) > 1:
-        said.append("the best rate is chosen anew in every draw")
-        edges = [str(name).replace("_", " ") for name in cells.loc[cells["edge"], "activation"]]
+        if n >= SEEDS:
+            said.append("the best rate is chosen anew in every draw")
+        edges = [text.words(str(name)) for name in cells.loc[cells["edge"], "activation"]]
         if edges:
-            said.append(f"the best rate of {', '.join(edges)} is at an end of the grid, so a better one may lie beyond")
-    elif len(found.rates) == 1:
+            said.append(
+                f"the best rate of {text.listed(edges)} is at an end of the grid, so a better one may lie beyond"
+            )
+    else:
         said.append("one rate for all favours whichever function it suits: slope acts like a larger rate")
-    if found.outcome.name == "updates_to_target":
-        lost = cells[cells["reached"] < cells["seeds"]]
-        for row in lost.to_dict("records"):
-            name = str(row["activation"]).replace("_", " ")
-            said.append(f"{row['seeds'] - row['reached']} of {row['seeds']} runs of {name} did not reach the target")
-    return "; ".join(said)[:1].upper() + "; ".join(said)[1:] + "."
+    for row in cells.to_dict("records"):
+        name = text.words(str(row["activation"]))
+        if math.isnan(row["learning_rate"]):
+            said.append(f"all runs of {name} diverged")
+        elif found.outcome.name == "updates_to_target" and row["reached"] < n:
+            of = (("activation", row["activation"]), ("learning_rate", row["learning_rate"]), *found.of)
+            numbers.append(Number("reached, paired", of, float(row["reached"]), n))
+            said.append(f"{row['reached']} of {text.count(n, 'run')} of {name} reached the target")
+    return text.sentence("; ".join(said))

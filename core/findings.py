@@ -1,32 +1,40 @@
 """What a result says, in words: one finding a page, with its numbers, its n and its limits.
 
 A finding follows the numbers: where they do not bear a claim out it says so, and where the runs cannot decide it
-(one scale, one kind of activation function) it says that.
+(one scale, one kind of activation function, one seed) it says that.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
+import pandas as pd
 
+from core import text
 from core.activations import ACTIVATIONS
-from core.convergence import median_updates, speed_up
+from core.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, equal, recorded_every
+from core.convergence import median_updates
+from core.evidence import Number, Told, step, steps, worst_first_median
 from core.results import Result
+from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
-SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "not supported", "not decided")
+__all__ = ["MIXED", "NOT_SUPPORTED", "SUPPORTED", "UNDECIDED", "VERDICTS", "Finding", "Number"]
 
 # A change of a share smaller than this is no change to speak of.
 NOTICEABLE = 0.01
 # Initial scales closer together than this factor are no small and large ones.
 CLEARLY_LARGER = 1.5
-# What runs may differ in beside the initial scale, and beside the activation function, where they are compared.
+# Shares that are this close are one.
+TIE = 1e-9
+# A sentence names no more comparisons, functions or groups than this; the others are counted.
+NAMED = 3
+# Runs that start from one initial scale or several, and are compared by it, are the same in these.
 SAME_BUT_SCALE = ["activation", "hidden"]
-SAME_BUT_ACTIVATION = ["hidden", "batch_size", "initialiser", "gain", "learning_rate"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding: the claim it is about, the evidence for it in words, and its limits.
+    """A finding: the claim it is about, the evidence for it in words, its limits, and the numbers that these state.
 
     The verdict is one of VERDICTS, or "" where the claim is a mere count.
     """
@@ -35,6 +43,7 @@ class Finding:
     verdict: str
     evidence: str
     limits: str
+    numbers: tuple[Number, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -43,139 +52,332 @@ class Finding:
         return " ".join(filter(None, [claim, self.evidence, self.limits]))
 
 
+def never_negative(activation: str) -> bool:
+    """Whether the function has no negative values."""
+    return ACTIVATIONS[activation].range[0] >= 0
+
+
 def saturation(result: Result) -> Finding:
     """Whether larger initial weights saturate hidden units: smallest against largest scale, seed by seed."""
-    claim = "Large initial weights saturate the hidden units"
-    hidden = result.layers[result.layers["role"] == "hidden"]
+    return saturated_by_scale(result, "Large initial weights saturate the hidden units")
+
+
+def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
+    """The same, of one function or of all; the slope of those without bounds does not change with the scale."""
+    told = Told(result)
+    hidden = _of(told.tables.hidden, only)
     if hidden.empty:
-        return Finding(claim, UNDECIDED, unmeasured(result), limits(result))
+        return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     start = hidden[hidden["epoch"] == 0]
-    per_run = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)
-    runs = per_run[["weight_std", "saturated"]].mean()
-    verdicts, parts = [], []
-    shapes = start["hidden"].nunique()
-    for (activation, shape), members in runs.groupby(level=SAME_BUT_SCALE, sort=False):
-        scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_std"].mean().sort_values()
-        schemes = list(scales.index)
-        if scales.iloc[-1] < CLEARLY_LARGER * scales.iloc[0]:
+    runs = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)[["weight_rms", "saturated"]]
+    verdicts: list[str] = []
+    parts: list[str] = []
+    unbounded: list[str] = []
+    one_seed = False
+    for (name, shape), members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
+        activation = str(name)
+        if not math.isfinite(ACTIVATIONS[activation].range[1]):
+            unbounded.append(text.words(activation))
             continue
-        ends = (schemes[0], schemes[-1])
+        scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_rms"].mean().sort_values()
+        if not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0]:
+            continue
+        ends = [scales.index[0], scales.index[-1]]
         low, high = (members.xs(scheme, level=["initialiser", "gain"])["saturated"] for scheme in ends)
         change = (high - low).dropna()
-        verdicts.append(_verdict(int((change > NOTICEABLE).sum()), len(change)))
-        name = activation if shapes == 1 else f"{activation} · {shape}:"
-        shares = (
-            f"{_percent(share.mean())} ({_scheme(*scheme)})" for share, scheme in zip((low, high), ends, strict=True)
-        )
-        parts.append(f"{name} {' to '.join(shares)}")
-    last = hidden[hidden["epoch"] == hidden["epoch"].max()].groupby("group", sort=False)["saturated"].mean()
-    after = ""
-    if hidden["epoch"].max() > 0 and last.notna().any():
-        after = f" At epoch {hidden['epoch'].max()} {last.idxmax()} is the most saturated: {_percent(last.max())}."
-    if not parts:
-        most = start.groupby("group", sort=False)["saturated"].mean()
+        large = max(low.mean(), high.mean()) >= NOTICEABLE
+        one_seed |= large and len(change) < SEEDS
+        decided = large and len(change) >= SEEDS
+        verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
+        if len(parts) < NAMED:
+            shares = [
+                told("mean saturated", activation=activation, hidden=shape, initialiser=scheme, gain=gain, epoch=0)
+                + f" ({_scheme(scheme, gain)})"
+                for scheme, gain in ends
+            ]
+            where = f" · {shape}" if start["hidden"].nunique() > 1 else ""
+            parts.append(f"{text.words(activation)}{where} {' to '.join(shares)}")
+    said = []
+    if parts:
+        by_scale = text.first(parts, len(verdicts), "network")
+        said.append(f"Share saturated at initialisation, smallest to largest weights: {by_scale}")
+    elif len(unbounded) < start.groupby(SAME_BUT_SCALE).ngroups:
         one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
-        why = "The runs start from one scale" if one else "The initial scales are too close together to compare"
-        evidence = f"{why}, with at most {_percent(most.max())} of the units saturated in a group."
-        return Finding(claim, UNDECIDED, evidence + after, limits(result))
-    evidence = f"Share saturated at initialisation, smallest to largest weights: {_list(parts)}.{after}"
-    return Finding(claim, _overall(verdicts), evidence, limits(result))
+        said.append(f"The {'runs start from one scale' if one else 'initial scales are too close to compare'}")
+    if parts and not one_seed and set(verdicts) == {UNDECIDED}:
+        said.append(f"No scale here saturates as many as {text.share(NOTICEABLE)} of the units")
+    names = list(dict.fromkeys(unbounded))
+    if names:
+        which = text.verb(len(names), "is not judged: its slope does", "are not judged: their slopes do")
+        said.append(f"{text.listed(names)} {which} not change with the scale")
+    if hidden["epoch"].max() > 0:
+        said.append(_most_saturated(told, hidden, {"activation": only} if only else {}))
+    if one_seed:
+        said.append(text.ONE_SEED)
+    return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
+
+
+def _of(rows: pd.DataFrame, only: str) -> pd.DataFrame:
+    return rows[rows["activation"] == only] if only else rows
+
+
+def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str:
+    """Which hidden layer of which group is the most saturated at the last recorded epoch."""
+    last = int(told.number("last epoch", **of).value)
+    rows = hidden[hidden["epoch"] == last]
+    layers = rows.groupby(["group", "layer"], sort=False)["saturated"].mean().dropna()
+    if layers.empty:
+        return ""
+    when = f"At epoch {last:,}"
+    if rows["group"].nunique() < hidden["group"].nunique():
+        when += ", which not all groups have come to,"
+    most = [place for place in layers.index if layers[place] >= layers.max() - TIE]
+    share = told("mean saturated", group=most[0][0], layer=int(most[0][1]), epoch=last)
+    if layers.max() == 0:
+        return f"{when} no hidden unit is saturated"
+    if len(most) > 1 and len(most) == len(layers):
+        return f"{when} all hidden layers are saturated alike: {share}"
+    if len(most) > NAMED:
+        tie = f"{told('layers that tie', **of, epoch=last)} of {told('layers', **of, epoch=last)} hidden layers"
+        return f"{when} {tie} tie as the most saturated: {share}"
+    named = text.listed([f"layer {layer} of {group}" for group, layer in most])
+    return f"{when} the most saturated hidden {text.verb(len(most), 'layer is', 'layers are')} {named}: {share}"
+
+
+def dead_flat(result: Result) -> Finding:
+    """Which hidden layers were dead-flat (every unit a saturated neuron), from when on, and whether they left it."""
+    claim = "Dead-flat hidden layers, in which every unit is saturated on at least 95 % of the examples"
+    told = Told(result)
+    hidden = told.tables.hidden
+    known = hidden[hidden["dead_flat"].notna()]
+    if known.empty:
+        return Finding(claim, "", unmeasured(result), *limits_of(told))
+    flat = known[known["dead_flat"] == 1]
+    places = list(flat.drop_duplicates(["group", "layer"])[["group", "layer"]].itertuples(index=False, name=None))
+    if not places:
+        return Finding(claim, "", "There was none at any recorded epoch.", *limits_of(told))
+    parts = []
+    for group, layer in places[: 2 * NAMED]:
+        of = {"group": group, "layer": int(layer)}
+        runs = told.number("runs dead-flat", **of)
+        first = int(told.number("first epoch dead-flat", **of).value)
+        left = told.number("runs that left", **of)
+        since = "at initialisation" if first == 0 else f"at epoch {first:,}"
+        if left.value:
+            after = f", and {'all' if left.value == runs.value and left.value > 1 else left} left it again"
+        else:
+            after = f", and still at epoch {told('last epoch', **of)}"
+        parts.append(f"layer {layer} of {group} in {runs} of {text.count(runs.n, 'run')}, first {since}{after}")
+    return Finding(claim, "", text.sentences([text.first(parts, len(places), "layer")]), *limits_of(told))
 
 
 def gradient_signs(result: Result) -> Finding:
     """Whether one example's weight gradients into a neuron share a sign exactly where the incoming activations do."""
     claim = "Activations that are never negative tie the signs of one example's gradients together"
-    fed = result.layers[result.layers["layer"] > 1]
-    if fed.empty:
-        return Finding(claim, UNDECIDED, unmeasured(result), limits(result))
+    return tied_signs(result, claim)
+
+
+def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
+    """The same of one never negative function or of all; neurons with one weight have nothing to tie."""
+    told = Told(result)
+    if not (result.layers["layer"] > 1).any():
+        return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     if result.experiment.statistics != "full":
-        return Finding(claim, UNDECIDED, "The signs were not measured: that takes full statistics.", limits(result))
-    never_negative = fed["activation"].map(lambda name: ACTIVATIONS[name].range[0] >= 0)
-    columns = ["same_sign_example", "same_sign_batch", "same_sign_epoch"]
-    means = fed.groupby("activation", sort=False)[columns].mean().dropna(subset=["same_sign_example"])
+        why = "The signs were not measured: that takes full statistics."
+        return Finding(claim, UNDECIDED, why, *limits_of(told))
+    fed = told.tables.fed
+    if fed.empty:
+        why = "Every neuron that hidden units feed has one weight alone, so there are no two signs to compare."
+        return Finding(claim, UNDECIDED, why, *limits_of(told))
+    fed = fed[fed["same_sign_example"].notna()]
+    if fed.empty:
+        return Finding(claim, UNDECIDED, "No neuron that hidden units feed had a gradient.", *limits_of(told))
+    ties = fed["activation"] == only if only else fed["activation"].map(never_negative)
+    free = ~fed["activation"].map(never_negative)
+    tied = fed[ties]
+    names = list(dict.fromkeys([*tied["activation"], *fed.loc[free, "activation"]]))
     parts = [
-        f"{name} {_percent(example)} for one example, {_percent(batch)} for a mini-batch, "
-        f"{_percent(epoch)} for the whole training set"
-        for name, (example, batch, epoch) in zip(means.index, means.to_numpy(), strict=True)
+        f"{text.words(name)} {told('mean same_sign_example', activation=name)} for one example, "
+        f"{told('mean same_sign_batch', activation=name)} for a mini-batch, "
+        f"{told('mean same_sign_epoch', activation=name)} for the whole training set"
+        for name in names[:NAMED]
     ]
-    if not parts:
-        return Finding(claim, UNDECIDED, "No neuron had a gradient.", limits(result))
-    evidence = (
-        f"Neurons fed by a hidden layer whose weight gradients all share one sign: {'; '.join(parts)}. "
-        "Means over runs, layers and recorded epochs."
+    said = (
+        "Neurons fed by a hidden layer whose weight gradients all share one sign: "
+        f"{text.first(parts, len(names), 'function')}. Means over runs, layers and recorded epochs"
     )
-    tied = fed.loc[never_negative, "same_sign_example"].dropna()
-    free = fed.loc[~never_negative, "same_sign_example"].dropna()
     if tied.empty:
-        return Finding(claim, UNDECIDED, f"No activation function here is never negative. {evidence}", limits(result))
-    if tied.min() < 1:
-        return Finding(claim, NOT_SUPPORTED, evidence, limits(result))
-    if free.empty:
-        evidence += " All activation functions here are never negative, so there is none to compare them with."
-        return Finding(claim, SUPPORTED, evidence, limits(result))
-    return Finding(claim, SUPPORTED if free.mean() < 1 - NOTICEABLE else MIXED, evidence, limits(result))
+        why = "No activation function here is never negative"
+        return Finding(claim, UNDECIDED, text.sentences([why, said]), *limits_of(told))
+    if tied["seed"].nunique() < SEEDS:
+        return Finding(claim, UNDECIDED, text.sentences([said, text.ONE_SEED]), *limits_of(told))
+    if tied["same_sign_example"].min() < 1:
+        return Finding(claim, NOT_SUPPORTED, text.sentences([said]), *limits_of(told))
+    if only:
+        return Finding(claim, SUPPORTED, text.sentences([said]), *limits_of(told))
+    if not free.any():
+        alone = "All activation functions here are never negative, so there is none to compare them with"
+        return Finding(claim, SUPPORTED, text.sentences([said, alone]), *limits_of(told))
+    distinct = fed.loc[free, "same_sign_example"].mean() < 1 - NOTICEABLE
+    return Finding(claim, SUPPORTED if distinct else MIXED, text.sentences([said]), *limits_of(told))
 
 
 def convergence(result: Result) -> Finding:
     """Whether zero-centred activations reach the target in fewer updates than those that are never negative."""
-    claim = "Zero-centred activation functions reach the target in fewer updates"
-    runs = result.runs
-    target = target_text(result.experiment.target)
-    medians = median_updates(runs)
-    fastest = medians.idxmin()
-    if not math.isfinite(medians.min()):
-        evidence = f"In no group have more than half of the runs reached {target}."
-        return Finding(claim, UNDECIDED, evidence, limits(result))
-    best = f"Fastest to {target} is {fastest}: median {medians.min():,.0f} updates."
-    verdicts, parts = [], []
-    for _, members in runs.groupby(SAME_BUT_ACTIVATION, sort=False):
-        names = dict(zip(members["activation"], members["group"], strict=True))
-        centred = [name for name in names if ACTIVATIONS[name].zero_centred]
-        positive = [name for name in names if ACTIVATIONS[name].range[0] >= 0]
-        for slow in positive:
-            table = speed_up(members, names[slow]).set_index("group")
-            for fast in centred:
-                row = table.loc[[names[fast]]].to_dict("records")[0]
-                if math.isnan(row["ratio"]):
-                    continue
-                verdicts.append(_speed_verdict(row["low"], row["high"]))
-                times = _times(row["ratio"], row["low"], row["high"])
-                parts.append(f"{names[fast]} against {names[slow]}: {times} (n = {row['pairs']} paired seeds)")
-    if not parts:
-        evidence = f"{best} No two groups differ in the centring of the function alone and reach it."
-        return Finding(claim, UNDECIDED, evidence, limits(result))
-    count = verdicts.count
-    tally = f"{count(SUPPORTED)} of {_count(len(parts), 'comparison')} faster, {count(NOT_SUPPORTED)} slower"
-    shown = _list(parts[:3]) + (f"; {len(parts) - 3} more comparisons" if len(parts) > 3 else "")
-    evidence = f"{best} {tally}. How many times fewer updates, with 95 % interval: {shown}."
-    return Finding(claim, _overall(verdicts), evidence, limits(result, rates=True))
+    claim = "Zero-centred activation functions reach the target in fewer updates than those that are never negative"
+    return fewer_updates(result, claim, [name for name in ACTIVATIONS if never_negative(name)])
+
+
+def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
+    """Whether zero-centred functions reach the target in fewer updates than the functions `slow`."""
+    told = Told(result)
+    goal = target_text(result.experiment.target)
+    best = _fastest(told, goal)
+    if not math.isfinite(median_updates(result.runs).min()):
+        return Finding(claim, UNDECIDED, text.sentences([best]), *limits_of(told))
+    found = comparisons(result, slow)
+    if not found:
+        other = f"the {text.words(slow[0])}" if len(slow) == 1 else "a never negative function"
+        why = (
+            f"There is nothing to compare: that takes runs of a zero-centred function and of {other}, with all else "
+            "the same, of which at least one reached it"
+        )
+        return Finding(claim, UNDECIDED, text.sentences([best, why]), *limits_of(told))
+    parts = text.first([one.said(told) for one in found[:NAMED]], len(found), "comparison")
+    if all(one.pairs < SEEDS for one in found):
+        said = [best, f"In one seed: {parts}", text.ONE_SEED]
+    else:
+        faster, slower = (sum(one.verdict == verdict for one in found) for verdict in (SUPPORTED, NOT_SUPPORTED))
+        of = {"slow": ",".join(name for name in ACTIVATIONS if name in slow)}
+        total = told.keep("comparisons", len(found), len(found), **of)
+        tally = f"Zero-centred was faster in {told.keep('comparisons faster', faster, len(found), **of)} of {total}"
+        tally += f", slower in {told.keep('comparisons slower', slower, len(found), **of)}" if slower else ""
+        said = [best, f"{tally if faster or slower else f'{total} that decided nothing'}: {parts}"]
+    limits, numbers = limits_of(told, rates=True)
+    if not all(centring_alone(*one.functions) for one in found):
+        limits += " Functions that differ in slope or in width too differ in more than their centring."
+    return Finding(claim, text.overall([one.verdict for one in found]), text.sentences(said), limits, numbers)
+
+
+def _fastest(told: Told, goal: str) -> str:
+    """Which groups reach the target first, and where none does, why."""
+    medians = median_updates(distinct_batches(told.tables.result))
+    best = str(medians.idxmin())
+    if not math.isfinite(medians[best]):
+        return _not_reached(told, goal)
+    if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
+        return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
+    ties = [
+        str(group)
+        for group, median in medians.items()
+        if math.isfinite(median)
+        and equal(median, medians[best], max(_step(told, best, medians[best]), _step(told, str(group), median)))
+    ]
+    last = max(ties, key=lambda group: float(medians[group]))
+    first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
+    median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
+    every = recorded_every(told, (last, latest.value)) if len(ties) > 1 else ""
+    how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
+    if len(medians) == 1:
+        return f"There is one group, {best}, and it reached {goal}: {how}"
+    if len(ties) == 1:
+        return f"Fastest to {goal} is {best}: {how}"
+    if len(ties) <= NAMED:
+        return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
+    tied = told.keep("groups that tie", len(ties), len(medians))
+    return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
+
+
+def _step(told: Told, group: str, update: float) -> int:
+    return step(steps(told.tables.result, group), update)
+
+
+def _not_reached(told: Told, goal: str) -> str:
+    """Why no group's median reached the target."""
+    lost, reached = told.number("diverged first"), told.number("reached")
+    if lost.value == lost.n:
+        return f"{_all(told, 'diverged first')} diverged before reaching {goal}"
+    also = f"; {lost} diverged" if lost.value else ""
+    if told.number("going on").value:
+        also += ", so far"
+    if not reached.value:
+        none = f"None of the {told('runs')} runs has" if reached.n > 1 else "The run has not"
+        return f"{none} reached {goal}{also}"
+    groups = int(told.number("groups").value)
+    which = "in no group have more than half of the runs" if groups > 1 else "no more than half of the runs have"
+    return f"{which} reached {goal}: {reached} of {told('runs')} did{also}"
+
+
+def _all(told: Told, measure: str) -> str:
+    """'All 5 runs', or 'The run' where there is one: as many as `measure` counts."""
+    number = told.number(measure)
+    return f"All {number} runs" if number.n > 1 else "The run"
 
 
 def runs(result: Result) -> Finding:
     """What became of the runs: how many reached the target, and which group classifies the test set best."""
+    told = Told(result)
     table = result.runs
-    reached = int((table["status"] == "converged").sum())
-    of = f"{_count(len(table), 'run')} in {_count(table['group'].nunique(), 'group')}"
-    claim = f"{reached} of {of} reached {target_text(result.experiment.target)}"
-    accuracy = table.groupby("group", sort=False)["final_test_accuracy"].median()
-    evidence = ""
-    if accuracy.notna().any():
-        evidence = f"Best median test accuracy: {_percent(accuracy.max())} ({accuracy.idxmax()})."
-    return Finding(claim, "", evidence, limits(result))
+    of = f"{text.count(len(table), 'run')} in {text.count(table['group'].nunique(), 'group')}"
+    claim = f"{told('reached')} of {of} reached {target_text(result.experiment.target)}"
+    told.number("runs")
+    told.number("groups")
+    lost = told.number("diverged")
+    if lost.value == lost.n:
+        return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
+    accuracy = pd.Series(
+        {
+            str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
+            for group, rows in table.groupby("group", sort=False)
+        }
+    ).dropna()
+    if accuracy.empty:
+        return Finding(claim, "", "", *limits_of(told))
+    if not math.isfinite(accuracy.max()):
+        return Finding(claim, "", "In every group at least half of the runs diverged.", *limits_of(told))
+    best = [group for group in accuracy.index if accuracy[group] == accuracy.max()]
+    value = told("median final_test_accuracy", group=best[0])
+    if len(accuracy) == 1:
+        evidence = f"Median test accuracy: {value}."
+    elif len(best) == len(accuracy):
+        evidence = f"All groups have the same median test accuracy: {value}."
+    else:
+        whose = (
+            text.listed(best)
+            if len(best) <= NAMED
+            else f"{told.keep('groups that tie', len(best), len(accuracy))} groups tie"
+        )
+        evidence = f"Best median test accuracy: {value} ({whose})."
+    return Finding(claim, "", evidence, *limits_of(told))
 
 
 def limits(result: Result, rates: bool = False) -> str:
     """How many runs the finding rests on, and what they leave out."""
-    status = result.runs["status"].value_counts()
-    censored, diverged = int(status.get("not_reached", 0)), int(status.get("diverged", 0))
-    seeds = result.runs.groupby("group", sort=False)["seed"].nunique()
-    n = f"n = {_count(len(result.runs), 'run')}, {_count(int(seeds.min()), 'seed')} a group"
-    text = (
-        f"{n}, on {result.experiment.dataset}; {censored} have not reached the target (censored), {diverged} diverged."
-    )
+    return limits_of(Told(result), rates)[0]
+
+
+def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]:
+    """The same, and all numbers told so far, those of the limits among them: what ends a Finding."""
+    result = told.tables.result
+    all_runs, least, most = (told.number(name) for name in ("runs", "least seeds", "most seeds"))
+    seeds = text.count(int(least.value), "seed") if least.value == most.value else f"{least} to {most} seeds"
+    said = f"n = {text.count(int(all_runs.value), 'run')}, {seeds} a group, on {result.experiment.dataset}; "
+    reached = told.number("reached")
+    fates = [f"{reached if reached.value else 'none'} reached the target"]
+    if (later := told.number("diverged later")).value:
+        fates[0] += f" ({later} of them diverged later)"
+    for measure, how in (
+        ("going on", "not trained to the end yet"),
+        ("stopped", "stopped before reaching it"),
+        ("diverged first", "diverged before reaching it"),
+    ):
+        if (number := told.number(measure)).value:
+            be = f"{text.verb(int(number.value), 'is', 'are')} " if measure == "going on" else ""
+            fates.append(f"{number} {be}{how}")
+    said += f"{text.listed(fates)}."
     if rates and result.runs["learning_rate"].nunique() == 1:
-        text += " One learning rate is not a fair comparison: each group may have a better one."
-    return text
+        said += " One learning rate is not a fair comparison: each group may have a better one."
+    return said, tuple(told.numbers)
 
 
 def unmeasured(result: Result) -> str:
@@ -189,35 +391,6 @@ def unmeasured(result: Result) -> str:
     return "Nothing was measured in a hidden layer."
 
 
-def _verdict(hits: int, n: int) -> str:
-    if n == 0:
-        return UNDECIDED
-    return SUPPORTED if hits == n else NOT_SUPPORTED if hits == 0 else MIXED
-
-
-def _overall(verdicts: list[str]) -> str:
-    kinds = set(verdicts)
-    return kinds.pop() if len(kinds) == 1 else MIXED
-
-
-def _speed_verdict(low: float, high: float) -> str:
-    if low > 1:
-        return SUPPORTED
-    return NOT_SUPPORTED if high < 1 else UNDECIDED
-
-
-def _times(ratio: float, low: float, high: float) -> str:
-    if math.isinf(ratio):
-        return "reached it, the other did not"
-    if ratio == 0:
-        return "did not reach it, the other did"
-    return f"{ratio:.3g} times ({low:.3g} to {_number(high)})"
-
-
-def _number(value: float) -> str:
-    return "no upper limit" if np.isinf(value) else f"{value:.3g}"
-
-
 def target_text(target: str) -> str:
     """A target in words: train_accuracy:0.9 is "train accuracy ≥ 0.9"."""
     name, _, value = target.partition(":")
@@ -226,22 +399,3 @@ def target_text(target: str) -> str:
 
 def _scheme(initialiser: str, gain: float) -> str:
     return initialiser if gain == 1 else f"{initialiser} gain {gain:g}"
-
-
-def _percent(share: float) -> str:
-    if not math.isfinite(share):
-        return "none recorded"
-    # 99.97 % is not 100 %, and 0.03 % not 0 %: a claim may turn on such a difference.
-    if 0.999 <= share < 1:
-        return "just under 100 %"
-    if 0 < share < 0.0005:
-        return "<0.1 %"
-    return f"{share:.1%}".replace("%", " %") if 0 < share < 0.1 else f"{share:.0%}".replace("%", " %")
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def _list(parts: list[str]) -> str:
-    return "; ".join(parts)

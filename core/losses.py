@@ -26,14 +26,18 @@ class Loss:
         summary: formula and output unit in one line.
         value: (logits, targets) -> loss per example, (..., examples).
         delta: (logits, targets) -> d loss / d logits, written over `logits`; right to the rounding of 1, for training.
-        exact_delta: the same, not 0 either where an output has all but reached its target, for measuring.
+        chance: (share of the examples whose target is 1, by output) -> the loss of guessing: the least mean loss of
+            a prediction that is the same for every example, which is the shares themselves.
+        exact_delta: as `delta`, not 0 either where an output has all but reached its target, for measuring; None
+            where `delta` is so.
     """
 
     name: str
     summary: str
     value: Callable[[Array, Array], Array]
     delta: Callable[[Array, Array], None]
-    exact_delta: Callable[[Array, Array], None]
+    chance: Callable[[Array], float]
+    exact_delta: Callable[[Array, Array], None] | None = None
 
 
 def logistic_in_place(logits: Array) -> None:
@@ -86,6 +90,12 @@ def _error_in_place(logits: Array, targets: Array) -> None:
     np.multiply(logits, sign, out=logits)
 
 
+def _cross_entropy_chance(shares: Array) -> float:
+    """The entropy of the classes: ln 10 for ten that are equally frequent."""
+    p = np.append(shares, 1.0 - shares) if len(shares) == 1 else shares
+    return float(-(p * np.log(p, where=p > 0, out=np.zeros_like(p))).sum())
+
+
 def _squared_error(logits: Array, targets: Array) -> Array:
     outputs = logits.copy()
     logistic_in_place(outputs)
@@ -106,6 +116,11 @@ def _exact_squared_error_delta(logits: Array, targets: Array) -> None:
     np.multiply(logits, slope, out=logits)
 
 
+def _squared_error_chance(shares: Array) -> float:
+    """Half the sum of the outputs' variances."""
+    return float(0.5 * (shares * (1.0 - shares)).sum())
+
+
 LOSSES: dict[str, Loss] = {
     loss.name: loss
     for loss in (
@@ -114,6 +129,7 @@ LOSSES: dict[str, Loss] = {
             "-log p of the right class; softmax output, or one logistic unit for two classes",
             _cross_entropy,
             _cross_entropy_delta,
+            _cross_entropy_chance,
             _exact_cross_entropy_delta,
         ),
         Loss(
@@ -121,6 +137,7 @@ LOSSES: dict[str, Loss] = {
             "half the sum of squared errors over the outputs; logistic output units",
             _squared_error,
             _squared_error_delta,
+            _squared_error_chance,
             _exact_squared_error_delta,
         ),
     )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.blas import kernels
 from core.losses import LOSSES, correct
 from core.measures import (
     Signs,
@@ -67,6 +68,7 @@ class Record:
         epochs: columns of the epochs table and of the path so far, (groups, seeds) each.
         layers: columns of the layers table per layer, an array (groups, seeds) or one value for all.
         histograms: counts over the group's runs that live and have not diverged here.
+        kernels: what the process computes with that trained (`core.blas.kernels`).
     """
 
     runs: NDArray[np.int64]
@@ -78,6 +80,7 @@ class Record:
     epochs: dict[str, NDArray[np.float64]]
     layers: tuple[dict[str, Any], ...]
     histograms: tuple[Histogram, ...]
+    kernels: str
 
 
 @dataclass
@@ -131,6 +134,7 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
         epochs=epochs,
         layers=tuple(notes.layers),
         histograms=tuple(replace(h, counts=(h.counts * counted).sum(axis=1)) for h in notes.histograms),
+        kernels=kernels(),
     )
 
 
@@ -184,7 +188,8 @@ def _evaluate(
         if probing:
             _look_at_activations(state, work, notes)
         if notes.gradients:
-            (loss.exact_delta if probing else loss.delta)(logits, targets)
+            delta = loss.exact_delta if probing and loss.exact_delta else loss.delta
+            delta(logits, targets)
             back_propagate(state.weights, work, state.activation, state.ties)
             _add_gradients(state, part.by_example[begin:end], work, notes.gradients)
             if probing:

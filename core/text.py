@@ -11,12 +11,21 @@ MINUS = "\N{MINUS SIGN}"
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "not supported", "not decided")
 """What runs say of a claim, in these words on every page."""
 
+NOT_MEASURED = "not measured (needs full statistics)"
+"""What is said in place of numbers that standard statistics leave out."""
+
+ONE_SEED = "One seed shows no chance, so these runs cannot tell."
+"""Why runs of one seed leave a claim undecided."""
+
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1.2e+06."""
-    return f"{value:.{digits}g}".replace("-", MINUS)
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07."""
+    written = f"{value:.{digits}g}"
+    if "e+" in written and abs(value) < 1e7:
+        written = f"{float(written):,.0f}"
+    return written.replace("-", MINUS)
 
 
 def amount(value: float) -> str:
@@ -35,6 +44,18 @@ def share(value: float) -> str:
     if 0 < value < 0.0995:
         return f"{100 * value:.1f} %"
     return f"{100 * value:.0f} %".replace("-", MINUS)
+
+
+def percent(value: float, decimals: int = 0) -> str:
+    """A share with so many decimals, for tables and marks: only none is 0 % and only all is 100 %."""
+    if not math.isfinite(value):
+        return "not measured"
+    step = 10.0**-decimals
+    if 0 < value < step / 200:
+        return f"<{step:.{decimals}f} %"
+    if 1 - step / 200 < value < 1:
+        return f">{100 - step:.{decimals}f} %"
+    return f"{100 * value:.{decimals}f} %".replace("-", MINUS)
 
 
 def shares(values: Sequence[float]) -> str:
@@ -71,6 +92,12 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
+def first(parts: Sequence[str], total: int, noun: str) -> str:
+    """The first few of `total` parts, and how many more there are: 'a; b; and 3 more groups'."""
+    rest = total - len(parts)
+    return "; ".join([*parts, f"and {count(rest, f'more {noun}')}"] if rest > 0 else parts)
+
+
 def words(name: str) -> str:
     """A registry name as it is said: centred_logistic is the centred logistic."""
     return name.replace("_", " ")
@@ -79,6 +106,11 @@ def words(name: str) -> str:
 def sentence(text: str) -> str:
     """Text with a capital first letter and a full stop."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def sentences(parts: Sequence[str]) -> str:
+    """Each part that is not empty as a sentence, one after the other."""
+    return " ".join(sentence(part) for part in parts if part)
 
 
 def interval(low: float, high: float, n: int, digits: int = 3) -> str:

@@ -6,14 +6,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, convergence, findings
-from core.experiment import VARIED
-from pages.parts import chart, lens, view
-from pages.parts.shown import Shown
+from core import charts, convergence, findings, text
+from pages.parts import chart, lens, notices, view
+from pages.parts.catalogue import Convergence
+from pages.parts.shown import Shown, once
 
 SETS = {"training": "train", "test": "test"}
 WIDE = 1e4  # times the least loss: more than a linear axis can show
-SLOWEST = "slowest that reached it"
 
 
 def _page(shown: Shown) -> None:
@@ -22,84 +21,144 @@ def _page(shown: Shown) -> None:
     st.subheader("How much faster?")
     lens.part(shown, lambda: _speed_up(shown))
     if len(shown.experiment.learning_rate) > 1:
-        runs = shown.result.runs
         st.subheader("Which learning rate is each one's best?")
-        chart.show(shown, "rate_grid", charts.rate_grid, lambda: runs)
-        best = shown.once("best_rates", lambda: convergence.best_rates(runs).drop_duplicates("group"))
-        st.dataframe(best[list(VARIED)], key="best_rates", hide_index=True)
+        chart.show("rate_grid", charts.rate_grid, shown.runs)
+        best = once(_best_rates, shown)
+        varying = [name for name in convergence.SETTINGS if len(getattr(shown.experiment, name)) > 1]
+        columns = [*(varying or ["activation", "initialiser"]), *_BEST]
+        st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
+        st.caption(
+            "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
+            "by their final training loss, and so are those at which no more than half of the runs reached the target."
+        )
 
 
 def _curves(shown: Shown) -> None:
-    experiment, groups, runs = shown.experiment, shown.groups, shown.result.runs
+    experiment, groups = shown.experiment, shown.groups
     target, _, goal = experiment.target.partition(":")
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = SETS[view.buttons("measure", "Measured on", list(SETS), "training")]
-        x = view.buttons("x", "Time in", ["epoch", "update"], "epoch")
-        log_x = view.flag("log_x", "Logarithmic time")
-        log_y = view.flag("log_y", "Logarithmic loss")
-        raw_runs = view.flag("runs", "Every run")
-    smooth = view.step("smoothing", "Smoothing (recorded points)", (1, 3, 5, 9, 15), 1)
+        which = SETS[view.place(Convergence.measure)]
+        x = view.place(Convergence.x)
+        log_x = view.place(Convergence.log_x)
+        log_y = view.place(Convergence.log_y)
+        raw_runs = view.place(Convergence.runs)
+    smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.show, shown, draw=charts.learning_curves, rows=lambda: shown.result.epochs, **axes)
+    curves = partial(chart.show, draw=charts.learning_curves, rows=partial(_epochs, shown), **axes)
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
             curves(name=quantity, quantity=quantity, log_y=log, target=level)
-    curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
-    far_apart, masked = shown.once(
-        f"masked {which} {log_y}", lambda: _masked(shown.result.epochs, f"{which}_loss", log_y)
-    )
+    if experiment.statistics == "full":
+        curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
+    else:
+        st.caption("The length of the gradient was not measured: that takes full statistics.")
+    far_apart, masked = once(_masked, shown, f"{which}_loss", log_y)
     if far_apart:
         st.caption("The losses are far apart: Logarithmic loss shows them all.")
     st.caption(
-        "Median and 25-75 % of the runs of each group; a diverged run counts as worse than all others. "
-        + (f"{masked} points are not finite (or not positive) and have no place on these axes." if masked else "")
+        "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
+        + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
     )
+    if exploded := shown.once(convergence.exploded_text, shown.final):
+        st.caption(notices.escaped(exploded))
 
     st.subheader("How many runs reach the target, and when?")
-    chart.show(
-        shown, "share_reached", charts.share_reached, lambda: convergence.survival(runs), groups=groups, log_x=log_x
-    )
-    chart.show(shown, "updates_to_target", charts.updates_to_target, lambda: runs, groups=groups)
+    chart.show("share_reached", charts.share_reached, partial(_survival, shown), groups=groups, log_x=log_x)
+    chart.show("updates_to_target", charts.updates_to_target, partial(_with_outcomes, shown), groups=groups)
     st.caption(
-        f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. "
-        "A run that has not reached it is censored at its last update: it counts as later than any other, and is "
-        "neither dropped nor taken to have reached it there."
+        f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
+        "stopped before reaching the target still counts, as slower than every run that did: in the share it counts up "
+        "to its last update (the Kaplan-Meier estimate). A run that diverged first never reaches the target, and stays "
+        "in the count."
     )
 
 
 def _speed_up(shown: Shown) -> None:
-    groups, runs = shown.groups, shown.result.runs
-    medians = shown.once("median_updates", lambda: convergence.median_updates(runs))
+    groups = shown.groups
+    medians = once(_median_updates, shown)
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else groups[0]
-    chosen = view.choice("baseline", "Compared with", [SLOWEST, *groups], SLOWEST)
-    baseline = slowest if chosen == SLOWEST else chosen
+    chosen = view.place(Convergence.baseline)
+    baseline = slowest if chosen == Convergence.SLOWEST else chosen
     if reached.empty:
-        st.caption("In no group have more than half of the runs reached the target: there is nothing to compare.")
+        st.caption(f"{_why_not(shown.runs())}: there is nothing to compare.")
+    elif len(groups) == 1:
+        st.caption("There is one group only: nothing to compare it with.")
     elif baseline in medians.index:
         chart.show(
-            shown, "speed_up", charts.speed_up, lambda: convergence.speed_up(runs, baseline),
+            "speed_up", charts.speed_up, partial(_speed_ups, shown, baseline),
             groups=groups, title=f"Speed-up over {baseline}",
         )  # fmt: skip
-    st.caption(
-        "How many times fewer updates the median run takes than that of the baseline; the interval is a bootstrap over "
-        "paired seeds."
-        + (
-            ""
-            if len(shown.experiment.learning_rate) > 1
-            else " One learning rate is not a fair comparison: with several in the form, each group has its best."
+        st.caption(
+            "How many times fewer updates the median run takes than that of the baseline"
+            + ("; the interval is a bootstrap over paired seeds." if shown.experiment.seeds > 1 else ".")
+            + (" One seed shows no chance: there is no interval." if shown.experiment.seeds == 1 else "")
+            + (" All of these groups had reached the target before any training." if reached.eq(0).all() else "")
+            + (
+                ""
+                if len(shown.experiment.learning_rate) > 1
+                else " One learning rate is not a fair comparison: another one may suit a group better."
+            )
         )
+
+
+def _why_not(runs: pd.DataFrame) -> str:
+    """Why no group has a median of updates to target."""
+    n, some = len(runs), int(runs["updates_to_target"].notna().sum())
+    if runs["status"].eq("diverged").all():
+        return f"All {n} runs diverged" if n > 1 else "The run diverged"
+    if some == 0:
+        return "No run has reached the target"
+    return (
+        f"In no group have more than half of the runs reached the target ({text.count(some, 'run')} of {n:,} "
+        f"{text.verb(some, 'has', 'have')})"
     )
 
 
-def _masked(epochs: pd.DataFrame, loss: str, log: bool) -> tuple[bool, int]:
+def _epochs(shown: Shown) -> pd.DataFrame:
+    return convergence.with_diverged(shown.result)
+
+
+def _survival(shown: Shown) -> pd.DataFrame:
+    return convergence.survival(shown.runs())
+
+
+def _with_outcomes(shown: Shown) -> pd.DataFrame:
+    return shown.runs().assign(outcome=convergence.outcomes(shown.result, shown.final))
+
+
+def _median_updates(shown: Shown) -> pd.Series:
+    return convergence.median_updates(shown.runs())
+
+
+def _speed_ups(shown: Shown, baseline: str) -> pd.DataFrame:
+    return convergence.speed_up(shown.runs(), baseline)
+
+
+def _best_rates(shown: Shown) -> pd.DataFrame:
+    return convergence.best_rates(shown.runs())
+
+
+def _no_place(n: int) -> str:
+    return f"{text.verb(n, 'is', 'are')} not finite (or not positive) and {text.verb(n, 'has', 'have')} no place here."
+
+
+def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
+    epochs = shown.epochs()
     losses = charts.masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
     return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]
 
+
+_BEST = {
+    "learning_rate": st.column_config.NumberColumn("best learning rate", format="%.6g", help="Empty: there is none"),
+    "note": st.column_config.Column("what to know of it"),
+    "updates_to_target": st.column_config.NumberColumn("median updates", format="%.6g"),
+    "final_train_loss": st.column_config.NumberColumn("median final training loss", format="%.4g"),
+}
 
 lens.show("Who learns faster?", _page)

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
-from core import findings
+from core import convergence, findings, text
 from core.experiment import VARIED
 from core.results import Result, csv_bytes
-from core.schema import RUN, SCHEMA, STATUSES
-from pages.parts import lens, upload, view
-from pages.parts.shown import Shown
+from core.schema import RUN, SCHEMA
+from pages.parts import lens, notices, upload, view
+from pages.parts.catalogue import Runs
+from pages.parts.shown import Shown, once
 
 
 def _page(shown: Shown) -> None:
@@ -20,20 +22,31 @@ def _page(shown: Shown) -> None:
     runs = shown.result.runs
     left, right = st.columns(2)
     with left:
-        groups = view.several("groups", "Run groups", shown.groups)
+        groups = view.several(Runs.groups)
     with right:
-        status = view.several("status", "Status", STATUSES)
-    chosen = runs[runs["group"].isin(groups) & runs["status"].isin(status)]
-
-    varying = [name for name in VARIED if len(getattr(shown.experiment, name)) > 1]
+        status = view.several(Runs.status)
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
-    columns = [*varying, "seed", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = Runs.ORDERS[view.place(Runs.sort)]
+        down = view.place(Runs.descending)
+
+    became = once(_became, shown)
+    chosen = runs.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
+    # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
+    chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
+
+    varying = [name for name in VARIED if len(getattr(shown.experiment, name)) > 1]
+    columns = [*varying, "seed", "outcome", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
     st.dataframe(chosen[columns], key="runs", hide_index=True, column_config=_columns(varying), placeholder="")
     st.caption(
-        f"{len(chosen)} of {len(runs)} runs. Settings with a \N{DAGGER} differ between the groups; a click on a "
-        "heading sorts. Empty updates to target: the run is censored at its last update."
+        f"{len(chosen):,} of {text.count(len(runs), 'run')}. "
+        + ("Settings with a \N{DAGGER} differ between the groups. " if varying else "")
+        + "No updates to target: the run did not reach it. Such runs come last in either order of *Sorted by*; "
+        "a click on a heading sorts too, with empty cells first where it ascends."
     )
+    if exploded := shown.once(convergence.exploded_text, shown.final):
+        st.caption(notices.escaped(exploded))
 
     st.subheader("All numbers")
     with st.container(horizontal=True):
@@ -50,14 +63,24 @@ def _page(shown: Shown) -> None:
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
     st.caption(
-        "Numbers at full precision; each row carries the settings of its run. The zip opens again below, and in Python "
-        "with `core.load_result`."
+        "Numbers at full precision. Each row carries the settings of its run that an experiment may vary (network, "
+        "activation function, initialiser, gain, learning rate, batch size, seed) and the data set; all settings, the "
+        "data's and the target too, are in experiment.json in the zip. The zip opens again below, and in Python with "
+        "`core.load_result`."
     )
+
+
+def _became(shown: Shown) -> pd.Series:
+    """What became of each run, in words: where it diverged, and whether it exploded."""
+    at = shown.result.runs["diverged_at"]
+    where = [f" at update {text.amount(update)}" if update == update else "" for update in at]
+    also = ["; exploded" if lost else "" for lost in convergence.exploded(shown.result)]
+    return convergence.outcomes(shown.result, shown.final) + where + also
 
 
 def _columns(varying: list[str]) -> dict[str, Any]:
     # A dagger and no colour: a styled table takes the server longer than all the rest of this page.
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"outcome": st.column_config.Column(help="What became of the run, and where")}
     for column in SCHEMA["runs"]:
         label = column.name.replace("_", " ") + (" \N{DAGGER}" if column.name in varying else "")
         meaning = f"{column.meaning} ({column.unit})"
@@ -75,4 +98,4 @@ def _zip(result: Result) -> bytes:
     return file.getvalue()
 
 
-lens.show("What became of every run?", _page, below=upload.place)
+lens.show("What became of every run?", _page, below=upload.drop_zone)

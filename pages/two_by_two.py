@@ -1,24 +1,29 @@
 """The 2 x 2: how much of tanh's advantage over the logistic is centring, and how much is slope."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core import charts, effects, findings
+from core import charts, effects, findings, text
 from core.activations import ACTIVATIONS
 from core.charts.effects import cell_medians, effect_sizes
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition
-from core.results import run_settings
+from core.findings import Finding
 from pages.parts import chart, lens, link, offer, view
-from pages.parts.shown import Shown
+from pages.parts.catalogue import TwoByTwo
+from pages.parts.shown import Shown, once
 
-BEST = "each function's own best"
 COLUMNS: dict[str, Any] = {
     "activation": "function",
-    "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g", help="Best of the grid, or shared"),
-    "median_low": st.column_config.NumberColumn("median", format="%.4g", help="Where censored: the least it can be"),
-    "median_high": st.column_config.NumberColumn("at most", format="%.4g", help="Infinite where censored"),
+    "learning_rate": st.column_config.NumberColumn(
+        "learning rate", format="%.3g", help="Best of the grid, or shared; none where all runs diverged"
+    ),
+    "median_low": st.column_config.NumberColumn(
+        "median", format="%.4g", help="Where runs stopped short of the target: the least it can be"
+    ),
+    "median_high": st.column_config.NumberColumn("at most", format="%.4g", help="Infinite where it was not reached"),
     "low": st.column_config.NumberColumn("95 % from", format="%.4g"),
     "high": st.column_config.NumberColumn("to", format="%.4g"),
     "reached": st.column_config.NumberColumn("runs with a value"),
@@ -39,36 +44,32 @@ rate for all, slope is credited with what a better rate would have given the oth
 def _page(shown: Shown) -> None:
     experiment = shown.experiment
     outcome, rate = _controls(experiment.learning_rate)
-    networks = shown.once("networks", lambda: list(effects.settings(run_settings(experiment))))
+    networks = TwoByTwo.network.options(link.given())
     if not networks:
         offer.preset("two_by_two", LACKING)
         _formulas()
         return
-    network = networks[0]
-    if len(networks) > 1 or "network" in st.session_state["view"]:
-        network = view.choice("network", "Network", networks, network)
-    parts = shown.once("settings", lambda: effects.settings(shown.result.runs))
-    of = f"{network} {outcome} {rate}"
-    found = shown.once(f"decomposed {of}", lambda: _decomposed(parts.get(network), outcome, rate))
+    network = view.place(TwoByTwo.network) if len(networks) > 1 else networks[0]
+    of = (shown, network, outcome, rate)
+    found = once(_decomposed, *of)
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
-    chart.show(shown, f"effects_{outcome}", effect_sizes, lambda: found.effects, of, outcome=found.outcome)
-    finding = shown.once(f"finding {of}", lambda: effects.finding(found, findings.limits(shown.result)))
-    lens.box(finding, "these runs" if shown.final else "these runs so far")
+    chart.show(f"effects_{outcome}", effect_sizes, partial(_effects, *of), outcome=found.outcome)
+    lens.box(once(_finding, *of), "these runs" if shown.final else "these runs so far")
     if len(experiment.learning_rate) == 1:
         offer.preset("two_by_two", ONE_RATE)
 
     left, right = st.columns(2)
-    grid = shown.once(f"grid {network}", lambda: _grid(parts[network]))
+    grid = once(_grid, shown, network)
     functions = tuple(dict.fromkeys(grid["activation"]))
     with left:
         chart.show(
-            shown, f"medians_{outcome}", cell_medians, lambda: found.cells, of,
+            f"medians_{outcome}", cell_medians, partial(_cells, *of),
             outcome=found.outcome, functions=functions,
         )  # fmt: skip
     with right:
-        chart.show(shown, f"rates_{outcome}", charts.rate_grid, lambda: grid, of, quantity=outcome)
+        chart.show(f"rates_{outcome}", charts.rate_grid, partial(_grid, shown, network), quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")
@@ -78,21 +79,25 @@ def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
     left, right = st.columns([3, 2])  # three choices in words at the left
     titles = {outcome.title: outcome.name for outcome in OUTCOMES.values()}
     with left:
-        outcome = titles[view.buttons("outcome", "Compared by", list(titles), next(iter(titles)))]
+        outcome = titles[view.place(TwoByTwo.outcome)]
     texts = {f"{rate:g}": rate for rate in rates}
     with right:
-        rate = view.choice(
-            "rate", "Learning rate", [BEST, *texts], BEST, help="One rate for all is no fair comparison."
-        )
+        rate = view.place(TwoByTwo.rate)
     return outcome, texts.get(rate)
 
 
-def _grid(runs: pd.DataFrame) -> pd.DataFrame:
+def _grid(shown: Shown, network: str) -> pd.DataFrame:
     """The runs of the five functions."""
+    runs = _networks(shown)[network]
     return runs[runs["activation"].isin([*FOUR, TANH])]
 
 
-def _decomposed(runs: pd.DataFrame | None, outcome: str, rate: float | None) -> Decomposition | None:
+def _networks(shown: Shown) -> dict[str, pd.DataFrame]:
+    return effects.settings(shown.runs())
+
+
+def _decomposed(shown: Shown, network: str, outcome: str, rate: float | None) -> Decomposition | None:
+    runs = _networks(shown).get(network)
     if runs is None:
         return None
     try:
@@ -101,10 +106,29 @@ def _decomposed(runs: pd.DataFrame | None, outcome: str, rate: float | None) -> 
         return None  # the first seeds are still being trained
 
 
+def _known(*of: Any) -> Decomposition:
+    """What there is to draw, where there is something."""
+    found = once(_decomposed, *of)
+    assert found is not None
+    return found
+
+
+def _effects(*of: Any) -> pd.DataFrame:
+    return _known(*of).effects
+
+
+def _cells(*of: Any) -> pd.DataFrame:
+    return _known(*of).cells
+
+
+def _finding(shown: Shown, *of: Any) -> Finding:
+    return effects.finding(_known(shown, *of), shown.once(findings.limits))
+
+
 def _formulas() -> None:
     with st.expander("The functions, and how the effects add up", icon=":material/function:"):
         for name in (*FOUR, TANH):
-            st.latex(rf"\text{{{name.replace('_', ' ')}: }} {ACTIVATIONS[name].formula}")
+            st.latex(rf"\text{{{text.words(name)}: }} {ACTIVATIONS[name].formula}")
         st.latex(r"\text{centring} = \tfrac{1}{2}\left[(T_{00} - T_{10}) + (T_{01} - T_{11})\right]")
         st.latex(r"\text{slope} = \tfrac{1}{2}\left[(T_{00} - T_{01}) + (T_{10} - T_{11})\right]")
         st.latex(r"\text{centring} + \text{slope} + \text{width} = T_{00} - T_{\tanh}")
@@ -112,7 +136,8 @@ def _formulas() -> None:
             "T: median over seeds, of updates and losses its logarithm; first index 1: centred, second: steep. "
             "steep centred logistic = tanh(2x)/2, so width is what remains to tanh. Runs that did not reach the target "
             "are kept as intervals from their last update on: what depends on them is a bound. Test accuracies are "
-            "compared at the rates of the lowest training loss. All of this holds for this network and these data."
+            "compared at the rates of the lowest training loss. A target met at update 0 counts as met "
+            "after half an update, so that it has a logarithm. All of this holds for this network and these data."
         )
 
 

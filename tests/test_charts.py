@@ -18,6 +18,7 @@ from altair.utils.schemapi import debug_mode
 
 from core import Experiment, charts, convergence, run
 from core.charts import signs, style, tables
+from core.lessons.saturation import dead_flat_layers
 from core.schema import LEVELS, PERCENTILES, names
 
 Tables = Any
@@ -67,6 +68,7 @@ def synthetic(
                 "status": "diverged" if diverged else "converged" if reached else "not_reached",
                 "updates_to_target": reached[0] * 45.0 if reached else np.nan,
                 "epochs_to_target": float(reached[0]) if reached else np.nan,
+                "diverged_at": 45.0 if diverged else np.nan,
                 "last_update": 45 if diverged else last,
                 **{
                     f"{which}_{part}_loss": np.inf if diverged else loss[epochs[-1]]
@@ -110,6 +112,7 @@ def synthetic(
                     "fan_in": 64,
                     "fan_out": 10 if output else 64,
                     "weight_std": argument * rng.uniform(0.98, 1.02),
+                    "weight_rms": argument * rng.uniform(0.98, 1.02),
                     "preactivation_mean": 0.0,
                     "preactivation_std": argument * 8,
                     "activation_mean": np.nan
@@ -120,6 +123,7 @@ def synthetic(
                     "saturated_high": np.nan if output else saturated / 2,
                     "saturated": np.nan if output else saturated,
                     "saturated_neurons": np.nan if output else saturated**3,
+                    "dead_flat": np.nan if output else float(saturated > 0.9),
                     "gradient_std": 0.01,
                     "agreement_random": 0.0993,
                     "orthants_visited": np.nan,
@@ -167,18 +171,15 @@ def _bins(where: dict[str, Any], quantity: str, level: str, values: Any, edges: 
     ]
 
 
-def survival(runs: pd.DataFrame) -> pd.DataFrame:
-    """Without censoring before the end, Kaplan-Meier is the plain share of runs."""
-    rows: list[tuple[str, float, float, int]] = []
-    for group, members in runs.groupby("group", sort=False):
-        times = members["updates_to_target"].to_numpy()
-        rows.append((str(group), 0.0, 0.0, len(times)))
-        rows += [
-            (str(group), float(t), float((times <= t).mean()), int((~(times < t)).sum()))
-            for t in np.unique(times[np.isfinite(times)])
-        ]
-        rows.append((str(group), 1800.0, float(np.isfinite(times).mean()), 1))
-    return pd.DataFrame(rows, columns=["group", "update", "reached", "at_risk"])
+def outcomes(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs table with what became of each run in words."""
+    words = {"converged": "reached", "not_reached": "not reached", "diverged": "diverged"}
+    return runs.assign(outcome=runs["status"].map(words))
+
+
+def curves(epochs: pd.DataFrame) -> pd.DataFrame:
+    """The epochs table with its diverged runs marked where they have no loss."""
+    return epochs.assign(diverged=~np.isfinite(epochs["train_loss"]))
 
 
 def speed_ups(groups: tuple[str, ...]) -> pd.DataFrame:
@@ -190,9 +191,9 @@ def speed_ups(groups: tuple[str, ...]) -> pd.DataFrame:
     if rows:
         rows[0] = (groups[0], 1.0, 1.0, 1.0, "baseline")
     if len(rows) > 3:
-        rows[1] = (groups[1], np.nan, np.nan, np.nan, "not reached by either (median censored)")
-        rows[2] = (groups[2], 0.0, 0.0, 0.8, "not reached (median censored)")
-        rows[3] = (groups[3], 2.5, 1.4, np.inf, "2.5x (1.4 to inf)")
+        rows[1] = (groups[1], np.nan, np.nan, np.nan, "1 of 5 reached it; baseline: 0 of 5 reached it")
+        rows[2] = (groups[2], 0.0, 0.0, 0.8, "all 5 diverged")
+        rows[3] = (groups[3], 2.5, 1.4, np.inf, "2.5x (1.4 or more)")
     return pd.DataFrame(rows, columns=["group", "ratio", "low", "high", "text"])
 
 
@@ -220,19 +221,19 @@ CHARTS: dict[str, Callable[[Tables], alt.LayerChart]] = {
         t.layers, groups=t.groups, level="epoch", layer=2
     ),
     "agreement_by_level": lambda t: charts.agreement_by_level(t.layers, groups=t.groups, epoch=0, layer=2),
-    "loss": lambda t: charts.learning_curves(t.epochs, groups=t.groups),
+    "loss": lambda t: charts.learning_curves(curves(t.epochs), groups=t.groups),
     "loss, all options": lambda t: charts.learning_curves(
-        t.epochs, groups=t.groups, x="update", log_x=True, log_y=True, raw_runs=True, smooth=3, target=0.1
+        curves(t.epochs), groups=t.groups, x="update", log_x=True, log_y=True, raw_runs=True, smooth=3, target=0.1
     ),
     "accuracy": lambda t: charts.learning_curves(
-        t.epochs, groups=t.groups, quantity="test_accuracy", raw_runs=True, target=0.9
+        curves(t.epochs), groups=t.groups, quantity="test_accuracy", raw_runs=True, target=0.9
     ),
     "update ratio": lambda t: charts.learning_curves(
-        t.epochs, groups=t.groups, quantity="update_to_weight_ratio", log_y=True
+        curves(t.epochs), groups=t.groups, quantity="update_to_weight_ratio", log_y=True
     ),
     "share_reached": lambda t: charts.share_reached(convergence.survival(t.runs), groups=t.groups),
     "share_reached, log": lambda t: charts.share_reached(convergence.survival(t.runs), groups=t.groups, log_x=True),
-    "updates_to_target": lambda t: charts.updates_to_target(t.runs, groups=t.groups),
+    "updates_to_target": lambda t: charts.updates_to_target(outcomes(t.runs), groups=t.groups),
     "speed_up": lambda t: charts.speed_up(speed_ups(t.groups), groups=t.groups),
     "rate_grid": lambda t: charts.rate_grid(t.runs),
     "rate_grid of loss": lambda t: charts.rate_grid(t.runs, quantity="final_train_loss"),
@@ -454,7 +455,7 @@ def test_a_groups_colour_depends_only_on_the_list_of_groups() -> None:
         charts.mean_activation(one, groups=groups, layer=1),
         charts.agreement_by_layer(one, groups=groups, level="example", epoch=0),
         charts.learning_curves(lecture().epochs, groups=groups),
-        charts.updates_to_target(lecture().runs, groups=groups),
+        charts.updates_to_target(outcomes(lecture().runs), groups=groups),
         charts.sign_distribution(lecture().histograms, groups=groups, epoch=0, layer=2, level="batch", fan_in=64),
     ):
         scales = [c["scale"] for c in _inside(chart.to_dict()["layer"], "color") if isinstance(c, dict)]
@@ -503,11 +504,46 @@ def test_a_diverged_run_counts_as_worse_than_all_others() -> None:
 
 def test_a_line_ends_where_most_runs_have_diverged() -> None:
     t = made("rates, the highest diverges")
-    line = _layer(charts.learning_curves(t.epochs, groups=t.groups), "line", "drawn")
+    line = _layer(charts.learning_curves(curves(t.epochs), groups=t.groups), "line", "drawn")
     lost = line[line["group"] == "tanh · normal:1 · rate 3"]
     kept = line[line["group"] == "tanh · normal:1 · rate 1"]
     assert lost["epoch"].max() == 1
     assert kept["epoch"].max() == 10
+
+
+@pytest.mark.parametrize("raw_runs", [False, True])
+@pytest.mark.parametrize("smooth", [1, 3])
+def test_a_line_that_ends_because_of_diverged_runs_ends_with_a_cross_that_the_subtitle_explains(
+    smooth: int, raw_runs: bool
+) -> None:
+    nan = math.nan
+    runs: dict[int, list[float]] = {0: [5, 4, 3, 2], 1: [5, 4, nan, nan], 2: [5, nan, nan, nan], 3: [5, 4, 3, nan]}
+    table = curves(
+        pd.DataFrame(
+            [
+                {"group": group, "run": 10 * place + run, "epoch": epoch, "train_loss": loss}
+                for place, (group, chosen) in enumerate({"most": [0, 1, 2, 3], "few": [0, 0, 0, 3]}.items())
+                for run, losses in enumerate(runs[number] for number in chosen)
+                for epoch, loss in enumerate(losses)
+            ]
+        )
+    )
+    spec = charts.learning_curves(table, groups=["most", "few"], smooth=smooth, raw_runs=raw_runs).to_dict()
+    crosses = [layer for layer in spec["layer"] if layer["mark"].get("shape") == style.CROSS]
+    ends = [
+        {(row["group"], row["epoch"], row[layer["encoding"]["y"]["field"]]) for row in spec["datasets"][name]}
+        for layer in crosses
+        for name in [layer["data"]["name"]]
+    ]
+    # Of the group "most" two of four are gone at epoch 2; of "few" one, and no more.
+    assert ends[0] == {("most", 1, 4)}
+    assert ends[1:] == ([{("most", 1, 4), ("most", 0, 5), ("most", 2, 3), ("few", 2, 3)}] if raw_runs else [])
+    subtitle = " ".join(spec["title"]["subtitle"])
+    assert "cross: half of the runs or more diverged" in subtitle
+    assert ("small cross: a run diverged" in subtitle) == raw_runs
+    whole = charts.learning_curves(table[table["group"] == "few"], groups=["few"]).to_dict()
+    assert "cross" not in " ".join(whole["title"]["subtitle"])
+    assert not [layer for layer in whole["layer"] if layer["mark"].get("shape") == style.CROSS]
 
 
 def test_masking_says_how_many_rows_it_leaves_out() -> None:
@@ -523,8 +559,21 @@ def test_smoothing_draws_the_rolling_median_and_keeps_the_line_behind() -> None:
     table = pd.DataFrame({"group": "a", "run": 0, "epoch": range(5), "train_loss": values})
     chart = charts.learning_curves(table, groups=["a"], smooth=3)
     drawn = _layer(chart, "line", "drawn")
-    assert drawn["drawn"].to_list() == [3.0, 4.0, 2.0, 3.0, 2.5]
+    assert drawn["drawn"].to_list() == [5.0, 4.0, 2.0, 3.0, 3.0]
     assert _layer(chart, "line", "median")["median"].to_list() == values
+    assert "smoothed: median of 3 recorded points" in " ".join(chart.to_dict()["title"]["subtitle"])
+    assert "smoothed" not in " ".join(charts.learning_curves(table, groups=["a"]).to_dict()["title"]["subtitle"])
+
+
+@pytest.mark.parametrize("window", [1, 3, 5, 9, 15])
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 30])
+def test_the_window_of_smoothing_shrinks_evenly_so_that_both_ends_stay_themselves(n: int, window: int) -> None:
+    values = np.random.default_rng(n).normal(size=(2, n))
+    table = pd.DataFrame({"group": np.repeat(["a", "b"], n), "value": values.ravel()})
+    found = tables.smoothed(table, "group", "value", window).to_numpy().reshape(2, n)
+    for i in range(n):
+        half = min(i, n - 1 - i, window // 2)
+        assert found[:, i] == pytest.approx(np.median(values[:, i - half : i + half + 1], axis=1), rel=1e-15)
 
 
 def test_the_heatmap_shows_the_mean_share_of_the_runs() -> None:
@@ -559,14 +608,101 @@ def test_a_group_without_numbers_keeps_its_place_in_the_overview() -> None:
     assert names[0].index.to_list() == names[1].index.to_list() == list(lecture().groups)
 
 
-def test_initial_scale_is_the_measured_one_and_all_equal_weights_are_left_out() -> None:
-    layers = lecture().layers.assign(
-        weight_std=lecture().layers["weight_std"].where(lecture().layers["initialiser"] != "normal:1", 0.0)
+def test_initial_scale_is_the_measured_root_mean_square_and_zeros_are_left_out() -> None:
+    all_equal = lecture().layers["initialiser"] == "normal:1"
+    for rms, drawn in ((10.0, {"normal:0.01", "glorot_uniform", "normal:1"}), (0.0, {"normal:0.01", "glorot_uniform"})):
+        layers = lecture().layers.assign(
+            weight_std=lecture().layers["weight_std"].mask(all_equal, 0.0),
+            weight_rms=lecture().layers["weight_rms"].mask(all_equal, rms),
+        )
+        points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
+        assert set(points["initialiser"]) == drawn
+        one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].iloc[0]
+        assert one["scale"] == pytest.approx(0.01, rel=0.03)
+    zeros = lecture().layers.assign(weight_rms=0.0)
+    assert "all initial weights are 0" in json.dumps(charts.saturation_by_scale(zeros, activation="tanh").to_dict())
+
+
+def test_networks_of_other_widths_are_other_points_on_the_axis_of_scales() -> None:
+    wide = lecture().layers.assign(hidden="128-128-128", weight_rms=0.02)
+    both = pd.concat([lecture().layers, wide.assign(run=wide["run"] + 1000)])
+    points = _layer(charts.saturation_by_scale(both, activation="tanh"), "line", "share")
+    one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].set_index("hidden")
+    assert one["scale"].to_dict() == pytest.approx({"64-64-64": 0.01, "128-128-128": 0.02}, rel=0.03)
+
+
+def dies(left_at: int = 99) -> pd.DataFrame:
+    """The layers of the lecture with a top hidden layer that is dead-flat from epoch 13, in tanh · normal:1 alone."""
+    layers = lecture().layers
+    dead = (layers["group"] == "tanh · normal:1") & (layers["layer"] == 3)
+    dead &= (layers["epoch"] >= 13) & (layers["epoch"] < left_at)
+    flat = dead.astype(float).where(layers["role"] == "hidden")
+    dying: pd.DataFrame = layers.assign(dead_flat=flat, saturated=layers["saturated"].mask(dead, 1.0))
+    return dying
+
+
+@pytest.mark.parametrize("one_group", [False, True])
+def test_a_dead_flat_layer_is_crossed_out_and_named(one_group: bool) -> None:
+    layers = dies()
+    group = "tanh · normal:1"
+    chart = (
+        charts.saturation_heatmap(layers, group=group)
+        if one_group
+        else charts.saturation_overview(layers, groups=lecture().groups)
     )
-    points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
-    assert set(points["initialiser"]) == {"normal:0.01", "glorot_uniform"}
-    one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].iloc[0]
-    assert one["scale"] == pytest.approx(0.01, rel=0.03)
+    spec = chart.to_dict()
+    (bar,) = [
+        each for each in spec["layer"] if each["mark"].get("color") == "#000000" and each["mark"]["type"] == "rect"
+    ]
+    crossed = pd.DataFrame(spec["datasets"][bar["data"]["name"]])
+    expected = layers.loc[layers["dead_flat"] == 1, ["layer", "epoch"]].drop_duplicates()
+    assert sorted(zip(crossed["layer"], crossed["epoch"], strict=True)) == sorted(expected.itertuples(index=False))
+    said = [row["said"] for row in _rows(spec) if "said" in row]
+    assert set(said) == {"dead-flat"}
+    assert "black line: the layer is dead-flat" in " ".join(spec["title"]["subtitle"])
+    alive = layers.assign(dead_flat=layers["dead_flat"].mask(layers["dead_flat"] == 1, 0.0))
+    assert "dead-flat" not in json.dumps(charts.saturation_heatmap(alive, group=group).to_dict()["title"])
+
+
+def test_a_layer_that_is_dead_flat_in_some_runs_says_in_how_many() -> None:
+    layers = dies()
+    layers["dead_flat"] = layers["dead_flat"].mask(layers["seed"] > 0, 0.0)
+    seeds = layers["seed"].nunique()
+    rows = _rows(charts.saturation_heatmap(layers, group="tanh · normal:1").to_dict())
+    assert {row["said"] for row in rows if "said" in row} == {f"dead-flat in 1 of {seeds}"}
+
+
+def test_which_layers_were_dead_flat_from_when_and_whether_they_left_is_a_table() -> None:
+    seeds = lecture().layers["seed"].nunique()
+    stays, leaves = (dead_flat_layers(dies(end)).to_dict("records") for end in (99, 40))
+    row = {"group": "tanh · normal:1", "layer": 3, "runs": seeds, "of": seeds, "from_epoch": 13}
+    assert stays == [row | {"left": 0, "flat_at_end": seeds}]
+    assert leaves == [row | {"left": seeds, "flat_at_end": 0}]
+    never = dead_flat_layers(dies(0))
+    assert never.empty
+    assert list(never) == list(dead_flat_layers(dies()))
+
+
+def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
+    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, statistics="standard"))
+    groups = result.experiment.groups()
+    at: dict[str, Any] = {"groups": groups, "level": "batch"}
+    empty = [
+        charts.agreement_by_layer(result.layers, **at, epoch=0),
+        charts.agreement_over_training(result.layers, **at, layer=2),
+        charts.agreement_by_level(result.layers, groups=groups, epoch=0, layer=2),
+        charts.sign_distribution(result.histograms, **at, epoch=0, layer=2, fan_in=6),
+    ]
+    for chart in empty:
+        said = [row["text"].replace("\n", " ") for row in _rows(chart.to_dict())]
+        assert said == ["not measured (needs full statistics)"]
+
+
+def test_signs_that_no_neuron_has_are_not_called_unmeasured() -> None:
+    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, initialiser=("zeros",), bias=False))
+    chart = charts.agreement_by_layer(result.layers, groups=result.experiment.groups(), level="batch", epoch=0)
+    drawn = result.layers.query("epoch == 0")["agreement_batch"].notna().any()
+    assert drawn or [row["text"] for row in _rows(chart.to_dict())] == ["no neuron has a gradient here"]
 
 
 def test_a_histogram_keeps_its_axis_over_epochs_and_names_the_share_beyond() -> None:
@@ -628,7 +764,7 @@ def test_a_run_that_did_not_reach_the_target_stands_at_its_last_update_and_in_th
         .runs[lecture().runs["group"] == lecture().groups[0]]
         .head(4)
         .assign(
-            status=["converged", "not_reached", "diverged", "converged"],
+            outcome=["reached", "not reached", "diverged", "reached, then diverged"],
             updates_to_target=[100.0, np.nan, np.nan, 300.0],
             last_update=[1800, 1800, 90, 1800],
         )
@@ -636,7 +772,9 @@ def test_a_run_that_did_not_reach_the_target_stands_at_its_last_update_and_in_th
     chart = charts.updates_to_target(runs, groups=lecture().groups)
     dots = _layer(chart, "point", "y").set_index("seed").sort_index()
     assert dots["at"].to_list() == [100, 1800, 90, 300]
-    assert dots["outcome"].to_list() == ["reached", "not reached", "diverged", "reached"]
+    assert dots["outcome"].to_list() == ["reached", "not reached", "diverged", "reached, then diverged"]
+    (legend,) = (tuple(shape["scale"]["domain"]) for shape in _inside(chart.to_dict(), "shape") if "scale" in shape)
+    assert legend == ("reached", "reached, then diverged", "not reached", "diverged")
     notes = [row["note"] for row in _rows(chart.to_dict()) if "note" in row]
     assert set(notes) == {"2/4 reached"}
     reached = charts.updates_to_target(runs.head(1), groups=lecture().groups)
@@ -658,7 +796,9 @@ def test_a_speed_up_without_a_number_has_its_words_instead() -> None:
     points = _layer(chart, "point", "y")
     assert points["group"].to_list() == [lecture().groups[0], *lecture().groups[3:]]
     words = [row["text"] for row in _rows(chart.to_dict()) if "text" in row and row.get("group") is None]
-    assert set(words) == {"not reached by either (median censored)", "not reached (median censored)"}
+    rules = _layer(chart, "rule", "top")
+    assert rules["top"].to_list() == pytest.approx([place + 0.42 for place in (0, *range(3, len(table)))])
+    assert set(words) == {"1 of 5 reached it; baseline: 0 of 5 reached it", "all 5 diverged"}
 
 
 def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
@@ -670,6 +810,20 @@ def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
     line = _layer(chart, "line", "median")
     assert set(line["learning_rate"]) == {0.01, 0.1, 1.0}
     assert line["group"].iloc[0] in {"logistic · normal:0.01", "logistic · normal:1", "logistic · glorot_uniform"}
+
+
+def test_a_group_that_met_the_target_before_any_training_has_its_place_on_the_rate_grid() -> None:
+    t = made("rates, the highest diverges")
+    runs = t.runs.assign(updates_to_target=t.runs["updates_to_target"].mask(t.runs["learning_rate"] == 0.1, 0.0))
+    chart = charts.rate_grid(runs)
+    _sound(chart.to_dict())
+    line = _layer(chart, "line", "median")
+    assert set(line.loc[line["learning_rate"] == 0.1, "median"]) == {0.0}
+    assert line.loc[line["learning_rate"] == 0.1, "group"].nunique() == 6
+    assert {scale["type"] for scale in _inside(chart.to_dict()["layer"][0]["encoding"]["y"], "scale")} == {"symlog"}
+    assert _layer(chart, "point", "edge")["edge"].gt(1).all()
+    nowhere = charts.rate_grid(t.runs.assign(updates_to_target=0.0))
+    _sound(nowhere.to_dict())
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1.3), (0.45, 2.2), (0.003, 40), (1e-9, 1e9), (45, 45.5), (7, 9000)])

@@ -83,7 +83,7 @@ def test_a_bound_is_an_open_triangle_that_points_to_where_the_effect_may_lie() -
 def test_an_effect_that_is_open_on_both_sides_is_its_words_alone() -> None:
     chart = drawn("open")["effects"]
     names = rows_with(chart, "group", "note").set_index("group")["note"]
-    assert names["centring"] == "open: censored on both sides"
+    assert names["centring"] == "open at both ends"
     assert "centring" not in set(rows_with(chart, "effect", "at")["effect"])
 
 
@@ -92,7 +92,7 @@ def test_a_censored_median_is_an_open_triangle_at_its_last_update() -> None:
     shapes = {layer["mark"]["shape"]: layer for layer in marks(chart, "point")}
     assert set(shapes) == {"circle", "triangle-up"}
     assert not shapes["triangle-up"]["mark"]["filled"]
-    assert rows_with(chart, "activation", "outcome").set_index("activation")["outcome"]["logistic"].endswith("censored")
+    assert rows_with(chart, "activation", "outcome").set_index("activation")["outcome"]["logistic"].endswith("or worse")
 
 
 def test_functions_have_the_colours_that_they_have_beside_it_and_effects_have_others() -> None:

@@ -29,7 +29,7 @@ LECTURE = change(
     record="0,1,6",
 )
 POSITIVE = [name for name, activation in ACTIVATIONS.items() if activation.range[0] >= 0]
-ZERO_CENTRED = [name for name, activation in ACTIVATIONS.items() if activation.zero_centred and name != "identity"]
+ZERO_CENTRED = [name for name, activation in ACTIVATIONS.items() if activation.zero_centred or name == "leaky_relu"]
 
 
 def layers(experiment: Experiment, query: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import special
+from scipy import optimize, special
 
 from core.losses import LOSSES, correct, logistic_in_place
 
@@ -147,6 +147,34 @@ def test_one_output_answers_with_the_second_class_where_its_logit_is_positive() 
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "shares", "expected"),
+    [
+        ("cross_entropy", [0.1] * 10, np.log(10)),
+        ("cross_entropy", [0.5], np.log(2)),
+        ("cross_entropy", [0.25, 0.75], np.log(4) - 0.75 * np.log(3)),
+        ("cross_entropy", [0.0, 1.0], 0.0),
+        ("cross_entropy", [1.0], 0.0),
+        ("squared_error", [0.1] * 10, 0.45),
+        ("squared_error", [0.5], 1 / 8),
+    ],
+)
+def test_the_loss_of_guessing_is_its_closed_form(name: str, shares: list[float], expected: float) -> None:
+    assert LOSSES[name].chance(np.array(shares)) == pytest.approx(expected, rel=1e-14, abs=1e-15)
+
+
+@pytest.mark.parametrize("outputs", OUTPUTS)
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_no_prediction_that_is_the_same_for_all_examples_is_better_than_guessing(name: str, outputs: int) -> None:
+    _, targets, _ = example(outputs, seed=3)
+
+    def mean_loss(logits: Array) -> float:
+        return float(LOSSES[name].value(np.repeat(logits[:, None], 7, axis=1), targets).mean())
+
+    best = optimize.minimize(mean_loss, np.zeros(outputs), method="BFGS", options={"gtol": 1e-7})
+    assert LOSSES[name].chance(targets.mean(axis=1)) == pytest.approx(best.fun, rel=1e-4, abs=1e-4)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("name", list(LOSSES))
@@ -168,7 +196,9 @@ def test_an_output_that_has_all_but_reached_its_target_still_has_a_gradient(
             expected = special.softmax(exact, axis=0)
             expected[label] = -np.delete(expected, label, axis=0).sum(axis=0)
         found = logits.copy()
-        LOSSES[name].exact_delta(found, targets)
+        exact_delta = LOSSES[name].exact_delta
+        assert exact_delta is not None
+        exact_delta(found, targets)
         np.testing.assert_allclose(found, expected, rtol=2e-5 if dtype == "float32" else 1e-12)
         quick = logits.copy()
         LOSSES[name].delta(quick, targets)

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from core import text
 from core.charts import curves, style, tables
 
 MEASURES = {
@@ -28,8 +29,15 @@ FINALS = {
     "best_train_accuracy": "median best training accuracy",
     "best_test_accuracy": "median best test accuracy",
 }
-OUTCOMES = {"converged": "reached", "not_reached": "not reached", "diverged": "diverged"}
-OUTCOME_SHAPES = {"reached": "circle", "not reached": "triangle-right", "diverged": style.CROSS}
+OUTCOME_SHAPES = {
+    "reached": "circle",
+    "reached, then diverged": "diamond",
+    "not reached": "triangle-right",
+    "diverged": style.CROSS,
+    "in training": "triangle-right",
+    "stopped early": "square",
+}
+"""The mark of each of `core.convergence.OUTCOMES`."""
 SETTINGS = ("hidden", "batch_size", "activation", "initialiser", "gain")
 STEP_ROWS = 4000
 STRIP_ROWS = 3600
@@ -50,18 +58,18 @@ def learning_curves(
 ) -> alt.LayerChart:
     """A quantity over training: median line and 25-75 % band over the runs of each group.
 
-    A diverged run, whose loss is not finite, counts as worse than all others: a line ends where the median
-    is lost to such runs.
+    A diverged run, whose loss is not finite, counts as worse than all others: a line ends, with a cross, where the
+    median is lost to such runs.
 
     Args:
-        epochs: the epochs table.
+        epochs: the epochs table, with the rows of diverged runs (`core.convergence.with_diverged`).
         groups: the experiment's groups, in its order.
         quantity: one of MEASURES.
         x: "epoch" or "update".
         log_x: a symlog axis, on which epoch 0 has its place.
         log_y: a log axis; what is not positive is left out (`tables.masked` counts it).
         raw_runs: every run as a faint line.
-        smooth: window, in recorded points, of the rolling median of the line.
+        smooth: window, in recorded points, of the rolling median of the line, fewer at its ends.
         target: a level to draw, such as that of the experiment's target.
     """
     accuracy = quantity.endswith("accuracy")
@@ -85,15 +93,15 @@ def learning_curves(
 def share_reached(
     survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool = False, title: str | None = None
 ) -> alt.LayerChart:
-    """Share of runs that have reached the target by each update (Kaplan-Meier), as steps.
+    """Share of runs that have reached the target by each update, as steps.
 
     Args:
-        survival: columns group, update, reached, at_risk (`core.measures.survival`).
+        survival: columns group, update, reached, at_risk (`core.convergence.survival`).
         groups: the experiment's groups, in its order.
         log_x: a symlog axis, on which update 0 has its place.
     """
     title = title or "Share of runs that reached the target"
-    x_title, y_title = curves.TIMES["update"], "share of runs that reached the target"
+    x_title, y_title = curves.TIMES["update"], "share of all runs of the group"
     table = tables.masked(survival[survival["group"].isin(groups)], ["update", "reached", "at_risk"])[0]
     if table.empty:
         return style.blank(title, x_title, y_title)
@@ -108,27 +116,30 @@ def share_reached(
     base = alt.Chart(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
     line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(strokeDash=style.group_dash(groups))
     tip = style.tip(
-        ("group", "group"), ("update", "update", ",d"), ("reached", "reached", ".4~p"), ("at_risk", "runs at risk", "d")
+        ("group", "group"),
+        ("update", "update", ",d"),
+        ("reached", "reached so far", ".4~p"),
+        ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    return style.layered([line, dots], title, "Kaplan-Meier estimate", 300, pick)
+    return style.layered([line, dots], title, "share that has reached the target so far", 300, pick)
 
 
 def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
     """Updates to target of every run, a row for each group: dots, with a tick at the median.
 
-    Runs that never reached the target are open triangles at their last update, diverged ones crosses; the
+    Runs that did not reach the target are open triangles at their last update, those that diverged first crosses; the
     median counts both as later than any other.
 
     Args:
-        runs: the runs table.
+        runs: the runs table with a column outcome (`core.convergence.outcomes`).
         groups: the experiment's groups, in its order; rows are drawn for those that `runs` holds.
     """
     column = "updates_to_target"
     title = title or "Updates to target, run by run"
     x_title, y_title = "weight updates to target", "run group"
     table = runs[runs["group"].isin(groups)]
-    table = table.assign(outcome=table["status"].map(OUTCOMES), at=table[column].fillna(table["last_update"]))
+    table = table.assign(at=table[column].fillna(table["last_update"]))
     table = tables.masked(table, ["at"])[0]
     if table.empty:
         return style.blank(title, x_title, y_title)
@@ -146,10 +157,11 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
     kind: style.Kind = "log" if float(dots["at"].min()) > 0 else "symlog"
     x_axis = style.position(x_title, dots["at"], kind)
     y_axis = style.row_axis(y_title, len(named))
-    outcomes = list(OUTCOME_SHAPES)
+    present = set(dots["outcome"])
+    outcomes = [outcome for outcome in OUTCOME_SHAPES if outcome in present]
     shape = alt.Shape(
         "outcome:N",
-        scale=alt.Scale(domain=outcomes, range=list(OUTCOME_SHAPES.values())),
+        scale=alt.Scale(domain=outcomes, range=[OUTCOME_SHAPES[outcome] for outcome in outcomes]),
         legend=style.legend(outcomes),
     )
     colour = style.row_colour(groups)
@@ -166,19 +178,17 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
     charts += style.row_names(names, y_axis, "note", room=115)
-    return style.layered(
-        charts, title, f"bar: median, runs that did not reach it included{cut}", style.row_height(len(named))
-    )
+    return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
 
 
 def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
     """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
 
-    A group without a finite ratio has its text in place of a point. An interval without end is drawn to the
-    edge of the chart.
+    A group without a finite ratio has its text in place of a point, and no dashed line through it. An interval without
+    end is drawn to the edge of the chart.
 
     Args:
-        table: columns group, ratio, low, high, text (`core.measures.speed_up`).
+        table: columns group, ratio, low, high, text (`core.convergence.speed_up`).
         groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
     """
     title = title or "Speed-up over the baseline"
@@ -199,8 +209,10 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     has_point = table["group"].isin(drawn["group"])
     names = pd.DataFrame({"group": named, "note": table["text"].where(has_point, "")})
 
-    one = alt.Chart(pd.DataFrame({"ratio": [1.0]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-    charts = [one.encode(x=alt.X("ratio:Q", **x_axis))]
+    # Piece by piece, so that it crosses neither the groups' names nor what stands in place of a point.
+    pieces = pd.DataFrame({"one": 1.0, "top": drawn["y"] - 0.28, "base": drawn["y"] + 0.28})
+    one = alt.Chart(pieces).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    charts = [one.encode(x=alt.X("one:Q", **x_axis), y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"))]
     if not drawn.empty:
         base = alt.Chart(drawn[["group", "ratio", "low", "high", "text", "y"]])
         tip = style.tip(("group", "group"), ("ratio", "times faster", style.NUMBER), ("text", "ratio and interval"))
@@ -210,8 +222,8 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
         charts.append(dots.encode(x=alt.X("ratio:Q", **x_axis), y=y, color=colour, tooltip=tip))
     if not has_point.all():
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
-        text = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
-        charts.append(text.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
+        words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
+        charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
     charts += style.row_names(names, y_axis, "note", room=140)
     return style.layered(
         charts,
@@ -239,11 +251,13 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     groups = list(dict.fromkeys(settings))
     medians = tables.spread(table, ["group", "learning_rate"], quantity, -np.inf if accuracy else np.inf)
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
-    kind: style.Kind = "share" if accuracy else "log"
-    reached = tables.masked(medians, ["median"], log=[] if accuracy else ["median"])[0]
+    at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
+    kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
+    log = kind == "log"
+    reached = tables.masked(medians, ["median"], log=["median"] if log else [])[0]
     if medians.empty:
         return style.blank(title, x_title, meaning)
-    bands = tables.masked(reached, ["low", "high"], log=[] if accuracy else ["low"])[0]
+    bands = tables.masked(reached, ["low", "high"], log=["low"] if log else [])[0]
     x_axis = alt.X(
         "learning_rate:Q",
         **style.position(x_title, medians["learning_rate"], "log", sorted(medians["learning_rate"].unique().tolist())),
@@ -251,12 +265,14 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     lost = medians[~np.isfinite(medians["median"])].copy()
     ends = np.concatenate([reached["median"], bands["low"], bands["high"]])
     if not lost.empty and ends.size and not accuracy:
-        ends = np.append(ends, ends.max() * max((ends.max() / ends.min()) ** 0.25, 1.5))  # room above for the crosses
+        least = max(ends.min(), 1.0) if at_once else ends.min()
+        ends = np.append(ends, ends.max() * max((ends.max() / least) ** 0.25, 1.5))  # room above for the crosses
     y_axis = style.position(meaning, ends, kind)
     low, high = y_axis["scale"].domain
-    lost["edge"] = _edge(lost, low, high, accuracy)
+    lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
     lost["text"] = [
-        f"{finite} of {total} runs have a value" for finite, total in zip(lost["finite"], lost["runs"], strict=True)
+        f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
+        for finite, total in zip(lost["finite"], lost["runs"], strict=True)
     ]
     reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
@@ -303,7 +319,7 @@ def _strip(table: pd.DataFrame) -> pd.DataFrame:
 
 def _reached_text(reached: int, runs: int, median: float) -> str:
     share = f"{reached:.0f}/{runs:.0f}"
-    return f"{share}, median {median:,.5g}" if np.isfinite(median) else f"{share} reached"
+    return f"{share}, median {text.amount(median)}" if np.isfinite(median) else f"{share} reached"
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:

@@ -11,7 +11,8 @@ from core.charts import style, tables
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
 LINE_ROWS = 1400
-RAW_ROWS = 2000
+RAW_ROWS = 1500
+MOST_RAW = 375
 TIMES = {"epoch": "epoch (0 is initialisation)", "update": "weight update (0 is initialisation)"}
 
 
@@ -30,32 +31,38 @@ def over_training(
     raw_runs: bool = False,
     smooth: int = 1,
     lines: Sequence[float] = (),
+    empty: str = style.NOTHING,
 ) -> alt.LayerChart:
     """Median line and 25-75 % band over the runs of each group, along `x`.
 
     Args:
-        table: columns group, run, epoch or update, and `column`.
+        table: columns group, run, epoch or update, and `column`; and, where diverged runs are to be marked, diverged:
+            true from where a run diverged on (`core.convergence.with_diverged`).
         groups: the experiment's groups, in its order.
         worst: see `tables.spread`.
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).
-        smooth: window, in recorded points, of a rolling median of the line; the line itself stays, faint, behind.
+        smooth: window, in recorded points, of a rolling median of the line, fewer at its ends; the line itself stays,
+            faint, behind.
         lines: heights of dashed neutral lines, which the subtitle has to explain.
+        empty: why there is nothing to draw, where that is so.
     """
     x_title = TIMES[x]
     # The few columns that are drawn: a filter copies all that a table has, and the layers' has fifty.
-    table = table.loc[table["group"].isin(groups), ["group", "run", x, column]]
+    marked = "diverged" in table
+    table = table.loc[table["group"].isin(groups), ["group", "run", x, column, *(["diverged"] if marked else [])]]
     log_y = y_kind == "log"
     times = np.unique(table[x].to_numpy())
     kept = tables.thin(times, max(2, LINE_ROWS // max(len(groups), 1)), log_x)
-    medians = tables.spread(table, ["group", x], column, worst)
-    medians = tables.masked(medians, ["median"], log=["median"] if log_y else [])[0]
+    whole = tables.spread(table, ["group", x], column, worst)
+    medians = tables.masked(whole, ["median"], log=["median"] if log_y else [])[0]
     medians["drawn"] = tables.smoothed(medians, "group", "median", smooth)
-    medians = medians[medians[x].isin(kept)].reset_index(drop=True)
+    lost = _lost(medians, whole.loc[~np.isfinite(whole["median"]), ["group", x]], table, "group", x, marked)
+    medians = medians[medians[x].isin(kept) | medians.index.isin(lost.index)].reset_index(drop=True)
     if medians.empty:
-        return style.blank(title, x_title, y_title)
+        return style.blank(title, x_title, y_title, empty)
     medians["band"] = tables.interval_text(medians["low"], medians["high"])
     bands = tables.masked(medians, ["low", "high"], log=["low"] if log_y else [])[0]
-    raw = _raw(table, x, column, log_x, y_kind) if raw_runs else None
+    raw, raw_lost = _raw(table, x, column, log_x, y_kind, marked) if raw_runs else (None, None)
 
     reference = pd.DataFrame({"value": [value for value in lines if np.isfinite(value) and (value > 0 or not log_y)]})
     drawn = [medians["median"], bands["low"], bands["high"], reference["value"]]
@@ -91,7 +98,16 @@ def over_training(
     )
     dots = base.mark_point(filled=True, size=26 if few else 60)
     charts.append(dots.encode(y=drawn_y, opacity=style.faded(pick) if few else alt.OpacityValue(0), tooltip=tip))
-    return style.layered(charts, title, subtitle, HEIGHT, pick)
+    crosses = [(lost, "drawn", 90, "half of the runs or more diverged after this")]
+    crosses += [] if raw_lost is None else [(raw_lost, column, 24, "this run diverged after this")]
+    for ends, y, size, what in crosses:
+        if not ends.empty:
+            rows = ends[["group", x, y]].assign(what=what)
+            cross = alt.Chart(rows).mark_point(shape=style.CROSS, size=size, strokeWidth=2.2, opacity=1)
+            tip = style.tip(("group", "group"), (x, x, ",d"), (y, "last value", style.NUMBER), ("what", "cross"))
+            cross = cross.encode(x=x_axis, y=alt.Y(f"{y}:Q", **y_axis), color=colour, opacity=style.faded(pick))
+            charts.append(cross.encode(tooltip=tip))
+    return style.layered(charts, title, subtitle + _explained(smooth, not lost.empty, raw_lost), HEIGHT, pick)
 
 
 def over_steps(
@@ -108,6 +124,7 @@ def over_steps(
     y_kind: style.Kind = "linear",
     include: Sequence[float] = (),
     reference: pd.DataFrame | None = None,
+    empty: str = style.NOTHING,
 ) -> alt.LayerChart:
     """Median and 25-75 % interval over the runs of each group, at each of a few ordered `steps`.
 
@@ -116,11 +133,12 @@ def over_steps(
         steps: the texts of `step`, in the order of the axis.
         include: values the y axis must reach.
         reference: columns `step`, value and key: a dashed neutral line for each key, which the subtitle has to explain.
+        empty: why there is nothing to draw, where that is so.
     """
     table = table.loc[table["group"].isin(groups), ["group", step, column]]
     medians = tables.masked(tables.spread(table, ["group", step], column), ["low", "median", "high"])[0]
     if medians.empty:
-        return style.blank(title, x_title, y_title)
+        return style.blank(title, x_title, y_title, empty)
     medians["band"] = tables.interval_text(medians["low"], medians["high"])
     x_axis = alt.X(
         f"{step}:N",
@@ -159,8 +177,31 @@ def over_steps(
     return style.layered(charts, title, subtitle, HEIGHT, pick)
 
 
-def _raw(table: pd.DataFrame, x: str, column: str, log_x: bool, y_kind: style.Kind) -> pd.DataFrame:
-    runs = tables.thin(np.unique(table["run"].to_numpy()), RAW_ROWS // 2)
+def _lost(drawn: pd.DataFrame, gone: pd.DataFrame, table: pd.DataFrame, by: str, x: str, marked: bool) -> pd.DataFrame:
+    """The last row drawn of each line `by` that ends because of diverged runs: later `gone` has it without a value."""
+    last = drawn.groupby(by, sort=False, observed=True).tail(1)
+    if not marked:
+        return last.iloc[:0]
+    until = gone.groupby(by, observed=True)[x].max().reindex(last[by]).to_numpy(np.float64)
+    return last[last[by].isin(table.loc[table["diverged"], by]) & (until > last[x].to_numpy(np.float64))]
+
+
+def _raw(
+    table: pd.DataFrame, x: str, column: str, log_x: bool, y_kind: style.Kind, marked: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of single runs, as many as there is room for, and those at which diverged ones end."""
+    runs = tables.thin(np.unique(table["run"].to_numpy()), MOST_RAW)
     times = tables.thin(np.unique(table[x].to_numpy()), max(2, RAW_ROWS // max(len(runs), 1)), log_x)
-    part = table[table["run"].isin(runs) & table[x].isin(times)]
-    return tables.masked(part, [column], log=[column] if y_kind == "log" else [])[0]
+    part = table[table["run"].isin(runs)]
+    finite = tables.masked(part, [column], log=[column] if y_kind == "log" else [])[0]
+    lost = _lost(finite, part.loc[~np.isfinite(part[column].astype(np.float64)), ["run", x]], part, "run", x, marked)
+    return finite[finite[x].isin(times) | finite.index.isin(lost.index)], lost
+
+
+def _explained(smooth: int, lost: bool, raw_lost: pd.DataFrame | None) -> str:
+    """What the subtitle says of smoothing and of crosses, where there are any."""
+    text = (
+        f"; smoothed: median of {smooth} recorded points, fewer at the ends; faint: as recorded" if smooth > 1 else ""
+    )
+    text += "; cross: half of the runs or more diverged" if lost else ""
+    return text + ("; small cross: a run diverged" if raw_lost is not None and not raw_lost.empty else "")

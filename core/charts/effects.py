@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import style
-from core.effects import TANH, Outcome
+from core.effects import AT_ONCE, TANH, Outcome
 
 # Not among the first hues, which are those of the functions.
 PART, WHOLE = style.PALETTE[5], style.NEUTRAL
@@ -63,7 +63,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
     for shape in sorted(bounds["shape"].unique()):
         mark = alt.Chart(bounds.loc[bounds["shape"] == shape, ["effect", "title", "at", "text", "y"]])
         mark = mark.mark_point(shape=shape, size=160, strokeWidth=2.5)
-        tip = style.tip(("title", "difference"), ("text", "bound, by censored runs"))
+        tip = style.tip(("title", "difference"), ("text", "bound, by runs that stopped early"))
         charts.append(mark.encode(x=alt.X("at:Q", **axis), y=y, color=colour, tooltip=tip))
     names = table[["title", "text"]].rename(columns={"title": "group", "text": "note"})
     charts += style.row_names(names, style.row_axis(y_title, len(table)), "note", room=170)
@@ -105,10 +105,11 @@ def cell_medians(
         name=cells["activation"].str.replace("_", " "),
     )
     table["outcome"] = [
-        f"{at:.4g}" + (" or worse: censored" if lost else "")
-        for at, lost in zip(table["at"], table["censored"], strict=True)
+        f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
     ]
     y_kind: style.Kind = "log" if outcome.log else "linear"
+    if outcome.name == "updates_to_target":  # 0 has no place on a log axis
+        table[["at", "low", "high"]] = table[["at", "low", "high"]].clip(lower=AT_ONCE)
     ends = table[["at", "low", "high"]].to_numpy(np.float64)
     ends = ends[np.isfinite(ends)]
     y_axis = style.position(y_title, [*ends, *_room_for_names(ends, outcome.log)], y_kind)

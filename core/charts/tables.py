@@ -73,19 +73,19 @@ def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
 
 
 def smoothed(table: pd.DataFrame, by: str, column: str, window: int) -> pd.Series:
-    """Centred rolling median of `column` within each group of `by`; rows must be in order."""
-    rolling = table.groupby(by, sort=False, observed=True)[column].rolling(window, center=True, min_periods=1).median()
-    series: pd.Series = rolling.reset_index(level=0, drop=True).reindex(table.index)
-    return series
+    """Centred rolling median of `column` within each group of `by`; rows must be in order.
 
-
-def share_text(share: float) -> str:
-    """A share as a whole percentage, with < and > so that only none is 0 % and only all is 100 %."""
-    if 0 < share < 0.005:
-        return "<1 %"
-    if 0.995 < share < 1:
-        return ">99 %"
-    return f"{100 * share:.0f} %"
+    The window (odd) shrinks at both ends, evenly on its two sides, so that the first and the last row stay themselves.
+    """
+    groups = table.groupby(by, sort=False, observed=True)
+    size = groups[column].transform("size")
+    place = groups.cumcount()
+    room = np.minimum(np.minimum(place, size - 1 - place), window // 2)
+    found: pd.Series = table[column].copy()
+    for half in range(1, window // 2 + 1):
+        rolling = groups[column].rolling(2 * half + 1, center=True).median().reset_index(level=0, drop=True)
+        found = found.where(room != half, rolling.reindex(table.index))
+    return found
 
 
 def interval_text(low: pd.Series, high: pd.Series) -> list[str]:

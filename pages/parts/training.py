@@ -1,7 +1,6 @@
 """The experiment on the screen and its job. All sessions of the server share one registry of jobs."""
 
 import hashlib
-import uuid
 
 import streamlit as st
 
@@ -9,6 +8,8 @@ from core.experiment import Experiment, ExperimentError
 from core.jobs import Job, JobError, Jobs
 from core.settings import Settings
 from core.store import Store
+from pages.parts import session
+from pages.parts.shown import Source
 
 
 @st.cache_resource(show_spinner=False)
@@ -18,82 +19,73 @@ def registry() -> Jobs:
     return Jobs(settings, Store(settings.store, settings.store_bytes))
 
 
-def experiment() -> Experiment:
-    """The experiment on the screen."""
-    shown: Experiment = st.session_state["experiment"]
-    return shown
-
-
-def job() -> Job | None:
-    """The job of the experiment on the screen, or None where it was refused."""
-    current: Job | None = st.session_state.get("job")
-    return current
-
-
-def refusal() -> str:
-    """Why the experiment on the screen is not trained, or ""."""
-    reason: str = st.session_state.get("refusal", "")
-    return reason
+def in_training() -> Job | None:
+    """The job of the experiment on the screen, as long as it trains."""
+    source = session.current().source
+    return source if isinstance(source, Job) and source.active else None
 
 
 def open_linked(experiment: Experiment) -> None:
     """Show the experiment of a link: its stored result, or a job that trains it, or why it is not trained here."""
-    if st.session_state.get("experiment") != experiment:
+    here = session.current()
+    if here.experiment != experiment or (here.source is None and not here.refusal):
         _open(experiment)
 
 
-def show_file(job: Job) -> None:
-    """Show the result of a visitor's file, a job that is done."""
-    _show(job.experiment, job)
+def show_file(source: Source) -> None:
+    """Show the result of a visitor's file."""
+    _show(source.experiment, source)
     _forget_link()
 
 
 def leave_file() -> None:
     """Show what is trained here of the experiment on the screen, in place of a file."""
-    _open(experiment())
+    _open(session.current().experiment)
 
 
 def _open(experiment: Experiment) -> None:
-    state = st.session_state
-    state["refusal"] = ""
+    here = session.current()
+    here.refusal = ""
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         _show(experiment, None)
-        state["refusal"] = str(error)
+        here.refusal = str(error)
 
 
-def train(experiment: Experiment) -> str:
-    """Train `experiment` and show it. Returns why not, where it is refused: then the screen stays as it is."""
+def train(experiment: Experiment) -> None:
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    here = session.current()
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
-        return str(error)
-    _forget_link()
-    return ""
+        here.train_refused = str(error)
+    else:
+        _forget_link()
 
 
 def _forget_link() -> None:
     """What is on the screen is no longer what a link asked for."""
-    st.session_state.update(refusal="", link_refused=[], view_from_link=set())
+    here = session.current()
+    here.refusal, here.ignored = "", {}
 
 
 def cancel() -> None:
     """Stop training what is on the screen, unless another visitor waits for it too: then `for_others` is True."""
-    current = job()
-    if current is not None and current.active and not current.cancel(visitor()):
-        st.session_state["others"] = current
+    job = in_training()
+    if job is not None and not job.cancel(visitor()):
+        session.current().training_for_others = job
 
 
-def for_others(job: Job) -> bool:
-    """Whether this visitor has cancelled `job`, and it trains on for others."""
-    return st.session_state.get("others") is job
+def for_others() -> bool:
+    """Whether this visitor has cancelled what is on the screen, and it trains on for others."""
+    here = session.current()
+    return here.source is not None and here.training_for_others is here.source
 
 
 def visitor() -> str:
     """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session."""
-    name: str = _browser() or st.session_state.setdefault("visitor", uuid.uuid4().hex)
-    return name
+    return _browser() or session.current().visitor
 
 
 def _browser() -> str | None:
@@ -108,10 +100,10 @@ def _browser() -> str | None:
     return hashlib.sha256(token).hexdigest()
 
 
-def _show(experiment: Experiment, job: Job | None) -> None:
-    state = st.session_state
-    left = state.get("job")
-    if left is not None and left is not job and left.active:
+def _show(experiment: Experiment, source: Source | None) -> None:
+    left = in_training()
+    if left is not None and left is not source:
         # Nobody looks at it here any more; it trains on only for others.
         left.cancel(visitor())
-    state.update(experiment=experiment, job=job, draft=None)
+    here = session.current()
+    here.experiment, here.source, here.draft, here.train_refused = experiment, source, None, ""

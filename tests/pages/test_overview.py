@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.claims import CLAIMS, SAID, tally
+from core.claims import CLAIMS, tally
 from core.experiment import Experiment
 from core.results import Result
 from tests.engine import train
@@ -28,7 +28,7 @@ def test_every_claim_has_its_verdict_its_numbers_and_its_n(monkeypatch: pytest.M
     at = open_on(monkeypatch, "overview", result())
     found = [claim.judge(result()) for claim in CLAIMS]
     for claim, verdict in zip(CLAIMS, found, strict=True):
-        assert f"badge[{SAID[verdict.verdict]}] **{claim.id}. {claim.sentence}**" in said(at)
+        assert f"badge[{verdict.verdict}] **{claim.id}. {claim.sentence}**" in said(at)
         assert verdict.evidence in plain(at)
     assert f"**{tally(found)}**" in said(at)
     cards = captions(at).replace("\\", "").splitlines()
