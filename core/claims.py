@@ -122,9 +122,10 @@ def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence
     def median(group: str) -> str:
         return told("median updates_to_target", group=group)
 
-    slowest = max(fastest, key=lambda group: float(times[group]))
-    said = median(fastest[0]) if times[slowest] == times[fastest[0]] else f"{median(fastest[0])} to {median(slowest)}"
-    every = recorded_every(told, (slowest, float(times[slowest]))) if len(fastest) > 1 else ""
+    in_order = sorted(fastest, key=lambda group: float(times[group]))
+    first, last = (told.number("median updates_to_target", group=group) for group in (in_order[0], in_order[-1]))
+    said = str(first) if first.value == last.value else f"{text.amount(first.value)} to {last}"
+    every = recorded_every(told, (in_order[-1], last.value)) if len(fastest) > 1 else ""
     if len(fastest) == len(scales):
         return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said}{every})"
     named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]
@@ -181,7 +182,7 @@ def few_directions(result: Result) -> Finding:
     tied = fed[fed["activation"] == LOGISTIC]
     if not lacking and tied.empty:
         lacking = "Every neuron that logistic units feed has one weight alone, so there are no signs to tie."
-    seen = tied[tied["same_sign_example"].notna()]
+    seen = tied[tied["same_sign_example"].notna() & tied["run"].isin(distinct_batches(result)["run"])]
     if not lacking and seen.empty:
         lacking = "No gradient signs of neurons that logistic units feed were measured."
     if lacking:
@@ -197,7 +198,7 @@ def few_directions(result: Result) -> Finding:
     told.number("least weights", activation=LOGISTIC)
     told.number("most weights", activation=LOGISTIC)
     shares = [
-        f"{number} by a mini-batch's" + (f" ({_batch(size)})" if len(sizes) > 1 else "")
+        f"{number} by {_batch(size) if len(sizes) > 1 else 'a mini-batch'}'s"
         for size, number in zip(sizes[:NAMED], by_size, strict=False)
     ]
     first = f"{one} of the neurons fed by the logistic can move in only 2 of {of} directions (orthants){many}"
@@ -224,7 +225,7 @@ def few_directions(result: Result) -> Finding:
 
 
 def _batch(size: str) -> str:
-    return "the whole set" if size == "full" else f"of {size}"
+    return "the whole training set" if size == "full" else f"a batch of {size}"
 
 
 def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
@@ -282,8 +283,8 @@ def exponential_costs(result: Result) -> Finding:
             if len(parts) < NAMED:
                 times = [told("microseconds per update", activation=name, **of) for name in (LOGISTIC, cheap)]
                 parts.append(
-                    f"{_setting(result.experiment, members)}{ratio} times as long as {text.words(cheap)} "
-                    f"({times[0]} against {times[1]} µs)"
+                    f"{ratio} times as long as one of {text.words(cheap)} "
+                    f"({_setting(result.experiment, members)}{times[0]} against {times[1]} µs)"
                 )
     if not parts:
         why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
