@@ -416,7 +416,8 @@ MEASURES: dict[str, Measure] = {
     ),
     "comparisons slower": Measure("the same with a greatest ratio below 1", None, _whole),
     "groups that tie": Measure(
-        "groups whose median (of updates_to_target, to the recorded step; or of final_test_accuracy) is the best",
+        "groups whose median of the `outcome` (updates_to_target, to the recorded step, without batch sizes that are "
+        "one with another; or final_test_accuracy) is the best",
         None,
         _whole,
     ),
@@ -431,4 +432,7 @@ MEASURES: dict[str, Measure] = {
     "effect, at most": Measure("the greatest that it can be, where a median is beyond training", None, text.number),
     "effect's share": Measure("effect on the scale of addition, divided by that of `all`", None, text.share),
     "reached, paired": Measure("rows of runs.csv with these seeds and a value in updates_to_target", None, _whole),
+    "median updates, paired": Measure(
+        "median of updates_to_target over these seeds, an empty one being infinite", None, text.updates
+    ),
 }

@@ -285,7 +285,7 @@ def _fastest(told: Told, goal: str) -> str:
         return f"Fastest to {goal} is {best}: {how}"
     if len(ties) <= NAMED:
         return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
-    tied = told.keep("groups that tie", len(ties), len(medians))
+    tied = told.keep("groups that tie", len(ties), len(medians), outcome="updates_to_target")
     return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
 
 
@@ -346,7 +346,7 @@ def runs(result: Result) -> Finding:
         whose = (
             text.listed(best)
             if len(best) <= NAMED
-            else f"{told.keep('groups that tie', len(best), len(accuracy))} groups tie"
+            else f"{told.keep('groups that tie', len(best), len(accuracy), outcome='final_test_accuracy')} groups tie"
         )
         evidence = f"Best median test accuracy: {value} ({whose})."
     return Finding(claim, "", evidence, *limits_of(told))
