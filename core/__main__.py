@@ -1,11 +1,12 @@
 """The command line: train an experiment without a browser, list what one can be made of, see whether training works.
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
+    python -m core compare result.zip another.zip
     python -m core list initialisers
     python -m core health
 
-Exit status: 0 done; 1 training failed; 2 a wrong argument, setting or file; 130 interrupted. Whatever goes wrong is
-told in one line.
+Exit status: 0 done, and what is compared is equal; 1 training failed, or what is compared differs; 2 a wrong argument,
+setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 """
 
 import argparse
@@ -24,11 +25,14 @@ from core.activations import ACTIVATIONS
 from core.cost import duration
 from core.datasets import DATASETS
 from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
-from core.fields import ExperimentError, shorten
+from core.fields import MAX_DECAY, ExperimentError, shorten
 from core.initialisers import INITIALISERS
+from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError
-from core.text import amount
+from core.synonyms import SETTINGS, VALUES
+from core.text import amount, count
 
 if TYPE_CHECKING:
     from core.jobs import Progress
@@ -52,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         arguments = _parser().parse_args(argv)
-        arguments.command(arguments)
+        status: int = arguments.command(arguments) or 0
         sys.stdout.flush()
     except (UsageError, ExperimentError, SettingsError) as error:
         return _fail(str(error), 2)
@@ -63,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), 1)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
-    return 0
+    return status
 
 
 def _fail(message: str, status: int) -> int:
@@ -88,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
     run.add_argument("--limit", type=_seconds, metavar="SECONDS", help="refuse what is estimated to take longer")
     run.set_defaults(command=_run)
+
+    compare = commands.add_parser(
+        "compare", help="what differs between two results, and by how much: status 0 if nothing"
+    )
+    for place in ("first", "second"):
+        compare.add_argument(place, type=Path, metavar="ZIP", help="the zip of a result, as run --zip writes it")
+    compare.set_defaults(command=_compare)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
@@ -134,7 +145,7 @@ def _run(arguments: argparse.Namespace) -> None:
         result.to_zip(arguments.zip)
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{len(result.runs):,} runs trained in {took}, written to {arguments.out}", file=sys.stderr)
+    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {arguments.out}", file=sys.stderr)
     _print_table(_summary(result))
 
 
@@ -227,6 +238,25 @@ def _summary(result: "Result") -> Rows:
     return rows
 
 
+# --- compare
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from core.comparing import compare
+    from core.loading import ResultError, load_result
+
+    results = []
+    for path in (arguments.first, arguments.second):
+        with path.open("rb") as file:
+            try:
+                results.append(load_result(file))
+            except ResultError as error:
+                raise UsageError(f"{path}: {error}") from error
+    comparison = compare(*results)
+    print(*comparison.lines(), sep="\n")
+    return 0 if comparison.equal else 1
+
+
 # --- health
 
 
@@ -277,7 +307,35 @@ def _columns() -> Rows:
     return rows
 
 
-_LISTS = {"activations": _activations, "initialisers": _initialisers, "datasets": _datasets, "columns": _columns}
+def _optimisers() -> Rows:
+    rows: Rows = [("name", "arguments", "default", "summary")]
+    for name, optimiser in OPTIMISERS.items():
+        default = optimiser.argument
+        allowed = "-" if default is None else f"0 to {MAX_DECAY}"
+        rows.append((name, allowed, "-" if default is None else f"{name}:{default:g}", optimiser.summary))
+    return rows
+
+
+def _losses() -> Rows:
+    return [("name", "arguments", "summary"), *((name, "-", loss.summary) for name, loss in LOSSES.items())]
+
+
+def _synonyms() -> Rows:
+    rows: Rows = [("of", "name", "here", "difference")]
+    for setting, synonyms in {"a setting": SETTINGS, **VALUES}.items():
+        rows += [(setting, name, synonym.ours, synonym.difference or "-") for name, synonym in synonyms.items()]
+    return rows
+
+
+_LISTS = {
+    "activations": _activations,
+    "initialisers": _initialisers,
+    "datasets": _datasets,
+    "optimisers": _optimisers,
+    "losses": _losses,
+    "columns": _columns,
+    "synonyms": _synonyms,
+}
 
 
 def _list(arguments: argparse.Namespace) -> None:

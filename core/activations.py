@@ -19,14 +19,16 @@ LECUN_RATE = 2.0 / 3.0
 LEAK = 0.01
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Activation:
     """An activation function h = f(a).
 
     Attributes:
         name: registry name.
         formula: f(x) as LaTeX.
+        slope_formula: f'(x) as LaTeX.
         summary: what it is and where it comes from, in one line.
+        needs_exp: whether it takes e^x; tanh is (e^x - e^-x) / (e^x + e^-x), and the logistic is computed from it.
         range: infimum and supremum of f.
         max_slope: largest value of f'.
         forward: (a, out=None) -> f(a), elementwise, any shape and float dtype; finite for every finite a.
@@ -36,7 +38,9 @@ class Activation:
 
     name: str
     formula: str
+    slope_formula: str
     summary: str
+    needs_exp: bool
     range: tuple[float, float]
     max_slope: float
     forward: Callable[..., Array]
@@ -54,8 +58,8 @@ class Activation:
         return self.range[0] == -self.range[1] and math.isfinite(self.range[1])
 
 
-def _tanh_family(rate: float, height: float, shift: float) -> tuple[Callable[..., Array], ...]:
-    """f(a) = height * tanh(rate * a) + shift, with shift 0 or equal to the height.
+def _tanh_family(rate: float, height: float, shift: float) -> dict[str, Callable[..., Array]]:
+    """f(a) = height * tanh(rate * a) + shift, with shift 0 or equal to the height: its forward, slope and so on.
 
     The logistic is one of them: logistic(x) = tanh(x/2)/2 + 1/2, faster than exp and free of overflow.
     """
@@ -93,7 +97,7 @@ def _tanh_family(rate: float, height: float, shift: float) -> tuple[Callable[...
             np.multiply(s, rate / height, out=s)
         return s
 
-    return forward, slope, slope_from_output
+    return {"forward": forward, "slope": slope, "slope_from_output": slope_from_output}
 
 
 def _softsign(a: Array, out: Array | None = None) -> Array:
@@ -159,112 +163,136 @@ ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
     for activation in (
         Activation(
-            "logistic",
-            r"\frac{1}{1 + e^{-x}}",
-            "the logistic function: range 0 to 1, not zero-centred, slope 1/4 at 0",
-            (0.0, 1.0),
-            0.25,
-            *_tanh_family(0.5, 0.5, 0.5),
+            name="logistic",
+            formula=r"\frac{1}{1 + e^{-x}}",
+            slope_formula=r"f(x)\,(1 - f(x))",
+            summary="the logistic function: range 0 to 1, not zero-centred, slope 1/4 at 0",
+            needs_exp=True,
+            range=(0.0, 1.0),
+            max_slope=0.25,
+            **_tanh_family(0.5, 0.5, 0.5),
         ),
         Activation(
-            "tanh",
-            r"\tanh x",
-            "hyperbolic tangent, 2 logistic(2x) - 1: zero-centred, slope 1 at 0",
-            (-1.0, 1.0),
-            1.0,
-            *_tanh_family(1.0, 1.0, 0.0),
+            name="tanh",
+            formula=r"\tanh x",
+            slope_formula=r"1 - f(x)^2",
+            summary="hyperbolic tangent, 2 logistic(2x) - 1: zero-centred, slope 1 at 0",
+            needs_exp=True,
+            range=(-1.0, 1.0),
+            max_slope=1.0,
+            **_tanh_family(1.0, 1.0, 0.0),
         ),
         Activation(
-            "centred_logistic",
-            r"\frac{1}{1 + e^{-x}} - \frac{1}{2}",
-            "the logistic moved down by 1/2: zero-centred with the logistic's slope (a control)",
-            (-0.5, 0.5),
-            0.25,
-            *_tanh_family(0.5, 0.5, 0.0),
+            name="centred_logistic",
+            formula=r"\frac{1}{1 + e^{-x}} - \frac{1}{2}",
+            slope_formula=r"\tfrac{1}{4} - f(x)^2",
+            summary="the logistic moved down by 1/2: zero-centred with the logistic's slope (a control)",
+            needs_exp=True,
+            range=(-0.5, 0.5),
+            max_slope=0.25,
+            **_tanh_family(0.5, 0.5, 0.0),
         ),
         Activation(
-            "steep_logistic",
-            r"\frac{1}{1 + e^{-4x}}",
-            "logistic(4x): tanh's slope of 1 at 0, not zero-centred (a control)",
-            (0.0, 1.0),
-            1.0,
-            *_tanh_family(2.0, 0.5, 0.5),
+            name="steep_logistic",
+            formula=r"\frac{1}{1 + e^{-4x}}",
+            slope_formula=r"4 f(x)\,(1 - f(x))",
+            summary="logistic(4x): tanh's slope of 1 at 0, not zero-centred (a control)",
+            needs_exp=True,
+            range=(0.0, 1.0),
+            max_slope=1.0,
+            **_tanh_family(2.0, 0.5, 0.5),
         ),
         Activation(
-            "steep_centred_logistic",
-            r"\frac{1}{1 + e^{-4x}} - \frac{1}{2}",
-            "logistic(4x) - 1/2 = tanh(2x)/2: zero-centred with slope 1 at 0 (a control)",
-            (-0.5, 0.5),
-            1.0,
-            *_tanh_family(2.0, 0.5, 0.0),
+            name="steep_centred_logistic",
+            formula=r"\frac{1}{1 + e^{-4x}} - \frac{1}{2}",
+            slope_formula=r"1 - 4 f(x)^2",
+            summary="logistic(4x) - 1/2 = tanh(2x)/2: zero-centred with slope 1 at 0 (a control)",
+            needs_exp=True,
+            range=(-0.5, 0.5),
+            max_slope=1.0,
+            **_tanh_family(2.0, 0.5, 0.0),
         ),
         Activation(
-            "lecun_tanh",
-            r"1.7159 \tanh\left(\tfrac{2}{3} x\right)",
-            "scaled tanh with f(1) = 1 (LeCun et al. 1998, Efficient BackProp)",
-            (-LECUN_HEIGHT, LECUN_HEIGHT),
-            LECUN_HEIGHT * LECUN_RATE,
-            *_tanh_family(LECUN_RATE, LECUN_HEIGHT, 0.0),
+            name="lecun_tanh",
+            formula=r"1.7159 \tanh\left(\tfrac{2}{3} x\right)",
+            slope_formula=r"1.1439\,\left(1 - \left(\tfrac{f(x)}{1.7159}\right)^2\right)",
+            summary="scaled tanh with f(1) = 1 (LeCun et al. 1998, Efficient BackProp)",
+            needs_exp=True,
+            range=(-LECUN_HEIGHT, LECUN_HEIGHT),
+            max_slope=LECUN_HEIGHT * LECUN_RATE,
+            **_tanh_family(LECUN_RATE, LECUN_HEIGHT, 0.0),
         ),
         Activation(
-            "softsign",
-            r"\frac{x}{1 + |x|}",
-            "softsign: zero-centred, approaches its limits slowly (Bergstra et al. 2009)",
-            (-1.0, 1.0),
-            1.0,
-            _softsign,
-            lambda a: 1.0 / np.square(1.0 + np.minimum(np.abs(a), 1e18)),
-            _softsign_slope_from_output,
+            name="softsign",
+            formula=r"\frac{x}{1 + |x|}",
+            slope_formula=r"(1 - |f(x)|)^2",
+            summary="softsign: zero-centred, approaches its limits slowly (Bergstra et al. 2009)",
+            needs_exp=False,
+            range=(-1.0, 1.0),
+            max_slope=1.0,
+            forward=_softsign,
+            slope=lambda a: 1.0 / np.square(1.0 + np.minimum(np.abs(a), 1e18)),
+            slope_from_output=_softsign_slope_from_output,
         ),
         Activation(
-            "hard_tanh",
-            r"\max(-1, \min(1, x))",
-            "tanh's piecewise linear stand-in, without e^x",
-            (-1.0, 1.0),
-            1.0,
-            lambda a, out=None: np.clip(a, -1.0, 1.0, out=out),
-            _between(-1.0, 1.0, 1.0),
-            _between(-1.0, 1.0, 1.0),
+            name="hard_tanh",
+            formula=r"\max(-1, \min(1, x))",
+            slope_formula=r"1 \text{ for } |x| < 1, \text{ else } 0",
+            summary="tanh's piecewise linear stand-in, without e^x",
+            needs_exp=False,
+            range=(-1.0, 1.0),
+            max_slope=1.0,
+            forward=lambda a, out=None: np.clip(a, -1.0, 1.0, out=out),
+            slope=_between(-1.0, 1.0, 1.0),
+            slope_from_output=_between(-1.0, 1.0, 1.0),
         ),
         Activation(
-            "hard_logistic",
-            r"\max(0, \min(1, \tfrac{x}{4} + \tfrac{1}{2}))",
-            "the logistic's piecewise linear stand-in, without e^x",
-            (0.0, 1.0),
-            0.25,
-            _hard_logistic,
-            _between(-2.0, 2.0, 0.25),
-            _between(0.0, 1.0, 0.25),
+            name="hard_logistic",
+            formula=r"\max(0, \min(1, \tfrac{x}{4} + \tfrac{1}{2}))",
+            slope_formula=r"\tfrac{1}{4} \text{ for } |x| < 2, \text{ else } 0",
+            summary="the logistic's piecewise linear stand-in, without e^x",
+            needs_exp=False,
+            range=(0.0, 1.0),
+            max_slope=0.25,
+            forward=_hard_logistic,
+            slope=_between(-2.0, 2.0, 0.25),
+            slope_from_output=_between(0.0, 1.0, 0.25),
         ),
         Activation(
-            "relu",
-            r"\max(0, x)",
-            "rectified linear unit: saturates on one side only",
-            (0.0, _INF),
-            1.0,
-            lambda a, out=None: np.maximum(a, 0.0, out=out),
-            _between(0.0, _INF, 1.0),
-            _between(0.0, _INF, 1.0),
+            name="relu",
+            formula=r"\max(0, x)",
+            slope_formula=r"1 \text{ for } x > 0, \text{ else } 0",
+            summary="rectified linear unit: saturates on one side only",
+            needs_exp=False,
+            range=(0.0, _INF),
+            max_slope=1.0,
+            forward=lambda a, out=None: np.maximum(a, 0.0, out=out),
+            slope=_between(0.0, _INF, 1.0),
+            slope_from_output=_between(0.0, _INF, 1.0),
         ),
         Activation(
-            "leaky_relu",
-            r"\max(0.01 x, x)",
-            "rectified linear unit with slope 0.01 below 0 (Maas et al. 2013)",
-            (-_INF, _INF),
-            1.0,
-            _leaky_relu,
-            _leaky_slope,
-            _leaky_slope,
+            name="leaky_relu",
+            formula=r"\max(0.01 x, x)",
+            slope_formula=r"1 \text{ for } x > 0, \text{ else } 0.01",
+            summary="rectified linear unit with slope 0.01 below 0 (Maas et al. 2013)",
+            needs_exp=False,
+            range=(-_INF, _INF),
+            max_slope=1.0,
+            forward=_leaky_relu,
+            slope=_leaky_slope,
+            slope_from_output=_leaky_slope,
         ),
         Activation(
-            "identity",
-            r"x",
-            "no activation function: the network is linear (a control)",
-            (-_INF, _INF),
-            1.0,
-            _copy,
-            _ones,
-            _ones,
+            name="identity",
+            formula=r"x",
+            slope_formula=r"1",
+            summary="no activation function: the network is linear (a control)",
+            needs_exp=False,
+            range=(-_INF, _INF),
+            max_slope=1.0,
+            forward=_copy,
+            slope=_ones,
+            slope_from_output=_ones,
         ),
     )
 }

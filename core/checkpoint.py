@@ -22,7 +22,7 @@ from core.plan import Chunk, Start, Work
 from core.recording import Histogram, Record
 from core.state import State
 
-FORMAT = 1
+FORMAT = 2
 """Version of the bytes; others are not read."""
 
 ANEW = ("experiment", "runs", "shape", "train", "test", "initial")

@@ -26,7 +26,7 @@ CENTRED_WITHIN = 0.1
 """A layer whose mean output is at most this share of its function's range away from 0 counts as centred."""
 TIMES_APART = 1.1
 """Two times of training count as different from this ratio on."""
-WITHOUT_EXPONENTIAL = ("softsign", "hard_tanh", "hard_logistic", "relu", "leaky_relu", "identity")
+WITHOUT_EXPONENTIAL = tuple(name for name, function in ACTIVATIONS.items() if not function.needs_exp)
 
 
 @dataclass(frozen=True)

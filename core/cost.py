@@ -135,9 +135,9 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     parts: list[str] = []
     for name, length in (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, whole = divmod(whole, length)
-        if count or parts:
-            parts.append(f"{count:,} {name}" if count else "")
+        many, whole = divmod(whole, length)
+        if many or parts:
+            parts.append(f"{many:,} {name}" if many else "")
     return " ".join(parts[:2]).strip()
 
 

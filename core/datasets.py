@@ -77,11 +77,38 @@ def xor(rng: np.random.Generator, samples: int, noise: float) -> Points:
     return x + noise * rng.standard_normal(x.shape), y
 
 
+def from_sklearn(file: str) -> Callable[[], Points]:
+    """What reads one of scikit-learn's own data files, whose last column is the class.
+
+    Reads the installed file without importing scikit-learn, whose import takes longer than the rest of a
+    dashboard's cold start. The place of the files is not a promise of scikit-learn's: the tests compare
+    every data set with its public loader.
+    """
+
+    def read() -> Points:
+        package = importlib.util.find_spec("sklearn")
+        if package is None or not package.submodule_search_locations:
+            raise ModuleNotFoundError("the real data sets are read from scikit-learn, which is not installed")
+        path = Path(package.submodule_search_locations[0], "datasets", "data", file)
+        # The plain files begin with a line of counts and class names, the compressed one does not.
+        table = np.loadtxt(path, delimiter=",", skiprows=0 if path.suffix == ".gz" else 1)
+        return np.ascontiguousarray(table[:, :-1]), table[:, -1].astype(np.int64)
+
+    return read
+
+
 @dataclass(frozen=True)
 class Dataset:
     """What is known of a data set without loading it.
 
-    A real one has `examples` rows in the data `file` of scikit-learn; a synthetic one is generated, any number of rows.
+    A real one has `examples` rows, which `read` gives; a synthetic one is generated, any number of rows.
+
+    Attributes:
+        name, summary, source: what it is and where it comes from.
+        feature_names, class_names: of the inputs, and of the classes from 0.
+        examples: rows of a real one.
+        read: () -> x and y of a real one, such as `from_sklearn("iris.csv")`.
+        generate: (rng, samples, noise) -> x and y of a synthetic one.
     """
 
     name: str
@@ -90,7 +117,7 @@ class Dataset:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     examples: int | None = None
-    file: str = ""
+    read: Callable[[], Points] | None = None
     generate: Callable[[np.random.Generator, int, float], Points] | None = None
 
     @property
@@ -122,7 +149,7 @@ DATASETS: dict[str, Dataset] = {
         feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
         class_names=tuple("0123456789"),
         examples=1797,
-        file="digits.csv.gz",
+        read=from_sklearn("digits.csv.gz"),
     ),
     "iris": Dataset(
         name="iris",
@@ -131,7 +158,7 @@ DATASETS: dict[str, Dataset] = {
         feature_names=("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
         class_names=("setosa", "versicolor", "virginica"),
         examples=150,
-        file="iris.csv",
+        read=from_sklearn("iris.csv"),
     ),
     "wine": Dataset(
         name="wine",
@@ -144,7 +171,7 @@ DATASETS: dict[str, Dataset] = {
         ),
         class_names=("class_0", "class_1", "class_2"),
         examples=178,
-        file="wine_data.csv",
+        read=from_sklearn("wine_data.csv"),
     ),
     "breast_cancer": Dataset(
         name="breast_cancer",
@@ -157,7 +184,7 @@ DATASETS: dict[str, Dataset] = {
         ),
         class_names=("malignant", "benign"),
         examples=569,
-        file="breast_cancer.csv",
+        read=from_sklearn("breast_cancer.csv"),
     ),
     "two_moons": Dataset(
         name="two_moons",
@@ -237,26 +264,21 @@ def load(
             raise ValueError(f"{field} {value!r}; allowed: from {low:g} to {high:g}")
     dataset = DATASETS[name]
     points_rng, split_rng = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2))
-    x, y = read(dataset.file) if dataset.generate is None else dataset.generate(points_rng, samples, noise)
+    x, y = _points(dataset, points_rng, samples, noise)
     train, test = split(y, test_share, split_rng)
     train_x, test_x = scale(x[train], x[test], scaling)
     return Data(train_x, y[train], test_x, y[test], dataset.class_names, dataset.feature_names)
 
 
-def read(file: str) -> Points:
-    """x and y of one of scikit-learn's own data files, whose last column is the class.
-
-    Reads the installed file without importing scikit-learn, whose import takes longer than the rest of a
-    dashboard's cold start. The place of the files is not a promise of scikit-learn's: the tests compare
-    every data set with its public loader.
-    """
-    package = importlib.util.find_spec("sklearn")
-    if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("the real data sets are read from scikit-learn, which is not installed")
-    path = Path(package.submodule_search_locations[0], "datasets", "data", file)
-    # The plain files begin with a line of counts and class names, the compressed one does not.
-    table = np.loadtxt(path, delimiter=",", skiprows=0 if path.suffix == ".gz" else 1)
-    return np.ascontiguousarray(table[:, :-1]), table[:, -1].astype(np.int64)
+def _points(dataset: Dataset, rng: np.random.Generator, samples: int, noise: float) -> Points:
+    if dataset.generate is not None:
+        return dataset.generate(rng, samples, noise)
+    if dataset.read is None:
+        raise ValueError(f"data set {dataset.name!r} has neither `read` nor `generate`")
+    x, y = dataset.read()
+    if x.shape != (dataset.examples, dataset.features):
+        raise ValueError(f"data set {dataset.name!r} has the shape {x.shape}, not {dataset.examples, dataset.features}")
+    return x, y
 
 
 def split(y: Integers, test_share: float, rng: np.random.Generator) -> tuple[Integers, Integers]:

@@ -23,6 +23,7 @@ from core.cost import Cost, Load, duration, estimate
 from core.datasets import DATASETS
 from core.fields import ExperimentError, Field
 from core.losses import LOSSES
+from core.synonyms import SETTINGS, VALUES, accepted, suggested
 from core.text import count
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "PRESETS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
@@ -72,7 +73,8 @@ class Experiment:
 
     # fmt: off
     dataset: str = _setting(Field(
-        "digits", fields.choice(DATASETS), "Data", "Data set", "What the networks learn to classify.",
+        "digits", fields.choice(DATASETS, VALUES["dataset"]), "Data", "Data set",
+        "What the networks learn to classify.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
@@ -83,7 +85,7 @@ class Experiment:
         "Standard deviation of the noise added to a synthetic data set.", synthetic_only=True,
     ))
     scaling: str = _setting(Field(
-        "standardised", fields.choice(datasets.SCALINGS), "Data", "Input scaling",
+        "standardised", fields.choice(datasets.SCALINGS, VALUES["scaling"]), "Data", "Input scaling",
         "Standardised inputs have mean 0 and both signs. Unit-interval inputs are never negative, which ties the signs "
         "of the first layer's gradients.",
     ))
@@ -95,7 +97,7 @@ class Experiment:
         0, fields.whole(0, MAX_SEED), "Data", "Data seed", "Seed of the synthetic data and of the train/test split.",
     ))
     activation: tuple[str, ...] = _setting(Field(
-        ("logistic", "tanh"), fields.choice(ACTIVATIONS), "Network", "Activation functions",
+        ("logistic", "tanh"), fields.choice(ACTIVATIONS, VALUES["activation"]), "Network", "Activation functions",
         "Activation functions of the hidden layers, to be compared.", plural=True,
     ))
     initialiser: tuple[str, ...] = _setting(Field(
@@ -116,7 +118,7 @@ class Experiment:
         True, fields.switch(), "Network", "Biases", "Whether the units have biases, which start at 0.",
     ))
     loss: str = _setting(Field(
-        "cross_entropy", fields.choice(LOSSES), "Training", "Loss",
+        "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
         "Cross-entropy, or the squared error of logistic outputs as was usual in the lecture's era.",
     ))
     optimiser: str = _setting(Field(
@@ -128,7 +130,7 @@ class Experiment:
         "Several make a grid: a fair comparison lets each initialiser have its best rate.", plural=True, prefix="rate ",
     ))
     batch_size: tuple[int, ...] = _setting(Field(
-        (32,), fields.whole(1, 100_000, full=0), "Training", "Batch sizes",
+        (32,), fields.whole(1, 100_000, VALUES["batch_size"], full=0), "Training", "Batch sizes",
         "Examples per weight update; 'full' is the whole training set.", unit="examples", plural=True, prefix="batch ",
     ))
     epochs: int = _setting(Field(
@@ -159,11 +161,11 @@ class Experiment:
         "Full adds the gradient signs and the paths of the weights, which take longer.",
     ))
     probe: int = _setting(Field(
-        256, fields.whole(1, 100_000, all=0), "Measurement", "Probe",
+        256, fields.whole(1, 100_000, VALUES["probe"], all=0), "Measurement", "Probe",
         "Training examples that the layers are measured on; 'all' is the whole training set.", unit="examples",
     ))
     dtype: str = _setting(Field(
-        "float32", fields.choice(("float32", "float64")), "Measurement", "Precision",
+        "float32", fields.choice(("float32", "float64"), VALUES["dtype"]), "Measurement", "Precision",
         "float64 is the reference and takes twice the time.",
     ))
     # fmt: on
@@ -220,7 +222,10 @@ class Experiment:
             if name in ignored:
                 continue
             try:
-                values[name] = _field(name, value).read(value)
+                field = _field(name, value)
+                if field.name in values:
+                    raise ExperimentError(name, value, "each setting once", f"says {field.name} a second time")
+                values[field.name] = field.read(value)
             except ExperimentError as error:
                 errors.append(error)
         while True:
@@ -274,7 +279,8 @@ class Experiment:
             return cls.from_json(text), ()
         link, mark, query = text.partition("#")[0].partition("?")
         params = _parse_query(query if mark or "://" in link else link)
-        foreign = tuple(name for name in params if name not in FIELDS) if "://" in link or (link and mark) else ()
+        whole_link = "://" in link or (link and mark)
+        foreign = tuple(name for name in params if whole_link and accepted(name, FIELDS, SETTINGS) is None)
         return cls.from_params({name: value for name, value in params.items() if name not in foreign}), foreign
 
     # --- runs
@@ -356,10 +362,12 @@ FIELDS: dict[str, Field] = {
 
 
 def _field(name: str, value: object) -> Field:
-    if name not in FIELDS:
-        nearest = fields.nearest(name, FIELDS)
-        raise ExperimentError(name, value, ", ".join(FIELDS), "belongs to no known setting", nearest)
-    return FIELDS[name]
+    found = accepted(name, FIELDS, SETTINGS)
+    if found is None:
+        meant = suggested(name, FIELDS, SETTINGS)
+        problem = f"belongs to no known setting{meant.remark}"
+        raise ExperimentError(name, value, ", ".join(FIELDS), problem, meant.ours)
+    return FIELDS[found]
 
 
 def _check_document(text: str) -> None:
@@ -443,7 +451,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "initial_scale",
             "How large may the initial weights be?",
-            "From which scale on do neurons saturate, and below which one does training stall?",
+            "At what scale do neurons begin to saturate, and below which one does training stall?",
             Experiment(
                 initialiser=tuple(f"normal:{scale}" for scale in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)),
                 seeds=3,
@@ -458,7 +466,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "batch_size",
             "Do gradient signs still agree in a batch?",
-            "One example ties the signs of a neuron's gradients: how many examples does it take to free them?",
+            "One example ties the signs of a neuron's gradients: how large a batch lets them differ?",
             Experiment(
                 initialiser=("glorot_uniform",), batch_size=(1, 4, 16, 64, 256, 0), epochs=5, record="every", seeds=3
             ),

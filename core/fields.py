@@ -5,20 +5,21 @@ wrong with a value is an `ExperimentError`.
 """
 
 import dataclasses
-import difflib
 import math
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from core.initialisers import INITIALISERS, canonical
 from core.optimisers import OPTIMISERS
+from core.synonyms import VALUES, Synonyms, accepted, suggested
 
 MAX_TEXT = 2_000
 """Characters in one setting, written as text."""
@@ -29,6 +30,8 @@ MAX_DECAY = 0.9999
 """Largest argument of an optimiser: at 1 it would never forget its first gradient."""
 TARGETS = {"train_accuracy": 1.0, "test_accuracy": 1.0, "train_loss": 1e6, "test_loss": 1e6}
 """Measures that a target may be set for, with the largest value: at least an accuracy, at most a loss."""
+USUAL_TARGETS = {"train_accuracy": "0.9", "test_accuracy": "0.9", "train_loss": "0.1", "test_loss": "0.1"}
+"""A value of each, as an example."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -44,11 +47,6 @@ def shorten(value: object, length: int = 60) -> str:
     if len(text) > length:
         text = text[: length - 1] + "…"
     return f"'{text}'" if isinstance(value, str) else text
-
-
-def nearest(text: str, names: Iterable[str]) -> str:
-    """The name most like `text`, or ""."""
-    return next(iter(difflib.get_close_matches(text[:60].strip().lower(), list(names), n=1)), "")
 
 
 class ExperimentError(ValueError):
@@ -176,30 +174,32 @@ class Field:
 # --- kinds
 
 
-def _known(value: object, names: Iterable[str]) -> str:
+def _known(value: object, names: Collection[str], synonyms: Synonyms) -> str:
     if not isinstance(value, str):
         raise _RefusedError("is not a name")
-    if value not in names:
-        raise _RefusedError("is not a known name", nearest(value, names))
-    return value
+    found = accepted(value, names, synonyms)
+    if found is None:
+        meant = suggested(value, names, synonyms)
+        raise _RefusedError(f"is not a known name{meant.remark}", meant.ours)
+    return found
 
 
-def choice(names: Iterable[str]) -> Kind:
+def choice(names: Collection[str], synonyms: Synonyms = MappingProxyType({})) -> Kind:
     """One of `names`."""
     choices = tuple(names)
-    return Kind("choice", lambda value: _known(value, choices), str, ", ".join(choices), choices)
+    return Kind("choice", lambda value: _known(value, choices, synonyms), str, ", ".join(choices), choices)
 
 
-def whole(low: int, high: int, **words: int) -> Kind:
+def whole(low: int, high: int, synonyms: Synonyms = MappingProxyType({}), **words: int) -> Kind:
     """A whole number from `low` to `high`, or one that a word stands for."""
     texts = {number: word for word, number in words.items()}
 
     def parse(value: object) -> int:
         if isinstance(value, str):
-            if value in words:
-                return words[value]
+            if (word := accepted(value, words, synonyms)) is not None:
+                return words[word]
             if not _WHOLE.fullmatch(value):
-                raise _RefusedError("is not a whole number", nearest(value, words))
+                raise _RefusedError("is not a whole number", suggested(value, words, synonyms).ours)
             value = int(value)
         if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
             raise _RefusedError("is not a whole number")
@@ -248,10 +248,11 @@ def switch() -> Kind:
     texts = {"true": True, "false": False}
 
     def parse(value: object) -> bool:
-        if isinstance(value, str) and value in texts:
-            return texts[value]
+        if isinstance(value, str) and (word := accepted(value, texts, VALUES["bias"])) is not None:
+            return texts[word]
         if not isinstance(value, bool | np.bool_):
-            raise _RefusedError("is neither true nor false")
+            meant = suggested(value, texts, VALUES["bias"]).ours if isinstance(value, str) else ""
+            raise _RefusedError("is neither true nor false", meant)
         return bool(value)
 
     return Kind("switch", parse, lambda v: "true" if v else "false", "true, false", tuple(texts))
@@ -263,7 +264,7 @@ def layers() -> Kind:
 
     def parse(value: object) -> tuple[int, ...]:
         if isinstance(value, str):
-            value = [] if value == "none" else value.split("-")
+            value = [] if accepted(value, ("none",), VALUES["hidden"]) else value.split("-")
         widths = _split(value)
         if len(widths) > MAX_LAYERS:
             raise _RefusedError(f"has {len(widths):,} layers")
@@ -285,7 +286,7 @@ def points() -> Kind:
 
     def parse(value: object) -> str:
         if isinstance(value, str) and not value[:1].isdigit():
-            return _known(value, names)
+            return _known(value, names, VALUES["record"])
         items = _split(value)
         if not items:
             raise _RefusedError("is empty")
@@ -295,23 +296,56 @@ def points() -> Kind:
     return Kind("text", parse, str, "log, every, or epochs such as 0,1,5,20", names)
 
 
-def _named(names: Iterable[str], complete: Callable[[str, str | None], str], allowed: str) -> Kind:
-    """One of `names`, or name:argument; `complete` makes canonical text of a name and an argument, if there is one."""
+def _named(
+    names: Collection[str],
+    synonyms: Synonyms,
+    complete: Callable[[str, str | None], str],
+    allowed: str,
+    usual: Callable[[str], str] = str,
+) -> Kind:
+    """One of `names`, or name:argument.
+
+    Args:
+        names: the names.
+        synonyms: other words for them; one may stand for a name with its argument.
+        complete: makes canonical text of a name and an argument, if there is one; raises `_RefusedError`.
+        allowed: what is allowed, in words.
+        usual: a name -> a valid text with it.
+    """
     choices = tuple(names)
 
     def parse(value: object) -> str:
-        name, colon, argument = value.partition(":") if isinstance(value, str) else (value, "", "")
-        return complete(_known(name, choices), argument.strip() if colon else None)
+        if not isinstance(value, str):
+            raise _RefusedError("is not a name")
+        name, colon, argument = (part.strip() for part in value.partition(":"))
+        found = accepted(name, choices, synonyms)
+        if found is None:
+            meant = suggested(name, choices, synonyms)
+            nearest = valid(f"{meant.ours}{colon}{argument}", meant.ours) if meant.ours else ""
+            raise _RefusedError(f"is not a known name{meant.remark}", nearest)
+        return read(f"{found}{colon}{argument}")
+
+    def read(text: str) -> str:
+        name, colon, argument = text.partition(":")
+        return complete(name, argument if colon else None)
+
+    def valid(text: str, name: str) -> str:
+        """The `text`, where it can be used."""
+        try:
+            read(text)
+        except _RefusedError:
+            return usual(name)
+        return text
 
     return Kind("text", parse, str, allowed, choices)
 
 
-def _argument(name: str, text: str, high: float) -> float:
-    """The number from 0 to `high` after the colon of 'name:number'."""
+def _argument(name: str, text: str, high: float, usual: str) -> float:
+    """The number from 0 to `high` after the colon of 'name:number', such as the usual one."""
     try:
         number = _as_number(text)
     except _RefusedError:
-        raise _RefusedError(f"does not end in a number, as {name}:{_number_text(high)} does") from None
+        raise _RefusedError(f"does not end in a number, as {name}:{usual} does") from None
     if not 0 <= number <= high:
         raise _RefusedError(f"is out of range, 0 to {_number_text(high)} for {name}")
     return number
@@ -326,23 +360,27 @@ def update_rule() -> Kind:
             return name
         if default is None:
             raise _RefusedError("has an argument, but takes none", name)
-        number = _argument(name, given, MAX_DECAY)
+        number = _argument(name, given, MAX_DECAY, _number_text(default))
         return name if number == default else f"{name}:{_number_text(number)}"
 
     allowed = ", ".join(
         name if optimiser.argument is None else f"{name} or {name}:0 to {MAX_DECAY}"
         for name, optimiser in OPTIMISERS.items()
     )
-    return _named(OPTIMISERS, complete, allowed)
+    return _named(OPTIMISERS, VALUES["optimiser"], complete, f"{allowed}; such as momentum:0.9")
 
 
 def goal() -> Kind:
     """A measure and the value it has to reach."""
 
     def complete(name: str, given: str | None) -> str:
-        return f"{name}:{_number_text(_argument(name, given or '', TARGETS[name]))}"
+        return f"{name}:{_number_text(_argument(name, given or '', TARGETS[name], USUAL_TARGETS[name]))}"
 
-    return _named(TARGETS, complete, ", ".join(f"{name}:0 to {_number_text(high)}" for name, high in TARGETS.items()))
+    def usual(name: str) -> str:
+        return f"{name}:{USUAL_TARGETS[name]}"
+
+    allowed = ", ".join(f"{name}:0 to {_number_text(high)}" for name, high in TARGETS.items())
+    return _named(TARGETS, VALUES["target"], complete, f"{allowed}; such as train_accuracy:0.9", usual)
 
 
 def scheme() -> Kind:
@@ -353,7 +391,9 @@ def scheme() -> Kind:
             return canonical(name if given is None else f"{name}:{given}")
         except ValueError:
             argument = INITIALISERS[name].argument
-            takes = "no argument" if argument is None else f"{name}:{argument.name}, {argument.allowed}"
+            if argument is None:
+                raise _RefusedError(f"is not valid, as {name} takes no argument", name) from None
+            takes = f"{name}:{argument.name}, {argument.allowed}, such as {canonical(name)}"
             raise _RefusedError(f"is not valid, as {name} takes {takes}") from None
 
-    return _named(INITIALISERS, complete, ", ".join(INITIALISERS))
+    return _named(INITIALISERS, VALUES["initialiser"], complete, ", ".join(INITIALISERS))

@@ -9,7 +9,6 @@ weights, an orthogonal one rotates columns.)
 Matrices have shape (fan_in, fan_out), as in `a = h @ W + b`.
 """
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from core.synonyms import VALUES, accepted, suggested
 
 Shape = tuple[int, int]
 Floats = npt.NDArray[np.float64]
@@ -82,7 +83,10 @@ def normal(rng: np.random.Generator, shape: Shape, std: float) -> Floats:
 
 
 def truncated_normal(rng: np.random.Generator, shape: Shape, std: float) -> Floats:
-    """Normal truncated at 2 std, then rescaled so that std holds: largest weight 2.274 std (as in Keras and JAX)."""
+    """Normal truncated at 2 std, then rescaled so that std holds: no weight is beyond 2.274 std.
+
+    The plain truncated normals of Keras and JAX are not rescaled: their std is 0.8796 of the stated one.
+    """
     return std * standard_truncated_normal(rng, shape)
 
 
@@ -120,7 +124,7 @@ def lecun_uniform(rng: np.random.Generator, shape: Shape) -> Floats:
 def lecun_normal(rng: np.random.Generator, shape: Shape) -> Floats:
     """Truncated normal, std = sqrt(1 / fan_in) (LeCun et al. 1998, Efficient BackProp, eq. 16).
 
-    Truncated as in Keras and JAX; the paper asks for the std only.
+    Keras and JAX truncate; the paper asks for the std only.
     """
     return variance_scaling(rng, shape, 1, "fan_in", "truncated_normal")
 
@@ -190,13 +194,21 @@ class Argument:
 class Initialiser:
     """A named scheme: call it to draw one weight matrix.
 
-    `data_driven` schemes are completed by the training, which rescales the drawn weights on its data.
+    Attributes:
+        name: registry name.
+        draw: (rng, shape) or (rng, shape, argument) -> weights; the first line of its docstring has formula and source.
+        argument: the one number that it takes, if any.
+        data_driven: whether the training completes it, which rescales the drawn weights on its data.
+        random: whether the weights are drawn at random about 0, which is all that mean-field theory knows of.
+        starts_equal: whether the units of a layer start with equal weights, and so stay equal.
     """
 
     name: str
     draw: Callable[..., Floats]
     argument: Argument | None = None
     data_driven: bool = False
+    random: bool = True
+    starts_equal: bool = False
 
     @property
     def summary(self) -> str:
@@ -230,9 +242,13 @@ class Initialiser:
 STD = Argument("std", 0.01, 0, 1000, False, "standard deviation of the weights")
 
 INITIALISERS: dict[str, Initialiser] = {
-    "zeros": Initialiser("zeros", zeros),
+    "zeros": Initialiser("zeros", zeros, random=False, starts_equal=True),
     "constant": Initialiser(
-        "constant", constant, Argument("value", 0.1, -1000, 1000, False, "the value of every weight")
+        "constant",
+        constant,
+        Argument("value", 0.1, -1000, 1000, False, "the value of every weight"),
+        random=False,
+        starts_equal=True,
     ),
     "uniform": Initialiser("uniform", uniform, Argument("limit", 0.05, 0, 1000, False, "largest absolute weight")),
     "normal": Initialiser("normal", normal, STD),
@@ -248,7 +264,7 @@ INITIALISERS: dict[str, Initialiser] = {
     "sparse": Initialiser(
         "sparse", sparse, Argument("k", 15, 1, 10_000, True, "non-zero incoming weights of each unit")
     ),
-    "identity": Initialiser("identity", identity),
+    "identity": Initialiser("identity", identity, random=False),
     "lsuv": Initialiser("lsuv", lsuv, data_driven=True),
 }
 
@@ -256,14 +272,18 @@ INITIALISERS: dict[str, Initialiser] = {
 def parse(text: str) -> tuple[str, float | None]:
     """The name and argument of a scheme written as `name` or `name:argument`.
 
-    The argument is the default where it is left out, and None where the scheme takes none. Raises ValueError
-    with one line that names the value, what is allowed and, for an unknown name, the nearest known one.
+    The argument is the default where it is left out, and None where the scheme takes none. Names from elsewhere that
+    mean exactly the same are taken too: `xavier_uniform` is `glorot_uniform`. Raises ValueError with one line that
+    names the value, what is allowed and, for an unknown name, the nearest known one.
     """
-    name, colon, number = text.strip().partition(":")
+    given, colon, number = text.strip().partition(":")
     shown = repr(text if len(text) <= 40 else text[:40] + "…")
-    if name not in INITIALISERS:
-        nearest = difflib.get_close_matches(name[:40], INITIALISERS, n=1, cutoff=0)[0]
-        raise ValueError(f"unknown initialiser {shown}; allowed: {', '.join(INITIALISERS)}; nearest: {nearest!r}")
+    found = accepted(given, INITIALISERS, VALUES["initialiser"])
+    if found is None:
+        meant = suggested(given, INITIALISERS, VALUES["initialiser"])
+        hint = f"; nearest: {meant.ours!r}{meant.remark}" if meant.ours else ""
+        raise ValueError(f"unknown initialiser {shown}; allowed: {', '.join(INITIALISERS)}{hint}")
+    name, colon, number = f"{found}{colon}{number}".partition(":")
     argument = INITIALISERS[name].argument
     if argument is None:
         if colon:
@@ -278,6 +298,11 @@ def parse(text: str) -> tuple[str, float | None]:
     if not argument.accepts(value):
         raise ValueError(f"initialiser {shown}; allowed: {name}:{argument.name}, {argument.allowed}")
     return name, value
+
+
+def is_random(text: str) -> bool:
+    """Whether a scheme written as `name` or `name:argument` draws its weights at random, about 0."""
+    return INITIALISERS[text.partition(":")[0]].random
 
 
 def canonical(text: str) -> str:

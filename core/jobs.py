@@ -33,6 +33,7 @@ from core.recording import Record
 from core.settings import Settings
 from core.state import State
 from core.store import Store
+from core.text import count
 
 if TYPE_CHECKING:
     from core.results import Result
@@ -321,11 +322,12 @@ class Jobs:
                 own = sum(visitor in other._visitors for other in others)
                 if own >= self.settings.jobs_per_visitor:
                     raise JobError(
-                        f"You have {own} sweeps in training, and the limit is {self.settings.jobs_per_visitor}: "
-                        "wait until one is done, or cancel one."
+                        f"You have {count(own, 'sweep')} in training, and the limit is "
+                        f"{self.settings.jobs_per_visitor}: wait until one is done, or cancel one."
                     )
                 if len(others) >= self.settings.jobs:
-                    raise JobError(f"The server is busy with {len(others)} sweeps, its limit: try again in a minute.")
+                    busy = count(len(others), "sweep")
+                    raise JobError(f"The server is busy with {busy}, its limit: try again in a minute.")
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._coordinate, name="lab-jobs", daemon=True)
                     self._thread.start()

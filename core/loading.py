@@ -6,6 +6,7 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,8 @@ from core.consistency import check
 from core.experiment import MAX_DOCUMENT, Experiment, ExperimentError
 from core.fields import shorten
 from core.results import FORMULA_STARTS, SETTINGS_FILE, Result, ResultError
-from core.schema import SCHEMA, names
+from core.schema import SCHEMA, names, version
+from core.text import listed
 
 __all__ = ["MAX_BYTES", "ResultError", "load_result"]
 
@@ -27,6 +29,8 @@ MAX_LISTED = 1000
 MAX_LINE = 20_000
 """Characters in a line of a table; a row of the widest has about 1,500."""
 MAX_VERSIONS = 20
+LISTED = 6
+"""Columns that are named one by one."""
 NUMBER_BYTES = 8
 UNREADABLE = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError,
@@ -58,6 +62,7 @@ def load_result(path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Resu
     tables = {}
     for name in SCHEMA:
         content = contents.pop(f"{name}.csv").removeprefix(b"\xef\xbb\xbf")
+        _check_columns(name, content, experiment, versions)
         room -= _check_size(name, content, room)
         tables[name] = read_table(name, content)
     result = Result(experiment, **tables, versions=versions)
@@ -128,19 +133,42 @@ def _read_settings(content: bytes) -> tuple[Experiment, dict[str, str]]:
     return experiment, {shorten(name)[1:-1]: text for name, text in versions.items()}
 
 
-def _check_size(name: str, content: bytes, room: int) -> int:
-    """The bytes that the table's numbers take. Raises ResultError where that is more than `room`.
+def _check_columns(name: str, content: bytes, experiment: Experiment, versions: dict[str, str]) -> None:
+    """Raises ResultError where the table has not the columns of the schema, and says so where another version wrote it.
 
-    Also refused is what would take time and memory to no end: other columns, and lines without end.
+    Done before anything is read: a table with other columns would take time and memory to no end.
     """
     header = content[:MAX_LINE].partition(b"\n")[0]
     try:
         columns = next(csv.reader([header.decode().rstrip("\r")]), [])
     except (UnicodeDecodeError, csv.Error):
         columns = []
-    if columns != names(name):
-        found = shorten(header.decode("utf-8", "replace"), 200)
-        raise ResultError(f"{name}.csv has the columns {found}; allowed: those of {name}, in their order")
+    if columns == names(name):
+        return
+    lacking = [column for column in names(name) if column not in columns]
+    further = [column for column in columns if column not in names(name)]
+    kept = [column for column in columns if column in names(name)]
+    # A table of another version has most of its columns in common with this one's.
+    if versions.get("tables") != version() and 2 * len(kept) > len(names(name)):
+        when = "a later" if further and not lacking else "an earlier" if lacking and not further else "another"
+        differs = [f"{verb} {_some(found)}" for verb, found in (("lacks", lacking), ("also has", further)) if found]
+        raise ResultError(
+            f"{name}.csv {' and '.join(differs) or 'has its columns in another order'}: this result is of {when} "
+            f"version of the lab; allowed: results of this version. Train it again: {experiment.command()}"
+        )
+    found = shorten(header.decode("utf-8", "replace"), 200)
+    raise ResultError(f"{name}.csv has the columns {found}; allowed: those of {name}, in their order")
+
+
+def _some(columns: Sequence[str]) -> str:
+    """The first few columns by name, and how many more there are."""
+    shown = [shorten(column)[1:-1] for column in columns[:LISTED]]
+    return listed([*shown, *([f"{len(columns) - LISTED} more columns"] if len(columns) > LISTED else [])])
+
+
+def _check_size(name: str, content: bytes, room: int) -> int:
+    """The bytes that the table's numbers take. Raises ResultError for more than `room`, and for a line without end."""
+    columns = names(name)
     rows = max(content.count(b"\n"), content.count(b"\r"))
     size = rows * len(columns) * NUMBER_BYTES
     if size > room:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.blas import kernels
 from core.losses import LOSSES, correct
 from core.measures import (
     Signs,
@@ -65,6 +66,7 @@ class Record:
         epochs: columns of the epochs table and of the path so far, (groups, seeds) each.
         layers: columns of the layers table per layer, an array (groups, seeds) or one value for all.
         histograms: counts over the group's runs that live and have not diverged here.
+        kernels: what the process computes with that trained (`core.blas.kernels`).
     """
 
     runs: NDArray[np.int64]
@@ -76,6 +78,7 @@ class Record:
     epochs: dict[str, NDArray[np.float64]]
     layers: tuple[dict[str, Any], ...]
     histograms: tuple[Histogram, ...]
+    kernels: str
 
 
 @dataclass
@@ -129,6 +132,7 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
         epochs=epochs,
         layers=tuple(notes.layers),
         histograms=tuple(replace(h, counts=(h.counts * counted).sum(axis=1)) for h in notes.histograms),
+        kernels=kernels(),
     )
 
 

@@ -7,7 +7,7 @@ The tables' columns are described in `core.schema`.
 import json
 import platform
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core import schema
 from core.activations import ACTIVATIONS
+from core.blas import kernels
 from core.experiment import ENGINE_VERSION, Experiment
 from core.measures import bin_edges
 from core.recording import Record
-from core.schema import SCHEMA, Column
+from core.schema import SCHEMA, Column, names
 
 SETTINGS_FILE = "experiment.json"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -31,14 +33,32 @@ class ResultError(ValueError):
     """A file that is not a result: one line that names the file or table, what is wrong and what is expected."""
 
 
-def versions() -> dict[str, str]:
-    """The versions that numbers depend on."""
+def versions(trained_by: Iterable[str] = ()) -> dict[str, str]:
+    """The versions that numbers and tables depend on.
+
+    Args:
+        trained_by: the kernels of the processes that trained (`core.blas.kernels`); those of this process if none.
+    """
+    first, *others = sorted(set(trained_by)) or [kernels()]
     return {
         "engine": ENGINE_VERSION,
         "python": platform.python_version(),
         "numpy": np.__version__,
         "pandas": pd.__version__,
+        "tables": schema.version(),
+        "kernels": f"{first} and {len(others)} more" if others else first,
     }
+
+
+def from_elsewhere(found: Mapping[str, str]) -> str:
+    """What to know of a result with these `versions`, if another kind of processor trained it; "" otherwise."""
+    theirs, ours = found.get("kernels", ""), kernels()
+    if theirs in ("", ours):
+        return ""
+    return (
+        f"Trained on another kind of processor ({theirs}; this server: {ours}). Trained here, single runs may come out "
+        "differently, as runs of one group differ among themselves."
+    )
 
 
 @dataclass(frozen=True)
@@ -126,13 +146,15 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     """
     points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
     settings = run_settings(experiment)
-    epochs = _epochs(points)
+    epochs, layers = _epochs(points), _layers(points)
+    full = experiment.statistics == "full" and len(points) > 0
     return Result(
         experiment=experiment,
-        runs=_frame("runs", _runs(experiment, epochs), settings),
-        epochs=_frame("epochs", epochs, settings),
-        layers=_frame("layers", _layers(points), settings),
-        histograms=_frame("histograms", _histograms(points, settings), settings),
+        runs=_frame("runs", _runs(experiment, epochs), settings, complete=full),
+        epochs=_frame("epochs", epochs, settings, complete=full),
+        layers=_frame("layers", layers, settings, complete=full and "hidden" in layers.get("role", ())),
+        histograms=_frame("histograms", _histograms(points, settings), settings, complete=False),
+        versions=versions(record.kernels for record in points),
     )
 
 
@@ -159,8 +181,18 @@ Columns = dict[str, NDArray[Any]]
 NO_ROWS: Columns = {"run": np.zeros(0, np.int64)}
 
 
-def _frame(name: str, columns: Columns, settings: pd.DataFrame) -> pd.DataFrame:
-    """The table's columns in the schema's order and types; those that were not measured are empty."""
+def _frame(name: str, columns: Columns, settings: pd.DataFrame, complete: bool) -> pd.DataFrame:
+    """The table's columns in the schema's order and types; those that were not measured are empty.
+
+    Raises LookupError for columns that the schema does not know or, where all should be there, for those that it does
+    and nothing produces: a slip in a name must not read as "not measured".
+    """
+    own = {*names(name), "run"}
+    passed_on = {*names("runs"), "diverged"} if name == "epochs" else set()
+    if unknown := columns.keys() - own - passed_on:
+        raise LookupError(f"{name}: the schema has no column {', '.join(sorted(unknown))}")
+    if complete and (lacking := own - columns.keys() - set(settings)):
+        raise LookupError(f"{name}: nothing produces the column {', '.join(sorted(lacking))}")
     # pandas only at the end, and once: joining, sorting and converting in NumPy takes a third of the time.
     places = settings.index.get_indexer(pd.Index(columns["run"]))
 

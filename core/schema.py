@@ -4,7 +4,12 @@ Every table carries the settings of the run (or group of runs) that a row belong
 makes sense on its own. A *group* is all runs that differ in nothing but their seed.
 """
 
+import hashlib
 from dataclasses import dataclass
+
+from core.text import ordinal
+
+NEEDS_FULL = "empty unless statistics is full"
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,11 @@ class Column:
     dtype: str
     unit: str
     meaning: str
+
+
+def _full(name: str, unit: str, meaning: str) -> Column:
+    """A column that is measured with full statistics only."""
+    return Column(name, "float64", unit, f"{meaning}; {NEEDS_FULL}")
 
 
 PERCENTILES = (2, 25, 50, 75, 98)
@@ -47,16 +57,14 @@ POINT = (
 
 def _percentiles(quantity: str, symbol: str) -> tuple[Column, ...]:
     return tuple(
-        Column(f"{quantity}_p{p:02d}", "float64", "", f"{p}th percentile of {symbol} over examples and units")
+        Column(f"{quantity}_p{p:02d}", "float64", "", f"{ordinal(p)} percentile of {symbol} over examples and units")
         for p in PERCENTILES
     )
 
 
 def _by_level(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
     where = {"example": "one example", "batch": "one mini-batch", "epoch": "the whole training set"}
-    return tuple(
-        Column(f"{name}_{level}", "float64", unit, f"{meaning}; gradient of {where[level]}") for level in LEVELS
-    )
+    return tuple(_full(f"{name}_{level}", unit, f"{meaning}; gradient of {where[level]}") for level in LEVELS)
 
 
 SCHEMA: dict[str, tuple[Column, ...]] = {
@@ -90,10 +98,10 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("best_test_loss", "float64", "", "lowest recorded test loss"),
         Column("best_train_accuracy", "float64", "share", "highest recorded training accuracy"),
         Column("best_test_accuracy", "float64", "share", "highest recorded test accuracy"),
-        Column("path_length", "float64", "", "sum of the Euclidean lengths of all updates"),
-        Column("displacement", "float64", "", "Euclidean distance between final and initial weights"),
-        Column("tortuosity", "float64", "", "path_length / displacement: 1 is a straight line"),
-        Column("mean_update_cosine", "float64", "", "mean cosine between successive updates"),
+        _full("path_length", "", "sum of the Euclidean lengths of all updates"),
+        _full("displacement", "", "Euclidean distance between final and initial weights"),
+        _full("tortuosity", "", "path_length / displacement: 1 is a straight line"),
+        _full("mean_update_cosine", "", "mean cosine between successive updates"),
         Column("seconds", "float64", "s", "training time of the run's chunk, divided by the runs in it"),
     ),
     "epochs": (
@@ -103,7 +111,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("train_accuracy", "float64", "share", "share of the training set classified correctly"),
         Column("test_loss", "float64", "", "mean loss over the test set"),
         Column("test_accuracy", "float64", "share", "share of the test set classified correctly"),
-        Column("gradient_norm", "float64", "", "Euclidean norm of the training set's mean gradient (biases included)"),
+        _full("gradient_norm", "", "Euclidean norm of the training set's mean gradient (biases included)"),
         Column("update_to_weight_ratio", "float64", "", "length of the last update / length of the weights before it"),
     ),
     "layers": (
@@ -131,7 +139,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "",
             "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
         ),
-        Column("gradient_std", "float64", "", "standard deviation of the mean gradient over the layer's weights"),
+        _full("gradient_std", "", "standard deviation of the mean gradient over the layer's weights"),
         *_by_level("same_sign", "share", "neurons whose non-zero weight gradients share one sign"),
         *_by_level("agreement", "", "mean over neurons of |#positive - #negative| / (#positive + #negative)"),
         *_by_level(
@@ -139,19 +147,20 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         ),
         *_by_level("no_gradient", "share", "neurons left out because every weight gradient is zero"),
         Column("agreement_random", "float64", "", "expected agreement of fan_in independent random signs"),
-        Column(
+        _full(
             "orthants_visited",
-            "float64",
             "orthants",
             "mean over neurons of the distinct sign patterns of their updates so far (fan_in <= 16)",
         ),
-        Column("orthants_possible", "float64", "orthants", "2 ** fan_in (fan_in <= 16)"),
+        _full("orthants_possible", "orthants", "2 ** fan_in (fan_in <= 16)"),
     ),
     "histograms": (
         *GROUP,
         *POINT,
         Column("layer", "int64", "", "layer number: hidden layers from 1, the output layer last"),
-        Column("quantity", "str", "", "preactivation, activation, gradient or positive_share"),
+        Column(
+            "quantity", "str", "", "preactivation or activation; with full statistics gradient and positive_share too"
+        ),
         Column("level", "str", "", "example, batch or epoch for positive_share; probe or epoch for the others"),
         Column("left", "float64", "", "left edge of the bin; -inf where it gathers all that lies below"),
         Column("right", "float64", "", "right edge of the bin; inf where it gathers all that lies above"),
@@ -164,6 +173,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 def names(table: str) -> list[str]:
     """The column names of `table`, in order."""
     return [column.name for column in SCHEMA[table]]
+
+
+def version() -> str:
+    """A text that is another whenever tables have other columns: names, types and order."""
+    tables = {table: [(column.name, column.dtype) for column in columns] for table, columns in SCHEMA.items()}
+    return hashlib.sha256(repr(tables).encode()).hexdigest()[:8]
 
 
 def data_dictionary() -> str:

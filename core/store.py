@@ -17,14 +17,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from core.schema import version
+
 if TYPE_CHECKING:
     from core.results import Result
 
-FORMAT = 2
-"""Version of the entries. An entry of another version is not read; it goes when it is the least recently used."""
+FORMAT = version()
+"""The tables' columns, as part of the entries' names: an entry with other columns is not found, and its experiment is
+trained again. It goes when it is the least recently used."""
 
 KEY = re.compile(r"[0-9a-f]{64}")
-OWN = re.compile(r"[0-9a-f]{64}\.(v\d+\.zip(\.damaged)?|checkpoint)|\.[0-9a-f]{64}\.[0-9a-f]{32}\.tmp")
+OWN = re.compile(r"[0-9a-f]{64}\.(v[0-9a-f]+\.zip(\.damaged)?|checkpoint)|\.[0-9a-f]{64}\.[0-9a-f]{32}\.tmp")
 """The only names that the store removes, whatever else lies in its folder."""
 
 DAMAGED = 5

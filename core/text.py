@@ -11,6 +11,9 @@ MINUS = "\N{MINUS SIGN}"
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "not supported", "not decided")
 """What runs say of a claim, in these words on every page."""
 
+NOT_MEASURED = "not measured (needs full statistics)"
+"""What is said in place of numbers that standard statistics leave out."""
+
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
@@ -35,6 +38,18 @@ def share(value: float) -> str:
     if 0 < value < 0.0995:
         return f"{100 * value:.1f} %"
     return f"{100 * value:.0f} %".replace("-", MINUS)
+
+
+def percent(value: float, decimals: int = 0) -> str:
+    """A share with so many decimals, for tables and marks: only none is 0 % and only all is 100 %."""
+    if not math.isfinite(value):
+        return "not measured"
+    step = 10.0**-decimals
+    if 0 < value < step / 200:
+        return f"<{step:.{decimals}f} %"
+    if 1 - step / 200 < value < 1:
+        return f">{100 - step:.{decimals}f} %"
+    return f"{100 * value:.{decimals}f} %".replace("-", MINUS)
 
 
 def shares(values: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ from core import timing
 from core.activations import ACTIVATIONS
 from core.charts import functions as charts
 from core.lessons import activation_functions as lesson
-from core.lessons import words
+from core.text import words
 from pages.parts import chart, lens, link, training, view
 from pages.parts import lesson as page
 from pages.parts.shown import once

@@ -1,4 +1,4 @@
-"""Batch size: how many examples free the signs of a neuron's gradients, and what the initial scale does to them."""
+"""Batch size: how large a batch lets a neuron's gradient signs differ, and what the initial scale does to them."""
 
 from functools import partial
 from typing import Any
@@ -10,8 +10,8 @@ import streamlit as st
 from core.charts import batches as charts
 from core.charts.signs import WHOSE
 from core.lessons import batch_size as lesson
-from core.lessons import words
 from core.schema import LEVELS
+from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, link, notices, offer, view
 from pages.parts.shown import Shown
 
@@ -47,7 +47,7 @@ def _page(shown: Shown) -> None:
     with right:
         layer = view.layer(shown, recorded, "Weights into layer", 2, shown.depth + 1)
     if experiment.statistics != "full":
-        st.info("These runs measured no gradient signs: choose full statistics in the form.")
+        st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
     names = tuple(dict.fromkeys(shown.once("labels", lambda: lesson.labels(experiment)).values()))
     chosen = view.several("lines", "Runs of", names, default=names[:: max(1, len(names) // 5)])
@@ -57,17 +57,18 @@ def _page(shown: Shown) -> None:
     lens.box(shown.once(f"softened {at}", lambda: lesson.softened(shown.result, epoch, layer)), by)
     for sentence in shown.once(f"parting {at}", lambda: lesson.parting(shown.result, epoch, layer)):
         st.caption(notices.escaped(sentence))
-    if len(experiment.batch_size) == 1:
+    if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
     limits = shown.once(
         f"limits {epoch} {chosen}",
-        lambda: _of(lesson.by_layer(shown.result, epoch), chosen).drop_duplicates(["line", "layer"]),
+        lambda: _of(lesson.by_layer(shown.result, epoch), chosen),
     )
     chart.show(
         shown, "pairs_by_layer", partial(charts.pairs_by_layer, limits=limits),
         lambda: _of(lesson.by_layer_runs(shown.result, epoch), chosen), chosen, lines=names, epoch=epoch,
+        why=_why(shown, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
         st.dataframe(limits[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
@@ -85,7 +86,13 @@ def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen
     chart.show(
         shown, "pairs_by_batch", draw, lambda: _of(lesson.by_batch(shown.result, epoch, layer), chosen), chosen,
         lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
+        why=_why(shown, epoch, layer),
     )  # fmt: skip
+
+
+def _why(shown: Shown, epoch: int, layer: int) -> str:
+    """Why there is nothing to draw, where that is so."""
+    return shown.once(f"unmeasured {epoch} {layer}", lambda: lesson.unmeasured(shown.result, epoch, layer))
 
 
 def _of(table: pd.DataFrame, lines: list[str]) -> pd.DataFrame:
@@ -129,4 +136,4 @@ def _formulas() -> None:
         )
 
 
-lens.show("How many examples free the signs?", _page)
+lens.show("How large a batch lets gradient signs differ?", _page)

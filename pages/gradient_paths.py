@@ -8,8 +8,8 @@ import streamlit as st
 from core.activations import ACTIVATIONS
 from core.charts import neuron as charts
 from core.lessons import gradient_paths as lesson
-from core.lessons import words
 from core.neuron import DrawnNetwork, gradient_paths
+from core.text import words
 from pages.parts import lesson as page
 from pages.parts import link, view
 from pages.parts.shown import once

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core import charts, findings
 from core.schema import LEVELS
+from core.text import NOT_MEASURED, count, listed
 from pages.parts import chart, lens, view
 from pages.parts.shown import Shown
 
@@ -14,7 +15,7 @@ from pages.parts.shown import Shown
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.gradient_signs)
     if shown.experiment.statistics != "full":
-        st.info("The signs of gradients were not measured: choose full statistics in the form, under Measurement.")
+        st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
     groups, recorded = shown.groups, shown.recorded()
     if not recorded.layers:
@@ -28,7 +29,7 @@ def _page(shown: Shown) -> None:
 
     into = partial(_into, shown, layer)
     st.subheader(f"Are the signs into layer {layer} tied together?")
-    fan_in = shown.once(f"fan_in {layer}", lambda: int(into()["fan_in"].mode().iloc[0]))
+    fan_in, *others = shown.once(f"fan_in {layer}", lambda: into()["fan_in"].value_counts().index.astype(int).tolist())
     cells = [*st.columns(2), *st.columns(2)]
     for level, cell in zip(LEVELS, cells, strict=False):
         with cell:
@@ -40,7 +41,13 @@ def _page(shown: Shown) -> None:
         chart.show(shown, "agreement_by_level", charts.agreement_by_level, into, groups=groups, epoch=at, layer=layer)
     st.caption(
         "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
-        f"signs agree. Dashed: {fan_in} independent random signs. Neurons without any gradient are left out. "
+        f"signs agree. Dashed: {count(fan_in, 'independent random sign')}"
+        + (
+            f", as many as most neurons here have; others have {listed(list(map(str, sorted(others))))}. "
+            if others
+            else ". "
+        )
+        + "Neurons without any gradient are left out. "
         "The rule is exact for one example only: a mini-batch adds up examples that may pull in different directions."
     )
 

@@ -1,4 +1,6 @@
-"""Saturation: where the hidden units are flat, from which initial scale on, and what their values look like."""
+"""Saturation: where the hidden units are flat, at what initial scale that begins, and what their values look like."""
+
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -6,11 +8,21 @@ import streamlit as st
 from core import charts, findings
 from core.activations import ACTIVATIONS
 from core.charts import propagation
+from core.lessons.saturation import dead_flat_layers
 from core.theory import saturated_intervals
 from pages.parts import chart, lens, link, view
 from pages.parts.shown import Recorded, Shown
 
 MOST = "most saturated"
+DEAD_FLAT: dict[str, Any] = {
+    "group": "run group",
+    "layer": "hidden layer",
+    "runs": st.column_config.NumberColumn("runs with it dead-flat", help="at a recorded epoch"),
+    "of": "of runs",
+    "from_epoch": st.column_config.NumberColumn("from epoch", help="the first recorded one, in any of the runs"),
+    "left": st.column_config.NumberColumn("runs that left it again", help="at a later recorded epoch"),
+    "flat_at_end": st.column_config.NumberColumn("runs still in it", help="at the last epoch with numbers"),
+}
 
 
 def _page(shown: Shown) -> None:
@@ -26,13 +38,16 @@ def _page(shown: Shown) -> None:
 
     chart.show(shown, "saturation", charts.saturation_overview, lambda: shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
+    lens.finding(shown, findings.dead_flat)
+    _dead_flat(shown)
     st.caption(
         f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "
         "activation function's largest slope: little gradient passes there. Shares are over the layer's units and "
-        f"{examples} training examples; diverged runs are left out from where they diverged."
+        f"{examples} training {'example' if experiment.probe == 1 else 'examples'}; diverged runs are left out from "
+        "where they diverged. A layer is dead-flat where each of its units is saturated on at least 95 % of them."
     )
 
-    st.subheader("From which initial scale on?")
+    st.subheader("At what initial scale does saturation begin?")
     lens.part(shown, lambda: _by_scale(shown, recorded))
     st.subheader("Group by group")
     lens.part(shown, lambda: _by_group(shown, recorded))
@@ -40,7 +55,7 @@ def _page(shown: Shown) -> None:
     lens.part(shown, lambda: _means(shown, recorded))
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
-    st.subheader("Could one have known?")
+    st.subheader("Could theory have predicted it?")
     chart.show(
         shown, "theory", propagation.theory_by_layer, shown.theory,
         groups=groups, quantity="saturated",
@@ -50,6 +65,14 @@ def _page(shown: Shown) -> None:
         "endlessly wide. Signal propagation says where that falls short."
     )
     link.to_page("signal_propagation")
+
+
+def _dead_flat(shown: Shown) -> None:
+    """Which layers died, if any did."""
+    table = shown.once("dead-flat layers", lambda: dead_flat_layers(shown.hidden))
+    if not table.empty:
+        st.dataframe(table, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
+        chart.csv("dead_flat", lambda: table)
 
 
 def _by_scale(shown: Shown, recorded: Recorded) -> None:
@@ -70,7 +93,7 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
             activation=name, epoch=at,
         )  # fmt: skip
         st.caption(
-            "Each point is one initialiser, placed by the standard deviation that the weights of the layer really had. "
+            "Each point is one initialiser, placed by the root mean square that the weights of the layer really had. "
             "Large weights are one road to saturation; training is another, so compare epoch 0 with later ones."
         )
 

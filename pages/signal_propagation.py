@@ -10,14 +10,18 @@ import streamlit as st
 
 from core.charts import propagation as charts
 from core.lessons import signal_propagation as lesson
-from core.lessons import words
+from core.text import words
 from pages.parts import chart, lens, notices, view
 from pages.parts import lesson as page
 from pages.parts.shown import Recorded, Shown
 
 COLUMNS: dict[str, Any] = {
     "group": "run group",
-    "sw": st.column_config.NumberColumn("σw", format="%.3g", help="Root of fan_in × variance of the weights, measured"),
+    "sw": st.column_config.NumberColumn(
+        "σw",
+        format="%.3g",
+        help="Root of fan_in × mean square of the weights, measured; empty where they are not random",
+    ),
     "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Biases start at 0"),
     "q": st.column_config.NumberColumn("q*", format="%.3g", help="Where q settles in a deep network"),
     "chi": st.column_config.NumberColumn("χ₁", format="%.3g", help="Factor on a gradient's mean square per layer"),
@@ -59,7 +63,7 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
         st.latex(r"\chi_1 = \sigma_w^2\,\mathbb{E}\left[f'(\sqrt{q^*}\,z)^2\right], \qquad \xi = 1 / |\log \chi_1|")
         st.caption(
             "In wide layers a pre-activation is Gaussian with mean square q; q* is the q that the map leaves alone. "
-            "Poole et al. 2016, Schoenholz et al. 2017. Here σw² = fan_in × Var(w), from each layer's measured weights."
+            "Poole et al. 2016, Schoenholz et al. 2017. Here σw² = fan_in × mean square of the weights."
         )
 
 

@@ -9,9 +9,10 @@ import streamlit as st
 
 from core.charts import group_colours
 from core.charts import neuron as charts
-from core.lessons import words, zigzag
+from core.lessons import zigzag
 from core.lessons.zigzag import COMPARED, FUNCTIONS, REACH, SOLUTION, TILE, UPDATES, Descent
 from core.neuron import Neuron
+from core.text import words
 from pages.parts import chart, link, player, view
 from pages.parts import lesson as page
 from pages.parts.shown import once

@@ -18,6 +18,7 @@ from altair.utils.schemapi import debug_mode
 
 from core import Experiment, charts, convergence, run
 from core.charts import signs, style, tables
+from core.lessons.saturation import dead_flat_layers
 from core.schema import LEVELS, PERCENTILES, names
 
 Tables = Any
@@ -112,7 +113,6 @@ def synthetic(
                     "fan_out": 10 if output else 64,
                     "weight_std": argument * rng.uniform(0.98, 1.02),
                     "weight_rms": argument * rng.uniform(0.98, 1.02),
-                    "dead_flat": np.nan if output else 0.0,
                     "preactivation_mean": 0.0,
                     "preactivation_std": argument * 8,
                     "activation_mean": np.nan
@@ -123,6 +123,7 @@ def synthetic(
                     "saturated_high": np.nan if output else saturated / 2,
                     "saturated": np.nan if output else saturated,
                     "saturated_neurons": np.nan if output else saturated**3,
+                    "dead_flat": np.nan if output else float(saturated > 0.9),
                     "gradient_std": 0.01,
                     "agreement_random": 0.0993,
                     "orthants_visited": np.nan,
@@ -607,14 +608,101 @@ def test_a_group_without_numbers_keeps_its_place_in_the_overview() -> None:
     assert names[0].index.to_list() == names[1].index.to_list() == list(lecture().groups)
 
 
-def test_initial_scale_is_the_measured_one_and_all_equal_weights_are_left_out() -> None:
-    layers = lecture().layers.assign(
-        weight_rms=lecture().layers["weight_rms"].where(lecture().layers["initialiser"] != "normal:1", 0.0)
+def test_initial_scale_is_the_measured_root_mean_square_and_zeros_are_left_out() -> None:
+    all_equal = lecture().layers["initialiser"] == "normal:1"
+    for rms, drawn in ((10.0, {"normal:0.01", "glorot_uniform", "normal:1"}), (0.0, {"normal:0.01", "glorot_uniform"})):
+        layers = lecture().layers.assign(
+            weight_std=lecture().layers["weight_std"].mask(all_equal, 0.0),
+            weight_rms=lecture().layers["weight_rms"].mask(all_equal, rms),
+        )
+        points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
+        assert set(points["initialiser"]) == drawn
+        one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].iloc[0]
+        assert one["scale"] == pytest.approx(0.01, rel=0.03)
+    zeros = lecture().layers.assign(weight_rms=0.0)
+    assert "all initial weights are 0" in json.dumps(charts.saturation_by_scale(zeros, activation="tanh").to_dict())
+
+
+def test_networks_of_other_widths_are_other_points_on_the_axis_of_scales() -> None:
+    wide = lecture().layers.assign(hidden="128-128-128", weight_rms=0.02)
+    both = pd.concat([lecture().layers, wide.assign(run=wide["run"] + 1000)])
+    points = _layer(charts.saturation_by_scale(both, activation="tanh"), "line", "share")
+    one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].set_index("hidden")
+    assert one["scale"].to_dict() == pytest.approx({"64-64-64": 0.01, "128-128-128": 0.02}, rel=0.03)
+
+
+def dies(left_at: int = 99) -> pd.DataFrame:
+    """The layers of the lecture with a top hidden layer that is dead-flat from epoch 13, in tanh · normal:1 alone."""
+    layers = lecture().layers
+    dead = (layers["group"] == "tanh · normal:1") & (layers["layer"] == 3)
+    dead &= (layers["epoch"] >= 13) & (layers["epoch"] < left_at)
+    flat = dead.astype(float).where(layers["role"] == "hidden")
+    dying: pd.DataFrame = layers.assign(dead_flat=flat, saturated=layers["saturated"].mask(dead, 1.0))
+    return dying
+
+
+@pytest.mark.parametrize("one_group", [False, True])
+def test_a_dead_flat_layer_is_crossed_out_and_named(one_group: bool) -> None:
+    layers = dies()
+    group = "tanh · normal:1"
+    chart = (
+        charts.saturation_heatmap(layers, group=group)
+        if one_group
+        else charts.saturation_overview(layers, groups=lecture().groups)
     )
-    points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
-    assert set(points["initialiser"]) == {"normal:0.01", "glorot_uniform"}
-    one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].iloc[0]
-    assert one["scale"] == pytest.approx(0.01, rel=0.03)
+    spec = chart.to_dict()
+    (bar,) = [
+        each for each in spec["layer"] if each["mark"].get("color") == "#000000" and each["mark"]["type"] == "rect"
+    ]
+    crossed = pd.DataFrame(spec["datasets"][bar["data"]["name"]])
+    expected = layers.loc[layers["dead_flat"] == 1, ["layer", "epoch"]].drop_duplicates()
+    assert sorted(zip(crossed["layer"], crossed["epoch"], strict=True)) == sorted(expected.itertuples(index=False))
+    said = [row["said"] for row in _rows(spec) if "said" in row]
+    assert set(said) == {"dead-flat"}
+    assert "black line: the layer is dead-flat" in " ".join(spec["title"]["subtitle"])
+    alive = layers.assign(dead_flat=layers["dead_flat"].mask(layers["dead_flat"] == 1, 0.0))
+    assert "dead-flat" not in json.dumps(charts.saturation_heatmap(alive, group=group).to_dict()["title"])
+
+
+def test_a_layer_that_is_dead_flat_in_some_runs_says_in_how_many() -> None:
+    layers = dies()
+    layers["dead_flat"] = layers["dead_flat"].mask(layers["seed"] > 0, 0.0)
+    seeds = layers["seed"].nunique()
+    rows = _rows(charts.saturation_heatmap(layers, group="tanh · normal:1").to_dict())
+    assert {row["said"] for row in rows if "said" in row} == {f"dead-flat in 1 of {seeds}"}
+
+
+def test_which_layers_were_dead_flat_from_when_and_whether_they_left_is_a_table() -> None:
+    seeds = lecture().layers["seed"].nunique()
+    stays, leaves = (dead_flat_layers(dies(end)).to_dict("records") for end in (99, 40))
+    row = {"group": "tanh · normal:1", "layer": 3, "runs": seeds, "of": seeds, "from_epoch": 13}
+    assert stays == [row | {"left": 0, "flat_at_end": seeds}]
+    assert leaves == [row | {"left": seeds, "flat_at_end": 0}]
+    never = dead_flat_layers(dies(0))
+    assert never.empty
+    assert list(never) == list(dead_flat_layers(dies()))
+
+
+def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
+    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, statistics="standard"))
+    groups = result.experiment.groups()
+    at: dict[str, Any] = {"groups": groups, "level": "batch"}
+    empty = [
+        charts.agreement_by_layer(result.layers, **at, epoch=0),
+        charts.agreement_over_training(result.layers, **at, layer=2),
+        charts.agreement_by_level(result.layers, groups=groups, epoch=0, layer=2),
+        charts.sign_distribution(result.histograms, **at, epoch=0, layer=2, fan_in=6),
+    ]
+    for chart in empty:
+        said = [row["text"].replace("\n", " ") for row in _rows(chart.to_dict())]
+        assert said == ["not measured (needs full statistics)"]
+
+
+def test_signs_that_no_neuron_has_are_not_called_unmeasured() -> None:
+    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, initialiser=("zeros",), bias=False))
+    chart = charts.agreement_by_layer(result.layers, groups=result.experiment.groups(), level="batch", epoch=0)
+    drawn = result.layers.query("epoch == 0")["agreement_batch"].notna().any()
+    assert drawn or [row["text"] for row in _rows(chart.to_dict())] == ["no neuron has a gradient here"]
 
 
 def test_a_histogram_keeps_its_axis_over_epochs_and_names_the_share_beyond() -> None:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from core.charts import batches as charts
 from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.findings import MIXED, NOT_SUPPORTED, ONE_SEED, SUPPORTED, UNDECIDED
 from core.lessons import batch_size as lesson
 from core.results import Result
+from core.text import NOT_MEASURED, share
 from core.theory import pair_agreement
 from tests.engine import at_start, data_of, train
 from tests.test_charts import _sound
@@ -84,7 +85,7 @@ def test_a_batch_size_beyond_the_data_is_the_whole_set_and_counted_once() -> Non
 
 def test_theory_takes_mean_and_spread_of_what_feeds_the_layer() -> None:
     result = digits()
-    feed = lesson.feeding(result, 0, 2).set_index("group")
+    feed = lesson.feeding(result, 0, 2).set_index("line")
     below = (
         result.layers.query("epoch == 0 and layer == 1").groupby("group")[["activation_mean", "activation_std"]].mean()
     )
@@ -130,6 +131,45 @@ def test_by_scale_is_empty_where_nothing_was_recorded_yet_of_a_function() -> Non
     assert lesson.by_scale(begun, "logistic", 0, 2, "batch").empty
 
 
+def test_a_full_batch_and_one_beyond_the_data_are_one_size() -> None:
+    result = trained(batch_size=(0, 100_000))
+    full = lesson.train_examples(result.experiment)
+    assert lesson.sizes(result.experiment) == {"full": full, "100000": full}
+    assert lesson.one_size(result.experiment)
+    table = lesson.by_batch(result, 2, 2)
+    assert sorted(table["size"].unique()) == [1, full]
+    assert not table.duplicated(["line", "seed", "size"]).any()
+    seeds = result.experiment.seeds
+    assert lesson.by_layer(result, 2)["runs"].eq(seeds).all()
+    assert lesson.by_scale(result, "tanh", 2, 2, "batch")["runs"].eq(seeds).all()
+    assert not lesson.theory_by_batch(result, 2, 2).duplicated().any()
+    three = trained(batch_size=(1, 0, 100_000))
+    assert sorted(lesson.by_batch(three, 2, 2)["size"].unique()) == [1, full]
+    assert not lesson.by_batch(three, 2, 2).duplicated(["line", "seed", "size"]).any()
+
+
+def test_the_scale_is_the_root_mean_square_so_that_a_large_constant_is_large() -> None:
+    result = trained(initialiser=("constant:10", "normal:0.01", "normal:1"), activation="logistic")
+    table = lesson.by_scale(result, "logistic", 0, 2, "epoch").query("quantity == 'saturated'")
+    assert table["initialiser"].to_list() == ["normal:0.01", "normal:1", "constant:10"]
+    assert table["scale"].iloc[-1] == pytest.approx(10)
+
+
+def test_networks_of_other_widths_have_scales_of_their_own() -> None:
+    result = trained(hidden=("8-8", "64-64"), activation="logistic", initialiser="glorot_uniform")
+    table = lesson.by_scale(result, "logistic", 0, 2, "batch").query("quantity == 'saturated'").set_index("hidden")
+    # Glorot: variance 2 / (fan_in + fan_out).
+    assert table["scale"].to_dict() == pytest.approx({"8-8": (2 / 16) ** 0.5, "64-64": (2 / 128) ** 0.5}, rel=0.15)
+
+
+def test_the_row_of_a_layer_is_the_median_over_all_batch_sizes_that_the_chart_draws() -> None:
+    result = trained(batch_size=(1, 16, 0))
+    runs = result.layers.query("epoch == 2 and layer == 2").groupby("activation")["pair_agreement_epoch"]
+    row = lesson.by_layer(result, 2).query("layer == 2").set_index("line")
+    assert row["pairs"].to_dict() == pytest.approx(runs.median().to_dict())
+    assert row["runs"].to_dict() == runs.count().to_dict()
+
+
 # In words
 
 
@@ -138,7 +178,7 @@ def pairs(logistic: tuple[float, float], tanh: tuple[float, float] = (0.5, 0.5))
     layers: list[dict[str, Any]] = []
     for name, (one, full) in {"logistic": logistic, "tanh": tanh}.items():
         row = {"activation": name, "epoch": 0, "activation_mean": 0.5, "activation_std": 0.2, "preactivation_std": 1.0}
-        row |= {"saturated": 0.1, "weight_std": 0.1}
+        row |= {"saturated": 0.1, "weight_std": 0.1, "weight_rms": 0.1, "fan_in": 8}
         levels = {"pair_agreement_example": one, "pair_agreement_batch": (one + full) / 2, "pair_agreement_epoch": full}
         layers += [row | {"layer": 1, "role": "hidden"}, row | levels | {"layer": 2, "role": "output"}]
     return made_up(replace(TWO_BY_TWO, initialiser=("normal:1",)), layers, **updates(FAST, FAST))
@@ -181,6 +221,64 @@ def test_two_initialisers_of_one_scale_are_two_and_one_without_gradients_is_none
     assert scales.duplicated(["quantity", "scale"]).any()
     least = scales.loc[scales["initialiser"] == "normal:0.01", "scale"].min()
     assert f" to {least:.2g}: saturated" in lesson.trade(result, 0, 2).evidence
+
+
+def test_the_medians_in_words_are_those_of_the_chart() -> None:
+    result = trained(batch_size=(1, 16, 0), seeds=3)
+    table = lesson.by_batch(result, 2, 2)
+    medians = table[table["activation"] == "logistic"].groupby("size")["pairs"].median()
+    said = f"logistic {share(medians[1])} with one example, {share(medians[120])} with 120 examples"
+    assert said in lesson.softened(result, 2, 2).evidence
+
+
+def test_one_seed_decides_nothing() -> None:
+    result = trained(seeds=1, initialiser=("normal:0.01", "normal:1"))
+    for found in (lesson.softened(result, 0, 2), lesson.trade(result, 0, 2)):
+        assert found.verdict == UNDECIDED
+        assert found.evidence.endswith(ONE_SEED)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"hidden": "1-1"}, lesson.NO_PAIRS),
+        ({"statistics": "standard"}, NOT_MEASURED),
+        (
+            {"initialiser": "normal:1000", "gain": 100, "activation": "relu", "hidden": "-".join(["16"] * 12)},
+            "measured",
+        ),
+    ],
+)
+def test_why_there_are_no_pairs_is_said_and_nothing_is_decided(settings: dict[str, Any], why: str) -> None:
+    result = trained(**settings)
+    for found in (lesson.softened(result, 0, 2), lesson.trade(result, 0, 2)):
+        assert found.verdict == UNDECIDED
+        assert why in found.evidence
+    assert settings.get("hidden") != "1-1" or lesson.theory_by_batch(result, 0, 2).empty
+
+
+def test_units_that_start_alike_are_neither_predicted_nor_judged() -> None:
+    alone, beside = (
+        trained(initialiser=names, activation="logistic") for names in ("normal:1", ("normal:1", "constant:10"))
+    )
+    assert lesson.softened(beside, 0, 2).verdict == lesson.softened(alone, 0, 2).verdict
+    assert lesson.ALIKE in lesson.softened(beside, 0, 2).evidence
+    limits = lesson.feeding(beside, 0, 2).set_index("line")["limit"]
+    assert limits.notna().to_dict() == {"normal:1": True, "constant:10": False}
+    only = lesson.softened(trained(initialiser="constant:10", activation="logistic"), 0, 2)
+    assert only.verdict == UNDECIDED
+    assert lesson.trade(beside, 0, 2).verdict == UNDECIDED
+
+
+def test_half_of_relus_units_are_flat_at_any_scale_so_it_does_not_judge_the_trade() -> None:
+    scales = ("normal:0.01", "normal:1")
+    assert lesson.trade(trained(activation="relu", initialiser=scales), 0, 2).verdict == UNDECIDED
+    one, both = (
+        lesson.trade(trained(activation=names, initialiser=scales), 0, 2)
+        for names in ("logistic", ("logistic", "relu"))
+    )
+    assert (one.verdict, one.evidence) == (both.verdict, both.evidence)
+    assert one.verdict != UNDECIDED
 
 
 def test_inputs_that_are_never_negative_tie_the_first_layer_whatever_the_function() -> None:

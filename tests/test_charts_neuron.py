@@ -10,10 +10,11 @@ import pytest
 from core.activations import ACTIVATIONS
 from core.charts import group_colours
 from core.charts import neuron as charts
-from core.lessons import gradient_paths, number, zigzag
+from core.lessons import gradient_paths, zigzag
 from core.lessons.zigzag import EXAMPLE, FUNCTIONS, SOLUTION, UPDATES, Descent
 from core.neuron import DrawnNetwork
 from core.neuron import gradient_paths as paths_of
+from core.text import number
 
 ROWS = 5000
 

@@ -15,7 +15,7 @@ from core import datasets
 from core.activations import ACTIVATIONS
 from core.charts import propagation as charts
 from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.findings import MIXED, NOT_SUPPORTED, ONE_SEED, SUPPORTED, UNDECIDED
 from core.lessons import signal_propagation as lesson
 from core.results import Result
 from core.theory import fixed_point
@@ -82,7 +82,7 @@ def test_weights_that_are_not_random_have_no_prediction_and_the_reader_is_told()
     assert table.loc["tanh · constant:0.1", "predicted"].isna().all()
     assert table.loc["tanh · normal:1", "predicted"].notna().all()
     said = dict(lesson.reasons(narrow(), 0))
-    assert "tanh · constant:0.1 and relu · constant:0.1" in said["No prediction"]
+    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, whose" in said["No prediction"]
     points = indexed(lesson.points(narrow()), "group")
     assert points.loc["relu · constant:0.1", "note"] == "not random weights"
     assert math.isnan(points.loc["relu · constant:0.1", "chi"])
@@ -147,6 +147,56 @@ def test_what_is_said_of_a_point_is_what_theory_says() -> None:
     assert "χ₁ = 1.34: gradients grow" in said
     assert "χ₁ = 0.759: gradients shrink" in lesson.said("tanh", 1.0, math.sqrt(0.05))
     assert "keep their size" in lesson.said("tanh", 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "sw", "sb", "said"),
+    [
+        # The identity has chi_1 = sw^2: e-fold in 1 / |log sw^2| layers.
+        ("identity", 0.5, 0.0, "gradients shrink, mean square falls e-fold every 0.721 layers."),
+        ("identity", math.exp(-0.5), 0.0, "gradients shrink, mean square falls e-fold every layer."),
+        ("identity", 2.0, 0.0, "gradients grow, mean square grows e-fold every 0.721 layers."),
+        ("identity", 0.0, 0.5, "χ₁ = 0: no gradient gets through a layer."),
+    ],
+)
+def test_how_fast_gradients_change_is_said_in_layers(name: str, sw: float, sb: float, said: str) -> None:
+    assert lesson.said(name, sw, sb).endswith(said)
+
+
+def test_one_seed_decides_nothing_and_one_unit_is_one_unit() -> None:
+    found = lesson.agreement(result(seeds=1, hidden="1-1", initialiser="normal:1"))
+    assert found.verdict == UNDECIDED
+    assert found.evidence.endswith(ONE_SEED)
+    assert found.limits.startswith("Hidden layers of 1 unit. ")
+    assert (
+        "narrowest has 1 unit,"
+        in dict(lesson.reasons(result(hidden="1-1", initialiser="normal:1"), 0))["Narrow layers"]
+    )
+
+
+def test_a_layer_that_fell_silent_counts_as_missed_where_theory_expects_a_signal() -> None:
+    true = wide()
+    dead = true.layers.assign(preactivation_mean=0.0, preactivation_std=0.0)
+    found = lesson.agreement(dataclasses.replace(true, layers=dead))
+    assert "in 0 of 4 layers" in found.evidence
+    assert ", 0 measured" in found.evidence
+
+
+def test_one_weight_has_a_variance_about_0_so_that_theory_predicts_layers_of_one_unit() -> None:
+    narrowest = result(hidden="1-1", initialiser="normal:1", activation="tanh", bias=False)
+    weights = narrowest.layers.query("epoch == 0 and layer == 2")
+    assert weights["weight_std"].eq(0).all()
+    sw = indexed(lesson.points(narrowest), "activation").loc["tanh", "sw"]
+    assert sw == pytest.approx(math.sqrt((weights["weight_rms"] ** 2).mean()))
+    assert (lesson.by_layer(narrowest).query("quantity == 'length'")["predicted"] > 0).all()
+
+
+def test_where_all_had_diverged_that_is_why_nothing_is_decided() -> None:
+    diverged = result(initialiser="normal:1000", gain=100.0, activation="relu", hidden="-".join(["16"] * 12))
+    assert diverged.layers.empty
+    found = lesson.agreement(diverged)
+    assert found.verdict == UNDECIDED
+    assert "diverged at initialisation" in found.evidence
 
 
 def test_after_training_the_dots_part_from_the_lines_and_the_reader_is_told_why() -> None:

@@ -18,6 +18,8 @@ from core.datasets import DATASETS
 from core.experiment import Experiment
 from core.initialisers import INITIALISERS
 from core.loading import load_result
+from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 
 TINY = Experiment.from_text(
     "dataset=xor&samples=40&hidden=3&epochs=2&seeds=2&initialiser=normal:1,zeros&activation=tanh&gain=2"
@@ -150,7 +152,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "workers text": (["run", "seeds=1", "--out", "o", "--workers", "two"], "'two' is not a whole number"),
     "limit text": (["run", "seeds=1", "--out", "o", "--limit", "nan"], "'nan' is not a number of seconds above 0"),
     "limit": (["run", "seeds=9999", "--out", "o", "--limit", "9"], 'core run "seeds=9999" --out results/ --zip'),
-    "unknown list": (["list", "losses"], "invalid choice: 'losses'"),
+    "unknown list": (["list", "settings"], "invalid choice: 'settings'"),
     "long list": (["list", "x" * 10_000], "invalid choice: 'xxxx"),
 }
 
@@ -211,7 +213,13 @@ def test_ctrl_c_ends_training_with_status_130_and_one_line(workers: int, tmp_pat
 
 @pytest.mark.parametrize(
     ("registry", "entries"),
-    [("activations", ACTIVATIONS), ("initialisers", INITIALISERS), ("datasets", DATASETS)],
+    [
+        ("activations", ACTIVATIONS),
+        ("initialisers", INITIALISERS),
+        ("datasets", DATASETS),
+        ("optimisers", OPTIMISERS),
+        ("losses", LOSSES),
+    ],
 )
 def test_list_has_a_row_for_every_entry(
     registry: str, entries: dict[str, Any], capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import sklearn.datasets
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from core.datasets import DATASETS, MAX_SAMPLES, MIN_SAMPLES, SCALINGS, Data, load, read, scale
+from core.datasets import DATASETS, MAX_SAMPLES, MIN_SAMPLES, SCALINGS, Data, Dataset, load, scale
 
 REAL = [name for name, dataset in DATASETS.items() if not dataset.synthetic]
 SYNTHETIC = [name for name, dataset in DATASETS.items() if dataset.synthetic]
@@ -23,7 +24,8 @@ def parts(data: Data) -> tuple[np.ndarray, ...]:
 @pytest.mark.parametrize("name", REAL)
 def test_real_data_equal_scikit_learns_loader(name: str) -> None:
     dataset, bunch = DATASETS[name], getattr(sklearn.datasets, f"load_{name}")()
-    x, y = read(dataset.file)
+    assert dataset.read is not None
+    x, y = dataset.read()
     np.testing.assert_array_equal(x, bunch.data)
     np.testing.assert_array_equal(y, bunch.target)
     assert dataset.feature_names == tuple(bunch.feature_names)
@@ -47,6 +49,18 @@ def test_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="scikit-learn"):
         load("iris")
+
+
+def test_a_real_data_set_is_whatever_reads_as_many_rows_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
+    own = Dataset("own", "s", "s", ("a", "b"), ("no", "yes"), examples=40, read=lambda: (x, y))
+    monkeypatch.setitem(DATASETS, "own", own)
+    data = load("own", scaling="raw")
+    rows = np.concatenate([data.train_x, data.test_x])
+    np.testing.assert_array_equal(np.sort(rows[:, 0]), x[:, 0])
+    monkeypatch.setitem(DATASETS, "own", replace(own, examples=41))
+    with pytest.raises(ValueError, match=r"'own' has the shape \(40, 2\), not \(41, 2\)"):
+        load("own")
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
@@ -85,8 +99,8 @@ def test_split_keeps_every_example_once_with_its_class(name: str) -> None:
     ]
     first, second = (table[np.lexsort(table.T)] for table in rows)
     np.testing.assert_array_equal(first, second)
-    if name in REAL:
-        x, y = read(DATASETS[name].file)
+    if (read := DATASETS[name].read) is not None:
+        x, y = read()
         table = np.column_stack([x, y])
         np.testing.assert_array_equal(first, table[np.lexsort(table.T)])
 

@@ -171,6 +171,15 @@ def test_initialisers_are_small_to_pickle_and_described_in_one_line(name: str) -
     assert initialiser.summary.endswith(".")
 
 
+@pytest.mark.parametrize("name", INITIALISERS)
+def test_what_an_entry_says_of_its_weights_is_so(name: str) -> None:
+    drawn = np.stack([INITIALISERS[name](np.random.default_rng(seed), (6, 5)) for seed in range(2000)])
+    assert INITIALISERS[name].starts_equal == bool((drawn == drawn[:, :, :1]).all())
+    mean, error = drawn.mean(), drawn.std() / math.sqrt(drawn.size)
+    differ = bool((drawn[0] != drawn[1]).any())
+    assert INITIALISERS[name].random == (differ and abs(mean) <= 5 * error)
+
+
 def test_only_lsuv_needs_data() -> None:
     assert [name for name, initialiser in INITIALISERS.items() if initialiser.data_driven] == ["lsuv"]
 

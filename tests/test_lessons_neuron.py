@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.activations import ACTIVATIONS
-from core.lessons import gradient_paths, listed, number, percent, zigzag
+from core.lessons import gradient_paths, zigzag
 from core.lessons.zigzag import BATCH, COMPARED, EXAMPLE, FUNCTIONS, UPDATES, Descent
 from core.neuron import DrawnNetwork, loss_surface
 from core.neuron import gradient_paths as paths_of
@@ -18,17 +18,6 @@ from core.neuron import gradient_paths as paths_of
 tenths = st.integers(-30, 30).map(lambda value: value / 10)
 networks = st.builds(DrawnNetwork, *[tenths] * 10)
 functions = st.sampled_from(sorted(ACTIVATIONS))
-
-
-def test_numbers_are_said_with_three_digits_and_a_real_minus() -> None:
-    assert [number(value) for value in (-0.12345, 2.0, 1234.5)] == ["−0.123", "2", "1.23e+03"]
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b", "c"]) == "a, b and c"
-
-
-def test_only_none_is_said_as_0_per_cent_and_only_all_as_100() -> None:
-    said = [percent(count, 1000).replace("\N{NO-BREAK SPACE}", " ") for count in (0, 1, 500, 999, 1000)]
-    assert said == ["0 %", "<1 %", "50 %", ">99 %", "100 %"]
 
 
 # Gradient paths

@@ -14,8 +14,8 @@ import pytest
 from core import loading
 from core.datasets import DATASETS
 from core.experiment import PRESETS, Experiment
-from core.loading import FILES, load_result
-from core.results import Result, ResultError, collect, csv_bytes
+from core.loading import FILES, load_result, read_table
+from core.results import Result, ResultError, collect, csv_bytes, versions
 from core.schema import SCHEMA, names
 from tests.engine import change, records, singles, train
 from tests.test_results import SMALL, zipped
@@ -240,6 +240,59 @@ def test_a_result_of_another_engine_opens_and_says_so(content: bytes) -> None:
         entries["experiment.json"] = json.dumps(document).encode()
 
     assert load_result(changed(content, apply)).versions["engine"] == "0"
+
+
+def with_columns(
+    *drop: str, add: tuple[str, ...] = (), tables: str | None = None
+) -> Callable[[dict[str, bytes]], None]:
+    """Leave columns out of a zip and put others in, as another version would; `tables` is the version that it names."""
+
+    def apply(entries: dict[str, bytes]) -> None:
+        for name in SCHEMA:
+            table = read_table(name, entries[f"{name}.csv"])
+            entries[f"{name}.csv"] = csv_bytes(
+                table.drop(columns=[column for column in drop if column in table]).assign(**dict.fromkeys(add, 1.0))
+            )
+        document = json.loads(entries["experiment.json"])
+        document["versions"].pop("tables")
+        document["versions"] |= {} if tables is None else {"tables": tables}
+        entries["experiment.json"] = json.dumps(document).encode()
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (with_columns("diverged_at"), "runs.csv lacks diverged_at: this result is of an earlier version of the lab"),
+        (
+            with_columns("weight_rms", "dead_flat", tables="12345678"),
+            "layers.csv lacks dead_flat and weight_rms: this result is of an earlier version of the lab",
+        ),
+        (with_columns(add=("mood",)), "runs.csv also has mood: this result is of a later version of the lab"),
+        (
+            with_columns("seconds", add=("minutes",)),
+            "runs.csv lacks seconds and also has minutes: this result is of another version of the lab",
+        ),
+    ],
+)
+def test_a_result_of_another_version_is_called_so_with_the_command_that_trains_it_again(
+    content: bytes, edit: Callable[[dict[str, bytes]], None], told: str
+) -> None:
+    line = refused(changed(content, edit))
+    assert line.startswith(told)
+    assert line.endswith(f"Train it again: {SMALL.command()}")
+
+
+def test_a_zip_that_names_no_version_opens_if_its_columns_are_these(result: Result, content: bytes) -> None:
+    loaded = load_result(changed(content, with_columns()))
+    pd.testing.assert_frame_equal(loaded.layers, result.layers, check_exact=True)
+
+
+def test_a_wrong_column_in_a_zip_of_this_version_is_not_blamed_on_another(content: bytes) -> None:
+    line = refused(changed(content, with_columns("diverged_at", tables=versions()["tables"])))
+    assert line.startswith("runs.csv has the columns ")
+    assert "version of the lab" not in line
 
 
 def test_a_byte_order_mark_and_windows_lines_do_no_harm(result: Result, content: bytes) -> None:

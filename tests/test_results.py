@@ -5,6 +5,7 @@ import io
 import json
 import math
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from core.experiment import Experiment
 from core.initialisers import INITIALISERS
 from core.loading import load_result, read_table
 from core.optimisers import OPTIMISERS
+from core.recording import Record
 from core.results import Result, collect, csv_bytes, versions
-from core.schema import LEVELS, QUANTITIES, SCHEMA, STATUSES, names
+from core.schema import LEVELS, QUANTITIES, SCHEMA, STATUSES, Column, names
 from tests.engine import change, data_of, records, singles, train
 from tests.test_training import DIVERGING, IRIS, SWEEP
 
@@ -49,6 +51,37 @@ def test_columns_and_types_are_those_of_the_schema(experiment: Experiment | None
     assert list(frame.columns) == names(table)
     assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in SCHEMA[table]]
     assert frame.index.equals(pd.RangeIndex(len(frame)))
+
+
+def renamed(record: Record, column: str, name: str) -> Record:
+    """The record of a producer that calls a column of the layers by another name."""
+    layers = [{name if key == column else key: value for key, value in layer.items()} for layer in record.layers]
+    return replace(record, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("statistics", ["full", "standard"])
+def test_a_slip_in_the_name_of_a_column_raises_instead_of_leaving_it_empty(statistics: str) -> None:
+    experiment = change(SMALL, statistics=statistics, epochs=1)
+    points = records(experiment)
+    assert collect(experiment, points).layers["weight_rms"].notna().all()
+    slips = [renamed(record, "weight_rms", "weight_rsm") for record in points]
+    with pytest.raises(LookupError, match="layers: the schema has no column weight_rsm"):
+        collect(experiment, slips)
+
+
+def test_a_column_that_nothing_produces_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = change(SMALL, epochs=1)
+    points = records(experiment)
+    for table in ("runs", "epochs", "layers"):
+        with monkeypatch.context() as patch:
+            patch.setitem(SCHEMA, table, (*SCHEMA[table], Column("mood", "float64", "", "how it felt")))
+            with pytest.raises(LookupError, match=f"{table}: nothing produces the column mood"):
+                collect(experiment, points)
+
+
+def test_every_column_holds_something_where_all_is_measured(result: Result) -> None:
+    empty = {(table, name) for table in SCHEMA for name in names(table) if result.table(table)[name].isna().all()}
+    assert empty <= {("runs", "diverged_at"), ("runs", "updates_to_target"), ("runs", "epochs_to_target")}
 
 
 def test_every_run_point_and_layer_has_its_row(result: Result) -> None:

@@ -24,7 +24,7 @@ from core.plan import Segment, Start, Work, load, recorded, segment, start
 from core.results import Result, collect
 from core.settings import Settings
 from core.state import State
-from core.store import Store
+from core.store import FORMAT, Store
 from tests.engine import assert_same_tables
 from tests.processes import PATIENCE, SMALL, in_process
 
@@ -219,7 +219,7 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
         from pathlib import Path
         from core import jobs
         from core.plan import segment
-        from core.store import Store
+        from core.store import FORMAT, Store
         from tests.test_resume import EVERY_EPOCH, SWEEP, Watched
 
         jobs.CHECKPOINT_SECONDS = jobs.CHECKPOINT_COST = 0
@@ -282,7 +282,7 @@ def test_a_server_stopped_after_the_last_segment_has_only_to_store_the_result(
     result, begun = finish(store, threads, monkeypatch)
     assert begun == []
     assert_same_tables(result, expected)
-    assert names(tmp_path) == ["v1.zip"]
+    assert names(tmp_path) == [f"v{FORMAT}.zip"]
 
 
 def test_a_damaged_checkpoint_is_not_used_and_said_to_the_host(
@@ -301,7 +301,7 @@ def test_a_damaged_checkpoint_is_not_used_and_said_to_the_host(
     assert begun.count(0) > 0
     assert_same_tables(result, expected)
     assert "is not used: it is damaged" in caplog.text
-    assert names(tmp_path) == ["v1.zip"]
+    assert names(tmp_path) == [f"v{FORMAT}.zip"]
 
 
 def test_a_disk_that_takes_no_checkpoint_costs_no_result(

@@ -23,6 +23,27 @@ def test_a_share_is_said_in_per_cent(value: float, said: str) -> None:
     assert text.share(value) == said
 
 
+@given(st.floats(0.0, 1.0), st.sampled_from([0, 1, 2]))
+def test_with_any_number_of_decimals_only_none_is_0_and_only_all_is_100_per_cent(value: float, decimals: int) -> None:
+    said = text.percent(value, decimals)
+    number = float(said.strip("<> %"))
+    assert ("<" not in said and number == 0) == (value == 0)
+    assert (">" not in said and number == 100) == (value == 1)
+    assert abs(number / 100 - value) <= 10.0 ** (-decimals - 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "said"),
+    [(0.003, 0, "<1 %"), (0.014, 0, "1 %"), (0.997, 0, ">99 %"), (0.128649, 2, "12.86 %"), (1e-9, 2, "<0.01 %")],
+)
+def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: str) -> None:
+    assert text.percent(value, decimals) == said
+
+
+def test_numbers_have_three_digits_and_a_real_minus() -> None:
+    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5)] == ["−0.123", "2", "1.23e+03"]
+
+
 def test_a_share_that_is_not_there_is_said_so() -> None:
     assert text.share(math.nan) == "not measured"
 

@@ -76,8 +76,9 @@ def test_a_function_with_its_own_kink_is_integrated_as_exactly_as_the_registry_s
         return h
 
     shifted = Activation(
-        "shifted_relu", "", "", (0.0, math.inf), 1.0, forward, lambda a: np.where(a > 0.3, 1.0, 0.0), lambda h: h > 0
-    )
+        name="shifted_relu", formula="", slope_formula="", summary="", needs_exp=False, range=(0.0, math.inf),
+        max_slope=1.0, forward=forward, slope=lambda a: np.where(a > 0.3, 1.0, 0.0), slope_from_output=lambda h: h > 0,
+    )  # fmt: skip
     mean, _ = theory.gaussian_output(shifted, 1.0)
     assert mean == pytest.approx(stats.norm.pdf(0.3) - 0.3 * stats.norm.sf(0.3), rel=1e-11)
 
@@ -229,7 +230,10 @@ def test_an_unbounded_function_that_is_not_a_straight_line_also_grows_without_li
         h: np.ndarray = np.logaddexp(0.0, a, out=out)
         return h
 
-    softplus = Activation("softplus", "", "", (0.0, math.inf), 1.0, forward, special.expit, lambda h: 1 - np.exp(-h))
+    softplus = Activation(
+        name="softplus", formula="", slope_formula="", summary="", needs_exp=True, range=(0.0, math.inf),
+        max_slope=1.0, forward=forward, slope=special.expit, slope_from_output=lambda h: 1 - np.exp(-h),
+    )  # fmt: skip
     assert theory.fixed_point(softplus, 2.1, 0.0).q is None
     point = theory.fixed_point(softplus, 0.5, 0.0)
     assert point.q is not None

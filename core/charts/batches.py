@@ -22,6 +22,7 @@ def pairs_by_batch(
     layer: int,
     epoch: int,
     full: int,
+    why: str = style.NOTHING,
     title: str | None = None,
 ) -> alt.LayerChart:
     """Share of pairs of gradient signs that agree against batch size: median and 25-75 % of the runs, theory dashed.
@@ -31,12 +32,13 @@ def pairs_by_batch(
         theory: `core.lessons.batch_size.theory_by_batch`.
         lines: all names of lines, in order: their colours.
         full: size of the full batch.
+        why: why there is nothing to draw, where that is so.
     """
-    title = title or f"How many examples free the signs into layer {layer}?"
+    title = title or f"How batch size loosens signs in layer {layer}"
     x_title = "examples in a batch"
     medians = tables.masked(tables.spread(table, ["line", "size"], "pairs"), ["median", "low", "high"])[0]
     if medians.empty:
-        return style.blank(title, x_title, PAIRS)
+        return style.blank(title, x_title, PAIRS, why)
     medians = medians.rename(columns={"line": "group"})
     medians["band"] = tables.interval_text(medians["low"], medians["high"])
     theory = theory.rename(columns={"line": "group"})
@@ -72,7 +74,13 @@ def pairs_by_batch(
 
 
 def pairs_by_layer(
-    table: pd.DataFrame, *, limits: pd.DataFrame, lines: Sequence[str], epoch: int, title: str | None = None
+    table: pd.DataFrame,
+    *,
+    limits: pd.DataFrame,
+    lines: Sequence[str],
+    epoch: int,
+    why: str = style.NOTHING,
+    title: str | None = None,
 ) -> alt.LayerChart:
     """Share of pairs that agree in the gradient of the whole training set, by layer, with theory's large batch.
 
@@ -80,6 +88,7 @@ def pairs_by_layer(
         table: columns line, layer and pairs, a row for each run.
         limits: columns line, layer and limit.
         lines: all names of lines, in order: their colours.
+        why: why there is nothing to draw, where that is so.
     """
     steps = [str(number) for number in sorted(table["layer"].unique())]
     reference = limits.assign(at=limits["layer"].astype(str), value=limits["limit"], key=limits["line"])
@@ -95,6 +104,7 @@ def pairs_by_layer(
         y_title=PAIRS,
         y_kind="share",
         reference=tables.masked(reference, ["value"])[0][["at", "value", "key"]],
+        empty=why,
     )
 
 
@@ -109,10 +119,10 @@ def saturation_and_signs(
         whose: whose gradient, in words.
     """
     title = title or "Saturation and tied signs by initial scale"
-    x_title, y_title = "standard deviation of initial weights", "share"
+    x_title, y_title = "initial scale (root mean square of the weights)", "share"
     table = tables.masked(table, ["scale", "mean"], log=["scale"])[0]
     if table.empty:
-        return style.blank(title, x_title, y_title)
+        return style.blank(title, x_title, y_title, "no weights here start from a scale above 0")
     table = table.assign(name=table["quantity"].map(QUANTITIES))
     x = alt.X("scale:Q", **style.position(x_title, table["scale"], "log"))
     axis = style.position(y_title, (), "share")
@@ -124,16 +134,17 @@ def saturation_and_signs(
         legend=style.legend(names, strokes=True),
     )
     tip = style.tip(
-        ("name", "share of"), ("initialiser", "initialiser"), ("gain", "gain", style.NUMBER),
-        ("scale", x_title, style.NUMBER), ("mean", "mean of the runs", ".4~p"), ("low", "least", ".4~p"),
-        ("high", "most", ".4~p"), ("runs", "runs", "d"),
+        ("name", "share of"), ("hidden", "hidden layers"), ("initialiser", "initialiser"),
+        ("gain", "gain", style.NUMBER), ("scale", "initial scale", style.NUMBER), ("mean", "mean of the runs", ".4~p"),
+        ("low", "least", ".4~p"), ("high", "most", ".4~p"), ("runs", "runs", "d"),
     )  # fmt: skip
     base = alt.Chart(table.drop(columns=["theory", "quantity"])).encode(x=x, color=colour)
-    charts = [base.mark_line(strokeWidth=2.2).encode(y=y)]
+    network = alt.Detail("hidden:N")
+    charts = [base.mark_line(strokeWidth=2.2).encode(y=y, detail=network)]
     expected = tables.masked(table, ["theory"])[0]
     if not expected.empty:
-        line = alt.Chart(expected[["scale", "theory", "name"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
-        charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour))
+        line = alt.Chart(expected[["hidden", "scale", "theory", "name"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
+        charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour, detail=network))
     charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
     subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}; dashed: theory, large batch"

@@ -31,6 +31,7 @@ def over_training(
     raw_runs: bool = False,
     smooth: int = 1,
     lines: Sequence[float] = (),
+    empty: str = style.NOTHING,
 ) -> alt.LayerChart:
     """Median line and 25-75 % band over the runs of each group, along `x`.
 
@@ -43,6 +44,7 @@ def over_training(
         smooth: window, in recorded points, of a rolling median of the line, fewer at its ends; the line itself stays,
             faint, behind.
         lines: heights of dashed neutral lines, which the subtitle has to explain.
+        empty: why there is nothing to draw, where that is so.
     """
     x_title = TIMES[x]
     # The few columns that are drawn: a filter copies all that a table has, and the layers' has fifty.
@@ -57,7 +59,7 @@ def over_training(
     lost = _lost(medians, whole.loc[~np.isfinite(whole["median"]), ["group", x]], table, "group", x, marked)
     medians = medians[medians[x].isin(kept) | medians.index.isin(lost.index)].reset_index(drop=True)
     if medians.empty:
-        return style.blank(title, x_title, y_title)
+        return style.blank(title, x_title, y_title, empty)
     medians["band"] = tables.interval_text(medians["low"], medians["high"])
     bands = tables.masked(medians, ["low", "high"], log=["low"] if log_y else [])[0]
     raw, raw_lost = _raw(table, x, column, log_x, y_kind, marked) if raw_runs else (None, None)
@@ -122,6 +124,7 @@ def over_steps(
     y_kind: style.Kind = "linear",
     include: Sequence[float] = (),
     reference: pd.DataFrame | None = None,
+    empty: str = style.NOTHING,
 ) -> alt.LayerChart:
     """Median and 25-75 % interval over the runs of each group, at each of a few ordered `steps`.
 
@@ -130,11 +133,12 @@ def over_steps(
         steps: the texts of `step`, in the order of the axis.
         include: values the y axis must reach.
         reference: columns `step`, value and key: a dashed neutral line for each key, which the subtitle has to explain.
+        empty: why there is nothing to draw, where that is so.
     """
     table = table.loc[table["group"].isin(groups), ["group", step, column]]
     medians = tables.masked(tables.spread(table, ["group", step], column), ["low", "median", "high"])[0]
     if medians.empty:
-        return style.blank(title, x_title, y_title)
+        return style.blank(title, x_title, y_title, empty)
     medians["band"] = tables.interval_text(medians["low"], medians["high"])
     x_axis = alt.X(
         f"{step}:N",

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from core.charts import style, tables
-from core.lessons import number, words
 from core.lessons.zigzag import REACH, TILE, UPDATES
+from core.text import number, percent, words
 
 POSITIVE, NEGATIVE = style.PALETTE[:2]
 SIGNS = {"positive": POSITIVE, "negative": NEGATIVE, "zero": style.NEUTRAL}
@@ -178,8 +178,7 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     drawn = table[table["pattern"].isin(patterns)].rename(columns={"function": "group"})
     drawn = drawn.assign(signs=drawn["pattern"].map(patterns))
     drawn["label"] = [
-        "0" if count == 0 else tables.share_text(share)
-        for count, share in zip(drawn["count"], drawn["share"], strict=True)
+        "0" if count == 0 else percent(share) for count, share in zip(drawn["count"], drawn["share"], strict=True)
     ]
     drawn["label"] = drawn["label"].str.replace(" ", "")
     drawn["group"] = drawn["group"].map(words)
@@ -259,7 +258,7 @@ def descent(
         charts.append(alt.Chart(table[["w1", "w2"]]).mark_point(clip=True, opacity=1, **mark).encode(**place))
 
     labels = allowed[["w1", "w2"]] + 0.78 * WEDGE * allowed[["x", "y"]].to_numpy()
-    labels["text"] = [tables.share_text(share).replace(" ", "") for share in allowed["share"]]
+    labels["text"] = [percent(share).replace(" ", "") for share in allowed["share"]]
     text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
@@ -325,9 +324,7 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     dots = base.mark_circle(size=60, opacity=0).encode(x=x, y=y, tooltip=tip)
     arrived = alt.Chart(pd.DataFrame({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
     lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
-    subtitle = (
-        ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {tables.share_text(goal)} of the first loss"
-    )
+    subtitle = ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {percent(goal)} of the first loss"
     return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.charts import curves, style, tables
+from core.text import count, number
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
@@ -37,7 +38,9 @@ def theory_by_layer(
     measured = tables.masked(table, ["low", "median", "high"], log=["low", "median", "high"] if log else [])[0]
     predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
     if measured.empty and predicted.empty:
-        return style.blank(heading, "hidden layer", y_title)
+        silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
+        why = "q is 0 here, which has no place on a log axis" if silent else style.NOTHING
+        return style.blank(heading, "hidden layer", y_title, why)
     order = {group: place for place, group in enumerate(groups)}
     count = max(len(groups) - 1, 1)
     width = min(34.0, 6.0 * count)
@@ -168,9 +171,7 @@ def _dots(
 ) -> alt.Chart:
     """The groups as dots; those without a value are left out."""
     known = tables.masked(points, ["sw", y], log=["sw"])[0]
-    known = known.assign(
-        depth=[f"{value:.3g} layers" if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
-    )
+    known = known.assign(depth=[_layers(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]])
     tip = style.tip(
         ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")
     )
@@ -183,6 +184,11 @@ def _dots(
     colour = alt.Color("group:N", scale=scale, legend=style.legend(present))
     chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
+
+
+def _layers(depth_scale: float) -> str:
+    said = number(depth_scale)
+    return "1 layer" if said == "1" else f"{said} layers"
 
 
 def _phases(cells: pd.DataFrame) -> pd.DataFrame:
@@ -229,7 +235,7 @@ def depth_scales(
     }
     base = alt.Chart(curve[["sw", "drawn"]]).mark_line(color=style.NEUTRAL, strokeWidth=2.5)
     line = base.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("drawn:Q", **y_axis))
-    deep = pd.DataFrame({"depth": [float(depth)], "text": [f"{depth} hidden layer{'' if depth == 1 else 's'}"]})
+    deep = pd.DataFrame({"depth": [float(depth)], "text": [count(depth, "hidden layer")]})
     rule = alt.Chart(deep).encode(y=alt.Y("depth:Q", **y_axis))
     dashed = rule.mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
     label = rule.mark_text(align="left", dy=-9, color=style.NEUTRAL, fontSize=12).encode(

@@ -1,6 +1,7 @@
-"""Charts of saturation: where units are flat, at which initial scale, and what their values look like."""
+"""Charts of saturation: where units are flat, at what initial scale, and what their values look like."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
+from core.text import percent
 
 SHARES = {
     "saturated": "share saturated",
@@ -19,6 +21,7 @@ PICK_LAYER = "pick_layer"
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left")
 CELLS = 1600
 NAME = 20  # px: the line with a group's name
+INK, HALO = "#000000", "#ffffff"  # on the cells of a heatmap, which look alike in both themes
 VALUES = {"preactivation": "pre-activation a", "activation": "activation h"}
 
 
@@ -27,7 +30,8 @@ def saturation_overview(
 ) -> alt.LayerChart:
     """Share saturated in every group at a glance: a strip of cells for each, its hidden layers below each other.
 
-    Columns are recorded epochs, cells the mean over the group's runs. At the right of a name: the share at the first
+    Columns are recorded epochs, cells the mean over the group's runs; a black line runs through the cells in which a
+    layer is dead-flat in any of them. At the right of a name: the share at the first
     and at the last epoch drawn, mean over the layers. A group without numbers keeps its place.
 
     Args:
@@ -42,7 +46,7 @@ def saturation_overview(
     cut = f"; the first {len(named)} of {len(groups)} groups" if len(named) < len(groups) else ""
     # What has diverged keeps its rows, but has no cells.
     hidden = layers["group"].isin(named) & (layers["role"] == "hidden")
-    table = layers.loc[hidden, ["group", "layer", "epoch", column]]
+    table = layers.loc[hidden, ["group", "layer", "epoch", "dead_flat", column]]
     finite = tables.masked(table, [column])[0]
     if finite.empty:
         return style.blank(title, x_title, y_title)
@@ -85,13 +89,23 @@ def saturation_overview(
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
-    return style.layered(charts, title, f"mean of the runs; right: all layers, first → last epoch{cut}", int(height))
+    flat = _dead_flat(cells, epochs)
+    if not flat.empty:
+        flat = flat.assign(line=flat["y"] + size / 2 - 1.5, line2=flat["y"] + size / 2 + 1, middle=flat["y"] + size / 2)
+        bar = alt.Chart(flat).mark_rect(color=INK, stroke=HALO, strokeWidth=0.5)
+        charts.append(bar.encode(x=x, y=alt.Y("line:Q", scale=scale, axis=axis), y2=alt.Y2("line2:Q")))
+        if size >= 9:
+            charts += _flat_names(flat, epochs, x_title, alt.Y("middle:Q", scale=scale, axis=axis))
+    note = f"mean of the runs; right: all layers, first → last epoch{cut}{_flat_note(flat)}"
+    return style.layered(charts, title, note, int(height))
 
 
 def saturation_heatmap(
     layers: pd.DataFrame, *, group: str, column: str = "saturated", title: str | None = None
 ) -> alt.LayerChart:
     """Share saturated by hidden layer and recorded epoch: mean over the group's runs.
+
+    A black line runs through the cells in which a layer is dead-flat in any of them.
 
     Args:
         layers: the layers table.
@@ -101,12 +115,13 @@ def saturation_heatmap(
     meaning = SHARES[column]
     title = title or meaning.capitalize()
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
-    table = tables.masked(layers.loc[layers["group"] == group, ["layer", "epoch", column]], [column])[0]
+    own = layers.loc[layers["group"] == group, ["layer", "epoch", "dead_flat", column]]
+    table = tables.masked(own, [column])[0]
     if table.empty:
         return style.blank(title, x_title, y_title)
     epochs = tables.thin(np.unique(table["epoch"].to_numpy()), min(60, CELLS // table["layer"].nunique()))
     cells = _cells(table[table["epoch"].isin(epochs)], ["layer", "epoch"], column)
-    cells["percent"] = [tables.share_text(share) for share in cells["share"]]
+    cells["percent"] = [percent(share) for share in cells["share"]]
     numbers = sorted(cells["layer"].unique())
     x = _epochs(epochs, x_title)
     y = alt.Y(
@@ -118,11 +133,19 @@ def saturation_heatmap(
     # Numbers where a cell has room for them, which depends on the screen.
     size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
     charts = [base.mark_rect().encode(color=_share_colour(meaning), tooltip=_cell_tip(meaning))]
-    for ink, part in (("#ffffff", cells[cells["share"] <= 0.55]), ("#000000", cells[cells["share"] > 0.55])):
+    for ink, part in ((HALO, cells[cells["share"] <= 0.55]), (INK, cells[cells["share"] > 0.55])):
         number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
         charts.append(number.encode(x=x, y=y, text=alt.Text("percent:N")))
     row = 40 if len(numbers) <= 8 else max(14, 320 // len(numbers))
-    return style.layered(charts, title, f"{group}; mean of the runs", row * len(numbers))
+    flat = _dead_flat(cells, epochs)
+    if not flat.empty:
+        bar = alt.Chart(flat).mark_rect(
+            color=INK, stroke=HALO, strokeWidth=0.5, height=alt.RelativeBandSize(band=0.08), yOffset=0.36 * row
+        )
+        charts.append(bar.encode(x=x, y=y))
+        if row >= 30:
+            charts += _flat_names(flat, epochs, x_title, y, dy=-0.3 * row)
+    return style.layered(charts, title, f"{group}; mean of the runs{_flat_note(flat)}", row * len(numbers))
 
 
 def saturation_by_scale(
@@ -131,7 +154,7 @@ def saturation_by_scale(
     """Share saturated against the root mean square of the layer's initial weights, a line for each hidden layer.
 
     The scale is the measured one (weight_rms at epoch 0), so that every initialiser and gain has its place on
-    the axis. One point is one initialiser and gain: mean over runs. Weights that are all 0 have no place on a log axis.
+    the axis. One point is one initialiser, gain and network: mean over runs. Zeros have no place on a log axis.
 
     Args:
         layers: the layers table.
@@ -143,15 +166,17 @@ def saturation_by_scale(
     title = title or f"{meaning.capitalize()} by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", meaning
     keys = ["run", "layer"]
-    columns = [*keys, "epoch", "initialiser", "gain", "weight_rms", column]
+    columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", column]
     table = layers.loc[layers["activation"] == activation, columns]
     table = table[table["epoch"] == epoch].merge(
         table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
     )
-    table = tables.masked(table, ["scale", column], log=["scale"])[0]
+    finite = tables.masked(table, ["scale", column])[0]
+    table = tables.masked(finite, ["scale"], log=["scale"])[0]
     if table.empty:
-        return style.blank(title, x_title, y_title)
-    points = table.groupby(["layer", "initialiser", "gain"]).agg(
+        why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
+        return style.blank(title, x_title, y_title, why)
+    points = table.groupby(["hidden", "layer", "initialiser", "gain"]).agg(
         scale=("scale", "mean"),
         share=(column, "mean"),
         low=(column, "min"),
@@ -178,14 +203,19 @@ def saturation_by_scale(
         ("name", "layer"),
         ("initialiser", "initialiser"),
         ("gain", "gain", style.NUMBER),
+        ("hidden", "hidden layers"),
         ("scale", "initial scale", style.NUMBER),
         ("share", meaning, ".4~p"),
         ("low", "least of the runs", ".4~p"),
         ("high", "most of the runs", ".4~p"),
         ("runs", "runs", "d"),
     )
-    base = alt.Chart(points[["name", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]])
-    line = base.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, opacity=style.faded(pick, 0.7))
+    base = alt.Chart(
+        points[["name", "hidden", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]]
+    )
+    line = base.mark_line(strokeWidth=1.8).encode(
+        x=x, y=y, color=colour, detail=alt.Detail("hidden:N"), opacity=style.faded(pick, 0.7)
+    )
     dots = base.mark_point(size=70, strokeWidth=2).encode(
         x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
     )
@@ -236,9 +266,7 @@ def histogram_by_layer(
     for number in numbers:
         part = now[now["layer"] == number]
         below, above = (float(part.loc[np.isinf(part[end]), "share"].sum()) for end in ("left", "right"))
-        beyond = [f"{tables.share_text(below)} below"] * (below > 0) + [f"{tables.share_text(above)} above"] * (
-            above > 0
-        )
+        beyond = [f"{percent(below)} below"] * (below > 0) + [f"{percent(above)} above"] * (above > 0)
         notes.append(", ".join(beyond))
     names = pd.DataFrame({"group": [f"layer {number}" for number in numbers], "note": notes})
     colour = alt.Color(
@@ -313,8 +341,49 @@ def _domain(table: pd.DataFrame, bounded: pd.DataFrame, quantity: str) -> tuple[
 
 def _cells(table: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
     """The cells of a heatmap: mean, least and most of the runs for each of `by`."""
-    shares = table.groupby(by, sort=False)[column].agg(share="mean", least="min", most="max", runs="size")
-    return shares.reset_index()
+    parts = table.groupby(by, sort=False)
+    cells = parts[column].agg(share="mean", least="min", most="max", runs="size").reset_index()
+    return cells.assign(flat=parts["dead_flat"].sum().to_numpy().astype(np.int64))
+
+
+def _dead_flat(cells: pd.DataFrame, epochs: NDArray[np.int64]) -> pd.DataFrame:
+    """The cells whose layer is dead-flat in a run, with the number of the stretch of epochs that they belong to."""
+    by = [name for name in ("group", "layer") if name in cells]
+    marked = cells[cells["flat"] > 0].sort_values([*by, "epoch"], kind="stable")
+    at = np.searchsorted(epochs, marked["epoch"].to_numpy())
+    same = marked[by].eq(marked[by].shift()).all(axis=1).to_numpy()
+    stretches: pd.DataFrame = marked.assign(stretch=np.cumsum(~(same & (np.diff(at, prepend=-2) == 1))))
+    return stretches
+
+
+def _flat_names(
+    flat: pd.DataFrame, epochs: NDArray[np.int64], x_title: str, y: alt.Y, dy: float = 0.0
+) -> list[alt.Chart]:
+    """The words "dead-flat" at one end of every stretch, the end from which they stay inside the chart."""
+    ends = flat.groupby("stretch", sort=False)
+    most = flat["stretch"].map(ends["flat"].max())
+    said = np.where(
+        most < flat["runs"], "dead-flat in " + most.astype(str) + " of " + flat["runs"].astype(str), "dead-flat"
+    )
+    late = flat["stretch"].map(ends["epoch"].first()) > epochs[len(epochs) // 2]
+    flat = flat.assign(said=said)
+    ends_of: tuple[tuple[Literal["left", "right"], pd.DataFrame, int], ...] = (
+        ("left", flat[~late & flat.index.isin(ends.head(1).index)], 0),
+        ("right", flat[late & flat.index.isin(ends.tail(1).index)], 1),
+    )
+    charts: list[alt.Chart] = []
+    for align, cells, edge in ends_of:
+        x = _epochs(epochs, x_title, edge)
+        for look in ({"stroke": HALO, "strokeWidth": 3.0, "color": HALO}, {"color": INK}):
+            text = alt.Chart(cells).mark_text(
+                align=align, dx=-3 if edge else 3, dy=dy, fontSize=11, fontWeight="bold", **look
+            )
+            charts.append(text.encode(x=x, y=y, text=alt.Text("said:N")))
+    return charts
+
+
+def _flat_note(flat: pd.DataFrame) -> str:
+    return "" if flat.empty else "; black line: the layer is dead-flat"
 
 
 def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[alt.Tooltip]:
@@ -326,13 +395,15 @@ def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[alt.Tooltip]:
         ("least", "least of the runs", ".4~p"),
         ("most", "most of the runs", ".4~p"),
         ("runs", "runs", "d"),
+        ("flat", "runs with a dead-flat layer", "d"),
     )
 
 
-def _epochs(epochs: NDArray[np.int64], title: str) -> alt.X:
-    """The columns of a heatmap."""
+def _epochs(epochs: NDArray[np.int64], title: str, edge: float = 0.5) -> alt.X:
+    """The columns of a heatmap; `edge` is where in a cell a mark stands: 0 at the left, 1 at the right."""
     return alt.X(
         "epoch:O",
+        bandPosition=alt.Undefined if edge == 0.5 else edge,
         scale=alt.Scale(domain=epochs.tolist(), paddingInner=0.06, paddingOuter=0),
         axis=alt.Axis(title=title, labelAngle=0, labelOverlap="greedy", labelPadding=6),
     )
@@ -360,4 +431,4 @@ def _from_to(cells: pd.DataFrame) -> str:
         return ""
     means = cells.groupby("epoch")["share"].mean()
     first, last = means.iloc[0], means.iloc[-1]
-    return tables.share_text(first) if len(means) == 1 else f"{tables.share_text(first)} → {tables.share_text(last)}"
+    return percent(first) if len(means) == 1 else f"{percent(first)} → {percent(last)}"

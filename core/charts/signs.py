@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
 from core.schema import LEVELS
+from core.text import NOT_MEASURED, percent
 
 WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whole training set"}
 MEASURES = {
@@ -18,6 +19,7 @@ MEASURES = {
     "no_gradient": "share of neurons without gradient",
 }
 RANDOM = "random signs"
+NO_GRADIENT = "no neuron has a gradient here"
 
 
 def sign_distribution(
@@ -52,7 +54,8 @@ def sign_distribution(
     table = table.assign(total=table.groupby("group")["count"].transform("sum"))
     table = table[table["total"] > 0]
     if table.empty:
-        return style.blank(title, x_title, y_title)
+        measured = histograms.empty or histograms["quantity"].isin(["gradient", "positive_share"]).any()
+        return style.blank(title, x_title, y_title, NO_GRADIENT if measured else NOT_MEASURED)
     named, cut = style.shown(groups, table)
     table = table[table["group"].isin(named)].copy()
     table["place"] = table["group"].map({group: i for i, group in enumerate(named)})
@@ -61,7 +64,7 @@ def sign_distribution(
     table["expected"] = binomial_shares(table["left"].to_numpy(), table["right"].to_numpy(), fan_in)
     table["range"] = tables.interval_text(table["left"], table["right"])
     at_ends = table[(table["left"] <= 0) | (table["right"] >= 1)].groupby("place")["share"].sum()
-    notes = [f"{tables.share_text(float(at_ends.get(i, 0.0)))} at 0 or 1" for i in range(len(named))]
+    notes = [f"{percent(float(at_ends.get(i, 0.0)))} at 0 or 1" for i in range(len(named))]
     return rows.bars(
         table,
         pd.DataFrame({"group": named, "note": notes}),
@@ -112,6 +115,7 @@ def agreement_by_layer(
         measure: one of MEASURES.
     """
     columns = ["group", "layer", "hidden", "agreement_random", f"{measure}_{level}"]
+    empty = _why_empty(layers)
     table = layers.loc[(layers["epoch"] == epoch) & layers["group"].isin(groups), columns]
     table = table.assign(at=table["layer"].astype(str))
     return curves.over_steps(
@@ -126,6 +130,7 @@ def agreement_by_layer(
         y_title=MEASURES[measure],
         y_kind="share",
         reference=_random(table, ["at", "hidden"], "hidden") if measure == "agreement" else None,
+        empty=empty,
     )
 
 
@@ -155,6 +160,7 @@ def agreement_over_training(
         x=x,
         log_x=log_x,
         lines=lines,
+        empty=_why_empty(layers),
     )
 
 
@@ -170,7 +176,7 @@ def agreement_by_level(
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
     columns = ["group", "hidden", "agreement_random", *(f"{measure}_{level}" for level in LEVELS)]
     here = (layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)
-    table = layers.loc[here, columns]
+    table, empty = layers.loc[here, columns], _why_empty(layers)
     each = [
         table[["group", "hidden", "agreement_random"]].assign(at=level, value=table[f"{measure}_{level}"])
         for level in LEVELS
@@ -188,7 +194,15 @@ def agreement_by_level(
         y_title=MEASURES[measure],
         y_kind="share",
         reference=_random(table, ["at", "hidden"], "hidden") if measure == "agreement" else None,
+        empty=empty,
     )
+
+
+def _why_empty(layers: pd.DataFrame) -> str:
+    """Why no sign is there to draw: what has not diverged has a `gradient_std` exactly where signs are measured."""
+    if layers.empty:
+        return style.NOTHING
+    return NO_GRADIENT if layers["gradient_std"].notna().any() else NOT_MEASURED
 
 
 def _subtitle(measure: str, what: str) -> str:

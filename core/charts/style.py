@@ -30,6 +30,7 @@ MOST_ROWS = 60
 TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 56
 PICK_GROUP = "pick_group"
+NOTHING = "no finite values to draw"
 
 
 def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -254,10 +255,11 @@ def when(epoch: int) -> str:
     return "at initialisation" if epoch == 0 else f"at epoch {epoch}"
 
 
-def blank(title: str, x: str, y: str) -> alt.LayerChart:
-    """An empty chart that says why it is empty."""
-    note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": ["no finite values to draw"]})).mark_text(
-        color=NEUTRAL, fontSize=14
+def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
+    """An empty chart that says `why` it is empty."""
+    lines = "\n".join(textwrap.wrap(why, SUBTITLE_WIDTH, break_on_hyphens=False))
+    note = alt.Chart(pd.DataFrame({"x": [0.5], "y": [0.5], "text": [lines]})).mark_text(
+        color=NEUTRAL, fontSize=14, lineBreak="\n"
     )
     scale = alt.Scale(domain=[0, 1])
     axes = {
@@ -270,8 +272,8 @@ def blank(title: str, x: str, y: str) -> alt.LayerChart:
 def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
     return alt.TitleParams(
-        text=textwrap.wrap(title, TITLE_WIDTH) or [""],
-        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH) or alt.Undefined,
+        text=textwrap.wrap(title, TITLE_WIDTH, break_on_hyphens=False) or [""],
+        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
         anchor="start",
         offset=12,
         fontSize=15,

@@ -88,15 +88,6 @@ def smoothed(table: pd.DataFrame, by: str, column: str, window: int) -> pd.Serie
     return found
 
 
-def share_text(share: float) -> str:
-    """A share as a whole percentage, with < and > so that only none is 0 % and only all is 100 %."""
-    if 0 < share < 0.005:
-        return "<1 %"
-    if 0.995 < share < 1:
-        return ">99 %"
-    return f"{100 * share:.0f} %"
-
-
 def interval_text(low: pd.Series, high: pd.Series) -> list[str]:
     """'low to high' with 4 significant digits; 'not finite' where an end is not."""
     return [

@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
-from core.lessons import MINUS, listed, number, words
+from core.findings import Finding
+from core.text import MINUS, count, listed, number, percent, share, verdict, words
 from core.theory import gaussian_output, gaussian_saturation
 from core.timing import ELEMENTS, ActivationCost, Machine, StepCost
 
@@ -21,33 +21,16 @@ STDS = (0.1, 10.0)
 # Within this factor of each other two medians of a shared machine are the same.
 NOTICEABLE_RATIO = 1.1
 
-SLOPES = {
-    "logistic": r"f(x)\,(1 - f(x))",
-    "tanh": r"1 - f(x)^2",
-    "centred_logistic": r"\tfrac{1}{4} - f(x)^2",
-    "steep_logistic": r"4 f(x)\,(1 - f(x))",
-    "steep_centred_logistic": r"1 - 4 f(x)^2",
-    "lecun_tanh": r"1.1439\,\left(1 - \left(\tfrac{f(x)}{1.7159}\right)^2\right)",
-    "softsign": r"(1 - |f(x)|)^2",
-    "hard_tanh": r"1 \text{ for } |x| < 1, \text{ else } 0",
-    "hard_logistic": r"\tfrac{1}{4} \text{ for } |x| < 2, \text{ else } 0",
-    "relu": r"1 \text{ for } x > 0, \text{ else } 0",
-    "leaky_relu": r"1 \text{ for } x > 0, \text{ else } 0.01",
-    "identity": r"1",
-}
-"""f'(x) as LaTeX."""
-
 # What the lecture's claim is tested on: with eˣ, and without.
 WITH_EXPONENTIAL, WITHOUT_EXPONENTIAL = ("logistic", "tanh"), ("relu", "hard_logistic")
-# tanh is (e^x - e^-x) / (e^x + e^-x), and the logistic is computed from it.
-NEED_EXPONENTIAL = tuple(name for name in ACTIVATIONS if "logistic" in name or "tanh" in name if "hard" not in name)
+NEED_EXPONENTIAL = tuple(name for name, function in ACTIVATIONS.items() if function.needs_exp)
 
 
 def formula(name: str) -> str:
     """f(x) and f'(x) of an activation as LaTeX, one above the other."""
     return (
         rf"\begin{{aligned}} &\textbf{{{words(name)}}} \\ &f(x) = {ACTIVATIONS[name].formula} \\ "
-        rf"&f'(x) = {SLOPES[name]} \end{{aligned}}"
+        rf"&f'(x) = {ACTIVATIONS[name].slope_formula} \end{{aligned}}"
     )
 
 
@@ -86,7 +69,7 @@ def output_table(names: Sequence[str], std: float, threshold: float, n: int = SA
         mean, output_std = gaussian_output(activation, std)
         low, high = gaussian_saturation(activation, std, threshold)
         h = activation.forward(a)
-        share = float(np.mean(activation.slope_ratio(a) < threshold))
+        saturated = float(np.mean(activation.slope_ratio(a) < threshold))
         rows.append(
             {
                 "activation": name,
@@ -100,8 +83,8 @@ def output_table(names: Sequence[str], std: float, threshold: float, n: int = SA
                 "saturated": low + high,
                 "sample_mean": float(h.mean()),
                 "sample_mean_error": float(h.std(ddof=1)) / n**0.5,
-                "sample_saturated": share,
-                "sample_saturated_error": (share * (1.0 - share) / n) ** 0.5,
+                "sample_saturated": saturated,
+                "sample_saturated_error": (saturated * (1.0 - saturated) / n) ** 0.5,
                 "n": n,
                 "seed": seed,
             }
@@ -119,7 +102,7 @@ def summary(outputs: pd.DataFrame) -> pd.DataFrame:
             ],
             "mean, theory": [f"{mean + 0.0:.4f}" for mean in outputs["mean"].round(6)],
             "mean, sample": _with_error(outputs, "mean", 1.0, ""),
-            "saturated, theory": [f"{100 * share:.2f} %" for share in outputs["saturated"]],
+            "saturated, theory": [percent(saturated, 2) for saturated in outputs["saturated"]],
             "saturated, sample": _with_error(outputs, "saturated", 100.0, " %"),
         }
     )
@@ -190,7 +173,7 @@ def centring(table: pd.DataFrame) -> str:
     parts = [f"{words(name)} {number(mean)}" for name, mean in zip(off["activation"], off["mean"], strict=True)]
     text = f"The pre-activations have mean 0. The outputs of {listed(centred)} keep it. " if centred else ""
     if parts:
-        text += f"Mean output of {'the others' if centred else 'the functions chosen'}: {listed(parts)}."
+        text += f"Mean output{' of the others' if centred else ''}: {listed(parts)}."
         never = [words(name) for name in off["activation"] if ACTIVATIONS[name].range[0] >= 0]
         if never:
             text += f" No output of {listed(never)} is negative."
@@ -228,19 +211,19 @@ def cost(costs: pd.DataFrame, steps: pd.DataFrame, machine: Machine) -> Finding:
         for plain in WITHOUT_EXPONENTIAL
     ]
     dearer = found.count(1)
-    verdict = SUPPORTED if dearer == len(found) else NOT_SUPPORTED if dearer == 0 else MIXED
     evidence = (
         f"{_forward(forward)} Forward and back together, functions that need eˣ (logistic, tanh) are dearer than "
-        f"functions that do not (relu, hard logistic) in {dearer} of {len(found)} comparisons"
-        f"{_counter_example(total)}. {_share(steps)}"
+        f"functions that do not (relu, hard logistic) in {dearer} of {count(len(found), 'comparison')}"
+        f"{_counter_example(total)}. {_of_a_step(steps)}"
     )
+    repeats = count(int(costs["repeats"].min()), "repeat")
     limits = (
-        f"Measured on {machine.processor}, {machine.system}, {machine.cores} core{'s' if machine.cores > 1 else ''}, "
+        f"Measured on {machine.processor}, {machine.system}, {count(machine.cores, 'core')}, "
         f"NumPy {machine.numpy} with {machine.blas}, Python {machine.python}; one thread, arrays of "
-        f"{ELEMENTS:,} elements, medians of n = {int(costs['repeats'].min())} repeats. The logistic is computed from "
+        f"{ELEMENTS:,} elements, medians of n = {repeats}. The logistic is computed from "
         "tanh. What differs by less than 10 % counts as equal; other machines and libraries may order them otherwise."
     )
-    return Finding(claim, verdict, evidence, limits)
+    return Finding(claim, verdict([order == 1 for order in found]), evidence, limits)
 
 
 def _nanoseconds(costs: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -269,11 +252,11 @@ def _counter_example(total: pd.Series) -> str:
     return f"; {listed(parts)}" if parts else ""
 
 
-def _share(steps: pd.DataFrame) -> str:
+def _of_a_step(steps: pd.DataFrame) -> str:
     own = steps[steps["activation"] == "logistic"].sort_values("width")
     first, last = own.iloc[0], own.iloc[-1]
     return (
         f"Of a whole training step in {first['dtype']}, the passes through the logistic take "
-        f"{100 * first['share']:.0f} % with layers of {first['width']} units and {100 * last['share']:.1f} % with "
+        f"{share(first['share'])} with layers of {count(first['width'], 'unit')} and {share(last['share'])} with "
         f"layers of {last['width']}."
     )

@@ -6,8 +6,8 @@ from dataclasses import asdict
 import pandas as pd
 
 from core.activations import ACTIVATIONS
-from core.lessons import listed, number, percent, words
 from core.neuron import QUADRANTS, DrawnNetwork, GradientPaths, sign_combinations
+from core.text import listed, number, sentence, share, words
 
 EXAMPLES = 10_000
 COMPARED = ("logistic", "tanh", "centred_logistic")
@@ -114,14 +114,14 @@ def step_words(function: str, paths: GradientPaths) -> str:
         )
     else:
         scope = f"{name} takes both signs, so other inputs or weights can open the other pair of quadrants."
-    return f"{_step(paths)} {scope[0].upper()}{scope[1:]}"
+    return f"{_step(paths)} {sentence(scope)}"
 
 
 def combination_words(table: pd.DataFrame) -> str:
     """How often the gradients have opposite signs, function by function, and out of how many examples."""
     opposite = table[table["pattern"].isin(OPPOSITE)].groupby("function", sort=False)["count"].sum()
     examples = int(table["examples"].iloc[0])
-    parts = [f"{words(str(name))} {count:,} ({percent(int(count), examples)})" for name, count in opposite.items()]
+    parts = [f"{words(str(name))} {count:,} ({share(count / examples)})" for name, count in opposite.items()]
     return f"Opposite signs, out of {examples:,} random examples each: {listed(parts)}."
 
 

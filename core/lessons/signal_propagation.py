@@ -8,13 +8,12 @@ import pandas as pd
 
 from core import datasets, findings, theory
 from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
-from core.lessons import listed, number
+from core.findings import ONE_SEED, Finding
+from core.initialisers import is_random
 from core.results import Result
+from core.text import UNDECIDED, count, listed, number, share, verdict
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
-# Their weights are not drawn at random about 0, which is all that the theory knows of.
-NOT_RANDOM = ("constant", "identity")
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
@@ -58,15 +57,13 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 
     Columns: group, hidden, activation, initialiser, gain, layer, epoch, quantity; predicted (at initialisation, from
     the measured weight variances; NaN where the theory does not apply); median, low and high (25 and 75 %) and runs
-    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation).
+    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
-    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_std", "saturated"]
+    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "saturated"]
     columns += ["preactivation_mean", "preactivation_std", "activation_mean"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
-    variances = (
-        (start["fan_in"] * start["weight_std"] ** 2).groupby([start["group"], start["layer"]], sort=False).mean()
-    )
+    variances = _weight_variance(start).groupby([start["group"], start["layer"]], sort=False).mean()
     now = hidden[hidden["epoch"] == epoch].assign(
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
@@ -91,7 +88,7 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     mean_square = inputs(result.experiment).mean_square
     found = {}
     for settings in _groups(result).itertuples(index=False):
-        if settings.scheme in NOT_RANDOM or settings.group not in variances.index.get_level_values(0):
+        if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own = tuple(variances.xs(str(settings.group)).sort_index())
         for layer in _layers(settings.activation, own, mean_square, result.experiment.saturation_threshold):
@@ -109,24 +106,28 @@ def _layers(
 
 
 def _weight_variance(layers: pd.DataFrame) -> pd.Series:
-    """sw^2 = fan_in * Var(w)."""
-    variance: pd.Series = layers["fan_in"] * layers["weight_std"] ** 2
+    """sw^2 = fan_in * Var(w), the variance about 0, which random weights are drawn about: that of one weight too."""
+    variance: pd.Series = layers["fan_in"] * layers["weight_rms"] ** 2
     return variance
 
 
 def _groups(result: Result) -> pd.DataFrame:
-    """The groups with a hidden layer at initialisation, one row each, with the initialiser's name as `scheme`."""
+    """The groups with a hidden layer at initialisation, one row each, and whether their weights are `random`.
+
+    Weights drawn at random about 0 are all that the theory knows of.
+    """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
-    return groups.assign(scheme=[text.partition(":")[0] for text in groups["initialiser"]])
+    return groups.assign(random=[is_random(text) for text in groups["initialiser"]])
 
 
 def points(result: Result) -> pd.DataFrame:
     """Where each group starts in the phase diagram, and what theory says of a deep network there.
 
     Columns: group, hidden, activation, initialiser, gain; sw (root of the weight variance, the mean over the layers
-    that a hidden layer feeds, or layer 1 where there is no other), sb (0: biases start there), depth (hidden layers);
-    q, chi and depth_scale at the fixed point (empty where there is none), note.
+    that a hidden layer feeds, or layer 1 where there is no other; empty where the weights are not random), sb (0:
+    biases start there), depth (hidden layers); q, chi and depth_scale at the fixed point (empty where there is none),
+    note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
     rows = []
@@ -136,8 +137,10 @@ def points(result: Result) -> pd.DataFrame:
         variance = float(_weight_variance(fed).mean())
         row = {name: getattr(settings, name) for name in _SETTINGS}
         row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
-        if settings.scheme in NOT_RANDOM:
-            rows.append(row | {"q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"})
+        if not settings.random:
+            rows.append(
+                row | {"sw": np.nan, "q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"}
+            )
             continue
         rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
     return pd.DataFrame(rows)
@@ -256,9 +259,11 @@ def said(activation: str, sw: float, sb: float) -> str:
         return f"{where}."
     if point.depth_scale == np.inf:
         return f"{where}. χ₁ = 1: gradients keep their size, however deep the network."
-    change = "shrink" if point.chi < 1 else "grow"
-    scale = f", their mean square by a factor e in {number(point.depth_scale or 0)} layers" if point.chi else ""
-    return f"{where}. χ₁ = {number(point.chi)}: gradients {change}{scale}."
+    if point.chi == 0 or point.depth_scale is None:
+        return f"{where}. χ₁ = {number(point.chi)}: no gradient gets through a layer."
+    change, course = ("shrink", "falls") if point.chi < 1 else ("grow", "grows")
+    layers = "layer" if number(point.depth_scale) == "1" else f"{number(point.depth_scale)} layers"
+    return f"{where}. χ₁ = {number(point.chi)}: gradients {change}, mean square {course} e-fold every {layers}."
 
 
 def agreement(result: Result) -> Finding:
@@ -266,26 +271,36 @@ def agreement(result: Result) -> Finding:
     claim = "The theory of wide layers predicts a network before training"
     table = by_layer(result)
     table = table[table["predicted"].notna() & table["median"].notna()]
-    lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
-    lengths = lengths[lengths["median"] > 0]
     limits = _limits(result)
-    if lengths.empty:
-        return Finding(claim, UNDECIDED, "No layer here has random weights for it to predict.", limits)
-    ratio = (lengths["predicted"] / lengths["median"]) ** 0.5
-    near = (ratio - 1).abs() <= STD_TOLERANCE
+    if table.empty:
+        known = result.layers["role"].eq("hidden").any()
+        why = "No layer here has random weights for it to predict." if known else findings.unmeasured(result)
+        return Finding(claim, UNDECIDED, why, limits)
+    lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
+    predicted, measured = lengths["predicted"] ** 0.5, lengths["median"] ** 0.5
+    near = (predicted - measured).abs() <= STD_TOLERANCE * measured
     gap = (shares["predicted"] - shares["median"]).abs()
     close = gap <= SHARE_TOLERANCE
-    verdict = SUPPORTED if near.all() and close.all() else MIXED if near.any() or close.any() else NOT_SUPPORTED
-    far = int(np.argmax(np.abs(np.log(ratio))))
-    worst, widest = lengths.iloc[far], shares.iloc[int(np.argmax(gap))]
-    evidence = (
-        f"At initialisation the predicted standard deviation of a is within {_percent(STD_TOLERANCE)} of the measured "
-        f"median in {near.sum()} of {len(near)} layers (furthest off: {ratio.iloc[far]:.2f} times it, {_layer(worst)}) "
-        f"and the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of "
-        f"{len(close)} (furthest off: {_share(widest['predicted'])} predicted, {_share(widest['median'])} measured, "
-        f"{_layer(widest)})."
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.abs(np.log(predicted) - np.log(measured)).fillna(0.0)  # 0 predicted and 0 measured
+    far, wide = int(np.argmax(off)), int(np.argmax(gap))
+    furthest = (
+        f"furthest off: {number(predicted.iloc[far])} predicted, {number(measured.iloc[far])} measured, "
+        f"{_layer(lengths.iloc[far])}"
     )
-    return Finding(claim, verdict, evidence, limits)
+    widest = (
+        f"furthest off: {share(shares['predicted'].iloc[wide])} predicted, {share(shares['median'].iloc[wide])} "
+        f"measured, {_layer(shares.iloc[wide])}"
+    )
+    evidence = (
+        f"At initialisation the predicted standard deviation of a is within {share(STD_TOLERANCE)} of the measured "
+        f"median in {near.sum()} of {count(len(near), 'layer')} ({furthest if off.max() > 0 else 'exact in all'}) and "
+        f"the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of "
+        f"{len(close)} ({widest if gap.max() > 0 else 'exact in all'})."
+    )
+    if result.runs["seed"].nunique() == 1:
+        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
+    return Finding(claim, verdict([*near, *close]), evidence, limits)
 
 
 def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
@@ -314,12 +329,12 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
         widest = spread.iloc[int(np.argmax(relative))]
         text = (
             "In endlessly wide layers every seed gives the same q. Here the narrowest has "
-            f"{int(start['fan_out'].min())} units, and the middle half of the seeds spans up to "
-            f"{_percent(relative.max())} of the median ({_layer(widest)})."
+            f"{count(int(start['fan_out'].min()), 'unit')}, and the middle half of the seeds spans up to "
+            f"{share(relative.max())} of the median ({_layer(widest)})."
         )
         found.append(("Narrow layers", text))
     groups = _groups(result)
-    skipped = list(groups.loc[groups["scheme"].isin(NOT_RANDOM), "group"])
+    skipped = list(groups.loc[~groups["random"], "group"])
     if skipped:
         text = f"Theory is of random weights about 0. No line is drawn for {listed(skipped)}, whose weights are not."
         found.append(("No prediction", text))
@@ -337,17 +352,9 @@ def _tails(start: pd.DataFrame) -> str:
 
 def _limits(result: Result) -> str:
     widths = sorted({int(width) for width in result.layers.loc[result.layers["role"] == "hidden", "fan_out"]})
-    units = f"Hidden layers of {listed([str(width) for width in widths])} units. " if widths else ""
+    units = f"Hidden layers of {listed([*map(str, widths[:-1]), count(widths[-1], 'unit')])}. " if widths else ""
     return f"{units}{findings.limits(result)}"
 
 
 def _layer(row: pd.Series) -> str:
     return f"{row['group']}, layer {row['layer']}"
-
-
-def _share(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.lessons import listed, number, percent, words
 from core.neuron import (
     QUADRANTS,
     Conditioning,
@@ -20,6 +19,7 @@ from core.neuron import (
     make_neuron,
     sign_pattern,
 )
+from core.text import count, listed, number, percent, share, words
 
 FUNCTIONS = ("logistic", "tanh", "centred_logistic", "steep_logistic", "steep_centred_logistic", "softsign", "relu")
 COMPARED = FUNCTIONS[:3]
@@ -32,8 +32,8 @@ TILE = 0.25  # a start can be picked on a grid this fine
 SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0)  # of the greatest loss drawn: where the contours are
 
 LIMITS = f"""
-What one example pulls at is exact for one example. A full-batch step adds all of them up and may go anywhere; it costs
-{EXAMPLES} examples where the other costs one, so compare steps within a kind of update. A limit is the learning
+The quadrant rule holds exactly for a single example. A full-batch step adds all of them up and may go anywhere; it
+costs {EXAMPLES} examples where the other costs one, so compare steps within a kind of update. A limit is the learning
 rate above which, without momentum, a step can make worse the very loss that it descends: 2 over the largest eigenvalue
 of the Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
 """
@@ -188,9 +188,9 @@ def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
         wanted = sign_pattern(SOLUTION[0] - at["w1"], SOLUTION[1] - at["w2"])
         towards = int(table.loc[table["pattern"] == wanted, "count"].sum())
         free = int((table["count"] > 0).sum())
-        said = percent(towards, EXAMPLES) if "0" not in wanted else "at it" if wanted == "00" else "it lies on an axis"
+        said = share(towards / EXAMPLES) if "0" not in wanted else "at it" if wanted == "00" else "it lies on an axis"
         parts.append(f"{words(function)} {said} ({free} of 4 quadrants open)")
-    return f"After {step} steps, single examples that step into the quadrant of the minimum: {listed(parts)}."
+    return f"After {count(step, 'step')}, single examples that step into the quadrant of the minimum: {listed(parts)}."
 
 
 def outside_words(paths: pd.DataFrame, step: int) -> str:
@@ -223,15 +223,17 @@ def summary_words(summary: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
             f"{function} {outcome if pd.isna(steps) else steps}"
             for function, steps, outcome in zip(*columns, strict=True)
         ]
-        said.append(f"Full-batch steps to {percent(1, round(1 / GOAL))} of the first loss: {listed(parts)}.")
+        said.append(f"Full-batch steps to {percent(GOAL)} of the first loss: {listed(parts)}.")
     gap, gap_plain = (_gap(table) for table in (summary, plain))
     if gap is not None and plain is not summary and gap_plain is not None:
-        change = "less than" if gap < gap_plain else "more than" if gap > gap_plain else "the same as"
-        said.append(
-            f"With this momentum the slowest needs {number(gap)} times the steps of the fastest, {change} "
-            f"{'' if change == 'the same as' else 'the '}{number(gap_plain)} times without."
-        )
+        change = "less than" if gap < gap_plain else "more than" if gap > gap_plain else "just as"
+        without = "" if gap == gap_plain else "as many " if gap_plain == 1 else f"the {number(gap_plain)} times "
+        said.append(f"With this momentum the slowest needs {_times(gap)} the fastest, {change} {without}without.")
     return said
+
+
+def _times(gap: float) -> str:
+    return "as many steps as" if gap == 1 else f"{number(gap)} times the steps of"
 
 
 def _gap(summary: pd.DataFrame) -> float | None:

@@ -122,7 +122,8 @@ def _control(field: Field, draft: Mapping[str, Any]) -> Any:
         value = st.number_input(label, value=held, step=1 if whole else 0.01, **shared)
     else:
         options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *_texts(held)]))
-        shared |= {"options": options, "accept_new_options": kind.control != "choice"}
+        # A name from elsewhere, such as sigmoid, can be typed in where several can be chosen.
+        shared |= {"options": options, "accept_new_options": field.plural or kind.control != "choice"}
         if field.plural:
             value = st.multiselect(label, default=held, **shared)
         else:

@@ -12,7 +12,7 @@ from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
 from core.jobs import Job
-from core.results import Result
+from core.results import Result, from_elsewhere
 from pages.parts import frame, link, notices, training, turns, view
 from pages.parts.shown import Shown
 
@@ -142,6 +142,8 @@ def _draw(job: Job, body: Callable[[Shown], None]) -> None:
     if shown is None:
         st.caption("The charts appear with the first numbers.")
     else:
+        if remark := from_elsewhere(shown.result.versions):
+            st.caption(notices.escaped(remark))
         _body(job, shown, body)
 
 

@@ -9,7 +9,6 @@ A control's value is in the session's state, and is its default as well: what a 
 another run begins before it is sent, and a browser that was not told falls back on the default.
 """
 
-import difflib
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core.experiment import ExperimentError
+from core.synonyms import VALUES, suggested
 from pages.parts import notices
 from pages.parts.shown import Recorded, Shown
 
@@ -181,9 +181,9 @@ def _remember(name: str, value: T, text: str, default: T) -> T:
 
 
 def _refuse(name: str, text: str, allowed: list[str]) -> None:
-    nearest = difflib.get_close_matches(text[:60], allowed, n=1, cutoff=0.0)
+    nearest = suggested(text, allowed, VALUES["activation"]).ours
     offered = ", ".join(allowed[:OFFERED]) + (" …" if len(allowed) > OFFERED else "")
-    error = ExperimentError(name, text, offered, "is not a choice here", nearest[0] if nearest else "")
+    error = ExperimentError(name, text, offered, "is not a choice here", nearest if nearest in allowed else "")
     _note(error)
 
 

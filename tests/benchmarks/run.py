@@ -14,13 +14,25 @@ from core.timing import machine
 from tests.benchmarks.bound import Speed, least_seconds
 from tests.benchmarks.contest import PEERS, SECTION, WORKERS, contest, environment, peers
 from tests.benchmarks.costs import estimates, precision, second_core, statistics_cost
+from tests.benchmarks.processors import processors
 from tests.benchmarks.report import Journal, Row, heading
 from tests.benchmarks.scaling import memory, slopes
 from tests.benchmarks.start_up import start_up
 from tests.benchmarks.workers import Worker
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
-SECTIONS = ("sweeps", "start-up", "server", "estimate", "statistics", "scaling", "cores", "precision", "memory")
+SECTIONS = (
+    "sweeps",
+    "start-up",
+    "server",
+    "estimate",
+    "statistics",
+    "scaling",
+    "cores",
+    "precision",
+    "memory",
+    "processors",
+)
 CONTEST_SECONDS = 80.0
 """Time of a workload's contest after which no other round begins."""
 BOUND_TARGETS = {"W1": 2.0, "W2": 3.0, "W3": 2.0}
@@ -80,6 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             measure("cores", lambda: second_core(product, own, rounds))
             measure("precision", lambda: precision(product, own, rounds))
         measure("memory", lambda: memory(arguments.quick))
+        measure("processors", lambda: processors(arguments.quick))
         print(f"\n{journal.elapsed:.0f} s. The ratios of sweeps are times over the product's. {journal.path}")
         if arguments.quick:
             print("Quick: for a look only. Short sweeps are recorded more often an epoch, at the product's cost.")

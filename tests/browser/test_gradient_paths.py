@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.lessons import number
 from core.neuron import DrawnNetwork, gradient_paths
+from core.text import number
 from tests.browser.harness import Server, chart_ready, download, wait_until_idle
 from tests.browser.lessons import open_lesson, press, said, slider
 

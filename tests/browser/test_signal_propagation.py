@@ -82,7 +82,7 @@ def test_a_map_without_a_fixed_point_says_so(dashboard: Server, page: Page, tmp_
 
 def test_saturation_shows_theory_too_and_leads_here(dashboard: Server, page: Page, tmp_path: Path) -> None:
     visit(page, dashboard.link("saturation", **QUICK))
-    expect(page.get_by_role("heading", name="Could one have known?")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Could theory have predicted it?")).to_be_visible(timeout=PATIENCE)
     chart_ready(page)
     assert set(table(page, "theory", tmp_path)["quantity"]) == {"length", "saturated", "mean"}
     page.get_by_test_id("stMain").get_by_role("link", name="Signal propagation").click()

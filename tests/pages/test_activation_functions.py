@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import timing
 from core.activations import ACTIVATIONS
 from core.lessons import activation_functions as lesson
-from core.lessons import words
+from core.text import words
 from tests.pages.lessons import again, open_lesson, refused, said
 
 FIRST = ["logistic", "tanh", "relu"]

@@ -90,7 +90,8 @@ def test_of_many_lines_a_few_are_drawn_at_first_and_the_link_says_which_others(m
 
 
 @pytest.mark.parametrize(
-    ("settings", "said_so"), [({"statistics": "standard"}, "no gradient signs"), ({"hidden": "none"}, "")]
+    ("settings", "said_so"),
+    [({"statistics": "standard"}, "not measured (needs full statistics)"), ({"hidden": "none"}, "")],
 )
 def test_a_page_without_signs_or_hidden_layers_says_so(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], said_so: str

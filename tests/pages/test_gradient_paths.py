@@ -5,8 +5,8 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.lessons import number
 from core.neuron import DrawnNetwork, gradient_paths
+from core.text import number
 from tests.pages.lessons import again, open_lesson, refused, said
 
 

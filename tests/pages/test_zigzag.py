@@ -5,8 +5,9 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.lessons import number, zigzag
+from core.lessons import zigzag
 from core.lessons.zigzag import BATCH, COMPARED, EXAMPLE, SOLUTION, UPDATES, Descent
+from core.text import number
 from tests.pages.lessons import again, open_lesson, refused, said
 
 

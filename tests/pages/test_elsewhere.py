@@ -1,0 +1,28 @@
+"""A page on a result that another kind of processor trained says so, whether it is from a file or from the store."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.experiment import Experiment
+from core.jobs import run
+from core.results import Result, versions
+from tests.pages.results import captions, open_on
+
+TINY = Experiment(dataset="iris", activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1)
+ELSEWHERE = "openblas 0.3.31 Z80, NumPy baseline"
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return run(TINY)
+
+
+@pytest.mark.parametrize("page", ["saturation", "convergence", "runs"])
+def test_another_kind_of_processor_is_named_and_this_one_is_not(
+    page: str, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "kind of processor" not in captions(open_on(monkeypatch, page, result))
+    told = captions(open_on(monkeypatch, page, replace(result, versions=versions([ELSEWHERE]))))
+    assert told.count("another kind of processor") == 1
+    assert "Z80" in told

@@ -1,0 +1,43 @@
+"""Saturation and gradient signs without a browser: dead layers are seen, one thing is not called several."""
+
+from functools import lru_cache
+from typing import Any
+
+import pytest
+
+from core.experiment import Experiment
+from core.lessons.saturation import dead_flat_layers
+from core.results import Result
+from tests.engine import train
+from tests.pages.results import captions, open_on
+
+SMALL: dict[str, Any] = {"dataset": "iris", "hidden": "6-6", "epochs": 1, "seeds": 2, "activation": "tanh"}
+
+
+@lru_cache
+def result(**settings: Any) -> Result:
+    return train(Experiment(**SMALL | settings))
+
+
+def test_layers_that_died_are_listed_with_when_and_whether_they_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = result(initialiser="constant:100")
+    at = open_on(monkeypatch, "saturation", dead)
+    table = at.dataframe[0].value
+    assert table.to_dict("records") == dead_flat_layers(dead.layers).to_dict("records")
+    assert table["layer"].tolist() == [1, 2]
+    assert table["from_epoch"].tolist() == [0, 0]
+
+
+def test_where_none_died_there_is_no_such_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_on(monkeypatch, "saturation", result(initialiser="normal:0.01"))
+    assert len(at.dataframe) == 0
+
+
+def test_one_incoming_weight_is_one_random_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_on(monkeypatch, "gradient_signs", result(hidden="1-1"))
+    assert "Dashed: 1 independent random sign. Neurons" in captions(at)
+
+
+def test_networks_of_several_widths_are_told_whose_random_signs_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_on(monkeypatch, "gradient_signs", result(hidden=("6-6", "3-3")))
+    assert "independent random signs, as many as most neurons here have; others have" in captions(at)
