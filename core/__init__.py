@@ -11,6 +11,7 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     plan, pool, jobs                                          segments, processes or a cluster; progress, cancel
     store, checkpoint, health                                 results on disk, going on; whether training works
     theory, neuron, timing                                    what to expect, and the lecture's small cases
+    evidence, comparisons, findings, claims, effects          what a result says: numbers, verdicts and sentences
     charts                                                    tidy table in, Altair chart out
 
 The names below are the public ones. What needs pandas is loaded when it is first asked for, so that worker

@@ -17,7 +17,7 @@ from core.comparisons import SEEDS, distinct_batches, equal, recorded_every
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
 from core.experiment import FIELDS, Experiment
-from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, ONE_SEED, Finding, limits_of
+from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, Finding, limits_of
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -92,7 +92,7 @@ def small_is_best(result: Result) -> Finding:
         why = "No logistic network that reached the target starts from two clearly different scales"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
     what = "Scale of the weights (root mean square) and median updates to target"
-    said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", ONE_SEED if one_seed else ""]
+    said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", text.ONE_SEED if one_seed else ""]
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
 
 
@@ -150,7 +150,7 @@ def centring(result: Result) -> Finding:
         if rows.empty:
             return Finding(claim, UNDECIDED, findings.unmeasured(result), *limits_of(told))
         low, high = ACTIVATIONS[name].range
-        ends = sorted({0, int(rows["epoch"].max())})
+        ends = sorted({int(rows["epoch"].min()), int(rows["epoch"].max())})
         means = [told.number("mean distance from 0", activation=name, epoch=epoch) for epoch in ends]
         verdicts += [(mean.value <= CENTRED_WITHIN * (high - low)) == (name == TANH) for mean in means]
         seeds.append(rows["seed"].nunique())
@@ -159,7 +159,7 @@ def centring(result: Result) -> Finding:
     rule = "a layer within a tenth of its function's range counts as centred"
     said = [f"Mean distance of a layer's mean output from 0: {'; '.join(parts)} ({rule})"]
     if min(seeds) < SEEDS:
-        return Finding(claim, UNDECIDED, text.sentences([*said, ONE_SEED]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
     return Finding(claim, text.verdict(verdicts), text.sentences(said), *limits_of(told))
 
 
@@ -212,7 +212,7 @@ def few_directions(result: Result) -> Finding:
     parts += _orthants(told, seen)
     said = ["; ".join(parts)]
     if seen["seed"].nunique() < SEEDS:
-        return Finding(claim, UNDECIDED, text.sentences([*said, ONE_SEED]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
     # The steps that were taken are those of batches: tied all, in part, or not at all.
     tie = [number.value if one.value == 1 else 0.0 for number in batch]
     if not tie:
@@ -290,7 +290,7 @@ def exponential_costs(result: Result) -> Finding:
         why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
         return found(UNDECIDED, text.sentence(why))
     said = [f"An update of the logistic took {text.first(parts, len(verdicts), 'comparison')}"]
-    return found(text.overall(verdicts), text.sentences([*said, ONE_SEED if one_seed else ""]))
+    return found(text.overall(verdicts), text.sentences([*said, text.ONE_SEED if one_seed else ""]))
 
 
 CLAIMS = (

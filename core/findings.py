@@ -14,7 +14,7 @@ from core import text
 from core.activations import ACTIVATIONS
 from core.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, equal, recorded_every
 from core.convergence import median_updates
-from core.evidence import Number, Told, diverged, step, steps, worst_first_median
+from core.evidence import Number, Told, step, steps, worst_first_median
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -24,7 +24,6 @@ __all__ = ["MIXED", "NOT_SUPPORTED", "SUPPORTED", "UNDECIDED", "VERDICTS", "Find
 NOTICEABLE = 0.01
 # Initial scales closer together than this factor are no small and large ones.
 CLEARLY_LARGER = 1.5
-ONE_SEED = "One seed shows no chance, so these runs cannot tell."
 # Shares that are this close are one.
 TIE = 1e-9
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
@@ -114,7 +113,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     if hidden["epoch"].max() > 0:
         said.append(_most_saturated(told, hidden, {"activation": only} if only else {}))
     if one_seed:
-        said.append(ONE_SEED)
+        said.append(text.ONE_SEED)
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
 
 
@@ -211,7 +210,7 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
         why = "No activation function here is never negative"
         return Finding(claim, UNDECIDED, text.sentences([why, said]), *limits_of(told))
     if tied["seed"].nunique() < SEEDS:
-        return Finding(claim, UNDECIDED, text.sentences([said, ONE_SEED]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([said, text.ONE_SEED]), *limits_of(told))
     if tied["same_sign_example"].min() < 1:
         return Finding(claim, NOT_SUPPORTED, text.sentences([said]), *limits_of(told))
     if only:
@@ -246,7 +245,7 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
         return Finding(claim, UNDECIDED, text.sentences([best, why]), *limits_of(told))
     parts = text.first([one.said(told) for one in found[:NAMED]], len(found), "comparison")
     if all(one.pairs < SEEDS for one in found):
-        said = [best, f"In one seed: {parts}", ONE_SEED]
+        said = [best, f"In one seed: {parts}", text.ONE_SEED]
     else:
         faster, slower = (sum(one.verdict == verdict for one in found) for verdict in (SUPPORTED, NOT_SUPPORTED))
         of = {"slow": ",".join(name for name in ACTIVATIONS if name in slow)}
@@ -328,7 +327,7 @@ def runs(result: Result) -> Finding:
         return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
     accuracy = pd.Series(
         {
-            str(group): worst_first_median(rows["final_test_accuracy"], diverged(rows))
+            str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
             for group, rows in table.groupby("group", sort=False)
         }
     ).dropna()

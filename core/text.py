@@ -18,8 +18,11 @@ _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1.2e+06."""
-    return f"{value:.{digits}g}".replace("-", MINUS)
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07."""
+    written = f"{value:.{digits}g}"
+    if "e+" in written and abs(value) < 1e7:
+        written = f"{float(written):,.0f}"
+    return written.replace("-", MINUS)
 
 
 def amount(value: float) -> str:

@@ -71,6 +71,7 @@ def _dead_flat(shown: Shown) -> None:
     """Which layers died, if any did."""
     table = shown.once("dead-flat layers", lambda: dead_flat_layers(shown.hidden))
     if not table.empty:
+        lens.finding(shown, findings.dead_flat)
         st.dataframe(table, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
         chart.csv("dead_flat", lambda: table)
 
