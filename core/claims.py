@@ -328,7 +328,7 @@ def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     varying = [name for name in ("hidden", "batch_size", "learning_rate") if len(getattr(experiment, name)) > 1]
     row = members.iloc[0]
     said = [
-        FIELDS[name].prefix + (row[name] if isinstance(row[name], str) else f"{row[name]:g}")
+        (FIELDS[name].prefix or f"{name} ") + (row[name] if isinstance(row[name], str) else f"{row[name]:g}")
         for name in varying
         if members[name].nunique() == 1
     ]

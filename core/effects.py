@@ -211,7 +211,7 @@ def _scores(
     """
     table = runs.copy()
     ended = [column for column in table if str(column).startswith("final_")]
-    table.loc[diverged(runs), ended] = np.nan
+    table.loc[table["diverged_at"].notna(), ended] = np.nan
     table["chosen"] = table[what.chosen_by].fillna(np.inf)
     table["losses"] = table["final_train_loss"].fillna(np.inf)
     value = table[what.name].astype(np.float64).where(np.isfinite(table[what.name]))

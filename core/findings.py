@@ -139,7 +139,7 @@ def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str
         return f"{when} all hidden layers are saturated alike: {share}"
     if len(most) > NAMED:
         tie = f"{told('layers that tie', **of, epoch=last)} of {told('layers', **of, epoch=last)} hidden layers"
-        return f"{when} {tie} tie as the most saturated: {share}"
+        return f"{when.removesuffix(',')}, {tie} tie as the most saturated: {share}"
     named = text.listed([f"layer {layer} of {group}" for group, layer in most])
     return f"{when} the most saturated hidden {text.verb(len(most), 'layer is', 'layers are')} {named}: {share}"
 

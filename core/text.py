@@ -14,6 +14,9 @@ SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "
 NOT_MEASURED = "not measured (needs full statistics)"
 """What is said in place of numbers that standard statistics leave out."""
 
+ONE_SEED = "One seed shows no chance, so these runs cannot tell."
+"""Why runs of one seed leave a claim undecided."""
+
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 

@@ -226,9 +226,7 @@ def left(tables: Tables, of: Of) -> Value:
     """Runs in which a layer was dead-flat and later was not."""
     rows = where(tables.hidden, of)
     first = flat_runs(rows)
-    later = [
-        row for row in rows if row["run"] in first and row["dead_flat"] and int(row["epoch"]) > first[row["run"]]
-    ]
+    later = [row for row in rows if row["run"] in first and row["dead_flat"] and int(row["epoch"]) > first[row["run"]]]
     return len(distinct([row for row in later if float(row["dead_flat"]) == 0], "run")), len(first)
 
 
@@ -529,9 +527,7 @@ class TwoByTwo:
             rows = where(rows, {"learning_rate": rate})
         self.functions = [name for name in (*FOUR, "tanh") if where(rows, {"activation": name})]
         self.rates = sorted({float(row["learning_rate"]) for row in rows})
-        cells = {
-            (row["activation"], float(row["learning_rate"]), row["seed"]): row for row in rows
-        }
+        cells = {(row["activation"], float(row["learning_rate"]), row["seed"]): row for row in rows}
         self.seeds = sorted(
             (seed for (seed,) in distinct(rows, "seed")
              if all((name, rate, seed) in cells for name in self.functions for rate in self.rates)),
@@ -635,7 +631,9 @@ class TwoByTwo:
             return UNDECIDED
         if self.outcome == "updates_to_target":
             medians = [
-                median(self.tables.time(self.cells[name, self.best_rate(name, self.seeds), seed]) for seed in self.seeds)
+                median(
+                    self.tables.time(self.cells[name, self.best_rate(name, self.seeds), seed]) for seed in self.seeds
+                )
                 for name in self.functions
             ]
             if min(medians) == 0 or min(medians) == math.inf:

@@ -1,7 +1,6 @@
 """Every number that a finding states, and its verdict, is what the CSVs say: recomputed over random experiments."""
 
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from core.results import Result
 from tests import odd_experiments, recomputed
 from tests.recomputed import NEVER_NEGATIVE, Tables, TwoByTwo
 
-CASES = range(int(__import__("os").environ.get("FROM","0")), int(__import__("os").environ.get("TO","40")))
+CASES = range(int(__import__("os").environ.get("FROM", "0")), int(__import__("os").environ.get("TO", "40")))
 RESAMPLES = 60
 
 VERDICTS = {
