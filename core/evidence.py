@@ -389,8 +389,9 @@ MEASURES: dict[str, Measure] = {
     # Counts of what other numbers tell: core.comparisons says what is compared, and which verdict each has.
     "comparisons": Measure(
         "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, all "
-        "else the same, with seeds in common over which not both medians are infinite; batch sizes of at least the "
-        "whole training set are one",
+        "else the same, with the same seeds so far and not both medians infinite; batch sizes of at least the whole "
+        "training set are one; left out where a run is not trained to the end, has not reached the target and has a "
+        "last_update before the lesser median",
         None,
         lambda value: text.count(int(value), "comparison"),
     ),
@@ -424,7 +425,9 @@ MEASURES: dict[str, Measure] = {
         for level in LEVELS
     },
     "mean saturated, alike once": Measure("mean of saturated over hidden rows", None, text.share),
-    "mean weight_rms, alike once": Measure("mean of weight_rms in layers.csv", None, _brief),
+    "mean weight_rms, alike once": Measure(
+        "mean of weight_rms in layers.csv over runs that have a value in `of_runs_with` at `at_epoch`", None, _brief
+    ),
     "predicted pair agreement": Measure(
         "1/2 + asin(m^2 / (m^2 + s^2)) / pi, m and s the means of activation_mean and activation_std of the layer "
         "before `layer`, alike once; or of the training inputs that vary, where `layer` is the first",

@@ -95,7 +95,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
                 + f" ({_scheme(scheme, gain)})"
                 for scheme, gain in ends
             ]
-            where = f" · {shape}" if start["hidden"].nunique() > 1 else ""
+            where = f" · {shape}:" if start["hidden"].nunique() > 1 else ""
             parts.append(f"{text.words(activation)}{where} {' to '.join(shares)}")
     said = []
     if parts:
@@ -132,7 +132,8 @@ def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str
     if rows["group"].nunique() < hidden["group"].nunique():
         when += ", which not all groups have come to,"
     most = [place for place in layers.index if layers[place] >= layers.max() - TIE]
-    share = told("mean saturated", group=most[0][0], layer=int(most[0][1]), epoch=last)
+    shares = [told("mean saturated", group=group, layer=int(layer), epoch=last) for group, layer in most[:NAMED]]
+    share = shares[0]
     if layers.max() == 0:
         return f"{when} no hidden unit is saturated"
     if len(most) > 1 and len(most) == len(layers):

@@ -103,7 +103,7 @@ def _comparable(rng: np.random.Generator) -> dict[str, Any]:
     """Settings under which many runs reach the target, some sooner than others."""
     return {
         "dataset": _some(rng, ("xor", "circles", "two_moons", "gaussian_blobs"))[0],
-        "activation": _some(rng, ("relu", "tanh", "softsign", "steep_logistic", "centred_logistic"), 2) + ["logistic"],
+        "activation": [*_some(rng, ("relu", "tanh", "softsign", "steep_logistic", "centred_logistic"), 2), "logistic"],
         "initialiser": [f"normal:{std}" for std in ("0.01", "0.3", "1", "4")[: int(rng.integers(2, 5))]],
         "gain": "1",
         "hidden": _some(rng, ("8", "8-4"))[0],

@@ -9,11 +9,13 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import NormalDist, fmean, median
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
 Row = dict[str, str]
 Of = Mapping[str, Any]
 Value = tuple[float, int]
@@ -24,18 +26,57 @@ NO_UPPER_BOUND = ("relu", "leaky_relu", "identity")
 NO_EXPONENTIAL = ("softsign", "hard_tanh", "hard_logistic", "relu", "leaky_relu", "identity")
 WIDTH = {"logistic": 1.0, "tanh": 2.0}
 """Widths of the ranges of the functions that a claim names."""
+Z = np.array([NormalDist().inv_cdf((place + 0.5) / 20_000) for place in range(20_000)])
+"""Middles of slices of equal probability of a normal variable."""
+
+
+def logistic(a: Floats) -> Floats:
+    """1 / (1 + exp(-a)), without overflow."""
+    return np.exp(-np.logaddexp(0.0, -a))
+
+
+def sigmoid(steepness: float, shift: float) -> Callable[[Floats], tuple[Floats, Floats]]:
+    """The logistic of steepness * a, moved by `shift`: its values, and its slope over the largest."""
+
+    def both(a: Floats) -> tuple[Floats, Floats]:
+        return logistic(steepness * a) + shift, 4 * logistic(steepness * a) * logistic(-steepness * a)
+
+    return both
+
+
+FUNCTIONS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
+    "logistic": sigmoid(1, 0),
+    "centred_logistic": sigmoid(1, -0.5),
+    "steep_logistic": sigmoid(4, 0),
+    "steep_centred_logistic": sigmoid(4, -0.5),
+    "tanh": lambda a: (np.tanh(a), 1 / np.cosh(np.minimum(abs(a), 300)) ** 2),
+    "lecun_tanh": lambda a: (1.7159 * np.tanh(2 / 3 * a), 1 / np.cosh(np.minimum(abs(2 / 3 * a), 300)) ** 2),
+    "softsign": lambda a: (a / (1 + abs(a)), 1 / (1 + abs(a)) ** 2),
+    "hard_tanh": lambda a: (np.clip(a, -1, 1), (abs(a) < 1).astype(float)),
+    "hard_logistic": lambda a: (np.clip(a / 4 + 0.5, 0, 1), (abs(a) < 2).astype(float)),
+    "relu": lambda a: (np.maximum(a, 0), (a > 0).astype(float)),
+    "leaky_relu": lambda a: (np.where(a > 0, a, 0.01 * a), np.where(a > 0, 1.0, 0.01)),
+    "identity": lambda a: (a, np.ones_like(a)),
+}
+"""Values of the activation functions, and their slopes over the largest slope."""
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = "supported", "mixed", "not supported", "not decided"
 
 
 class Tables:
-    """The rows of the CSVs in a folder, and what its experiment.json says of length and target."""
+    """The rows of the CSVs in a folder, what its experiment.json says of length and target, and the training inputs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inputs: Floats) -> None:
+        self.examples = len(inputs)
+        varying = inputs[:, inputs.min(axis=0) < inputs.max(axis=0)]
+        self.inputs_mean, self.inputs_std = float(varying.mean()), float(varying.std())
+        self.predicted: dict[str, dict[int, tuple[float, float]]] = {}
         self.runs, self.epochs, self.layers = (_rows(folder / f"{name}.csv") for name in ("runs", "epochs", "layers"))
         settings = json.loads((folder / "experiment.json").read_text("utf-8"))["experiment"]
         self.last_epoch, target = int(settings["epochs"]), str(settings["target"])
         self.full = settings["statistics"] == "full"
+        self.threshold = float(settings["saturation_threshold"])
+        self.probe_square = float((inputs[: settings["probe"] or None] ** 2).mean())
         measure, _, goal = target.partition(":")
         self.diverged_at = {row["run"]: number(row["diverged_at"]) for row in self.runs}
         self.reached: dict[str, float] = {}
@@ -64,6 +105,41 @@ class Tables:
     def unfinished(self, row: Row) -> bool:
         """Whether the run has neither come to its last epoch nor diverged."""
         return self.trained[row["run"]] < self.last_epoch and not self.lost(row)
+
+    def settled(self, group: str, update: float) -> bool:
+        """Whether no run of the group has yet to be trained to that update."""
+        return not any(
+            self.unfinished(row) and math.isinf(self.time(row)) and float(row["last_update"]) < update
+            for row in where(self.runs, {"group": group})
+        )
+
+    def once(self, rows: Iterable[Row]) -> list[Row]:
+        """One of the rows of runs that differ in nothing, for the batches of both hold all examples."""
+        seen: dict[tuple[str, ...], Row] = {}
+        columns = ("hidden", "activation", "initialiser", "gain", "learning_rate", "seed", "epoch", "layer")
+        for row in rows:
+            size = row["batch_size"]
+            whole = size == "full" or int(size) >= self.examples
+            seen.setdefault((*(row[column] for column in columns), "full" if whole else size), row)
+        return list(seen.values())
+
+    def theory(self, group: str) -> dict[int, tuple[float, float]]:
+        """By hidden layer, what mean field theory predicts at initialisation: q, and the share saturated.
+
+        The integrals are sums over 20,000 slices of equal probability, each at the middle one of its normal z.
+        """
+        if group not in self.predicted:
+            rows = where(self.hidden, {"group": group, "epoch": 0})
+            square, found = self.probe_square, {}
+            for (layer,) in distinct(rows, "layer"):
+                own = where(rows, {"layer": layer})
+                q = fmean(float(row["fan_in"]) * float(row["weight_rms"]) ** 2 for row in own) * square
+                a = math.sqrt(q) * Z
+                h, slope = FUNCTIONS[own[0]["activation"]](a)
+                found[int(layer)] = (q, float((slope < self.threshold).mean()))
+                square = float((h**2).mean())
+            self.predicted[group] = found
+        return self.predicted[group]
 
     def times(self, group: str) -> dict[str, float]:
         """Updates to target of a group by seed."""
@@ -252,7 +328,8 @@ class Comparison:
         one, other = tables.times(ours), tables.times(theirs)
         seeds = set(one) & set(other)
         medians = [median(times[seed] for seed in seeds) for times in (one, other)] if seeds else [math.inf] * 2
-        self.counts = any(map(math.isfinite, medians))
+        settled = all(tables.settled(group, min(medians)) for group in (ours, theirs))
+        self.counts = set(one) == set(other) and any(map(math.isfinite, medians)) and settled
         _, low, high, self.pairs = times_fewer(tables, {"group": ours, "against": theirs})
         steps = [tables.step(g, m) for g, m in zip((ours, theirs), medians, strict=True) if math.isfinite(m)]
         tie = medians[0] == medians[1] or abs(medians[0] - medians[1]) < max(steps, default=0)
@@ -306,6 +383,63 @@ def accuracy(tables: Tables, of: Of) -> Value:
     values = [-math.inf if tables.lost(row) else number(row["final_test_accuracy"]) for row in rows]
     values = [value for value in values if not math.isnan(value)]
     return median(values) if values else math.nan, len(rows)
+
+
+def alike(column: str, what: Callable[[Iterable[float]], float]) -> Callable[[Tables, Of], Value]:
+    """A statistic of a column over rows of one layer, of which those that are alike count once."""
+
+    def value(tables: Tables, of: Of) -> Value:
+        special = ("batch_size", "of_runs_with", "at_epoch")
+        rows = known(tables.once(where(tables.layers, {k: v for k, v in of.items() if k not in special})), column)
+        rows = [row for row in rows if row["batch_size"] in of.get("batch_size", row["batch_size"]).split(",")]
+        if "of_runs_with" in of:
+            then = known(where(tables.layers, {"layer": of["layer"], "epoch": of["at_epoch"]}), of["of_runs_with"])
+            rows = [row for row in rows if row["run"] in {other["run"] for other in then}]
+        return what(float(row[column]) for row in rows), len(rows)
+
+    return value
+
+
+def of_hidden(column: str, what: Callable[[Iterable[float]], float]) -> Callable[[Tables, Of], Value]:
+    """A statistic of a column over hidden rows."""
+
+    def value(tables: Tables, of: Of) -> Value:
+        rows = known(where(tables.hidden, of), column)
+        return what(float(row[column]) for row in rows), len(rows)
+
+    return value
+
+
+def measured_std(tables: Tables, of: Of) -> Value:
+    """The root of the median mean square of pre-activations."""
+    rows = known(where(tables.hidden, of), "preactivation_std")
+    squares = [float(row["preactivation_mean"]) ** 2 + float(row["preactivation_std"]) ** 2 for row in rows]
+    return median(squares) ** 0.5, len(rows)
+
+
+def predicted_pairs(tables: Tables, of: Of) -> Value:
+    """The agreement of pairs in a large batch, from the mean and spread of what feeds the layer."""
+    line = {column: value for column, value in of.items() if column != "layer"}
+    rows = tables.once(where(tables.layers, {**line, "layer": of["layer"] - 1}))
+    mean, std = mean_of(rows, "activation_mean"), mean_of(rows, "activation_std")
+    if of["layer"] == 1:
+        mean, std = tables.inputs_mean, tables.inputs_std
+    into = where(tables.layers, of)
+    measured = [row for row in into if any(row[f"pair_agreement_{level}"] for level in ("example", "batch", "epoch"))]
+    return 0.5 + math.asin(mean**2 / (mean**2 + std**2)) / math.pi, seeds_of(measured)
+
+
+def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
+    """Of each layer of each group with random weights: q and the std measured, shares saturated, theirs and ours."""
+    start = where(tables.hidden, {"epoch": 0})
+    found = []
+    for group, layer, scheme in distinct(start, "group", "layer", "initialiser"):
+        of = {"group": group, "layer": int(layer), "epoch": 0}
+        if scheme.partition(":")[0] in ("zeros", "constant", "identity"):
+            continue
+        q, share = tables.theory(group)[int(layer)]
+        found.append((q, measured_std(tables, of)[0], share, of_hidden("saturated", median)(tables, of)[0]))
+    return found
 
 
 MEASURES: dict[str, Callable[[Tables, Of], Value]] = {
@@ -364,6 +498,31 @@ MEASURES: dict[str, Callable[[Tables, Of], Value]] = {
     "groups that tie": best_groups,
     "layers": lambda tables, of: (len(layer_means(tables, of)), len(distinct(where(tables.hidden, of), "run"))),
     "layers that tie": tied,
+    **{f"median pair_agreement_{level}, alike once": alike(f"pair_agreement_{level}", median)
+       for level in ("example", "batch", "epoch")},
+    **{f"mean pair_agreement_{level}, alike once": alike(f"pair_agreement_{level}", fmean)
+       for level in ("example", "batch", "epoch")},
+    "mean saturated, alike once": lambda tables, of: (
+        fmean(float(row["saturated"]) for row in known(tables.once(where(tables.hidden, of)), "saturated")),
+        len(distinct(known(tables.once(where(tables.hidden, of)), "saturated"), "run")),
+    ),
+    "mean weight_rms, alike once": alike("weight_rms", fmean),
+    "predicted pair agreement": predicted_pairs,
+    "measured std of a": measured_std,
+    "median saturated": of_hidden("saturated", median),
+    "predicted std of a": lambda tables, of: (
+        tables.theory(of["group"])[of["layer"]][0] ** 0.5, measured_std(tables, of)[1]
+    ),
+    "predicted saturated": lambda tables, of: (
+        tables.theory(of["group"])[of["layer"]][1], of_hidden("saturated", median)(tables, of)[1]
+    ),
+    "layers predicted": lambda tables, of: (len(predictions(tables)), len(predictions(tables))),
+    "layers near": lambda tables, of: (
+        sum(abs(q**0.5 - std) <= 0.1 * std for q, std, _, _ in predictions(tables)), len(predictions(tables))
+    ),
+    "layers close": lambda tables, of: (
+        sum(abs(theirs - ours) <= 0.05 for _, _, theirs, ours in predictions(tables)), len(predictions(tables))
+    ),
 }  # fmt: skip
 
 
@@ -446,6 +605,8 @@ def small_is_best(tables: Tables) -> str:
         if len(order) < 2 or not scales[order[-1]] > 1.5 * scales[order[0]] or min(medians.values()) == math.inf:
             continue
         best = min(medians, key=lambda group: medians[group])
+        if not all(tables.settled(group, medians[best]) for group in medians):
+            continue
 
         def is_best(group: str, best: str = best, medians: dict[str, float] = medians) -> bool:
             gap = medians[group] - medians[best]

@@ -10,9 +10,12 @@ from core import effects, findings
 from core.claims import CLAIMS
 from core.evidence import Number
 from core.findings import Finding
+from core.lessons import batch_size, signal_propagation
 from core.results import Result
 from tests import odd_experiments, recomputed
+from tests.engine import data_of
 from tests.recomputed import NEVER_NEGATIVE, Tables, TwoByTwo
+from tests.test_sentences import places
 
 CASES = range(int(__import__("os").environ.get("FROM", "0")), int(__import__("os").environ.get("TO", "40")))
 RESAMPLES = 60
@@ -41,8 +44,18 @@ def told(result: Result) -> Iterator[tuple[str, Finding]]:
         yield claim.id, claim.judge(result)
 
 
-def close(one: float, other: float) -> bool:
-    return one == other or math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12) or (one != one and other != other)
+def taught(result: Result) -> Iterator[Finding]:
+    """What lessons say of it."""
+    yield signal_propagation.agreement(result)
+    for epoch, layer in places(result):
+        yield batch_size.softened(result, epoch, layer)
+        for level in batch_size.WHOSE:
+            yield batch_size.trade(result, epoch, layer, level)
+
+
+def close(one: float, other: float, relative: float = 1e-9, absolute: float = 1e-12) -> bool:
+    same = math.isnan(one) and math.isnan(other)
+    return same or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "so_far"])
@@ -53,13 +66,19 @@ def test_numbers_and_verdicts_are_those_of_the_tables(case: int, whole: bool, tm
     if result.runs.empty:
         return
     result.to_csv(tmp_path)
-    tables = Tables(tmp_path)
+    tables = Tables(tmp_path, data_of(result.experiment).train_x)
     for name, found in told(result):
         assert found.verdict == VERDICTS[name](tables), (about, name, found)
         for number in found.numbers:
             value, n = recomputed.MEASURES[number.measure](tables, dict(number.of))
             assert close(value, number.value), (about, name, number, value)
             assert n == number.n, (about, name, number, n)
+    for found in taught(result):
+        for number in found.numbers:
+            value, n = recomputed.MEASURES[number.measure](tables, dict(number.of))
+            predicted = "predicted" in number.measure
+            assert close(value, number.value, *((1e-3, 2e-4) if predicted else ())), (about, number, value)
+            assert n == number.n, (about, number, n)
     for found, square in squares(result, tables):
         assert found.verdict == square.verdict(), (about, found)
         for number in found.numbers:

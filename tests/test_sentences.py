@@ -22,7 +22,7 @@ from core.text import VERDICTS, words
 from tests import odd_experiments
 from tests.engine import data_of
 
-CASES = range(20)
+CASES = range(int(__import__("os").environ.get("FROM","0")), int(__import__("os").environ.get("TO","24")))
 
 NOUNS = ("run", "update", "seed", "group", "layer", "comparison", "function", "network", "example", "unit", "epoch")
 WRONG = {
@@ -34,7 +34,7 @@ WRONG = {
     "several things in the singular": rf"(?<![\d.,])(?!1 )(\d[\d.,]*)?\d (more )?({'|'.join(NOUNS)})\b",
     "one that have": r"(?<![\d.,])1 (have|are|were)\b|(?<![\d.,])(?!1 )\d+ (has|is|was)\b",
     "a wrong ordinal": r"\d*(1[1-3](st|nd|rd)|(?<!1)(1(nd|rd|th)|2(st|rd|th)|3(st|nd|th))|[04-9](st|nd|rd))\b",
-    "a long fraction": r"\d\.\d{5,}",
+    "a long fraction": r"\d\.0*[1-9]\d{4,}",
     "a computer's notation": r"\d[eE][+-]\d|Timestamp|np\.|\bTrue\b|\bFalse\b",
 }
 
@@ -112,7 +112,7 @@ def test_every_sentence_reads_right(case: int, whole: bool) -> None:
         return
     for found in findings_of(result):
         assert found.verdict in (*VERDICTS, "")
-        assert strange(found.sentence.replace(findings.target_text(experiment.target), "")) == [], about
+        assert strange(found.sentence.replace(findings.target_text(experiment.target), "the target")) == [], about
         assert found.sentence.endswith("."), (about, found)
         assert found.evidence == "" or re.match(r"[A-Z\d<]", found.evidence), (about, found)
         if not found.evidence.startswith(("No ", "There is nothing to compare")):
@@ -133,8 +133,9 @@ def test_every_sentence_reads_right(case: int, whole: bool) -> None:
 
 
 FIXED = (
-    "95 % interval", "95 % intervals", "least 95 % of the examples", "from 0", "at update 0", "of 2ⁿ", "only 2 of",
-    "as 1.0 % of", "2,000 bootstrap draws", "Random: 50 %", "within 10 %", "within 5 percentage", "times lower",
+    "95 % interval", "95 % intervals", "least 95 % of the examples", "from 0", "at update 0", "only 2 of",
+    "the 4 functions", "the 5 functions", "All 4 functions", "All 5 functions", "as 1.0 % of", "2,000 bootstrap draws",
+    "Random: 50 %", "within 10 %", "within 5 percentage", "times lower",
 )  # fmt: skip
 """What stands for definitions, and for nothing measured."""
 MORE = r"and [\d,]+ more \w+"
@@ -154,9 +155,9 @@ def unbacked(found: Finding, experiment: Experiment) -> list[str]:
         said = re.sub(rf"(?<![\w.,]){re.escape(name)}(?![\w]|[.,]\d)", "", said)
     said = re.sub(r"Hidden layers of [\d, and]+ units?", "", said)
     for phrase in FIXED:
-        said = said.replace(phrase, "")
+        said = re.sub(rf"{re.escape(phrase)}(?![\d.,]\d)", "", said)
     said = re.sub(MORE, "", said)
-    said = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹]+", "", said)
+    said = re.sub(r"2[ⁿ⁰¹²³⁴⁵⁶⁷⁸⁹]+", "", said)
     backed = {numeral for number in found.numbers for numeral in written(number)}
     return [numeral for numeral in numerals(said) if numeral not in backed]
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from core import datasets, findings
 from core.activations import ACTIVATIONS
-from core.experiment import Experiment
 from core.evidence import Told
+from core.experiment import Experiment
 from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
 from core.results import Result
@@ -148,7 +148,7 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     square = table["mean"] ** 2
     table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
     into = rows[rows["layer"] == layer].set_index("line")
-    known = into.index[(into["fan_in"] > 1) & into["initialiser"].map(is_random)]
+    known = into.index[(into["fan_in"] > 1) & into["initialiser"].map(is_random).astype(bool)]
     table["limit"] = [
         pair_agreement(mean, std) if predicted and mean * mean + std * std > 0 else np.nan
         for mean, std, predicted in zip(table["mean"], table["std"], table["line"].isin(known), strict=True)
@@ -306,15 +306,17 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
         for hidden, own in table[table["scale"] > 0].groupby("hidden", sort=False):
             scheme = ["initialiser", "gain"]  # two of them may have one scale
             wide = own.pivot(index=scheme, columns="quantity", values="mean").reindex(columns=list(QUANTITIES))
-            wide[["scale", "runs"]] = own[own["quantity"] == "pairs"].set_index(scheme)[["scale", "runs"]]
+            by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
+            wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
             wide = wide[[is_random(name) for name, _ in wide.index]].dropna().sort_values("scale", kind="stable")
             if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]
             for (initialiser, gain), row in wide.iloc[[0, -1]].iterrows():
                 of = {"activation": activation, "hidden": hidden, "initialiser": initialiser, "gain": gain}
-                told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, epoch=0)
-                told.keep("mean saturated, alike once", row["saturated"], row["runs"], **of, epoch=epoch)
+                runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
+                told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
+                told.keep("mean saturated, alike once", row["saturated"], row["measured"], **of, epoch=epoch)
                 pairs = f"mean pair_agreement_{level}, alike once"
                 told.keep(pairs, row["pairs"], row["runs"], **of, layer=layer, epoch=epoch)
             holds += [

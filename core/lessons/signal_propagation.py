@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import datasets, findings, theory
+from core.activations import ACTIVATIONS
 from core.evidence import Number, Told
 from core.experiment import Experiment
 from core.findings import Finding
@@ -86,15 +87,19 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 
 def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
-    mean_square = inputs(result.experiment).mean_square
+    mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
     found = {}
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own = tuple(variances.xs(str(settings.group)).sort_index())
-        for layer in _layers(settings.activation, own, mean_square, result.experiment.saturation_threshold):
+        for layer in _layers(settings.activation, own, mean_square, threshold):
             found[settings.group, layer.layer, "length"] = layer.q
-            found[settings.group, layer.layer, "saturated"] = layer.saturated_low + layer.saturated_high
+            # Without any spread all units are at a = 0, where relu is flat too.
+            flat = layer.q == 0 and ACTIVATIONS[settings.activation].slope_ratio(np.zeros(1))[0] < threshold
+            found[settings.group, layer.layer, "saturated"] = (
+                1.0 if flat else layer.saturated_low + layer.saturated_high
+            )
             found[settings.group, layer.layer, "mean"] = layer.mean
     return pd.Series(found, dtype=float)
 
@@ -293,11 +298,13 @@ def agreement(result: Result) -> Finding:
         )
     )
     layers = told.keep("layers predicted", len(near), len(near))
+    std_near = told.keep("layers near", near.sum(), len(near))
+    share_close = told.keep("layers close", close.sum(), len(near))
     evidence = (
         f"At initialisation the predicted standard deviation of a is within {share(STD_TOLERANCE)} of the measured "
-        f"median in {told.keep('layers near', near.sum(), len(near))} of {layers} ({furthest if off.max() > 0 else 'exact in all'}) and "
-        f"the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in "
-        f"{told.keep('layers close', close.sum(), len(near))} of {len(close)} ({widest if gap.max() > 0 else 'exact in all'})."
+        f"median in {std_near} of {layers} ({furthest if off.max() > 0 else 'exact in all'}) and the predicted share "
+        f"saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {share_close} of {len(close)} "
+        f"({widest if gap.max() > 0 else 'exact in all'})."
     )
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *_limits_of(told))
