@@ -4,8 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.load.memory import group_bytes
 from tests.load.client import Session
+from tests.load.memory import group_bytes
 from tests.load.report import Row, timed
 from tests.load.scenarios import Bench, all_of
 
