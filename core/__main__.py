@@ -13,6 +13,7 @@ setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 import argparse
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 import time
@@ -31,13 +32,13 @@ from core.losses import LOSSES
 from core.optimisers import OPTIMISERS
 from core.placing import PlaceError, check_folder, check_zip, partial, whole_folder
 from core.schema import SCHEMA
-from core.settings import Settings, SettingsError
+from core.settings import Settings, SettingsError, read_bytes
 from core.store import Store
 from core.synonyms import SETTINGS, VALUES
 from core.text import amount, count
 
 if TYPE_CHECKING:
-    from core.jobs import Progress
+    from core.plan import Progress
     from core.results import Result
 
 Rows = list[tuple[str, ...]]
@@ -54,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Execute the command line `argv` (that of the process if None) and return the exit status."""
-    from core.jobs import JobError
+    from core.pool import JobError
 
     try:
         arguments = _parser().parse_args(argv)
@@ -94,7 +95,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="replace results that stand at these places")
     run.add_argument("--store", action="store_true", help="also put the result where the dashboard finds it")
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
-    run.add_argument("--limit", type=_seconds, metavar="SECONDS", help="refuse what is estimated to take longer")
+    run.add_argument(
+        "--limit", type=_seconds, default=math.inf, metavar="SECONDS", help="refuse what is estimated to take longer"
+    )
+    run.add_argument(
+        "--limit-bytes",
+        type=_size,
+        default=math.inf,
+        metavar="BYTES",
+        help="refuse what takes more memory, such as 500MB",
+    )
     run.set_defaults(command=_run)
 
     take = commands.add_parser("import", help="put the zip of a result where the dashboard finds it")
@@ -139,16 +149,22 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _size(text: str) -> int:
+    try:
+        return read_bytes(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is not a number of bytes, such as 500MB") from None
+
+
 # --- run
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core import jobs
+    from core.running import run
     from core.saving import Saved
 
     experiment = _read(arguments.experiment)
-    if arguments.limit is not None:
-        experiment.check_limit(arguments.limit)
+    experiment.check_limit(arguments.limit, arguments.limit_bytes)
     out: Path = arguments.out
     store = _store() if arguments.store else None
     if arguments.zip is not None:
@@ -164,7 +180,7 @@ def _run(arguments: argparse.Namespace) -> None:
         with _executor(arguments.workers) as executor:
             saved = Saved(unfinished, experiment, _note)
             progress = _show if sys.stderr.isatty() else None
-            result = jobs.run(experiment, executor=executor, progress=progress, saved=saved)
+            result = run(experiment, executor=executor, progress=progress, saved=saved)
         with whole_folder(out, arguments.force) as folder:
             result.to_csv(folder)
         if arguments.zip is not None:
@@ -227,7 +243,7 @@ def _read(text: str) -> Experiment:
 @contextlib.contextmanager
 def _executor(workers: int | None) -> Iterator[Executor | None]:
     """What trains: the Dask cluster of the settings, processes, or this very process where it is to be one."""
-    from core import jobs
+    from core import pool
 
     settings = Settings.read()
     if workers is not None:
@@ -235,7 +251,7 @@ def _executor(workers: int | None) -> Iterator[Executor | None]:
     if settings.dask is None and settings.workers == 1:
         yield None
         return
-    executor = jobs.open_executor(settings)
+    executor = pool.open_executor(settings)
     try:
         yield executor
     finally:
@@ -325,7 +341,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
 def _health(arguments: argparse.Namespace) -> None:
     from core import health
-    from core.jobs import JobError
+    from core.pool import JobError
 
     try:
         print(health.check(Settings.read(), arguments.seconds or health.SECONDS))

@@ -17,7 +17,7 @@ from core.comparisons import SEEDS, distinct_batches, equal, recorded_every
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
 from core.experiment import FIELDS, Experiment
-from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, ONE_SEED, Finding, limits_of
+from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, Finding, limits_of
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -92,7 +92,7 @@ def small_is_best(result: Result) -> Finding:
         why = "No logistic network that reached the target starts from two clearly different scales"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
     what = "Scale of the weights (root mean square) and median updates to target"
-    said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", ONE_SEED if one_seed else ""]
+    said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", text.ONE_SEED if one_seed else ""]
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
 
 
@@ -122,9 +122,10 @@ def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence
     def median(group: str) -> str:
         return told("median updates_to_target", group=group)
 
-    slowest = max(fastest, key=lambda group: float(times[group]))
-    said = median(fastest[0]) if times[slowest] == times[fastest[0]] else f"{median(fastest[0])} to {median(slowest)}"
-    every = recorded_every(told, (slowest, float(times[slowest]))) if len(fastest) > 1 else ""
+    in_order = sorted(fastest, key=lambda group: float(times[group]))
+    first, last = (told.number("median updates_to_target", group=group) for group in (in_order[0], in_order[-1]))
+    said = str(first) if first.value == last.value else f"{text.amount(first.value)} to {last}"
+    every = recorded_every(told, (in_order[-1], last.value)) if len(fastest) > 1 else ""
     if len(fastest) == len(scales):
         return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said}{every})"
     named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]
@@ -149,7 +150,7 @@ def centring(result: Result) -> Finding:
         if rows.empty:
             return Finding(claim, UNDECIDED, findings.unmeasured(result), *limits_of(told))
         low, high = ACTIVATIONS[name].range
-        ends = sorted({0, int(rows["epoch"].max())})
+        ends = sorted({int(rows["epoch"].min()), int(rows["epoch"].max())})
         means = [told.number("mean distance from 0", activation=name, epoch=epoch) for epoch in ends]
         verdicts += [(mean.value <= CENTRED_WITHIN * (high - low)) == (name == TANH) for mean in means]
         seeds.append(rows["seed"].nunique())
@@ -158,7 +159,7 @@ def centring(result: Result) -> Finding:
     rule = "a layer within a tenth of its function's range counts as centred"
     said = [f"Mean distance of a layer's mean output from 0: {'; '.join(parts)} ({rule})"]
     if min(seeds) < SEEDS:
-        return Finding(claim, UNDECIDED, text.sentences([*said, ONE_SEED]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
     return Finding(claim, text.verdict(verdicts), text.sentences(said), *limits_of(told))
 
 
@@ -181,7 +182,7 @@ def few_directions(result: Result) -> Finding:
     tied = fed[fed["activation"] == LOGISTIC]
     if not lacking and tied.empty:
         lacking = "Every neuron that logistic units feed has one weight alone, so there are no signs to tie."
-    seen = tied[tied["same_sign_example"].notna()]
+    seen = tied[tied["same_sign_example"].notna() & tied["run"].isin(distinct_batches(result)["run"])]
     if not lacking and seen.empty:
         lacking = "No gradient signs of neurons that logistic units feed were measured."
     if lacking:
@@ -197,7 +198,7 @@ def few_directions(result: Result) -> Finding:
     told.number("least weights", activation=LOGISTIC)
     told.number("most weights", activation=LOGISTIC)
     shares = [
-        f"{number} by a mini-batch's" + (f" ({_batch(size)})" if len(sizes) > 1 else "")
+        f"{number} by {_batch(size) if len(sizes) > 1 else 'a mini-batch'}'s"
         for size, number in zip(sizes[:NAMED], by_size, strict=False)
     ]
     first = f"{one} of the neurons fed by the logistic can move in only 2 of {of} directions (orthants){many}"
@@ -211,7 +212,7 @@ def few_directions(result: Result) -> Finding:
     parts += _orthants(told, seen)
     said = ["; ".join(parts)]
     if seen["seed"].nunique() < SEEDS:
-        return Finding(claim, UNDECIDED, text.sentences([*said, ONE_SEED]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
     # The steps that were taken are those of batches: tied all, in part, or not at all.
     tie = [number.value if one.value == 1 else 0.0 for number in batch]
     if not tie:
@@ -224,7 +225,7 @@ def few_directions(result: Result) -> Finding:
 
 
 def _batch(size: str) -> str:
-    return "the whole set" if size == "full" else f"of {size}"
+    return "the whole training set" if size == "full" else f"a batch of {size}"
 
 
 def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
@@ -282,14 +283,14 @@ def exponential_costs(result: Result) -> Finding:
             if len(parts) < NAMED:
                 times = [told("microseconds per update", activation=name, **of) for name in (LOGISTIC, cheap)]
                 parts.append(
-                    f"{_setting(result.experiment, members)}{ratio} times as long as {text.words(cheap)} "
-                    f"({times[0]} against {times[1]} µs)"
+                    f"{ratio} times as long as one of {text.words(cheap)} "
+                    f"({_setting(result.experiment, members)}{times[0]} against {times[1]} µs)"
                 )
     if not parts:
         why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
         return found(UNDECIDED, text.sentence(why))
     said = [f"An update of the logistic took {text.first(parts, len(verdicts), 'comparison')}"]
-    return found(text.overall(verdicts), text.sentences([*said, ONE_SEED if one_seed else ""]))
+    return found(text.overall(verdicts), text.sentences([*said, text.ONE_SEED if one_seed else ""]))
 
 
 CLAIMS = (

@@ -13,7 +13,7 @@ import pandas as pd
 
 from core import text
 from core.activations import ACTIVATIONS
-from core.convergence import median_updates, speed_up
+from core.convergence import speed_up
 from core.evidence import Told, step, steps
 from core.results import Result
 from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -74,13 +74,15 @@ class Comparison:
             )
         if ours == 0:
             return f"{a} met it at update 0, {b} at a {_median(told, b)}"
-        ratio, low, high = (
-            told.number(name, group=a, against=b)
-            for name in ("times fewer updates", "times fewer updates, least", "times fewer updates, most")
-        )
         coarse = recorded_every(told, self._later(), "; ") if theirs - ours <= self.step else ""
-        interval = text.interval(low.value, high.value, ratio.n)
-        return f"{a} needed {ratio} times fewer updates than {b} ({interval}{coarse})"
+        ratio = told("times fewer updates", group=a, against=b)
+        return f"{a} needed {ratio} times fewer updates than {b} ({self._interval(told, a, b)}{coarse})"
+
+    def _interval(self, told: Told, group: str, against: str) -> str:
+        if self.pairs < SEEDS:
+            return text.count(self.pairs, "seed")
+        ends = [told.number(f"times fewer updates, {end}", group=group, against=against) for end in ("least", "most")]
+        return text.interval(ends[0].value, ends[1].value, self.pairs)
 
     def _later(self) -> tuple[str, float]:
         return (self.fast, self.medians[0]) if self.medians[0] >= self.medians[1] else (self.slow, self.medians[1])
@@ -145,11 +147,9 @@ def _comparison(
     result: Result, pair: pd.DataFrame, fast: str, slow: str, functions: tuple[str, str]
 ) -> list[Comparison]:
     row = speed_up(pair, slow).set_index("group").to_dict("index")[fast]
-    if math.isnan(row["ratio"]) or not row["pairs"]:
+    if math.isnan(row["ratio"]):
         return []
-    seeds = set(pair.loc[pair["group"] == fast, "seed"]) & set(pair.loc[pair["group"] == slow, "seed"])
-    paired = pair[pair["seed"].isin(seeds)]
-    medians = (float(row["median"]), float(median_updates(paired[paired["group"] == slow]).iloc[0]))
+    medians = (row["median"], row["baseline_median"])
     coarse = max(
         step(steps(result, group), median)
         for group, median in zip((fast, slow), medians, strict=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.synonyms import VALUES, suggested
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Points = tuple[Floats, Integers]
@@ -252,7 +254,9 @@ def load(
     Raises ValueError for an unknown name or a value out of range.
     """
     if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name[:40]!r}; allowed: {', '.join(DATASETS)}")
+        meant = suggested(name, DATASETS, VALUES["dataset"]).ours
+        hint = f"; nearest: {meant!r}" if meant else ""
+        raise ValueError(f"unknown dataset {name[:40]!r}; allowed: {', '.join(DATASETS)}{hint}")
     if scaling not in SCALINGS:
         raise ValueError(f"unknown scaling {scaling[:40]!r}; allowed: {', '.join(SCALINGS)}")
     for field, value, low, high in (

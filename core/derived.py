@@ -14,11 +14,10 @@ from core.activations import ACTIVATIONS
 from core.consistency import Bools, blocks, require, train_sizes
 from core.experiment import FIELDS, Experiment
 from core.fields import shorten
-from core.measures import random_agreement
+from core.measures import MAX_ORTHANT_FAN_IN, random_agreement
 from core.recording import MINI_BATCHES
 from core.results import Result, ResultError
 from core.schema import LEVELS, PERCENTILES, SCHEMA
-from core.training import MAX_ORTHANT_FAN_IN
 
 Float = NDArray[np.float64]
 

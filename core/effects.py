@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from core import text
 from core.comparisons import SEEDS
-from core.evidence import Number, diverged
-from core.findings import NOTICEABLE, ONE_SEED, Finding
+from core.evidence import Number
+from core.findings import NOTICEABLE, Finding
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ def decompose(
     if rate is not None:
         runs = runs[runs["learning_rate"].eq(rate)]
     rates = tuple(sorted(float(value) for value in runs["learning_rate"].unique()))
-    dead = [bool(diverged(runs[runs["activation"] == name]).all()) for name in names]
+    dead = [bool(runs.loc[runs["activation"] == name, "diverged_at"].notna().all()) for name in names]
     low, high, chosen, losses, seeds = _scores(runs, what, names, rates)
     if not seeds:
         raise ValueError("runs: no seed is common to all functions and learning rates yet")
@@ -191,6 +191,8 @@ def decompose(
         rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
     effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
     effects["share"] = _shares(effects, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
+    if len(seeds) < SEEDS:
+        effects["share"] = math.nan
     numbers = ["estimate_low", "estimate_high", "low", "high"]
     effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
     effects["seeds"] = len(seeds)
@@ -325,7 +327,7 @@ def finding(found: Decomposition, limits: str = "") -> Finding:
     nothing = _nothing_to_share(found)
     evidence = nothing or _evidence(found, rows)
     if found.cells["seeds"].iloc[0] < SEEDS:
-        evidence += f" {ONE_SEED}"
+        evidence += f" {text.ONE_SEED}"
     verdict = UNDECIDED if nothing else _verdict(found, rows)
     return Finding(claim, verdict, evidence, " ".join(filter(None, [limits, cautions])), tuple(numbers))
 

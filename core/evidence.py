@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core import text
-from core.convergence import median_updates, speed_up
+from core.convergence import median_updates, speed_up, unfinished
 from core.results import Result
 
 MICRO = 1e6
@@ -113,13 +113,6 @@ def select(table: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
     return table
 
 
-def unfinished(result: Result) -> pd.Series:
-    """By run number, whether it has not been trained to the last epoch and has not diverged: it may still go on."""
-    runs = result.runs.set_index("run")
-    last = result.epochs.groupby("run")["epoch"].max().reindex(runs.index)
-    return (last < result.experiment.epochs) & runs["diverged_at"].isna() & (runs["status"] != "diverged")
-
-
 def steps(result: Result, group: str) -> list[int]:
     """The updates at which the group was recorded, in order."""
     own = result.epochs["group"] == group
@@ -132,14 +125,9 @@ def step(recorded: list[int], update: float) -> int:
     return recorded[after] - recorded[after - 1] if after > 0 else 0
 
 
-def diverged(runs: pd.DataFrame) -> pd.Series:
-    """Which runs diverged, before they reached the target or after."""
-    return (runs["status"] == "diverged") | runs["diverged_at"].notna()
-
-
 def timed(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that took time for updates, and did not stop at a divergence."""
-    return runs[(runs["seconds"] > 0) & (runs["last_update"] > 0) & ~diverged(runs)]
+    return runs[(runs["seconds"] > 0) & (runs["last_update"] > 0) & runs["diverged_at"].isna()]
 
 
 def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
@@ -174,16 +162,13 @@ def _mean(table: str, column: str, size: bool = False) -> Value:
     return value
 
 
-def _stopped(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.result.runs, of)
-    going_on = unfinished(tables.result).reindex(rows["run"]).to_numpy(bool)
-    return float(((rows["status"] == "not_reached") & ~going_on).sum()), len(rows)
+def _missed(going_on: bool) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        mine = (tables.result.runs["status"] == "not_reached") & (unfinished(tables.result) == going_on)
+        rows = select(tables.result.runs.assign(mine=mine), of)
+        return float(rows["mine"].sum()), len(rows)
 
-
-def _going_on(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.result.runs, of)
-    going_on = unfinished(tables.result).reindex(rows["run"]).to_numpy(bool)
-    return float(((rows["status"] == "not_reached") & going_on).sum()), len(rows)
+    return value
 
 
 def _last_epoch(table: str) -> Value:
@@ -312,19 +297,19 @@ MEASURES: dict[str, Measure] = {
         _whole,
     ),
     "diverged": Measure(
-        "rows of runs.csv with status diverged or a value in diverged_at",
-        _runs(lambda rows: diverged(rows).sum()),
+        "rows of runs.csv with a value in diverged_at",
+        _runs(lambda rows: rows["diverged_at"].notna().sum()),
         _whole,
     ),
     "stopped": Measure(
         "rows of runs.csv with status not_reached that were trained to the experiment's last epoch: it is their last "
         "in epochs.csv",
-        _stopped,
+        _missed(going_on=False),
         _whole,
     ),
     "going on": Measure(
         "rows of runs.csv with status not_reached whose last epoch in epochs.csv is before the experiment's last",
-        _going_on,
+        _missed(going_on=True),
         _whole,
     ),
     "median updates_to_target": Measure(
@@ -333,9 +318,9 @@ MEASURES: dict[str, Measure] = {
         text.updates,
     ),
     "median final_test_accuracy": Measure(
-        "median of final_test_accuracy in runs.csv, runs with status diverged or a value in diverged_at below all "
-        "others; empty ones are left out",
-        _runs(lambda rows: worst_first_median(rows["final_test_accuracy"], diverged(rows))),
+        "median of final_test_accuracy in runs.csv, runs with a value in diverged_at below all others; empty ones are "
+        "left out",
+        _runs(lambda rows: worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())),
         text.share,
     ),
     "times fewer updates": Measure(
@@ -353,8 +338,8 @@ MEASURES: dict[str, Measure] = {
     ),
     "times fewer updates, most": Measure("97.5 % quantile of the same", _versus("high"), text.number),
     "microseconds per update": Measure(
-        "median of seconds / last_update in runs.csv, times 1e6, over rows in which both are above 0, status is not "
-        "diverged and diverged_at is empty",
+        "median of seconds / last_update in runs.csv, times 1e6, over rows where both are above 0 and diverged_at is "
+        "empty",
         _per_update,
         lambda value: text.number(value) if value < 100 else _whole(value),
     ),

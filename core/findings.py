@@ -12,9 +12,9 @@ import pandas as pd
 
 from core import text
 from core.activations import ACTIVATIONS
-from core.comparisons import SEEDS, centring_alone, comparisons, equal, recorded_every
+from core.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, equal, recorded_every
 from core.convergence import median_updates
-from core.evidence import Number, Told, diverged, step, steps, worst_first_median
+from core.evidence import Number, Told, step, steps, worst_first_median
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -24,7 +24,6 @@ __all__ = ["MIXED", "NOT_SUPPORTED", "SUPPORTED", "UNDECIDED", "VERDICTS", "Find
 NOTICEABLE = 0.01
 # Initial scales closer together than this factor are no small and large ones.
 CLEARLY_LARGER = 1.5
-ONE_SEED = "One seed shows no chance, so these runs cannot tell."
 # Shares that are this close are one.
 TIE = 1e-9
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
@@ -114,7 +113,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     if hidden["epoch"].max() > 0:
         said.append(_most_saturated(told, hidden, {"activation": only} if only else {}))
     if one_seed:
-        said.append(ONE_SEED)
+        said.append(text.ONE_SEED)
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
 
 
@@ -163,10 +162,12 @@ def dead_flat(result: Result) -> Finding:
         runs = told.number("runs dead-flat", **of)
         first = int(told.number("first epoch dead-flat", **of).value)
         left = told.number("runs that left", **of)
-        since = "from initialisation on" if first == 0 else f"from epoch {first:,} on"
-        ended = " and left it again" if left.value == runs.value else f"; {left} left it again" if left.value else ""
-        going_on = "" if left.value else f", still so at epoch {told('last epoch', **of)}"
-        parts.append(f"layer {layer} of {group} in {runs} of {text.count(runs.n, 'run')}, {since}{ended or going_on}")
+        since = "at initialisation" if first == 0 else f"at epoch {first:,}"
+        if left.value:
+            after = f", and {'all' if left.value == runs.value and left.value > 1 else left} left it again"
+        else:
+            after = f", and still at epoch {told('last epoch', **of)}"
+        parts.append(f"layer {layer} of {group} in {runs} of {text.count(runs.n, 'run')}, first {since}{after}")
     return Finding(claim, "", text.sentences([text.first(parts, len(places), "layer")]), *limits_of(told))
 
 
@@ -209,7 +210,7 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
         why = "No activation function here is never negative"
         return Finding(claim, UNDECIDED, text.sentences([why, said]), *limits_of(told))
     if tied["seed"].nunique() < SEEDS:
-        return Finding(claim, UNDECIDED, text.sentences([said, ONE_SEED]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([said, text.ONE_SEED]), *limits_of(told))
     if tied["same_sign_example"].min() < 1:
         return Finding(claim, NOT_SUPPORTED, text.sentences([said]), *limits_of(told))
     if only:
@@ -244,7 +245,7 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
         return Finding(claim, UNDECIDED, text.sentences([best, why]), *limits_of(told))
     parts = text.first([one.said(told) for one in found[:NAMED]], len(found), "comparison")
     if all(one.pairs < SEEDS for one in found):
-        said = [best, f"In one seed: {parts}", ONE_SEED]
+        said = [best, f"In one seed: {parts}", text.ONE_SEED]
     else:
         faster, slower = (sum(one.verdict == verdict for one in found) for verdict in (SUPPORTED, NOT_SUPPORTED))
         of = {"slow": ",".join(name for name in ACTIVATIONS if name in slow)}
@@ -260,13 +261,11 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
 
 def _fastest(told: Told, goal: str) -> str:
     """Which groups reach the target first, and where none does, why."""
-    runs = told.tables.result.runs
-    medians = median_updates(runs)
+    medians = median_updates(distinct_batches(told.tables.result))
     best = str(medians.idxmin())
     if not math.isfinite(medians[best]):
         return _not_reached(told, goal)
-    at_once = told.number("reached at update 0") if medians[best] == 0 else None
-    if at_once is not None and at_once.value == len(runs):
+    if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
         return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
     ties = [
         str(group)
@@ -274,20 +273,19 @@ def _fastest(told: Told, goal: str) -> str:
         if math.isfinite(median)
         and equal(median, medians[best], max(_step(told, best, medians[best]), _step(told, str(group), median)))
     ]
-    medians_said = told("median updates_to_target", group=best)
-    greatest = max(ties, key=lambda group: float(medians[group]))
-    if medians[greatest] > medians[best]:
-        medians_said += f" to {told('median updates_to_target', group=greatest)}"
-    every = recorded_every(told, (greatest, float(medians[greatest]))) if len(ties) > 1 else ""
-    median = f"median {medians_said}{every}"
+    last = max(ties, key=lambda group: float(medians[group]))
+    first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
+    median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
+    every = recorded_every(told, (last, latest.value)) if len(ties) > 1 else ""
+    how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
     if len(medians) == 1:
-        return f"The one group here, {best}, reached {goal} at a {median}"
+        return f"There is one group, {best}, and it reached {goal}: {how}"
     if len(ties) == 1:
-        return f"Fastest to {goal} is {best}: {median}"
+        return f"Fastest to {goal} is {best}: {how}"
     if len(ties) <= NAMED:
-        return f"No difference between {text.listed(ties)} as the fastest to {goal}: {median}"
+        return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
     tied = told.keep("groups that tie", len(ties), len(medians))
-    return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {median}"
+    return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
 
 
 def _step(told: Told, group: str, update: float) -> int:
@@ -300,12 +298,11 @@ def _not_reached(told: Told, goal: str) -> str:
     if lost.value == lost.n:
         return f"{_all(told, 'diverged first')} diverged before reaching {goal}"
     also = f"; {lost} diverged" if lost.value else ""
+    if told.number("going on").value:
+        also += ", so far"
     if not reached.value:
-        return (
-            f"None of the {told('runs')} runs has reached {goal}{also}"
-            if reached.n > 1
-            else f"The run has not reached {goal}"
-        )
+        none = f"None of the {told('runs')} runs has" if reached.n > 1 else "The run has not"
+        return f"{none} reached {goal}{also}"
     groups = int(told.number("groups").value)
     which = "in no group have more than half of the runs" if groups > 1 else "no more than half of the runs have"
     return f"{which} reached {goal}: {reached} of {told('runs')} did{also}"
@@ -330,7 +327,7 @@ def runs(result: Result) -> Finding:
         return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
     accuracy = pd.Series(
         {
-            str(group): worst_first_median(rows["final_test_accuracy"], diverged(rows))
+            str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
             for group, rows in table.groupby("group", sort=False)
         }
     ).dropna()
@@ -370,12 +367,13 @@ def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]
     if (later := told.number("diverged later")).value:
         fates[0] += f" ({later} of them diverged later)"
     for measure, how in (
-        ("going on", "not trained to the end so far"),
+        ("going on", "not trained to the end yet"),
         ("stopped", "stopped before reaching it"),
         ("diverged first", "diverged before reaching it"),
     ):
         if (number := told.number(measure)).value:
-            fates.append(f"{number} {how}")
+            be = f"{text.verb(int(number.value), 'is', 'are')} " if measure == "going on" else ""
+            fates.append(f"{number} {be}{how}")
     said += f"{text.listed(fates)}."
     if rates and result.runs["learning_rate"].nunique() == 1:
         said += " One learning rate is not a fair comparison: each group may have a better one."

@@ -21,6 +21,7 @@ Array = NDArray[Any]
 Float = NDArray[np.float64]
 
 SATURATED_NEURON = 0.95
+MAX_ORTHANT_FAN_IN = 16
 """Share of examples on which a neuron must be saturated to count as a saturated neuron."""
 
 _WINDOW = np.concatenate([[-np.inf], np.linspace(-10.0, 10.0, 51), [np.inf]])

@@ -7,7 +7,7 @@ The tables' columns are described in `core.schema`.
 import json
 import platform
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,8 @@ from core.placing import whole_file
 from core.recording import Record
 from core.schema import SCHEMA, SETTINGS_FILE, Column, names
 
+CSV_ROWS = 10_000
+"""Rows that are turned into text at a time."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -102,10 +104,10 @@ class Result:
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
-            with whole_file(target / f"{name}.csv") as file:
-                file.write_bytes(csv_bytes(self.table(name)))
-        with whole_file(target / SETTINGS_FILE) as file:
-            file.write_text(self.settings, encoding="utf-8")
+            with whole_file(target / f"{name}.csv") as new, new.open("wb") as file:
+                file.writelines(csv_parts(self.table(name)))
+        with whole_file(target / SETTINGS_FILE) as new:
+            new.write_text(self.settings, encoding="utf-8")
 
     def to_zip(self, path: str | Path | BinaryIO) -> None:
         """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
@@ -118,14 +120,16 @@ class Result:
             return
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in SCHEMA:
-                _add(archive, f"{name}.csv", csv_bytes(self.table(name)))
-            _add(archive, SETTINGS_FILE, self.settings.encode())
+                _add(archive, f"{name}.csv", csv_parts(self.table(name)))
+            _add(archive, SETTINGS_FILE, [self.settings.encode()])
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, content)
+    with archive.open(entry, "w", force_zip64=True) as file:
+        for part in parts:
+            file.write(part)
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
@@ -133,6 +137,16 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
+    return b"".join(csv_parts(table))
+
+
+def csv_parts(table: pd.DataFrame) -> Iterator[bytes]:
+    """The same in parts: a long table's text takes as much memory again as the table."""
+    for begin in range(0, max(1, len(table)), CSV_ROWS):
+        yield _csv(table.iloc[begin : begin + CSV_ROWS], header=begin == 0)
+
+
+def _csv(table: pd.DataFrame, header: bool) -> bytes:
     safe = table.copy()
     for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
         text = safe[column]
@@ -142,7 +156,11 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     from pyarrow.csv import WriteOptions, write_csv
 
     content = pa.BufferOutputStream()
-    write_csv(pa.Table.from_pandas(safe, preserve_index=False), content, WriteOptions(quoting_style="needed"))
+    write_csv(
+        pa.Table.from_pandas(safe, preserve_index=False),
+        content,
+        WriteOptions(include_header=header, quoting_style="needed"),
+    )
     return bytes(content.getvalue())
 
 

@@ -173,7 +173,7 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("test_loss", "val_loss validation_loss", "it is measured on the test set"),
     },
     "hidden": _same("none", "no"),
-    "bias": {**_same("true", "yes on"), **_same("false", "no off")},
+    "bias": {**_same("true", "yes on 1"), **_same("false", "no off 0")},
     "probe": _same("all", "full"),
     "dtype": {
         **_same("float32", "single f32 fp32"),

@@ -14,12 +14,18 @@ SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "
 NOT_MEASURED = "not measured (needs full statistics)"
 """What is said in place of numbers that standard statistics leave out."""
 
+ONE_SEED = "One seed shows no chance, so these runs cannot tell."
+"""Why runs of one seed leave a claim undecided."""
+
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1.2e+06."""
-    return f"{value:.{digits}g}".replace("-", MINUS)
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07."""
+    written = f"{value:.{digits}g}"
+    if "e+" in written and abs(value) < 1e7:
+        written = f"{float(written):,.0f}"
+    return written.replace("-", MINUS)
 
 
 def amount(value: float) -> str:
@@ -62,6 +68,13 @@ def shares(values: Sequence[float]) -> str:
 def count(n: int, noun: str, plural: str = "") -> str:
     """A number of things: '1 run', '2,000 runs', '3 losses' with the plural given."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def size(of: float) -> str:
+    """Bytes of memory or of a file: 'under 1 MB', '80 MB', '1.2 GB'."""
+    if of < 1e6:
+        return "under 1 MB"
+    return f"{of / 1e9:.1f} GB" if of >= 0.9995e9 else f"{of / 1e6:.0f} MB"
 
 
 def updates(median: float) -> str:

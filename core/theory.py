@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.activations import ACTIVATIONS, Activation
+from core.synonyms import VALUES, suggested
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +42,9 @@ def resolve(activation: str | Activation) -> Activation:
     if isinstance(activation, Activation):
         return activation
     if activation not in ACTIVATIONS:
-        raise ValueError(f"activation: {activation!r} is not one of {', '.join(ACTIVATIONS)}")
+        meant = suggested(activation, ACTIVATIONS, VALUES["activation"]).ours
+        hint = f"; did you mean {meant!r}?" if meant else ""
+        raise ValueError(f"activation: {activation!r} is not one of {', '.join(ACTIVATIONS)}{hint}")
     return ACTIVATIONS[activation]
 
 

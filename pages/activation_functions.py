@@ -11,47 +11,46 @@ from core.activations import ACTIVATIONS
 from core.charts import functions as charts
 from core.lessons import activation_functions as lesson
 from core.text import words
-from pages.parts import chart, lens, link, training, view
+from pages.parts import chart, lens, link, session, training, view
 from pages.parts import lesson as page
+from pages.parts.catalogue import ActivationFunctions
 from pages.parts.shown import once
-
-FIRST = ("logistic", "tanh", "relu")
 
 
 def _page() -> None:
     names = {words(name): name for name in ACTIVATIONS}
     left, right = st.columns(2)
     with left:
-        chosen = view.several("curves", "Activation functions", list(names), default=FIRST)
+        chosen = view.several(ActivationFunctions.curves)
     with right:
-        std = view.number("std", "Standard deviation of the pre-activations", 0.1, 10.0, 0.1, 1.0)
-    functions = [names[name] for name in chosen]
-    threshold = training.experiment().saturation_threshold
+        std = view.place(ActivationFunctions.std)
+    functions = tuple(names[name] for name in chosen)
+    threshold = session.current().experiment.saturation_threshold
     for column, quantity in zip(st.columns(2), ("value", "slope"), strict=True):
         with column:
-            page.draw(
-                f"curves_{quantity}", charts.function_curves, lambda: lesson.curve_table(functions, threshold),
-                threshold, names=functions, quantity=quantity, std=std,
+            chart.show(
+                f"curves_{quantity}", charts.function_curves, partial(lesson.curve_table, functions, threshold),
+                names=functions, quantity=quantity, std=std,
             )  # fmt: skip
     with st.expander("Formulas", icon=":material/function:"), st.container(key="formulas"):
         for name in functions:
             st.latex(lesson.formula(name))
 
     st.subheader("What becomes of a Gaussian pre-activation?")
-    of = f"{functions} {std} {threshold}"
-    outputs = once("outputs", of, lambda: lesson.output_table(functions, std, threshold))
-    page.draw(
-        "output_distributions", partial(charts.output_distributions, outputs=outputs),
-        lambda: lesson.output_histogram(functions, std), of,
+    of = (functions, std, threshold)
+    outputs = once(lesson.output_table, *of)
+    chart.show(
+        "output_distributions", charts.output_distributions, partial(lesson.output_histogram, functions, std),
+        outputs=partial(once, lesson.output_table, *of),
     )  # fmt: skip
     st.markdown(f"**{lesson.centring(outputs)}**")
 
     st.subheader("When does it saturate?")
-    page.draw(
-        "saturation_by_std", partial(charts.saturation_by_std, outputs=outputs),
-        lambda: lesson.saturation_table(functions, threshold), of, names=functions,
+    chart.show(
+        "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
+        outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
-    st.dataframe(once("summary", of, lambda: lesson.summary(outputs)), hide_index=True, key="outputs")
+    st.dataframe(once(_summary, *of), hide_index=True, key="outputs")
     chart.csv("outputs", lambda: outputs)
     st.caption(
         f"Saturated: slope below {threshold:g} of the function's largest. Theory: quadrature over a ~ N(0, {std:g}²). "
@@ -61,24 +60,27 @@ def _page() -> None:
     _cost()
 
 
+def _summary(functions: tuple[str, ...], std: float, threshold: float) -> pd.DataFrame:
+    return lesson.summary(once(lesson.output_table, functions, std, threshold))
+
+
 def _cost() -> None:
     """What e^x costs: last on the page, because the first visitor after a start waits for the measurement."""
     st.subheader("What does eˣ cost on this machine?")
-    precision: timing.Dtype = "float64" if view.flag("float64", "In double precision (float64)") else "float32"
+    precision: timing.Dtype = "float64" if view.place(ActivationFunctions.float64) else "float32"
     with st.spinner("Measuring on this machine: about 2 seconds"):
         (costs, measured), (steps, then) = _costs(), _steps(precision)
     lens.box(lesson.cost(costs, steps, timing.machine()), "these measurements")
     left, right = st.columns(2)
     with left:
-        page.draw("activation_costs", charts.activation_costs, lambda: costs, measured, dtype=precision)
+        chart.show("activation_costs", charts.activation_costs, partial(_costs_of, measured), dtype=precision)
     with right:
-        page.draw("step_shares", charts.step_shares, lambda: steps, then)
+        chart.show("step_shares", charts.step_shares, partial(_steps_of, precision, then))
         st.button("Measure again", on_click=_forget, icon=":material/timer:", key="measure")
-    job = training.job()
     st.caption(
         f"A step trains {timing.HIDDEN_LAYERS} hidden layers, as many inputs as units, on {timing.BATCH} examples; "
         f"{timing.NETWORKS} networks at once, as in a sweep. Measured once for all visitors of this server."
-        + (" Training is under way here, which slows what is measured now." if job is not None and job.active else "")
+        + (" Training is under way here, which slows what is measured now." if training.in_training() else "")
     )
 
 
@@ -92,6 +94,16 @@ def _costs() -> tuple[pd.DataFrame, int]:
 def _steps(precision: timing.Dtype) -> tuple[pd.DataFrame, int]:
     """The table, and when it was measured."""
     return lesson.step_table(timing.measure_steps(dtype=precision, seconds=1.0)), time.monotonic_ns()
+
+
+def _costs_of(measured: int) -> pd.DataFrame:
+    """The table that was measured then: it is the newest."""
+    return _costs()[0]
+
+
+def _steps_of(precision: timing.Dtype, measured: int) -> pd.DataFrame:
+    """The table that was measured then: it is the newest."""
+    return _steps(precision)[0]
 
 
 def _forget() -> None:

@@ -3,17 +3,16 @@
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core.charts import batches as charts
 from core.charts.signs import WHOSE
 from core.lessons import batch_size as lesson
-from core.schema import LEVELS
 from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, link, notices, offer, view
-from pages.parts.shown import Shown
+from pages.parts.catalogue import BatchSize
+from pages.parts.shown import Shown, once
 
 COLUMNS: dict[str, Any] = {
     "line": "runs of",
@@ -43,32 +42,28 @@ def _page(shown: Shown) -> None:
         return
     left, right = st.columns(2)
     with left:
-        epoch = view.epoch(shown, recorded, default=0)
+        epoch = view.epoch(BatchSize.epoch, shown, recorded)
     with right:
-        layer = view.layer(shown, recorded, "Weights into layer", 2, shown.depth + 1)
+        layer = view.layer(BatchSize.layer, shown, recorded)
     if experiment.statistics != "full":
         st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
-    names = tuple(dict.fromkeys(shown.once("labels", lambda: lesson.labels(experiment)).values()))
-    chosen = view.several("lines", "Runs of", names, default=names[:: max(1, len(names) // 5)])
+    names = tuple(BatchSize.lines.options(link.given()))
+    chosen = view.several(BatchSize.lines)
     _curves(shown, epoch, layer, names, chosen)
     by = "these runs" if shown.final else "these runs so far"
-    at = f"{epoch} {layer}"
-    lens.box(shown.once(f"softened {at}", lambda: lesson.softened(shown.result, epoch, layer)), by)
-    for sentence in shown.once(f"parting {at}", lambda: lesson.parting(shown.result, epoch, layer)):
+    lens.box(shown.once(lesson.softened, epoch, layer), by)
+    for sentence in shown.once(lesson.parting, epoch, layer):
         st.caption(notices.escaped(sentence))
     if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
-    limits = shown.once(
-        f"limits {epoch} {chosen}",
-        lambda: _of(lesson.by_layer(shown.result, epoch), chosen),
-    )
+    limits = once(_limits, shown, epoch, chosen)
     chart.show(
-        shown, "pairs_by_layer", partial(charts.pairs_by_layer, limits=limits),
-        lambda: _of(lesson.by_layer_runs(shown.result, epoch), chosen), chosen, lines=names, epoch=epoch,
-        why=_why(shown, epoch, layer),
+        "pairs_by_layer", charts.pairs_by_layer, partial(_by_layer, shown, epoch, chosen),
+        limits=partial(_limits, shown, epoch, chosen), lines=names, epoch=epoch,
+        why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
         st.dataframe(limits[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
@@ -78,25 +73,33 @@ def _page(shown: Shown) -> None:
     link.to_page("gradient_signs")
 
 
-def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: list[str]) -> None:
-    def draw(table: pd.DataFrame, **settings: Any) -> alt.LayerChart:
-        theory = _of(lesson.theory_by_batch(shown.result, epoch, layer), chosen)
-        return charts.pairs_by_batch(table, theory=theory, **settings)
-
+def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+    of = (shown, epoch, layer, chosen)
     chart.show(
-        shown, "pairs_by_batch", draw, lambda: _of(lesson.by_batch(shown.result, epoch, layer), chosen), chosen,
+        "pairs_by_batch", charts.pairs_by_batch, partial(_by_batch, *of), theory=partial(_theory_by_batch, *of),
         lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
-        why=_why(shown, epoch, layer),
+        why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
 
 
-def _why(shown: Shown, epoch: int, layer: int) -> str:
-    """Why there is nothing to draw, where that is so."""
-    return shown.once(f"unmeasured {epoch} {layer}", lambda: lesson.unmeasured(shown.result, epoch, layer))
-
-
-def _of(table: pd.DataFrame, lines: list[str]) -> pd.DataFrame:
+def _of(table: pd.DataFrame, lines: tuple[str, ...]) -> pd.DataFrame:
     return table[table["line"].isin(lines)]
+
+
+def _by_batch(shown: Shown, epoch: int, layer: int, lines: tuple[str, ...]) -> pd.DataFrame:
+    return _of(lesson.by_batch(shown.result, epoch, layer), lines)
+
+
+def _theory_by_batch(shown: Shown, epoch: int, layer: int, lines: tuple[str, ...]) -> pd.DataFrame:
+    return _of(lesson.theory_by_batch(shown.result, epoch, layer), lines)
+
+
+def _by_layer(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
+    return _of(lesson.by_layer_runs(shown.result, epoch), lines)
+
+
+def _limits(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
+    return _of(lesson.by_layer(shown.result, epoch), lines)
 
 
 def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
@@ -104,20 +107,17 @@ def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
     functions = {words(name): name for name in shown.experiment.activation}
     left, right = st.columns(2)
     with left:
-        name = view.choice("function", "Hidden units with", list(functions), next(iter(functions)))
+        name = view.place(BatchSize.function)
     with right:
-        level = view.buttons("level", "Gradient of", LEVELS, "batch")
-    at = f"{epoch} {layer} {level}"
-    table = shown.once(
-        f"by_scale {name} {at}", lambda: lesson.by_scale(shown.result, functions[name], epoch, layer, level)
-    )
-    scales = table["scale"].nunique()
+        level = view.place(BatchSize.level)
+    of = (functions[name], epoch, layer, level)
+    scales = shown.once(lesson.by_scale, *of)["scale"].nunique()
     if scales > 1:
         chart.show(
-            shown, "saturation_and_signs", charts.saturation_and_signs, lambda: table,
+            "saturation_and_signs", charts.saturation_and_signs, partial(shown.once, lesson.by_scale, *of),
             activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
         )  # fmt: skip
-        lens.box(shown.once(f"trade {at}", lambda: lesson.trade(shown.result, epoch, layer, level)), by)
+        lens.box(shown.once(lesson.trade, epoch, layer, level), by)
     if scales < SEVERAL:
         offer.preset("initial_scale", FEW_SCALES if scales > 1 else ONE_SCALE)
 

@@ -8,11 +8,11 @@ import streamlit as st
 
 from core import charts, convergence, findings, text
 from pages.parts import chart, lens, notices, view
-from pages.parts.shown import Shown
+from pages.parts.catalogue import Convergence
+from pages.parts.shown import Shown, once
 
 SETS = {"training": "train", "test": "test"}
 WIDE = 1e4  # times the least loss: more than a linear axis can show
-SLOWEST = "slowest group that reached the target"
 
 
 def _page(shown: Shown) -> None:
@@ -21,10 +21,9 @@ def _page(shown: Shown) -> None:
     st.subheader("How much faster?")
     lens.part(shown, lambda: _speed_up(shown))
     if len(shown.experiment.learning_rate) > 1:
-        runs = shown.result.runs
         st.subheader("Which learning rate is each one's best?")
-        chart.show(shown, "rate_grid", charts.rate_grid, lambda: runs)
-        best = shown.once("best_rates", lambda: convergence.best_rates(runs))
+        chart.show("rate_grid", charts.rate_grid, shown.runs)
+        best = once(_best_rates, shown)
         varying = [name for name in convergence.SETTINGS if len(getattr(shown.experiment, name)) > 1]
         columns = [*(varying or ["activation", "initialiser"]), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
@@ -35,20 +34,18 @@ def _page(shown: Shown) -> None:
 
 
 def _curves(shown: Shown) -> None:
-    experiment, groups, runs = shown.experiment, shown.groups, shown.result.runs
+    experiment, groups = shown.experiment, shown.groups
     target, _, goal = experiment.target.partition(":")
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        which = SETS[view.buttons("measure", "Measured on", list(SETS), "training")]
-        x = view.buttons("x", "Time in", ["epoch", "update"], "epoch")
-        log_x = view.flag("log_x", "Logarithmic time")
-        log_y = view.flag("log_y", "Logarithmic loss")
-        raw_runs = view.flag("runs", "Every run")
-    smooth = view.step("smoothing", "Smoothing (recorded points)", (1, 3, 5, 9, 15), 1)
+        which = SETS[view.place(Convergence.measure)]
+        x = view.place(Convergence.x)
+        log_x = view.place(Convergence.log_x)
+        log_y = view.place(Convergence.log_y)
+        raw_runs = view.place(Convergence.runs)
+    smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(
-        chart.show, shown, draw=charts.learning_curves, rows=lambda: convergence.with_diverged(shown.result), **axes
-    )
+    curves = partial(chart.show, draw=charts.learning_curves, rows=partial(_epochs, shown), **axes)
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
@@ -58,23 +55,19 @@ def _curves(shown: Shown) -> None:
         curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
     else:
         st.caption("The length of the gradient was not measured: that takes full statistics.")
-    far_apart, masked = shown.once(
-        f"masked {which} {log_y}", lambda: _masked(shown.result.epochs, f"{which}_loss", log_y)
-    )
+    far_apart, masked = once(_masked, shown, f"{which}_loss", log_y)
     if far_apart:
         st.caption("The losses are far apart: Logarithmic loss shows them all.")
     st.caption(
         "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
     )
-    if exploded := shown.once(f"exploded {shown.final}", lambda: convergence.exploded_text(shown.result, shown.final)):
+    if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 
     st.subheader("How many runs reach the target, and when?")
-    chart.show(
-        shown, "share_reached", charts.share_reached, lambda: convergence.survival(runs), groups=groups, log_x=log_x
-    )
-    chart.show(shown, "updates_to_target", charts.updates_to_target, lambda: _with_outcomes(shown), groups=groups)
+    chart.show("share_reached", charts.share_reached, partial(_survival, shown), groups=groups, log_x=log_x)
+    chart.show("updates_to_target", charts.updates_to_target, partial(_with_outcomes, shown), groups=groups)
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
         "stopped before reaching the target still counts, as slower than every run that did: in the share it counts up "
@@ -84,19 +77,19 @@ def _curves(shown: Shown) -> None:
 
 
 def _speed_up(shown: Shown) -> None:
-    groups, runs = shown.groups, shown.result.runs
-    medians = shown.once("median_updates", lambda: convergence.median_updates(runs))
+    groups = shown.groups
+    medians = once(_median_updates, shown)
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else groups[0]
-    chosen = view.choice("baseline", "Compared with", [SLOWEST, *groups], SLOWEST)
-    baseline = slowest if chosen == SLOWEST else chosen
+    chosen = view.place(Convergence.baseline)
+    baseline = slowest if chosen == Convergence.SLOWEST else chosen
     if reached.empty:
-        st.caption(f"{_why_not(runs)}: there is nothing to compare.")
+        st.caption(f"{_why_not(shown.runs())}: there is nothing to compare.")
     elif len(groups) == 1:
         st.caption("There is one group only: nothing to compare it with.")
     elif baseline in medians.index:
         chart.show(
-            shown, "speed_up", charts.speed_up, lambda: convergence.speed_up(runs, baseline),
+            "speed_up", charts.speed_up, partial(_speed_ups, shown, baseline),
             groups=groups, title=f"Speed-up over {baseline}",
         )  # fmt: skip
         st.caption(
@@ -125,16 +118,37 @@ def _why_not(runs: pd.DataFrame) -> str:
     )
 
 
+def _epochs(shown: Shown) -> pd.DataFrame:
+    return convergence.with_diverged(shown.result)
+
+
+def _survival(shown: Shown) -> pd.DataFrame:
+    return convergence.survival(shown.runs())
+
+
 def _with_outcomes(shown: Shown) -> pd.DataFrame:
-    return shown.result.runs.assign(outcome=convergence.outcomes(shown.result, shown.final))
+    return shown.runs().assign(outcome=convergence.outcomes(shown.result, shown.final))
+
+
+def _median_updates(shown: Shown) -> pd.Series:
+    return convergence.median_updates(shown.runs())
+
+
+def _speed_ups(shown: Shown, baseline: str) -> pd.DataFrame:
+    return convergence.speed_up(shown.runs(), baseline)
+
+
+def _best_rates(shown: Shown) -> pd.DataFrame:
+    return convergence.best_rates(shown.runs())
 
 
 def _no_place(n: int) -> str:
     return f"{text.verb(n, 'is', 'are')} not finite (or not positive) and {text.verb(n, 'has', 'have')} no place here."
 
 
-def _masked(epochs: pd.DataFrame, loss: str, log: bool) -> tuple[bool, int]:
+def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
+    epochs = shown.epochs()
     losses = charts.masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
     return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]

@@ -1,6 +1,6 @@
 """Gradient paths: the lecture's drawn network with every number, and why its two gradients share a sign or not."""
 
-from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -10,34 +10,34 @@ from core.charts import neuron as charts
 from core.lessons import gradient_paths as lesson
 from core.neuron import DrawnNetwork, gradient_paths
 from core.text import words
+from pages.parts import chart, link, view
 from pages.parts import lesson as page
-from pages.parts import link, view
+from pages.parts.catalogue import GradientPaths
+from pages.parts.controls import Control
 from pages.parts.shown import once
 
-WEIGHTS = {"u11": "u₁₁", "u21": "u₂₁", "u12": "u₁₂", "u22": "u₂₂", "w1": "w₁", "w2": "w₂", "v": "v"}
-EXAMPLE = {"x1": "x₁", "x2": "x₂", "target": "t, the target of y"}
-DEFAULTS: dict[str, float] = asdict(DrawnNetwork())
-REACH = 3.0
+EXAMPLE = {"x1": GradientPaths.x1, "x2": GradientPaths.x2, "target": GradientPaths.t}
+WEIGHTS = {name: getattr(GradientPaths, name) for name in ("u11", "u21", "u12", "u22", "w1", "w2", "v")}
 
 
-def _sliders(labels: dict[str, str]) -> dict[str, float]:
+def _sliders(controls: dict[str, Control[float]]) -> dict[str, float]:
     values = {}
-    for place, (name, label) in enumerate(labels.items()):
+    for place, (name, control) in enumerate(controls.items()):
         if place % 2 == 0:
             left, right = st.columns(2)
         with left if place % 2 == 0 else right:
-            values[name] = view.number("t" if name == "target" else name, label, -REACH, REACH, 0.1, DEFAULTS[name])
+            values[name] = view.place(control)
     return values
 
 
 def _another_example() -> None:
-    for name, value in zip(("x1", "x2", "t"), np.random.default_rng().standard_normal(3), strict=True):
-        st.session_state[f"view_{name}"] = float(np.clip(round(value, 1), -REACH, REACH))
+    for control, value in zip(EXAMPLE.values(), np.random.default_rng().standard_normal(3), strict=True):
+        view.set_to(control, float(np.clip(round(value, 1), -GradientPaths.REACH, GradientPaths.REACH)))
 
 
 def _page() -> None:
     names = {words(name): name for name in ACTIVATIONS}
-    function = names[view.buttons("function", "Activation function of all three hidden units", list(names), "logistic")]
+    function = names[view.place(GradientPaths.function)]
     graph, controls = st.columns([3, 2])
     with controls:
         st.button("Another example", on_click=_another_example, icon=":material/casino:", key="another_example")
@@ -45,10 +45,9 @@ def _page() -> None:
         weights = _sliders(WEIGHTS)
     network = DrawnNetwork(**example, **weights)
     paths = gradient_paths(network, function)
-    of = f"{function} {network}"
     with graph:
-        page.draw(
-            "drawn_network", charts.drawn_network, lambda: lesson.network_table(network, paths), of,
+        chart.show(
+            "drawn_network", charts.drawn_network, partial(lesson.network_table, network, paths),
             bracket=paths.bracket,
         )  # fmt: skip
         st.markdown(f"**{lesson.step_words(function, paths)}**")
@@ -66,16 +65,16 @@ def _page() -> None:
     left, right = st.columns(2)
     with left:
         step = (-paths.gradient_w1, -paths.gradient_w2)
-        page.draw(
-            "quadrants", charts.quadrants, lambda: lesson.quadrant_table(paths), of,
+        chart.show(
+            "quadrants", charts.quadrants, partial(lesson.quadrant_table, paths),
             step=step, own=(paths.h21, paths.h22),
         )  # fmt: skip
     with right:
-        compared = list(dict.fromkeys([*lesson.COMPARED, function]))
+        compared = tuple(dict.fromkeys([*lesson.COMPARED, function]))
         # Over random examples: the one on the screen has no part in it.
-        of = f"{compared} {weights}"
-        counts = once("combinations", of, lambda: lesson.combination_table(network, compared))
-        page.draw("sign_combinations", charts.sign_combinations, lambda: counts, of)
+        of = (DrawnNetwork(**weights), compared)
+        counts = once(lesson.combination_table, *of)
+        chart.show("sign_combinations", charts.sign_combinations, partial(once, lesson.combination_table, *of))
     st.markdown(f"**{lesson.combination_words(counts)}**")
     st.caption(
         "Random examples: both inputs and the target from N(0, 1), the weights as set above. The rule is exact for one "

@@ -9,7 +9,8 @@ from core import charts, findings
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
 from pages.parts import chart, lens, view
-from pages.parts.shown import Shown
+from pages.parts.catalogue import GradientSigns
+from pages.parts.shown import Shown, once
 
 
 def _page(shown: Shown) -> None:
@@ -23,22 +24,22 @@ def _page(shown: Shown) -> None:
         return
     left, right = st.columns(2)
     with left:
-        at = view.epoch(shown, recorded)
+        at = view.epoch(GradientSigns.epoch, shown, recorded)
     with right:
-        layer = view.layer(shown, recorded, "Layer", 2, shown.depth + 1)
+        layer = view.layer(GradientSigns.layer, shown, recorded)
 
     into = partial(_into, shown, layer)
     st.subheader(f"Are the signs into layer {layer} tied together?")
-    fan_in, *others = shown.once(f"fan_in {layer}", lambda: into()["fan_in"].value_counts().index.astype(int).tolist())
+    fan_in, *others = once(_fan_ins, shown, layer)
     cells = [*st.columns(2), *st.columns(2)]
     for level, cell in zip(LEVELS, cells, strict=False):
         with cell:
             chart.show(
-                shown, f"sign_distribution_{level}", charts.sign_distribution, partial(_shares, shown, layer, level),
+                f"sign_distribution_{level}", charts.sign_distribution, partial(_shares, shown, layer, level),
                 groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in,
             )  # fmt: skip
     with cells[-1]:
-        chart.show(shown, "agreement_by_level", charts.agreement_by_level, into, groups=groups, epoch=at, layer=layer)
+        chart.show("agreement_by_level", charts.agreement_by_level, into, groups=groups, epoch=at, layer=layer)
     st.caption(
         "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
         f"signs agree. Dashed: {count(fan_in, 'independent random sign')}"
@@ -56,9 +57,9 @@ def _page(shown: Shown) -> None:
 
 
 def _by_level(shown: Shown, layer: int, at: int) -> None:
-    level = view.buttons("level", "Gradient of", LEVELS, LEVELS[0])
+    level = view.place(GradientSigns.level)
     chart.show(
-        shown, "agreement_by_layer", charts.agreement_by_layer, lambda: shown.result.layers,
+        "agreement_by_layer", charts.agreement_by_layer, shown.layers,
         groups=shown.groups, level=level, epoch=at,
     )  # fmt: skip
     lens.part(shown, lambda: _over_training(shown, layer, level))
@@ -69,11 +70,17 @@ def _by_level(shown: Shown, layer: int, at: int) -> None:
 
 
 def _over_training(shown: Shown, layer: int, level: str) -> None:
-    log_epoch = view.flag("log_epoch", "Logarithmic epochs", default=True)
+    log_epoch = view.place(GradientSigns.log_epoch)
     chart.show(
-        shown, "agreement_over_training", charts.agreement_over_training, lambda: _into(shown, layer),
+        "agreement_over_training", charts.agreement_over_training, partial(_into, shown, layer),
         groups=shown.groups, level=level, layer=layer, log_x=log_epoch,
     )  # fmt: skip
+
+
+def _fan_ins(shown: Shown, layer: int) -> list[int]:
+    """The widths that feed the layer, the most frequent first."""
+    widths: list[int] = _into(shown, layer)["fan_in"].value_counts().index.astype(int).tolist()
+    return widths
 
 
 def _into(shown: Shown, layer: int) -> pd.DataFrame:

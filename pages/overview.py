@@ -1,10 +1,14 @@
 """The start page: the lecture's claims, each with the verdict of the runs on the screen and where to look closer."""
 
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
 from core import charts, convergence, findings
 from core.claims import CLAIMS, Claim, tally
 from core.findings import Finding
+from core.results import Result
 from pages.parts import chart, lens, link, notices
 from pages.parts.shown import Shown
 
@@ -23,7 +27,7 @@ ACROSS = 2
 
 def _page(shown: Shown) -> None:
     st.markdown(ABOUT)
-    found = shown.once("claims", lambda: [claim.judge(shown.result) for claim in CLAIMS])
+    found = shown.once(_judged)
     st.subheader(f"Seven claims, by {'these runs' if shown.final else 'these runs so far'}")
     st.markdown(f"**{tally(found)}**")
     cards = [column for _ in range(0, len(CLAIMS) + 1, ACROSS) for column in st.columns(ACROSS)]
@@ -33,7 +37,7 @@ def _page(shown: Shown) -> None:
     with cards[len(CLAIMS)], st.container(border=True, height="stretch"):
         st.markdown(BEYOND)
         link.to_page("two_by_two")
-    limits = shown.once("limits", lambda: findings.limits(shown.result))
+    limits = shown.once(findings.limits)
     st.caption(
         f"{limits} A verdict holds for these data, this network and these settings alone; "
         "other seeds or another learning rate may change it."
@@ -44,14 +48,22 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left:
         chart.show(
-            shown, "train_accuracy", charts.learning_curves, lambda: convergence.with_diverged(shown.result),
+            "train_accuracy", charts.learning_curves, partial(_epochs, shown),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
         chart.show(
-            shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.result.layers,
+            "mean_by_layer", charts.mean_activation_by_layer, shown.layers,
             groups=shown.groups, epoch=0,
         )  # fmt: skip
+
+
+def _judged(result: Result) -> list[Finding]:
+    return [claim.judge(result) for claim in CLAIMS]
+
+
+def _epochs(shown: Shown) -> pd.DataFrame:
+    return convergence.with_diverged(shown.result)
 
 
 def _card(claim: Claim, found: Finding) -> None:

@@ -11,9 +11,10 @@ import streamlit as st
 from core import convergence, findings, text
 from core.experiment import VARIED
 from core.results import Result, csv_bytes
-from core.schema import RUN, SCHEMA, STATUSES
+from core.schema import RUN, SCHEMA
 from pages.parts import lens, notices, upload, view
-from pages.parts.shown import Shown
+from pages.parts.catalogue import Runs
+from pages.parts.shown import Shown, once
 
 LISTED = 1000
 """Runs in the table on the page: a browser gets 280 bytes of each."""
@@ -24,17 +25,16 @@ def _page(shown: Shown) -> None:
     runs = shown.result.runs
     left, right = st.columns(2)
     with left:
-        groups = view.several("groups", "Run groups", shown.groups)
+        groups = view.several(Runs.groups)
     with right:
-        status = view.several("status", "Status", STATUSES)
+        status = view.several(Runs.status)
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        orders = {name.replace("_", " "): name for name in ("run", "learning_rate", "gain", "seed", *outcomes)}
-        by = orders[view.choice("sort", "Sorted by", list(orders), "run")]
-        down = view.flag("descending", "Largest first")
+        by = Runs.ORDERS[view.place(Runs.sort)]
+        down = view.place(Runs.descending)
 
-    became = shown.once(f"became {shown.final}", lambda: _became(shown))
+    became = once(_became, shown)
     chosen = runs.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
     # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
     chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
@@ -52,7 +52,7 @@ def _page(shown: Shown) -> None:
     )
     if len(chosen) > LISTED:
         st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
-    if exploded := shown.once(f"exploded {shown.final}", lambda: convergence.exploded_text(shown.result, shown.final)):
+    if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 
     st.subheader("All numbers")
@@ -105,4 +105,4 @@ def _zip(result: Result) -> bytes:
     return file.getvalue()
 
 
-lens.show("What became of every run?", _page, below=upload.place)
+lens.show("What became of every run?", _page, below=upload.drop_zone)

@@ -1,5 +1,6 @@
 """Saturation: where the hidden units are flat, at what initial scale that begins, and what their values look like."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -8,12 +9,13 @@ import streamlit as st
 from core import charts, findings
 from core.activations import ACTIVATIONS
 from core.charts import propagation
+from core.lessons import signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.theory import saturated_intervals
 from pages.parts import chart, lens, link, view
-from pages.parts.shown import Recorded, Shown
+from pages.parts.catalogue import Saturation
+from pages.parts.shown import Recorded, Shown, once
 
-MOST = "most saturated"
 DEAD_FLAT: dict[str, Any] = {
     "group": "run group",
     "layer": "hidden layer",
@@ -36,9 +38,8 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
 
-    chart.show(shown, "saturation", charts.saturation_overview, lambda: shown.hidden, groups=groups)
+    chart.show("saturation", charts.saturation_overview, shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
-    lens.finding(shown, findings.dead_flat)
     _dead_flat(shown)
     st.caption(
         f"A unit is saturated on an example where its slope is below {experiment.saturation_threshold:.3g} of the "
@@ -57,7 +58,7 @@ def _page(shown: Shown) -> None:
 
     st.subheader("Could theory have predicted it?")
     chart.show(
-        shown, "theory", propagation.theory_by_layer, shown.theory,
+        "theory", propagation.theory_by_layer, partial(_theory, shown),
         groups=groups, quantity="saturated",
     )  # fmt: skip
     st.caption(
@@ -69,8 +70,9 @@ def _page(shown: Shown) -> None:
 
 def _dead_flat(shown: Shown) -> None:
     """Which layers died, if any did."""
-    table = shown.once("dead-flat layers", lambda: dead_flat_layers(shown.hidden))
+    table = once(_dead_flat_layers, shown)
     if not table.empty:
+        lens.finding(shown, findings.dead_flat)
         st.dataframe(table, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
         chart.csv("dead_flat", lambda: table)
 
@@ -81,15 +83,15 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
     if len(functions) > 1:
         left, place = st.columns(2)
         with left:
-            name = view.buttons("function", "Activation function", functions, functions[0])
+            name = view.place(Saturation.function)
     alike = recorded.of(name)
     if not alike:
         lens.nothing_of(shown, name)
     else:
         with place:
-            at = view.epoch(shown, recorded, "scale_epoch", default=0, groups=alike)
+            at = view.epoch(Saturation.scale_epoch, shown, recorded, alike)
         chart.show(
-            shown, "saturation_by_scale", charts.saturation_by_scale, lambda: _where(shown.hidden, activation=name),
+            "saturation_by_scale", charts.saturation_by_scale, partial(_hidden, shown, activation=name),
             activation=name, epoch=at,
         )  # fmt: skip
         st.caption(
@@ -99,8 +101,8 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
 
 
 def _by_group(shown: Shown, recorded: Recorded) -> None:
-    chosen = view.choice("group", "Run group", [MOST, *shown.groups], MOST)
-    group = shown.once("most saturated", lambda: _most_saturated(shown.hidden)) if chosen == MOST else chosen
+    chosen = view.place(Saturation.group)
+    group = once(_most_saturated, shown) if chosen == Saturation.MOST else chosen
     if group in recorded.epochs:
         _group(shown, recorded, group)
     else:
@@ -112,13 +114,11 @@ def _means(shown: Shown, recorded: Recorded) -> None:
     groups = shown.groups
     left, right = st.columns(2)
     with left:
-        at = view.epoch(shown, recorded, "mean_epoch")
-        chart.show(
-            shown, "mean_by_layer", charts.mean_activation_by_layer, lambda: shown.hidden, groups=groups, epoch=at
-        )
+        at = view.epoch(Saturation.mean_epoch, shown, recorded)
+        chart.show("mean_by_layer", charts.mean_activation_by_layer, shown.hidden, groups=groups, epoch=at)
     with right:
-        layer = view.layer(shown, recorded, "Hidden layer", shown.depth, shown.depth)
-        chart.show(shown, "mean_activation", charts.mean_activation, lambda: shown.hidden, groups=groups, layer=layer)
+        layer = view.layer(Saturation.layer, shown, recorded)
+        chart.show("mean_activation", charts.mean_activation, shown.hidden, groups=groups, layer=layer)
 
 
 def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
@@ -128,28 +128,38 @@ def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
     return table
 
 
-def _most_saturated(hidden: pd.DataFrame) -> str:
-    most = hidden.groupby("group", sort=False)["saturated"].max()
+def _hidden(shown: Shown, **values: str) -> pd.DataFrame:
+    return _where(shown.hidden(), **values)
+
+
+def _dead_flat_layers(shown: Shown) -> pd.DataFrame:
+    return dead_flat_layers(shown.hidden())
+
+
+def _theory(shown: Shown) -> pd.DataFrame:
+    return shown.once(signal_propagation.by_layer, 0)
+
+
+def _most_saturated(shown: Shown) -> str:
+    most = shown.hidden().groupby("group", sort=False)["saturated"].max()
     return str(most.idxmax() if most.notna().any() else most.index[0])
 
 
 def _group(shown: Shown, recorded: Recorded, group: str) -> None:
     """One run group in numbers: its heatmap, and what its layers see."""
-    chart.show(
-        shown, "saturation_heatmap", charts.saturation_heatmap, lambda: _where(shown.hidden, group=group), group=group
-    )
-    at = view.epoch(shown, recorded, groups=[group])
+    chart.show("saturation_heatmap", charts.saturation_heatmap, partial(_hidden, shown, group=group), group=group)
+    at = view.epoch(Saturation.epoch, shown, recorded, [group])
     function = ACTIVATIONS[recorded.activations[group]]
     flat = saturated_intervals(function, shown.experiment.saturation_threshold)
     left, right = st.columns(2)
     with left:
         chart.show(
-            shown, "preactivations", charts.histogram_by_layer, lambda: _counted(shown, group, "preactivation"),
+            "preactivations", charts.histogram_by_layer, partial(_counted, shown, group, "preactivation"),
             group=group, epoch=at, quantity="preactivation", saturated=flat,
         )  # fmt: skip
     with right:
         chart.show(
-            shown, "activations", charts.histogram_by_layer, lambda: _counted(shown, group, "activation"),
+            "activations", charts.histogram_by_layer, partial(_counted, shown, group, "activation"),
             group=group, epoch=at, quantity="activation",
         )  # fmt: skip
     st.caption(
@@ -162,7 +172,7 @@ def _group(shown: Shown, recorded: Recorded, group: str) -> None:
 def _counted(shown: Shown, group: str, quantity: str) -> pd.DataFrame:
     """The histograms of a quantity in the group's hidden layers."""
     own = _where(shown.result.histograms, group=group, quantity=quantity)
-    return own[own["layer"].isin(_where(shown.hidden, group=group)["layer"].unique())]
+    return own[own["layer"].isin(_hidden(shown, group=group)["layer"].unique())]
 
 
 lens.show("When do units saturate?", _page)

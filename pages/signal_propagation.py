@@ -12,7 +12,7 @@ from core.charts import propagation as charts
 from core.lessons import signal_propagation as lesson
 from core.text import words
 from pages.parts import chart, lens, notices, view
-from pages.parts import lesson as page
+from pages.parts.catalogue import SignalPropagation
 from pages.parts.shown import Recorded, Shown
 
 COLUMNS: dict[str, Any] = {
@@ -45,16 +45,16 @@ def _page(shown: Shown) -> None:
 
 
 def _layers(shown: Shown, recorded: Recorded) -> None:
-    epoch = view.epoch(shown, recorded, default=0)
+    epoch = view.epoch(SignalPropagation.epoch, shown, recorded)
     settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
-    draw = partial(chart.show, shown, draw=charts.theory_by_layer, rows=lambda: shown.theory(epoch), **settings)
+    draw = partial(chart.show, draw=charts.theory_by_layer, rows=partial(_theory, shown, epoch), **settings)
     draw(name="length_by_layer", quantity="length")
     left, right = st.columns(2)
     with left:
         draw(name="saturated_by_layer", quantity="saturated")
     with right:
         draw(name="mean_by_layer", quantity="mean")
-    reasons = shown.once(f"reasons {epoch}", lambda: lesson.reasons(shown.result, epoch))
+    reasons = shown.once(lesson.reasons, epoch)
     if reasons:
         st.markdown("Where dots and lines part, these runs show why they may:")
         st.markdown("\n".join(f"- **{name}.** {notices.escaped(text)}" for name, text in reasons))
@@ -68,17 +68,19 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
 
 
 def _diagram(shown: Shown) -> None:
-    points = shown.once("points", lambda: lesson.points(shown.result))
+    points = shown.once(lesson.points)
     functions = {words(name): name for name in shown.experiment.activation}
-    activation = functions[view.choice("diagram", "Activation function", list(functions), next(iter(functions)))]
-    own = points[points["activation"] == activation]
+    activation = functions[view.place(SignalPropagation.diagram)]
+    own = _points(shown, activation)
     if own.empty:
         lens.nothing_of(shown, words(activation))
         return
     low, high = lesson.reach(own)
     settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
-    lens.part(shown, lambda: _trial(shown, own, settings))
-    chart.show(shown, "depth_scales", _depth_scales, lambda: own, depth=int(own["depth"].max()), **settings)
+    lens.part(shown, lambda: _trial(shown, settings))
+    chart.show(
+        "depth_scales", _depth_scales, partial(_points, shown, activation), depth=int(own["depth"].max()), **settings
+    )
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
         "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
@@ -86,18 +88,29 @@ def _diagram(shown: Shown) -> None:
     )
 
 
-def _trial(shown: Shown, own: pd.DataFrame, settings: dict[str, Any]) -> None:
+def _trial(shown: Shown, settings: dict[str, Any]) -> None:
     """The phase diagram with a place to try, and what happens there."""
     activation, low, high = settings["activation"], settings["low"], settings["high"]
     left, right = st.columns(2)
     with right:
-        sw = view.number("sw", "σw to try", 0.1, 10.0, 0.1, 1.5)
-        sb = view.number("sb", "σb to try", 0.0, lesson.BIAS_REACH, 0.1, 0.3)
+        sw = view.place(SignalPropagation.sw)
+        sb = view.place(SignalPropagation.sb)
         st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.said(activation, sw, sb))}**")
-        page.draw("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
+        chart.show("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
     with left:
-        chart.show(shown, "phase_diagram", _phase_diagram, lambda: own, moved=charts.tried(sw, sb), **settings)
+        points = partial(_points, shown, activation)
+        chart.show("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
         chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
+
+
+def _theory(shown: Shown, epoch: int) -> pd.DataFrame:
+    """What signal propagation foresees and the runs have, by layer, at a recorded epoch."""
+    return shown.once(lesson.by_layer, epoch)
+
+
+def _points(shown: Shown, activation: str) -> pd.DataFrame:
+    points = shown.once(lesson.points)
+    return points[points["activation"] == activation]
 
 
 def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:

@@ -1,5 +1,6 @@
 """The 2 x 2: how much of tanh's advantage over the logistic is centring, and how much is slope."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -9,11 +10,11 @@ from core import charts, effects, findings, text
 from core.activations import ACTIVATIONS
 from core.charts.effects import cell_medians, effect_sizes
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition
-from core.results import run_settings
+from core.findings import Finding
 from pages.parts import chart, lens, link, offer, view
-from pages.parts.shown import Shown
+from pages.parts.catalogue import TwoByTwo
+from pages.parts.shown import Shown, once
 
-BEST = "each function's own best"
 COLUMNS: dict[str, Any] = {
     "activation": "function",
     "learning_rate": st.column_config.NumberColumn(
@@ -43,36 +44,32 @@ rate for all, slope is credited with what a better rate would have given the oth
 def _page(shown: Shown) -> None:
     experiment = shown.experiment
     outcome, rate = _controls(experiment.learning_rate)
-    networks = shown.once("networks", lambda: list(effects.settings(run_settings(experiment))))
+    networks = TwoByTwo.network.options(link.given())
     if not networks:
         offer.preset("two_by_two", LACKING)
         _formulas()
         return
-    network = networks[0]
-    if len(networks) > 1 or "network" in st.session_state["view"]:
-        network = view.choice("network", "Network", networks, network)
-    parts = shown.once("settings", lambda: effects.settings(shown.result.runs))
-    of = f"{network} {outcome} {rate}"
-    found = shown.once(f"decomposed {of}", lambda: _decomposed(parts.get(network), outcome, rate))
+    network = view.place(TwoByTwo.network) if len(networks) > 1 else networks[0]
+    of = (shown, network, outcome, rate)
+    found = once(_decomposed, *of)
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
-    chart.show(shown, f"effects_{outcome}", effect_sizes, lambda: found.effects, of, outcome=found.outcome)
-    finding = shown.once(f"finding {of}", lambda: effects.finding(found, findings.limits(shown.result)))
-    lens.box(finding, "these runs" if shown.final else "these runs so far")
+    chart.show(f"effects_{outcome}", effect_sizes, partial(_effects, *of), outcome=found.outcome)
+    lens.box(once(_finding, *of), "these runs" if shown.final else "these runs so far")
     if len(experiment.learning_rate) == 1:
         offer.preset("two_by_two", ONE_RATE)
 
     left, right = st.columns(2)
-    grid = shown.once(f"grid {network}", lambda: _grid(parts[network]))
+    grid = once(_grid, shown, network)
     functions = tuple(dict.fromkeys(grid["activation"]))
     with left:
         chart.show(
-            shown, f"medians_{outcome}", cell_medians, lambda: found.cells, of,
+            f"medians_{outcome}", cell_medians, partial(_cells, *of),
             outcome=found.outcome, functions=functions,
         )  # fmt: skip
     with right:
-        chart.show(shown, f"rates_{outcome}", charts.rate_grid, lambda: grid, of, quantity=outcome)
+        chart.show(f"rates_{outcome}", charts.rate_grid, partial(_grid, shown, network), quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")
@@ -82,27 +79,50 @@ def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
     left, right = st.columns([3, 2])  # three choices in words at the left
     titles = {outcome.title: outcome.name for outcome in OUTCOMES.values()}
     with left:
-        outcome = titles[view.buttons("outcome", "Compared by", list(titles), next(iter(titles)))]
+        outcome = titles[view.place(TwoByTwo.outcome)]
     texts = {f"{rate:g}": rate for rate in rates}
     with right:
-        rate = view.choice(
-            "rate", "Learning rate", [BEST, *texts], BEST, help="One rate for all is no fair comparison."
-        )
+        rate = view.place(TwoByTwo.rate)
     return outcome, texts.get(rate)
 
 
-def _grid(runs: pd.DataFrame) -> pd.DataFrame:
+def _grid(shown: Shown, network: str) -> pd.DataFrame:
     """The runs of the five functions."""
+    runs = _networks(shown)[network]
     return runs[runs["activation"].isin([*FOUR, TANH])]
 
 
-def _decomposed(runs: pd.DataFrame | None, outcome: str, rate: float | None) -> Decomposition | None:
+def _networks(shown: Shown) -> dict[str, pd.DataFrame]:
+    return effects.settings(shown.runs())
+
+
+def _decomposed(shown: Shown, network: str, outcome: str, rate: float | None) -> Decomposition | None:
+    runs = _networks(shown).get(network)
     if runs is None:
         return None
     try:
         return effects.decompose(runs, outcome, rate)
     except ValueError:
         return None  # the first seeds are still being trained
+
+
+def _known(*of: Any) -> Decomposition:
+    """What there is to draw, where there is something."""
+    found = once(_decomposed, *of)
+    assert found is not None
+    return found
+
+
+def _effects(*of: Any) -> pd.DataFrame:
+    return _known(*of).effects
+
+
+def _cells(*of: Any) -> pd.DataFrame:
+    return _known(*of).cells
+
+
+def _finding(shown: Shown, *of: Any) -> Finding:
+    return effects.finding(_known(shown, *of), shown.once(findings.limits))
 
 
 def _formulas() -> None:

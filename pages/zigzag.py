@@ -10,14 +10,14 @@ import streamlit as st
 from core.charts import group_colours
 from core.charts import neuron as charts
 from core.lessons import zigzag
-from core.lessons.zigzag import COMPARED, FUNCTIONS, REACH, SOLUTION, TILE, UPDATES, Descent
+from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
 from core.neuron import Neuron
 from core.text import words
-from pages.parts import chart, link, player, view
+from pages.parts import chart, link, player, session, view
 from pages.parts import lesson as page
+from pages.parts.catalogue import Zigzag
 from pages.parts.shown import once
 
-OWN, SAME = RATES = ("share of each one's limit", "the same for all")
 COLOURS = dict(zip(*group_colours(FUNCTIONS), strict=True))
 COLUMNS = {
     "learning_rate": st.column_config.NumberColumn("learning rate", format="%.3g"),
@@ -37,28 +37,22 @@ COLUMNS = {
 }
 
 
-def _settings() -> tuple[list[str], list[str], Descent]:
+def _settings() -> tuple[tuple[str, ...], tuple[str, ...], Descent]:
     """The functions, the kinds of update, and the descent that the controls ask for."""
     names = {words(name): name for name in FUNCTIONS}
     left, middle, right = st.columns(3)
     with left:
-        functions = view.several("functions", "Fed by units with", list(names), default=[words(n) for n in COMPARED])
-        updates = view.several("updates", "One update from", UPDATES, default=UPDATES)
+        functions = view.several(Zigzag.functions)
+        updates = view.several(Zigzag.updates)
     with middle:
-        w1 = view.number("start_w1", "Start at w₁", -REACH, REACH, TILE, -1.5, help="Or click on a chart.")
-        w2 = view.number("start_w2", "Start at w₂", -REACH, REACH, TILE, 1.5, help="Or click on a chart.")
+        start = (view.place(Zigzag.start_w1), view.place(Zigzag.start_w2))
     with right:
-        momentum = view.number("momentum", "Momentum", 0.0, 0.9, 0.1, 0.0)
-        std = view.number("std", "Standard deviation of the pre-activations", 0.2, 4.0, 0.2, 1.0)
+        momentum, std = view.place(Zigzag.momentum), view.place(Zigzag.std)
     with st.expander("Learning rate, number of steps, examples"):
-        own = view.buttons("rates", "Learning rate", RATES, OWN) == OWN
-        if own:
-            rate = view.number("share", "Share of the limit", 0.05, 1.0, 0.05, 0.6)
-        else:
-            rate = view.number("rate", "Learning rate of every path", 0.05, 5.0, 0.05, 0.4)
-        steps = int(view.number("steps", "Number of steps", 20.0, 200.0, 10.0, 60.0))
-        draw = view.step("draw", f"Draw of the {zigzag.EXAMPLES} examples", range(10), 0)
-    return [names[name] for name in functions], updates, Descent((w1, w2), own, rate, momentum, steps, std, draw)
+        own = view.place(Zigzag.rates) == Zigzag.OWN
+        rate = view.place(Zigzag.share if own else Zigzag.rate)
+        steps, draw = int(view.place(Zigzag.steps)), view.place(Zigzag.draw)
+    return tuple(names[name] for name in functions), updates, Descent(start, own, rate, momentum, steps, std, draw)
 
 
 @dataclass(frozen=True)
@@ -74,23 +68,35 @@ class _Walk:
     conditions: pd.DataFrame
 
 
-def _walk(functions: list[str], updates: list[str], descent: Descent) -> _Walk:
+def _walk(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent) -> _Walk:
     neurons = {function: descent.neuron(function) for function in functions}
     walked = descent.paths(functions, updates)
     summary = zigzag.summary_table(descent, walked)
     plain = replace(descent, momentum=0.0)
     before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
     # The landscape stays while the descent on it changes.
-    land = {function: f"{function} {descent.std} {descent.draw}" for function in functions}
+    land = Descent(std=descent.std, draw=descent.draw)
     return _Walk(
         neurons,
         paths=zigzag.path_table(walked),
-        contours={name: once("contours", land[name], partial(zigzag.contour_table, neurons[name])) for name in neurons},
-        tiles={name: once("tiles", land[name], partial(zigzag.tile_table, neurons[name])) for name in neurons},
+        contours={name: once(_contours, land, name) for name in functions},
+        tiles={name: once(_tiles, land, name) for name in functions},
         summary=summary,
         words=zigzag.summary_words(summary, before),
         conditions=zigzag.condition_table(neurons),
     )
+
+
+def _contours(land: Descent, function: str) -> pd.DataFrame:
+    return zigzag.contour_table(land.neuron(function))
+
+
+def _tiles(land: Descent, function: str) -> pd.DataFrame:
+    return zigzag.tile_table(land.neuron(function))
+
+
+def _paths(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent) -> pd.DataFrame:
+    return once(_walk, functions, updates, descent).paths
 
 
 @dataclass(frozen=True)
@@ -101,12 +107,13 @@ class _Step:
     words: str
 
 
-def _step(walk: _Walk, updates: str, step: int) -> _Step:
-    """The `step`, with the directions that single examples would take from where the path of `updates` is."""
+def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent, step: int) -> _Step:
+    """The `step`, with the directions that single examples would take from where the path of the first updates is."""
+    walk = once(_walk, functions, updates, descent)
     directions, drawn = {}, {}
     for function, neuron in walk.neurons.items():
         mine = walk.paths[walk.paths["function"] == function]
-        here = mine[(mine["updates"] == updates) & (mine["step"] <= step)].iloc[-1]
+        here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
         directions[function] = zigzag.direction_table(neuron, (here["w1"], here["w2"]))
         drawn[function] = chart.specification(
             charts.descent(
@@ -120,18 +127,19 @@ def _step(walk: _Walk, updates: str, step: int) -> _Step:
 
 def _start(key: str) -> None:
     """Take over the start that was clicked on in the chart of that key."""
-    for point in st.session_state[key].selection[charts.START][:1]:
+    for point in session.held(key).selection[charts.START][:1]:
         player.stop()
-        st.session_state.update(view_start_w1=float(point["w1"]), view_start_w2=float(point["w2"]))
+        view.set_to(Zigzag.start_w1, float(point["w1"]))
+        view.set_to(Zigzag.start_w2, float(point["w2"]))
 
 
 def _page() -> None:
     functions, updates, descent = _settings()
-    of = f"{functions} {updates} {descent}"
-    walk = once("walk", of, lambda: _walk(functions, updates, descent))
+    of = (functions, updates, descent)
+    walk = once(_walk, *of)
 
     def at(step: int) -> None:
-        now = once("step", f"{of} {step}", lambda: _step(walk, updates[0], step))
+        now = once(_step, *of, step)
         for place, function in enumerate(functions):
             if place % 3 == 0:
                 columns = st.columns(min(3, len(functions)))
@@ -144,7 +152,7 @@ def _page() -> None:
         st.markdown(now.words)
         st.caption(zigzag.KEY)
 
-    player.show("step", "Step", descent.steps, 10, at)
+    player.play(Zigzag.step, descent.steps, at)
     with st.container(horizontal=True):
         chart.csv("paths", lambda: walk.paths, "Paths (CSV)")
         chart.csv("contours", lambda: _lines(walk), "Contours (CSV)")
@@ -153,7 +161,7 @@ def _page() -> None:
     for sentence in walk.words:
         st.markdown(sentence)
     st.dataframe(walk.summary, column_config=COLUMNS, hide_index=True, key="summary")
-    page.draw("loss_over_steps", charts.loss_over_steps, lambda: walk.paths, of, functions=FUNCTIONS, goal=zigzag.GOAL)
+    chart.show("loss_over_steps", charts.loss_over_steps, partial(_paths, *of), functions=FUNCTIONS, goal=zigzag.GOAL)
     st.caption(zigzag.LIMITS)
 
     st.subheader("The shape of the valley")

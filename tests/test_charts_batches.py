@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from core.charts import batches as charts
 from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, ONE_SEED, SUPPORTED, UNDECIDED
+from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from core.lessons import batch_size as lesson
 from core.results import Result
-from core.text import NOT_MEASURED, share
+from core.text import NOT_MEASURED, ONE_SEED, share
 from core.theory import pair_agreement
 from tests.engine import at_start, data_of, train
 from tests.test_charts import _sound

@@ -15,9 +15,10 @@ from core import datasets
 from core.activations import ACTIVATIONS
 from core.charts import propagation as charts
 from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, ONE_SEED, SUPPORTED, UNDECIDED
+from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from core.lessons import signal_propagation as lesson
 from core.results import Result
+from core.text import ONE_SEED
 from core.theory import fixed_point
 from tests.engine import train
 

@@ -7,13 +7,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core import jobs, results
+from core import results, running
 from core.__main__ import main
 from core.activations import ACTIVATIONS
 from core.datasets import DATASETS
@@ -22,6 +23,7 @@ from core.initialisers import INITIALISERS
 from core.loading import load_result
 from core.losses import LOSSES
 from core.optimisers import OPTIMISERS
+from core.pool import JobError
 from core.results import collect
 from core.schema import SCHEMA
 from core.store import FORMAT, Store
@@ -99,9 +101,9 @@ def test_an_experiment_is_read_from_text_and_files(
 
     def refuse(experiment: Experiment, **_: Any) -> None:
         asked.append(experiment)
-        raise jobs.JobError("seen")
+        raise JobError("seen")
 
-    monkeypatch.setattr(jobs, "run", refuse)
+    monkeypatch.setattr(running, "run", refuse)
     content = {
         "query": TINY.to_query(),
         "link": f"https://lab.example/convergence?{TINY.to_query()}&log_x=on",
@@ -197,7 +199,7 @@ def test_a_mistake_is_told_in_one_line_with_status_2(
     Path("link").symlink_to("elsewhere")
     Path("photos").mkdir()
     Path("photos/cat.jpg").touch()
-    monkeypatch.setattr(jobs, "run", lambda *_, **__: pytest.fail("it must not train"))
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("it must not train"))
     arguments, message = REFUSED[case]
     status, printed, told = execute(capsys, *arguments)
     assert (status, printed) == (2, "")
@@ -249,9 +251,9 @@ def test_ctrl_c_ends_training_with_status_130_and_one_line(workers: int, tmp_pat
 SLOW = Experiment.from_text("dataset=iris&hidden=8&epochs=400&seeds=2&record=0,1,50,200&batch_size=32")
 KILLED = """
 import os, signal, sys
-from core import jobs, saving
+from core import running, saving
 from core.__main__ import main
-jobs.RUN_SECONDS, saving.SECONDS, saving.COST = 0.05, 0.0, 0
+running.RUN_SECONDS, saving.SECONDS, saving.COST = 0.05, 0.0, 0
 save, saves = saving.Saved.save, []
 def save_and_die(saved, works):
     save(saved, works)
@@ -283,7 +285,7 @@ def test_a_command_that_was_killed_goes_on_when_called_again_to_the_same_bits(
     share = re.search(r"goes on from .*out\.partial, where (\d+)% was trained", told)
     assert share is not None, told
     assert 0 < int(share[1]) < 100
-    assert_same_tables(load_result(archive), jobs.run(SLOW))
+    assert_same_tables(load_result(archive), running.run(SLOW))
     assert files(tmp_path) == ["all.zip", "out"], "nothing is left of the way there"
 
 
@@ -336,16 +338,16 @@ def test_a_full_disk_is_named_and_leaves_no_half_file_and_what_stood_there(
     command = ["run", TINY.to_query(), "--out", out, "--zip", archive, "--force"]
     assert execute(capsys, *command)[0] == 0
     before = {path: path.read_bytes() for path in (archive, *out.iterdir())}
-    write = results.csv_bytes
+    write = results.csv_parts
     left = [list(SCHEMA).index(table)]
 
-    def full(frame: Any) -> bytes:
+    def full(frame: Any) -> Iterator[bytes]:
         left[0] -= 1
         if left[0] < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(frame)
 
-    monkeypatch.setattr(results, "csv_bytes", full)
+    monkeypatch.setattr(results, "csv_parts", full)
     status, printed, told = execute(capsys, *command)
     assert (status, printed) == (2, "")
     assert told == f"python -m core: {out}: No space left on device\n"
@@ -393,7 +395,7 @@ def test_a_store_that_keeps_nothing_is_said_before_training(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAB_STORE_BYTES", "0")
-    monkeypatch.setattr(jobs, "run", lambda *_, **__: pytest.fail("it must not train"))
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("it must not train"))
     status, _, told = execute(capsys, "run", "seeds=1", "--out", tmp_path / "out", "--store")
     assert (status, told) == (2, "python -m core: LAB_STORE_BYTES is 0: the store keeps nothing\n")
     monkeypatch.setenv("LAB_STORE_BYTES", "1000")
@@ -448,3 +450,17 @@ def test_help_describes_both_commands(capsys: pytest.CaptureFixture[str]) -> Non
     printed = capsys.readouterr().out
     assert "run" in printed
     assert "list" in printed
+
+
+def test_a_sweep_over_the_limit_of_memory_is_refused_before_it_trains(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("it must not train"))
+    out = tmp_path / "out"
+    assert main(["run", TINY.to_query(), "--out", str(out), "--limit-bytes", "2MB"]) == 2
+    told = capsys.readouterr().err
+    assert "of memory (4 runs, 8 updates) is too much; allowed: up to 2 MB here" in told
+    assert told.count("\n") == 1
+    assert not out.exists()
+    assert main(["run", TINY.to_query(), "--out", str(out), "--limit-bytes", "lots"]) == 2
+    assert "'lots' is not a number of bytes, such as 500MB" in capsys.readouterr().err

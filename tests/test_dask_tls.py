@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.jobs import run
 from core.loading import load_result
+from core.running import run
 from tests.engine import assert_same_tables
 from tests.processes import SMALL, until
 

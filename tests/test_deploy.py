@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import Settings, cpu_count
+from core.settings import Settings, cpu_count, memory_size
 from tests.processes import until
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +37,8 @@ def test_the_guide_tells_every_setting_and_its_default() -> None:
     in_words = {
         "LAB_STORE": ("initialisation-lab` in the user's cache folder", Path("/home/ann/.cache/initialisation-lab")),
         "LAB_WORKERS": ("one per processor", cpu_count()),
+        "LAB_MEMORY_BYTES": ("half of the machine's memory", memory_size() // 2),
+        "LAB_FORWARDED": ("none", ""),
         "LAB_DASK": ("none", None),
     }
     for name, text in told.items():

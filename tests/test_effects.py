@@ -307,6 +307,66 @@ def test_the_finding_gives_numbers_intervals_seeds_and_its_limits() -> None:
     assert f"0 of {SEEDS} runs of logistic reached the target" in effects.finding(decompose(runs(lost))).limits
 
 
+def test_no_difference_is_said_so_and_supports_nothing() -> None:
+    """All runs alike but for the last digits, as from zeros."""
+    same = {name: [0.693 * (1 + 1e-7 * i)] * SEEDS for i, name in enumerate((*FOUR, TANH))}
+    table = runs(factors(1.0, 1.0))
+    table["final_train_loss"] = table["activation"].map({name: values[0] for name, values in same.items()})
+    found = effects.finding(decompose(table, "final_train_loss"))
+    assert found.verdict == UNDECIDED
+    assert "no difference (1x)" in found.evidence
+    assert "of it" not in found.evidence
+
+
+def test_the_only_learning_rate_is_nobodys_own_best() -> None:
+    found = effects.finding(decompose(runs(factors(2.0, 1.5), 0.1)))
+    assert "all at learning rate 0.1, the only one run" in found.evidence
+    assert "own best" not in found.sentence
+
+
+def test_one_seed_has_no_interval_and_decides_nothing() -> None:
+    one = {name: values[:1] for name, values in factors(4.0, 2.0).items()}
+    found = effects.finding(decompose(runs(one)))
+    assert found.verdict == UNDECIDED
+    assert "centring 4x; slope 2x; width 1x" in found.evidence
+    assert "One seed shows no chance" in found.evidence
+    assert "interval" not in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (dict.fromkeys((*FOUR, TANH), 0.0), "All 5 functions reached the target at update 0"),
+        ({TANH: 0.0}, "There are no ratios: tanh reached the target at update 0, against logistic 400 updates,"),
+        (dict.fromkeys((*FOUR, TANH), NEVER), "In the median run none of the 5 functions reached the target."),
+    ],
+)
+def test_ratios_with_0_or_infinity_are_said_in_words(change: dict[str, float], said: str) -> None:
+    times = factors(2.0, 1.5) | {name: [value] * SEEDS for name, value in change.items()}
+    found = effects.finding(decompose(runs(times)))
+    assert found.evidence.startswith(said)
+    assert found.verdict == UNDECIDED
+
+
+def test_a_function_that_diverged_at_every_rate_has_no_best_one() -> None:
+    table = pd.concat([runs({**factors(2.0, 1.5), "logistic": [NEVER] * SEEDS}, rate) for rate in (0.1, 1.0)])
+    lost = table["activation"] == "logistic"
+    table = table.assign(diverged_at=np.where(lost, 5.0, np.nan), final_train_loss=np.where(lost, np.nan, 0.5))
+    found = decompose(table)
+    logistic = found.cells.set_index("activation").to_dict("index")["logistic"]
+    assert math.isnan(logistic["learning_rate"])
+    assert not logistic["edge"]
+    assert "all runs of logistic diverged" in effects.finding(found).limits
+
+
+def test_a_finding_carries_the_numbers_of_its_effects() -> None:
+    found = decompose(runs(spread(factors(4.0, 2.0), 0.1)))
+    numbers = {(number.measure, dict(number.of)["effect"]): number.value for number in effects.finding(found).numbers}
+    assert numbers["effect", "centring"] == row(found, "centring")["estimate_low"]
+    assert numbers["effect, least", "slope"] == row(found, "slope")["low"]
+    assert f"centring {numbers['effect', 'centring']:.3g}x" in effects.finding(found).evidence
+
+
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_every_outcome_can_be_said(outcome: str) -> None:
     sentence = effects.finding(decompose(runs(spread(factors(2.0, 1.5), 0.2)), outcome)).sentence

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from core import findings
+from core.comparisons import centring_alone
 from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from core.jobs import run
 from core.results import Result
+from core.running import run
 from core.schema import names
 
 TWO_BY_TWO = Experiment(initialiser=("normal:0.01", "normal:1"), seeds=3, hidden=((8,),))
@@ -89,6 +90,99 @@ def test_one_initial_scale_decides_nothing_about_scale() -> None:
     assert findings.saturation(result).verdict == UNDECIDED
 
 
+def by_scheme(schemes: dict[str, tuple[float, float]], name: str = "logistic", seeds: int = 3) -> Result:
+    """Scale and saturated share at initialisation by initialiser."""
+    layers = [
+        {"activation": name, "initialiser": scheme, "weight_rms": scale, "weight_std": 0.0, "saturated": share}
+        | {"epoch": 0, "layer": 1, "role": "hidden"}
+        for scheme, (scale, share) in schemes.items()
+    ]
+    experiment = replace(TWO_BY_TWO, activation=(name,), initialiser=tuple(schemes), seeds=seeds)
+    return made_up(experiment, layers, **updates(*[FAST[:seeds]] * len(schemes)))
+
+
+def test_the_scale_of_a_constant_is_its_size() -> None:
+    found = findings.saturation(by_scheme({"constant:10": (10.0, 0.69), "normal:0.01": (0.01, 0.0)}))
+    assert found.verdict == SUPPORTED
+    assert "0 % (normal:0.01) to 69 % (constant:10)" in found.evidence
+
+
+def test_two_equal_starts_are_no_smallest_and_largest() -> None:
+    found = findings.saturation(by_scheme({"zeros": (0.0, 0.5), "normal:0": (0.0, 0.5)}))
+    assert found.verdict == UNDECIDED
+    assert "smallest" not in found.evidence
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "identity"])
+def test_functions_whose_slope_does_not_change_with_the_scale_are_not_judged_by_it(name: str) -> None:
+    found = findings.saturation(by_scheme({"zeros": (0.0, 0.0), "normal:10": (10.0, 0.48)}, name))
+    assert found.verdict == UNDECIDED
+    assert "does not change with the scale" in found.evidence
+
+
+def test_scales_at_which_nothing_saturates_tell_nothing_of_large_weights() -> None:
+    found = findings.saturation(by_scheme({"normal:0.001": (0.001, 0.0), "normal:0.01": (0.01, 0.0)}))
+    assert found.verdict == UNDECIDED
+    assert "No scale here saturates as many as 1.0 % of the units" in found.evidence
+
+
+def test_one_seed_decides_nothing_about_saturation() -> None:
+    found = findings.saturation(by_scheme({"normal:0.01": (0.01, 0.0), "normal:1": (1.0, 0.6)}, seeds=1))
+    assert found.verdict == UNDECIDED
+    assert "One seed shows no chance" in found.evidence
+
+
+def at_the_end(*shares: float) -> Result:
+    """Saturated share of one layer at the last epoch, by group."""
+    schemes = [f"normal:{i + 1}" for i in range(len(shares))]
+    layers = [
+        {"activation": "tanh", "initialiser": scheme, "weight_rms": 1.0, "saturated": share}
+        | {"epoch": epoch, "layer": 1, "role": "hidden"}
+        for scheme, share in zip(schemes, shares, strict=True)
+        for epoch in (0, 5)
+    ]
+    experiment = replace(TWO_BY_TWO, activation=("tanh",), initialiser=tuple(schemes))
+    return made_up(experiment, layers, **updates(*[FAST] * len(shares)))
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.0, 0.0), "At epoch 5 no hidden unit is saturated."),
+        ((0.2, 0.4), "the most saturated hidden layer is layer 1 of normal:2: 40 %."),
+        ((0.4, 0.2, 0.4), "hidden layers are layer 1 of normal:1 and layer 1 of normal:3: 40 %."),
+        ((0.4, 0.4), "all hidden layers are saturated alike: 40 %."),
+        ((0.4, 0.4, 0.4, 0.4, 0.1), "4 of 5 hidden layers tie as the most saturated: 40 %."),
+    ],
+)
+def test_all_that_tie_as_the_most_saturated_are_named(shares: tuple[float, ...], said: str) -> None:
+    assert said in findings.saturation(at_the_end(*shares)).evidence
+
+
+def dying(*flat: list[int]) -> Result:
+    """Whether layers 1, 2 and so on were dead-flat at epochs 0, 1 and so on."""
+    layers = [
+        {"activation": "tanh", "dead_flat": float(is_flat), "epoch": epoch, "layer": layer, "role": "hidden"}
+        for layer, points in enumerate(flat, 1)
+        for epoch, is_flat in enumerate(points)
+    ]
+    experiment = replace(TWO_BY_TWO, activation=("tanh",), initialiser=("normal:1",))
+    return made_up(experiment, layers, **updates(FAST))
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        (([0, 0, 0], [0, 1, 1]), "Layer 2 of tanh · normal:1 in 3 of 3 runs, first at epoch 1, and still at epoch 2."),
+        (([0, 1, 0],), "Layer 1 of tanh · normal:1 in 3 of 3 runs, first at epoch 1, and all left it again."),
+        (([1, 1],), "first at initialisation, and still at epoch 1."),
+        (([0, 0],), "There was none at any recorded epoch."),
+    ],
+)
+def test_a_dead_flat_layer_is_named_with_when_it_died_and_whether_it_left(layers: Any, said: str) -> None:
+    assert said in findings.dead_flat(dying(*layers)).evidence
+
+
 # --- gradient signs
 
 
@@ -116,6 +210,14 @@ def signs(**shares: float) -> Result:
 )
 def test_signs_are_tied_only_where_the_share_is_exactly_one(shares: dict[str, float], verdict: str) -> None:
     assert findings.gradient_signs(signs(**shares)).verdict == verdict
+
+
+def test_one_weight_has_no_other_to_share_a_sign_with() -> None:
+    result = signs(logistic=1.0, tanh=1.0)
+    result.layers["fan_in"] = 1
+    found = findings.gradient_signs(result)
+    assert found.verdict == UNDECIDED
+    assert "100 %" not in found.evidence
 
 
 def test_almost_all_is_not_written_as_all() -> None:
@@ -171,6 +273,126 @@ def test_a_ratio_stands_with_its_interval_and_its_pairs() -> None:
     assert f"Zero-centred was faster in 2 of 2 comparisons: {one}" in found.evidence
 
 
+def one_each(logistic: list[float], tanh: list[float], recorded: list[int], seeds: int = 3) -> Result:
+    """One group of each function, recorded at these updates; NaN: not reached."""
+    experiment = replace(TWO_BY_TWO, initialiser=("normal:1",), seeds=seeds)
+    result = made_up(experiment, **updates(logistic, tanh))
+    points = [
+        {"run": run, "group": group, "update": update, "epoch": experiment.epochs * update // recorded[-1]}
+        for run, group in zip(result.runs["run"], result.runs["group"], strict=True)
+        for update in recorded
+    ]
+    return replace(result, epochs=pd.DataFrame(points).reindex(columns=names("epochs")))
+
+
+HUNDREDS = list(range(0, 1001, 100))
+
+
+@pytest.mark.parametrize(
+    ("logistic", "tanh", "recorded", "verdict", "said"),
+    [
+        ([15.0] * 3, [15.0] * 3, [0, 15, 30], UNDECIDED, "tanh (median 15 updates) and logistic"),
+        ([15.0] * 3, [15.0] * 3, [0, 15, 30], UNDECIDED, "recorded 15 updates apart there"),
+        ([0.0] * 3, [0.0] * 3, HUNDREDS, UNDECIDED, "All 6 runs met train accuracy ≥ 0.9 at update 0"),
+        ([300.0] * 3, [0.0] * 3, HUNDREDS, SUPPORTED, "tanh met it at update 0, logistic at a"),
+        ([0.0] * 3, [300.0] * 3, HUNDREDS, NOT_SUPPORTED, "logistic met it at update 0, tanh at"),
+        (
+            [300.0] * 3,
+            [100.0] * 3,
+            HUNDREDS,
+            SUPPORTED,
+            "needed 3 times fewer updates than logistic (3 seeds)",
+        ),
+        ([100.0] * 3, [200.0] * 3, HUNDREDS, NOT_SUPPORTED, "(3 seeds; recorded 100 updates apart there)"),
+        ([100.0, *NEVER[:2]], [300.0] * 3, HUNDREDS, UNDECIDED, "logistic did not (1 of 3 runs)"),
+        ([100.0, *NEVER[:2]], [300.0, *NEVER[:2]], HUNDREDS, UNDECIDED, "In no group have more than half of the runs"),
+        (NEVER, NEVER, HUNDREDS, UNDECIDED, "None of the 6 runs has reached train accuracy ≥ 0.9."),
+    ],
+)
+def test_ties_and_extremes_are_said_in_words(
+    logistic: list[float], tanh: list[float], recorded: list[int], verdict: str, said: str
+) -> None:
+    found = findings.convergence(one_each(logistic, tanh, recorded))
+    assert said in found.evidence
+    assert found.verdict == verdict
+    assert "interval" not in found.evidence
+
+
+def test_one_seed_decides_nothing_and_has_no_interval() -> None:
+    found = findings.convergence(one_each([300.0], [100.0], HUNDREDS, seeds=1))
+    assert found.verdict == UNDECIDED
+    assert "needed 3 times fewer updates than logistic (1 seed)" in found.evidence
+    assert "One seed shows no chance" in found.evidence
+
+
+def test_medians_within_a_recorded_step_are_no_difference() -> None:
+    """Of two seeds the median lies between two recorded points."""
+    found = findings.convergence(one_each([100.0, 200.0], [100.0, 100.0], HUNDREDS, seeds=2))
+    assert "no difference between tanh (median 100 updates) and logistic (median 150" in found.evidence
+
+
+def test_no_single_group_is_the_fastest_where_several_tie() -> None:
+    tie = findings.convergence(one_each([15.0] * 3, [15.0] * 3, [0, 15]))
+    assert "Fastest" not in tie.evidence
+    assert "No difference between logistic and tanh as the fastest" in tie.evidence
+
+
+def test_that_all_diverged_is_said_and_no_accuracy() -> None:
+    result = one_each(NEVER, NEVER, HUNDREDS)
+    lost = result.runs.assign(status="diverged", diverged_at=100.0, final_test_accuracy=0.1)
+    found = replace(result, runs=lost)
+    assert "All 6 runs diverged before reaching train accuracy ≥ 0.9." in findings.convergence(found).evidence
+    assert findings.runs(found).evidence == "All 6 runs diverged."
+
+
+def test_a_group_of_which_half_diverged_has_no_best_accuracy() -> None:
+    result = one_each(NEVER, NEVER, HUNDREDS)
+    accuracy = [0.9, 0.9, 0.9, 0.5, 0.6, 0.7]
+    lost = [100.0, 100.0, float("nan"), *NEVER]
+    found = replace(result, runs=result.runs.assign(final_test_accuracy=accuracy, diverged_at=lost))
+    assert findings.runs(found).evidence == "Best median test accuracy: 60 % (tanh)."
+
+
+def test_batches_of_at_least_the_whole_set_are_compared_once() -> None:
+    experiment = replace(TWO_BY_TWO, initialiser=("normal:1",), batch_size=(0, 100_000))
+    result = made_up(experiment, **updates(SLOW, FAST, SLOW, FAST))
+    result.runs["batch_size"] = ["full"] * 6 + ["100000"] * 6
+    points = result.runs[["run", "group", "batch_size"]].assign(epoch=1, update=1)
+    found = findings.convergence(replace(result, epochs=points))
+    assert "faster in 1 of 1 comparison" in found.evidence
+
+
+def test_what_still_trains_has_not_stopped() -> None:
+    result = one_each(NEVER, NEVER, HUNDREDS)
+    early = replace(result, epochs=result.epochs[result.epochs["update"] < 500])
+    assert "none reached the target and 6 are not trained to the end yet" in findings.runs(early).limits
+    assert "None of the 6 runs has reached train accuracy ≥ 0.9, so far." in findings.convergence(early).evidence
+    assert "none reached the target and 6 stopped before reaching it" in findings.runs(result).limits
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alone"),
+    [
+        ("logistic", "centred_logistic", True),
+        ("steep_logistic", "steep_centred_logistic", True),
+        ("hard_logistic", "centred_logistic", True),
+        ("logistic", "tanh", False),
+        ("steep_logistic", "tanh", False),
+        ("hard_logistic", "hard_tanh", False),
+        ("relu", "tanh", False),
+    ],
+)
+def test_centring_alone_differs_where_slope_and_width_agree(one: str, other: str, alone: bool) -> None:
+    assert centring_alone(one, other) == alone
+
+
+def test_the_identity_and_leaky_relu_are_not_called_zero_centred() -> None:
+    experiment = replace(TWO_BY_TWO, activation=("logistic", "identity", "leaky_relu"), initialiser=("normal:1",))
+    found = findings.convergence(made_up(experiment, **updates(SLOW, FAST, FAST)))
+    assert found.verdict == UNDECIDED
+    assert "nothing to compare" in found.evidence
+
+
 def test_activations_of_one_kind_decide_nothing_between_two() -> None:
     experiment = replace(TWO_BY_TWO, activation=("tanh", "softsign"))
     assert findings.convergence(made_up(experiment, **updates(FAST, FAST, SLOW, SLOW))).verdict == UNDECIDED
@@ -194,6 +416,7 @@ def test_every_finding_counts_its_runs_seeds_and_what_became_of_them(find: Any) 
     counts = "n = 12 runs, 3 seeds a group, on digits; 9 reached the target and 3 stopped before reaching it."
     assert find(result).limits.startswith(counts)
     result.runs.loc[0, "status"] = "diverged"
+    result.runs.loc[0, "diverged_at"] = 5.0
     result.runs.loc[0, "updates_to_target"] = float("nan")
     result.runs.loc[1, "diverged_at"] = 50.0
     counts = "8 reached the target (1 of them diverged later), 3 stopped before reaching it and 1 diverged before "

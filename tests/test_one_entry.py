@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 COPIED = ("core", "pages", "dashboard.py", ".streamlit", "tests/__init__.py", "tests/processes.py", "tests/pages")
 
+pytestmark = pytest.mark.timeout(180)  # the copy is trained and opened in a process of its own
+
 ENTRIES: dict[str, tuple[str, str, str]] = {
     "activation": (
         "core/activations.py",
@@ -57,8 +59,21 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
     "loss": (
         "core/losses.py",
         "    for loss in (\n",
-        """        Loss("double_cross_entropy", "twice the cross-entropy", lambda z, t: 2.0 * _cross_entropy(z, t),
-             lambda z, t: (_cross_entropy_delta(z, t), np.multiply(z, 2.0, out=z), None)[-1]),
+        """        Loss(
+            name="double_cross_entropy", summary="twice the cross-entropy",
+            value=lambda logits, targets: 2.0 * _cross_entropy(logits, targets), delta=_twice,
+            chance=lambda shares: 2.0 * _cross_entropy_chance(shares),
+        ),
+""",
+    ),
+    "the loss's slope": (
+        "core/losses.py",
+        "LOSSES: dict[str, Loss] = {\n",
+        """def _twice(logits: Array, targets: Array) -> None:
+    _cross_entropy_delta(logits, targets)
+    np.multiply(logits, 2.0, out=logits)
+
+
 """,
     ),
     "column": (
@@ -79,6 +94,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
 """,
     ),
 }
+BEFORE = ("the loss's slope", "its producer")
 FILES = {
     "core/charts/largest.py": '''"""The largest weight of each layer."""
 
@@ -107,7 +123,7 @@ import json
 import pytest
 from core.__main__ import main
 from core.experiment import FIELDS, Experiment
-from core.jobs import run
+from core.running import run
 from core.schema import data_dictionary
 from pages.parts.catalogue import PAGES
 from tests.pages.lessons import open_lesson
@@ -156,12 +172,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    for name, place, entry in ENTRIES.values():
+    for kind, (name, place, entry) in ENTRIES.items():
         text = (folder / name).read_text(encoding="utf-8")
         assert text.count(place) == 1, f"{name}: where the entry goes"
         before, after = text.split(place)
-        # The producer's column stands before its place, entries behind the head of their registry.
-        new = f"{before}{entry}{place}{after}" if name == "core/recording.py" else f"{before}{place}{entry}{after}"
+        # A function and a producer stand before their place, entries behind the head of their registry.
+        new = f"{before}{entry}{place}{after}" if kind in BEFORE else f"{before}{place}{entry}{after}"
         (folder / name).write_text(new, encoding="utf-8")
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")

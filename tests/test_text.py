@@ -40,8 +40,8 @@ def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: st
     assert text.percent(value, decimals) == said
 
 
-def test_numbers_have_three_digits_and_a_real_minus() -> None:
-    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5)] == ["−0.123", "2", "1.23e+03"]
+def test_numbers_have_three_digits_a_real_minus_and_no_exponent_unless_huge() -> None:
+    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5, 2e8)] == ["−0.123", "2", "1,230", "2e+08"]
 
 
 def test_a_share_that_is_not_there_is_said_so() -> None:

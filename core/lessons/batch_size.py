@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from core import datasets, findings
 from core.activations import ACTIVATIONS
 from core.experiment import Experiment
-from core.findings import CLEARLY_LARGER, NOTICEABLE, ONE_SEED, Finding
+from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
 from core.results import Result
 from core.schema import LEVELS
-from core.text import NOT_MEASURED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
+from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
 from core.theory import pair_agreement, pair_agreement_by_batch
 
 FREE = 0.5

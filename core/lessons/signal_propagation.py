@@ -8,10 +8,10 @@ import pandas as pd
 
 from core import datasets, findings, theory
 from core.experiment import Experiment
-from core.findings import ONE_SEED, Finding
+from core.findings import Finding
 from core.initialisers import is_random
 from core.results import Result
-from core.text import UNDECIDED, count, listed, number, share, verdict
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}

@@ -1,22 +1,230 @@
-"""Every page of the dashboard: one row each. A new page is its script and its row here."""
+"""Every page of the dashboard: one row each, and what can be set on it. A new page is its script and its row here."""
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from core import effects
+from core.activations import ACTIVATIONS
+from core.experiment import Experiment
+from core.lessons import batch_size, signal_propagation
+from core.lessons import zigzag as descent
+from core.neuron import DrawnNetwork
+from core.results import run_settings
+from core.schema import LEVELS, RUN, SCHEMA, STATUSES
+from core.text import words
+from pages.parts.controls import Control, Given, buttons, declared, drop_down, last, number, several, slider, switch
 
 HOME = "overview"
+
+
+def _groups(given: Given) -> Sequence[str]:
+    return given.experiment.groups()
+
+
+def _functions(given: Given) -> Sequence[str]:
+    """The activation functions, each once, as they are said."""
+    return list(dict.fromkeys(map(words, given.experiment.activation)))
+
+
+def _epoch(default: Any) -> Control[int]:
+    return slider(
+        "Epoch",
+        lambda given: given.experiment.record_epochs(),
+        default,
+        help="0 is initialisation, before any training.",
+    )
+
+
+def _layer(label: str, default: Callable[[Sequence[int]], int], output: bool) -> Control[int]:
+    """One of the layers, the `output` among them or not."""
+
+    def layers(given: Given) -> Sequence[int]:
+        return range(1, max(1, max(map(len, given.experiment.hidden)) + output) + 1)
+
+    return slider(label, layers, default)
+
+
+def _second(options: Sequence[int]) -> int:
+    return options[min(1, len(options) - 1)]
+
+
+class NoControls:
+    """Nothing can be set on the page."""
+
+
+class ActivationFunctions:
+    """Which functions, what feeds them, and in which precision their cost is measured."""
+
+    curves = several("Activation functions", list(map(words, ACTIVATIONS)), lambda _: ("logistic", "tanh", "relu"))
+    std = number("Standard deviation of the pre-activations", 0.1, 10.0, 0.1, 1.0)
+    float64 = switch("In double precision (float64)")
+
+
+_NETWORK = asdict(DrawnNetwork())
+_REACH = 3.0
+
+
+def _drawn(name: str, label: str) -> Control[float]:
+    """A number in the drawn network."""
+    return number(label, -_REACH, _REACH, 0.1, _NETWORK[name])
+
+
+class GradientPaths:
+    """The drawn network: its function, example and weights."""
+
+    REACH = _REACH
+    function = buttons("Activation function of all three hidden units", list(map(words, ACTIVATIONS)), "logistic")
+    x1 = _drawn("x1", "x₁")
+    x2 = _drawn("x2", "x₂")
+    t = _drawn("target", "t, the target of y")
+    u11 = _drawn("u11", "u₁₁")
+    u21 = _drawn("u21", "u₂₁")
+    u12 = _drawn("u12", "u₁₂")
+    u22 = _drawn("u22", "u₂₂")
+    w1 = _drawn("w1", "w₁")
+    w2 = _drawn("w2", "w₂")
+    v = _drawn("v", "v")
+
+
+def _start(label: str, default: float) -> Control[float]:
+    return number(label, -descent.REACH, descent.REACH, descent.TILE, default, help="Or click on a chart.")
+
+
+class Zigzag:
+    """The descents that are compared, and the step that is shown."""
+
+    OWN, SAME = RATES = ("share of each one's limit", "the same for all")
+    functions = several(
+        "Fed by units with", list(map(words, descent.FUNCTIONS)), lambda _: list(map(words, descent.COMPARED))
+    )
+    updates = several("One update from", descent.UPDATES, lambda options: options)
+    start_w1 = _start("Start at w₁", -1.5)
+    start_w2 = _start("Start at w₂", 1.5)
+    momentum = number("Momentum", 0.0, 0.9, 0.1, 0.0)
+    std = number("Standard deviation of the pre-activations", 0.2, 4.0, 0.2, 1.0)
+    rates = buttons("Learning rate", RATES)
+    share = number("Share of the limit", 0.05, 1.0, 0.05, 0.6)
+    rate = number("Learning rate of every path", 0.05, 5.0, 0.05, 0.4)
+    steps = number("Number of steps", 20.0, 200.0, 10.0, 60.0)
+    draw = slider(f"Draw of the {descent.EXAMPLES} examples", range(10))
+    step = slider("Step", lambda given: range(int(given.value(Zigzag.steps)) + 1), 10)
+
+
+@lru_cache(maxsize=64)
+def _networks(experiment: Experiment) -> Sequence[str]:
+    """The networks of an experiment that have a 2 x 2; its number of seeds does not matter."""
+    return tuple(effects.settings(run_settings(dataclasses.replace(experiment, seeds=1))))
+
+
+class TwoByTwo:
+    """What the four functions are compared by, at which learning rate, in which network."""
+
+    BEST = "each function's own best"
+    outcome = buttons("Compared by", [outcome.title for outcome in effects.OUTCOMES.values()])
+    rate = drop_down(
+        "Learning rate",
+        lambda given: [TwoByTwo.BEST, *(f"{rate:g}" for rate in given.experiment.learning_rate)],
+        help="One rate for all is no fair comparison.",
+    )
+    network = drop_down("Network", lambda given: _networks(given.experiment), lambda options: next(iter(options), ""))
+
+
+class BatchSize:
+    """The lines of the curves over batch sizes, and what the trade-off is looked at for."""
+
+    epoch = _epoch(0)
+    layer = _layer("Weights into layer", _second, output=True)
+    lines = several(
+        "Runs of",
+        lambda given: list(dict.fromkeys(batch_size.labels(given.experiment).values())),
+        lambda options: options[:: max(1, len(options) // 5)],
+    )
+    function = drop_down("Hidden units with", _functions)
+    level = buttons("Gradient of", LEVELS, "batch")
+
+
+class Saturation:
+    """Which epoch, group and layer each part of the page shows."""
+
+    MOST = "most saturated"
+    function = buttons("Activation function", lambda given: list(dict.fromkeys(given.experiment.activation)))
+    scale_epoch = _epoch(0)
+    group = drop_down("Run group", lambda given: [Saturation.MOST, *_groups(given)])
+    epoch = _epoch(last)
+    mean_epoch = _epoch(last)
+    layer = _layer("Hidden layer", last, output=False)
+
+
+class SignalPropagation:
+    """The epoch under the theory, and the point to try in the phase diagram."""
+
+    epoch = _epoch(0)
+    diagram = drop_down("Activation function", _functions)
+    sw = number("σw to try", 0.1, 10.0, 0.1, 1.5)
+    sb = number("σb to try", 0.0, signal_propagation.BIAS_REACH, 0.1, 0.3)
+
+
+class GradientSigns:
+    """The epoch, layer and kind of gradient."""
+
+    epoch = _epoch(last)
+    layer = _layer("Layer", _second, output=True)
+    level = buttons("Gradient of", LEVELS)
+    log_epoch = switch("Logarithmic epochs", default=True)
+
+
+class Convergence:
+    """What the learning curves show, and what speed-ups are relative to."""
+
+    SLOWEST = "slowest group that reached the target"
+    measure = buttons("Measured on", ["training", "test"])
+    x = buttons("Time in", ["epoch", "update"])
+    log_x = switch("Logarithmic time")
+    log_y = switch("Logarithmic loss")
+    runs = switch("Every run")
+    smoothing = slider("Smoothing (recorded points)", (1, 3, 5, 9, 15))
+    baseline = drop_down("Compared with", lambda given: [Convergence.SLOWEST, *_groups(given)])
+
+
+_OUTCOMES = [column.name for column in SCHEMA["runs"] if column not in RUN]
+_ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed", *_OUTCOMES)}
+
+
+class Runs:
+    """Which rows of the table."""
+
+    ORDERS = _ORDERS
+    groups = several("Run groups", _groups)
+    status = several("Status", STATUSES)
+    sort = drop_down("Sorted by", list(_ORDERS))
+    descending = switch("Largest first")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One page: its name, which is that of its script and its path in the address, its title, section and icon.
 
-    `settings` names the query parameters that the page reads beside those of the experiment (see `pages.parts.view`).
+    `page` is the class of its controls.
     """
 
     name: str
     title: str
     section: str
     icon: str
-    settings: tuple[str, ...] = ()
+    page: type = NoControls
+
+    @property
+    def controls(self) -> dict[str, Control[Any]]:
+        """What can be set on the page, by its name in the link."""
+        return declared(self.page)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The query parameters that the page reads beside those of the experiment."""
+        return tuple(self.controls)
 
     @property
     def script(self) -> str:
@@ -31,87 +239,14 @@ class Entry:
 
 PAGES = (
     Entry("overview", "Overview", "Learn", ":material/home:"),
-    Entry(
-        "activation_functions",
-        "Activation functions",
-        "Learn",
-        ":material/show_chart:",
-        ("curves", "std", "float64"),
-    ),
-    Entry(
-        "gradient_paths",
-        "Gradient paths",
-        "Learn",
-        ":material/account_tree:",
-        ("function", "x1", "x2", "t", "u11", "u21", "u12", "u22", "w1", "w2", "v"),
-    ),
-    Entry(
-        "zigzag",
-        "Zigzag",
-        "Learn",
-        ":material/route:",
-        (
-            "functions",
-            "updates",
-            "start_w1",
-            "start_w2",
-            "momentum",
-            "std",
-            "rates",
-            "share",
-            "rate",
-            "steps",
-            "draw",
-            "step",
-        ),
-    ),
-    Entry(
-        "two_by_two",
-        "Centring or slope",
-        "Learn",
-        ":material/grid_view:",
-        ("outcome", "rate", "network"),
-    ),
-    Entry(
-        "batch_size",
-        "Batch size",
-        "Learn",
-        ":material/stacks:",
-        ("epoch", "layer", "lines", "function", "level"),
-    ),
-    Entry(
-        "saturation",
-        "Saturation",
-        "Experiment",
-        ":material/stacked_line_chart:",
-        ("function", "scale_epoch", "group", "epoch", "mean_epoch", "layer"),
-    ),
-    Entry(
-        "signal_propagation",
-        "Signal propagation",
-        "Experiment",
-        ":material/cell_tower:",
-        ("epoch", "diagram", "sw", "sb"),
-    ),
-    Entry(
-        "gradient_signs",
-        "Gradient signs",
-        "Experiment",
-        ":material/exposure:",
-        ("epoch", "layer", "level", "log_epoch"),
-    ),
-    Entry(
-        "convergence",
-        "Convergence",
-        "Experiment",
-        ":material/trending_down:",
-        ("measure", "x", "log_x", "log_y", "runs", "smoothing", "baseline"),
-    ),
-    Entry(
-        "runs",
-        "Runs",
-        "Experiment",
-        ":material/table_rows:",
-        ("groups", "status", "sort", "descending"),
-    ),
+    Entry("activation_functions", "Activation functions", "Learn", ":material/show_chart:", ActivationFunctions),
+    Entry("gradient_paths", "Gradient paths", "Learn", ":material/account_tree:", GradientPaths),
+    Entry("zigzag", "Zigzag", "Learn", ":material/route:", Zigzag),
+    Entry("two_by_two", "Centring or slope", "Learn", ":material/grid_view:", TwoByTwo),
+    Entry("batch_size", "Batch size", "Learn", ":material/stacks:", BatchSize),
+    Entry("saturation", "Saturation", "Experiment", ":material/stacked_line_chart:", Saturation),
+    Entry("signal_propagation", "Signal propagation", "Experiment", ":material/cell_tower:", SignalPropagation),
+    Entry("gradient_signs", "Gradient signs", "Experiment", ":material/exposure:", GradientSigns),
+    Entry("convergence", "Convergence", "Experiment", ":material/trending_down:", Convergence),
+    Entry("runs", "Runs", "Experiment", ":material/table_rows:", Runs),
 )

@@ -12,8 +12,8 @@ import streamlit as st
 from altair.utils import schemapi
 
 from core.results import csv_bytes
-from pages.parts import link, turns
-from pages.parts.shown import Shown
+from pages.parts import turns
+from pages.parts.shown import once
 
 # It checks every part of a chart as it is made, which takes as long as making it. The tests check them whole.
 schemapi.disable_debug_mode()
@@ -23,37 +23,36 @@ _converting = threading.Lock()
 
 
 def show(
-    shown: Shown,
     name: str,
     draw: Callable[..., alt.LayerChart],
     rows: Callable[[], pd.DataFrame],
-    of: object = None,
     moved: pd.DataFrame | None = None,
     **settings: Any,
 ) -> None:
     """Draw `draw(rows(), **settings)`, and offer the rows as CSV.
 
+    It is drawn once for all who show the same: functions and settings are such as `once` takes.
+
     Args:
-        shown: the result on the screen; with the settings it says when a chart has to be made anew.
         name: name of the chart on its page, and of its file.
         draw: one of core.charts.
-        rows: gives the part of the result that the chart shows.
-        of: what these rows depend on, beside the settings.
+        rows: gives the table that the chart shows.
         moved: a table with a name, in place of the chart's of that name: for what has no chart of its own to be made.
-        settings: what else the chart needs, simple values only.
+        settings: what else the chart needs; a function stands for the table that it gives.
     """
-    about = f"{link.opened().name} {name} {of} {settings}"
-    spec = shown.once(about, lambda: specification(draw(rows(), **settings)))
+    spec = once(_specified, draw, rows, **settings)
     if moved is not None:
         spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: _arrow(moved)}}
-    place(name, spec)
+    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
+    turns.step_back()
     csv(name, rows)
 
 
-def place(name: str, spec: dict[str, Any]) -> None:
-    """Place a chart of that specification."""
-    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
-    turns.step_back()
+def _specified(
+    draw: Callable[..., alt.LayerChart], rows: Callable[[], pd.DataFrame], /, **settings: Any
+) -> dict[str, Any]:
+    made = {name: setting() if callable(setting) else setting for name, setting in settings.items()}
+    return specification(draw(rows(), **made))
 
 
 def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None:

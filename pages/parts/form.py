@@ -11,7 +11,7 @@ import streamlit as st
 from core.datasets import DATASETS
 from core.experiment import FIELDS, PRESETS, Experiment, ExperimentError, Field
 from core.initialisers import INITIALISERS
-from pages.parts import link, notices, training
+from pages.parts import link, notices, session, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
@@ -28,9 +28,9 @@ FIRST = "Network"
 
 def presets() -> None:
     """The experiments to start from: choosing one shows it."""
-    experiment = training.experiment()
+    experiment = session.current().experiment
     shown = next((name for name, preset in PRESETS.items() if preset.experiment == experiment), None)
-    st.session_state["preset"] = shown
+    session.hold("preset", shown)
     st.pills(
         "Presets",
         list(PRESETS),
@@ -44,8 +44,8 @@ def presets() -> None:
 
 
 def _open_preset() -> None:
-    if name := st.session_state["preset"]:
-        st.session_state["train_refused"] = training.train(PRESETS[name].experiment)
+    if name := session.held("preset"):
+        training.train(PRESETS[name].experiment)
 
 
 @st.fragment
@@ -67,34 +67,29 @@ def settings() -> None:
     draft, errors = Experiment.read_params(in_use)
     _estimate(draft, errors)
     if st.button("Train", key="train", type="primary", width="stretch", disabled=bool(errors)):
-        st.session_state["train_refused"] = training.train(draft)
+        training.train(draft)
         link.rerun()
-    if reason := st.session_state.get("train_refused"):
+    if reason := session.current().train_refused:
         notices.refused("This experiment is not trained here.", [reason])
 
 
 def _draft() -> dict[str, Any]:
     """What each control holds, or would if its section were open: at first the experiment on the screen."""
-    state = st.session_state
-    if state["draft"] is None:
-        state["train_refused"] = ""
-        state["draft"] = {
-            name: _shown_value(field, getattr(training.experiment(), name)) for name, field in FIELDS.items()
-        }
-        for name in FIELDS:
-            state.pop(_key(name), None)
-    held: dict[str, Any] = state["draft"]
-    return held
+    here = session.current()
+    if here.draft is None:
+        here.draft = {name: _shown_value(field, getattr(here.experiment, name)) for name, field in FIELDS.items()}
+        session.forget(*map(session.field_key, FIELDS))
+    return here.draft
 
 
 def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
     if errors:
         notices.refused("These settings cannot be trained.", map(str, errors))
         return
-    edited = draft != training.experiment()
+    edited = draft != session.current().experiment
     st.caption(f"Takes {draft.cost()}." + (" Edited: the pages show these settings after *Train*." if edited else ""))
     try:
-        draft.check_limit(training.registry().settings.limit_seconds)
+        training.registry().check(draft)
     except ExperimentError:
         st.caption(
             "That is more than this server trains at once. Train it elsewhere; the zip opens here, under *Runs*:"
@@ -108,8 +103,8 @@ def _control(field: Field, draft: Mapping[str, Any]) -> Any:
     Its value is in the session's state, and is its default as well: what a run tells the browser is lost where another
     run begins before it is sent, and a browser that was not told falls back on the default.
     """
-    kind, key = field.kind, _key(field.name)
-    held = st.session_state.setdefault(key, draft[field.name])
+    kind, key = field.kind, session.field_key(field.name)
+    held = session.begun(key, draft[field.name])
     label = f"{field.label} ({field.unit})" if field.unit and field.unit not in field.label.lower() else field.label
     about = f"{field.help} Allowed: {kind.allowed}."
     shared: dict[str, Any] = {"key": key, "help": about, "disabled": _unused(field, draft)}
@@ -147,7 +142,3 @@ def _shown_value(field: Field, value: Any) -> Any:
 
 def _texts(value: str | list[str] | None) -> list[str]:
     return [value] if isinstance(value, str) else value or []
-
-
-def _key(name: str) -> str:
-    return f"form_{name}"

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, server, training, turns, upload
+from pages.parts import form, link, notices, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
@@ -34,16 +34,15 @@ def main() -> None:
         for entry in PAGES
     }
     page = st.navigation(list(pages.values()), position="hidden")
-    adopted = link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
+    link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
+    training.resume()
     with st.sidebar:
         above = st.container()
-        link.place()
+        link.box()
         below = st.container()
-    # What is on the screen changes now, and its page may take a moment. What an address asks of the page, that checks.
-    (link.show if adopted else link.publish)()
+    link.publish()  # what is on the screen changes now, and its page may take a moment
     # A page that is ready comes before its sidebar, which is as much work; one that still trains takes its time.
-    job = training.job()
-    ready = job is None or not job.active
+    ready = training.in_training() is None
     if not ready:
         _sidebar(pages, above, below)
     _notices()
@@ -89,9 +88,12 @@ def _navigation(pages: dict[Entry, st.Page]) -> None:
 
 
 def _notices() -> None:
-    if reasons := st.session_state.get("link_refused"):
-        notices.refused("Part of this link was left out; the defaults stand in for it.", reasons)
-    if reason := training.refusal():
-        notices.refused("This experiment is not trained here.", [reason])
+    here = session.current()
+    if here.ignored:
+        notices.refused("Ignored from the link (default used):", here.ignored.values())
+    if here.refusal:
+        notices.refused("This experiment is not trained here.", [here.refusal])
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")
+    if warning := training.warning():
+        st.warning(f"{warning} What is trained now is shown, and not kept.", icon=":material/hard_drive:")
     upload.line()

@@ -4,17 +4,15 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
 from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
-from core.jobs import Job
 from core.results import Result, from_elsewhere
-from pages.parts import frame, link, notices, training, turns, view
-from pages.parts.shown import Shown
+from pages.parts import frame, link, notices, session, training, turns
+from pages.parts.shown import Drawn, Shown, Source
 
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
 LOOK = 1.0  # seconds between two looks at a job that trains
@@ -28,16 +26,6 @@ COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """When a visitor's page was last drawn from new numbers: of which job, what, and how long it took."""
-
-    job: Job
-    shown: Shown
-    at: float
-    took: float
-
-
 def show(question: str, body: Callable[[Shown], None], below: Callable[[], None] = lambda: None) -> None:
     """Head the page with its `question`, and draw `body` of the result on the screen, again while that grows.
 
@@ -46,26 +34,25 @@ def show(question: str, body: Callable[[Shown], None], below: Callable[[], None]
 
     def page() -> None:
         st.title(question)
-        if job := training.job():
-            _lens(job, body)
+        if source := session.current().source:
+            _lens(source, body)
         below()
 
     frame.present(page)
 
 
-def _lens(job: Job, body: Callable[[Shown], None]) -> None:
-    live = job.active
+def _lens(source: Source, body: Callable[[Shown], None]) -> None:
+    live = source.active
     if live:
         st.html(CLEAR)
 
     def progress() -> None:
-        if live and not job.active:
+        if live and not source.active:
             link.rerun()
-        _progress(job)
+        _progress(source)
 
     def page() -> None:
-        with view.refusals():
-            _guarded(partial(_draw, job, body))
+        _guarded(partial(_draw, source, body))
         link.publish()
 
     crowd = max(1.0, training.registry().active / MANY)
@@ -85,13 +72,10 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
 
     @st.fragment
     def section() -> None:
-        refused = dict(st.session_state["view_refused"])
         _guarded(draw)
         if with_page:
             # A fragment may fill only such places outside of it as it filled when the whole page ran.
             _hold_link()
-        elif refused != st.session_state["view_refused"]:
-            link.rerun()  # the notice of it stands above
         else:
             link.publish()
 
@@ -101,7 +85,7 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
 
 def _hold_link() -> None:
     try:
-        link.show()
+        link.fill()
     except StreamlitInvalidLayoutContextError:
         # This part is new since the whole page ran.
         link.rerun()
@@ -109,8 +93,7 @@ def _hold_link() -> None:
 
 def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
     """A finding on the result, in a box; with a link to `page`, the name of the page that it is from."""
-    found = shown.once(f"finding {find.__module__}.{find.__name__}", lambda: find(shown.result))
-    box(found, "these runs" if shown.final else "these runs so far", page)
+    box(shown.once(find), "these runs" if shown.final else "these runs so far", page)
 
 
 def box(found: Finding, by: str, page: str = "") -> None:
@@ -135,16 +118,16 @@ def nothing_of(shown: Shown, what: str) -> None:
     st.caption(f"No numbers of {what}: {why}.")
 
 
-def _draw(job: Job, body: Callable[[Shown], None]) -> None:
+def _draw(source: Source, body: Callable[[Shown], None]) -> None:
     with turns.waiting():
-        _wait_for_first_numbers(job)
-    shown = _shown(job)
+        _wait_for_first_numbers()
+    shown = _shown(source)
     if shown is None:
         st.caption("The charts appear with the first numbers.")
     else:
         if remark := from_elsewhere(shown.result.versions):
             st.caption(notices.escaped(remark))
-        _body(job, shown, body)
+        _body(source, shown, body)
 
 
 def _guarded(draw: Callable[[], None]) -> None:
@@ -155,43 +138,45 @@ def _guarded(draw: Callable[[], None]) -> None:
         st.error("This part of the page could not be drawn. Other pages and the files under Runs may still work.")
 
 
-def _body(job: Job, shown: Shown, body: Callable[[Shown], None]) -> None:
+def _body(source: Source, shown: Shown, body: Callable[[Shown], None]) -> None:
     began = time.thread_time()
     body(shown)
-    last: Drawn | None = st.session_state.get("drawn")
+    here = session.current()
     if shown.final:
-        st.session_state["drawn"] = None
-    elif last is None or last.shown is not shown:
-        st.session_state["drawn"] = Drawn(job, shown, time.monotonic(), time.thread_time() - began)
+        here.drawn = None
+    elif here.drawn is None or here.drawn.shown is not shown:
+        here.drawn = Drawn(source, shown, time.monotonic(), time.thread_time() - began)
 
 
-def _shown(job: Job) -> Shown | None:
+def _shown(source: Source) -> Shown | None:
     """The result to draw: the newest, unless that would take too much from training, the visitors' all together."""
-    final = not job.active  # asked before the result, which may be newer than this says, but never older
-    last: Drawn | None = st.session_state.get("drawn")
-    if not final and last is not None and last.job is job:
+    final = not source.active  # asked before the result, which may be newer than this says, but never older
+    last = session.current().drawn
+    if not final and last is not None and last.source is source:
         others = training.registry().active - 1
         if time.monotonic() < last.at + last.took * others / SHARE:
             return last.shown
-    result, version = job.latest()
+    result, version = source.latest()
     return None if result is None or result.runs.empty else Shown(result, version, final)
 
 
-def _wait_for_first_numbers(job: Job) -> None:
+def _wait_for_first_numbers() -> None:
     """A page drawn a moment later, but with charts, saves the visitor the wait for the next look."""
     until = time.monotonic() + FIRST_NUMBERS
-    while job.active and job.position <= 1 and not job.records and time.monotonic() < until:
+    while (job := training.in_training()) and job.position <= 1 and time.monotonic() < until:
+        if job.latest()[0] is not None:
+            return
         time.sleep(0.05)
 
 
-def _progress(job: Job) -> None:
+def _progress(source: Source) -> None:
     """The bar of a job in work, or why it ended before its time."""
-    if job.status == "failed":
+    if source.status == "failed":
         st.error("Training failed. What was trained until then is shown; Train starts it again.")
-        st.text(notices.plain(job.error))
-    elif job.status == "cancelled":
+        st.text(notices.plain(source.error))
+    elif source.status == "cancelled":
         st.info("Training was cancelled: this is what was trained until then. Train starts it again.")
-    elif job.active:
+    elif job := training.in_training():
         now = job.progress()
         with st.container(horizontal=True, vertical_alignment="center"):
             if job.position:
@@ -199,8 +184,8 @@ def _progress(job: Job) -> None:
             else:
                 text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
             st.progress(now.share, text)
-            st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others(job))
-        if training.for_others(job):
+            st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others())
+        if training.for_others():
             st.caption("Someone else has this experiment open, so it trains on for them.")
 
 

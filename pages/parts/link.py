@@ -9,9 +9,13 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.experiment import Experiment
-from pages.parts import training
+from core.experiment import FIELDS, Experiment, ExperimentError
+from core.fields import shorten
+from core.synonyms import suggested
+from core.text import listed
+from pages.parts import session, training
 from pages.parts.catalogue import PAGES, Entry
+from pages.parts.controls import Given, accepted
 
 # Kept as they are in a link that is copied: it stays readable, and browsers and chat programs take them.
 READABLE = ":,~"
@@ -19,55 +23,93 @@ READABLE = ":,~"
 
 def opened() -> Entry:
     """The page on the screen."""
-    entry: Entry = st.session_state["page"]
+    entry = session.current().page
+    assert entry is not None
     return entry
 
 
-def adopt(entry: Entry) -> bool:
-    """Make `entry` the page on the screen, and take over the address where a person has changed it; True if so."""
-    state = st.session_state
-    ours = state.pop("rerun_is_ours", False)
-    moved = state.get("page") != entry
+def given() -> Given:
+    """What the choices of the controls on the page on the screen depend on."""
+    here = session.current()
+    return Given(here.experiment, here.texts[opened().name])
+
+
+def adopt(entry: Entry) -> None:
+    """Make `entry` the page on the screen, and take over the address where a person has changed it."""
+    here = session.current()
+    ours, here.rerun_is_ours = here.rerun_is_ours, False
+    moved, here.page = here.page != entry, entry
     if moved:
-        state.update(page=entry, link_refused=[], view_refused={})
-    given = _address()
+        here.ignored = {}
+        _forget_controls()
+    address = _address()
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
-    if ours or given == state.get("published") or (moved and given == state.get("offered", {}).get(entry)):
-        return False
-    own = {name: given[name] for name in entry.settings if name in given}
-    experiment, errors = Experiment.read_params(given, ignore=own)
-    view = state.get("view", {})
-    state.update(
-        link_refused=[str(error) for error in errors],
-        view_refused={},
-        view_from_link=set(own),
-        view={name: text for name, text in view.items() if name not in entry.settings} | own,
-    )
-    for name in entry.settings:
-        state.pop(f"view_{name}", None)
+    if ours or address == (here.offered.get(entry.name) if moved else here.published):
+        return
+    own = {name: text for name, text in address.items() if name in entry.controls}
+    elsewhere = {name: pages for name in address if name not in own and (pages := _pages_with(name))}
+    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
+    here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
+    here.ignored = {error.field: str(_of_page(error, entry)) for error in (*errors, *wrong)} | {
+        name: f"{name}: {shorten(address[name])} is for a control of another page; it belongs to {listed(pages)}"
+        for name, pages in elsewhere.items()
+    }
+    _forget_controls()
     training.open_linked(experiment)
-    return True
+
+
+def _of_page(error: ExperimentError, entry: Entry) -> ExperimentError:
+    """The error, and where it is of an unknown parameter also which of the page's controls may be meant."""
+    if error.field in FIELDS or error.field in entry.controls or not entry.controls:
+        return error
+    allowed = f"{error.allowed}; on this page {', '.join(entry.controls)}"
+    like = suggested(error.field, [name for name in (error.nearest, *entry.controls) if name], {}).ours
+    return ExperimentError(error.field, error.value, allowed, error.problem, like or error.nearest)
+
+
+def remember(name: str, text: str | None) -> None:
+    """Note what a control of the page on the screen is set to: None is the default."""
+    here = session.current()
+    texts = here.texts[opened().name]
+    if text == texts.get(name):
+        return
+    if text is None:
+        del texts[name]
+        return
+    texts[name] = text
+    if here.ignored.pop(name, ""):
+        rerun()  # the notice of it stands above
+
+
+def _forget_controls() -> None:
+    """Let the controls placed next take their values from the texts: other pages have some of the same name."""
+    session.forget(*(session.control_key(name) for entry in PAGES for name in entry.controls))
+
+
+def _pages_with(name: str) -> list[str]:
+    """The titles of the pages that have a control of that name."""
+    return [entry.title for entry in PAGES if name in entry.controls]
 
 
 def rerun() -> NoReturn:
     """Run the whole page again, with what is on the screen: the address that this run began with may be older."""
-    st.session_state["rerun_is_ours"] = True
+    session.current().rerun_is_ours = True
     st.rerun()
 
 
-def place() -> None:
+def box() -> None:
     """Where the link stands with its copy button, once it is opened; `publish` fills it in.
 
     Its copy button comes with a highlighter of code, a quarter of all that a first visitor would load.
     """
-    box = st.expander("Link to this view", icon=":material/link:", key="link", on_change="rerun")
-    st.session_state["link_box"] = box.empty() if box.open else None
+    outer = st.expander("Link to this view", icon=":material/link:", key="link", on_change="rerun")
+    session.current().link_box = outer.empty() if outer.open else None
 
 
-def show() -> None:
+def fill() -> None:
     """Put the link to what is on the screen into its box, if that is open."""
-    if (box := st.session_state["link_box"]) is not None:
-        box.code(_full(parameters(opened())), language=None)
+    if (place := session.current().link_box) is not None:
+        place.code(_full(parameters(opened())), language=None)
 
 
 def publish() -> None:
@@ -75,20 +117,20 @@ def publish() -> None:
     wanted = parameters(opened())
     if _address() != wanted:
         st.query_params.from_dict(wanted)
-    st.session_state["published"] = wanted
-    show()
+    session.current().published = wanted
+    fill()
 
 
 def parameters(entry: Entry) -> dict[str, str]:
     """The query parameters of `entry` for the experiment and the settings on the screen."""
-    view = st.session_state.get("view", {})
-    return training.experiment().to_params() | {name: view[name] for name in entry.settings if name in view}
+    here = session.current()
+    return here.experiment.to_params() | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
 
 
 def offer(entry: Entry) -> dict[str, str]:
     """The query parameters of a link of ours to `entry`."""
     wanted = parameters(entry)
-    st.session_state.setdefault("offered", {})[entry] = wanted
+    session.current().offered[entry.name] = wanted
     return wanted
 
 

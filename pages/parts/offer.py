@@ -12,6 +12,6 @@ def preset(name: str, why: str) -> None:
     with st.container(border=True):
         st.markdown(why)
         if st.button(f"Train: {chosen.title}", key=f"offer_{name}", type="primary", icon=":material/play_arrow:"):
-            st.session_state["train_refused"] = training.train(chosen.experiment)
+            training.train(chosen.experiment)
             link.rerun()
         st.caption(f"{chosen.question} Takes {chosen.experiment.cost()}; trained once, it opens at once.")

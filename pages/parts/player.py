@@ -5,37 +5,36 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.parts import link, view
+from pages.parts import link, session, view
+from pages.parts.controls import Control
 
 TICK = 0.5  # seconds between two steps that are drawn
 TICKS = 24  # from the first step to the last
-PLAYING = "playing"
 
 
-def show(name: str, label: str, last: int, default: int, draw: Callable[[int], None]) -> None:
+def play(control: Control[int], last: int, draw: Callable[[int], None]) -> None:
     """Place the slider with its button, and `draw` the step that it is at, again at each move.
 
     Args:
-        name: of the page's setting that holds the step.
-        last: the last step; the first is 0.
+        control: the slider; the first step is 0, `last` the last.
     """
-    state, key = st.session_state, f"view_{name}"
-    live = bool(state.get(PLAYING))
+    here = session.current()
+    live = here.playing
 
     def frame() -> None:
-        playing = bool(state.get(PLAYING))
-        if live and not playing:
+        if live and not here.playing:
             link.rerun()
-        if playing:
-            at = min(state.get(key, default), last)
+        if here.playing:
+            at = view.value(control)
             if at == last:
                 stop()
                 link.rerun()
-            state[key] = min(last, at + math.ceil(last / TICKS))
+            view.set_to(control, min(last, at + math.ceil(last / TICKS)))
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            icon = ":material/pause:" if playing else ":material/play_arrow:"
-            st.button("Pause" if playing else "Play", key="play", on_click=_turn, args=(key, last), icon=icon)
-            at = view.step(name, label, range(last + 1), default)
+            icon = ":material/pause:" if here.playing else ":material/play_arrow:"
+            label = "Pause" if here.playing else "Play"
+            st.button(label, key="play", on_click=_turn, args=(control, last), icon=icon)
+            at = view.place(control)
         draw(at)
 
     if live:
@@ -46,11 +45,11 @@ def show(name: str, label: str, last: int, default: int, draw: Callable[[int], N
 
 def stop() -> None:
     """Let it rest where it is."""
-    st.session_state[PLAYING] = False
+    session.current().playing = False
 
 
-def _turn(key: str, last: int) -> None:
-    state = st.session_state
-    state[PLAYING] = not state.get(PLAYING)
-    if state[PLAYING] and state[key] == last:
-        state[key] = 0
+def _turn(control: Control[int], last: int) -> None:
+    here = session.current()
+    here.playing = not here.playing
+    if here.playing and view.value(control) == last:
+        view.set_to(control, 0)

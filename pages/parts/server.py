@@ -90,7 +90,7 @@ def prepare() -> None:
     for name in (PARSING, SERVING):
         logging.getLogger(name).addFilter(_in_one_line)
     runtime: Any = get_instance()
-    if not isinstance(runtime, Runtime):  # a page without a server, in a test
+    if type(runtime) is not Runtime:  # a page without a server, in a test
         return
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads

@@ -1,20 +1,46 @@
 """What a page is drawn from, and what is made of it once for all visitors."""
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
+from types import MethodType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from core.experiment import Experiment
-from core.lessons import signal_propagation
+from core.jobs import Status
 from core.results import Result
 
+P = ParamSpec("P")
 T = TypeVar("T")
 KEPT = 1000  # things made of what does not change any more: charts of some tens of kilobytes, mostly
 KEPT_GROWING = 400
+
+
+class Source(Protocol):
+    """Where a result comes from that pages look at: a job, or a visitor's file."""
+
+    @property
+    def experiment(self) -> Experiment:
+        """What is run."""
+
+    @property
+    def status(self) -> Status:
+        """How it stands."""
+
+    @property
+    def error(self) -> str:
+        """Why it failed, for the visitor."""
+
+    @property
+    def active(self) -> bool:
+        """Whether more numbers will come."""
+
+    def latest(self) -> tuple[Result | None, str]:
+        """The result so far, None while there are no numbers, and a version that changes when they do."""
 
 
 @dataclass(frozen=True)
@@ -53,49 +79,100 @@ class Shown:
         """Of hidden layers, how many the deepest network has, whether there are numbers of it yet or not."""
         return max(map(len, self.experiment.hidden))
 
-    @cached_property
+    def runs(self) -> pd.DataFrame:
+        """One row per run."""
+        return self.result.runs
+
+    def epochs(self) -> pd.DataFrame:
+        """One row per run and recorded epoch."""
+        return self.result.epochs
+
+    def layers(self) -> pd.DataFrame:
+        """One row per run, recorded epoch and layer."""
+        return self.result.layers
+
     def hidden(self) -> pd.DataFrame:
         """The rows of the hidden layers."""
-        return self.result.layers[self.result.layers["role"] == "hidden"]
-
-    def theory(self, epoch: int = 0) -> pd.DataFrame:
-        """What signal propagation foresees and the runs have, by layer, at a recorded epoch."""
-        return self.once(f"theory {epoch}", lambda: signal_propagation.by_layer(self.result, epoch))
+        return _hidden(self.result)
 
     def recorded(self, hidden: bool = False) -> Recorded:
         """What there are numbers of: of any layer, or with `hidden` of a hidden one."""
-        name = f"recorded {'hidden' if hidden else 'any'}"
-        return self.once(name, lambda: _recorded(self.hidden if hidden else self.result.layers))
+        return self.once(_recorded, hidden)
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` gives, made once for this version of the result; `name` says all else that it depends on."""
-        return once(self.version, name, make, lasting=self.final)
+    def once(self, function: Callable[Concatenate[Result, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` makes of the result, made once for this version of it; see `once`."""
+        return once(_of_result, self, function, *args, **kwargs)
 
 
-def once(version: str, name: str, make: Callable[[], T], lasting: bool = True) -> T:
-    """What `make` gives, made once for all visitors: nobody may change it.
+@dataclass(frozen=True)
+class Drawn:
+    """When a visitor's page was last drawn from new numbers: of which job, what, and how long it took."""
 
-    Args:
-        version: of what it is made from.
-        name: what it is, with all else that it depends on.
-        make: makes it.
-        lasting: False where there will soon be another version: such must not push out what lasts.
+    source: Source
+    shown: Shown
+    at: float
+    took: float
+
+
+def once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `function` gives, made once for all visitors: nobody may change it.
+
+    It is known by the function and its arguments, so the function must be one of a module or page, which gets all that
+    it depends on as arguments: plain values, results on the screen (`Shown`), and other such functions.
+
+    Raises TypeError where that is not so.
     """
-    made: T = (_lasting if lasting else _growing)(version, name, make)
+    seen: list[Shown] = []
+    call = _identity(partial(function, *args, **kwargs), seen)
+    # What there will soon be another version of must not push out what lasts.
+    keep = _lasting if all(shown.final for shown in seen) else _growing
+    made: T = keep(call, partial(function, *args, **kwargs))
     return made
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
-def _lasting(version: str, name: str, _make: Callable[[], Any]) -> Any:
+def _lasting(call: str, _make: Callable[[], Any]) -> Any:
     return _make()
 
 
 @st.cache_resource(max_entries=KEPT_GROWING, show_spinner=False)
-def _growing(version: str, name: str, _make: Callable[[], Any]) -> Any:
+def _growing(call: str, _make: Callable[[], Any]) -> Any:
     return _make()
 
 
-def _recorded(layers: pd.DataFrame) -> Recorded:
+def _identity(value: object, seen: list[Shown]) -> str:
+    """A text that two values share only if they are the same; notes in `seen` the results among them."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(_identity(item, seen) for item in value)})"
+    if isinstance(value, Shown):
+        seen.append(value)
+        return f"Shown({value.version!r})"
+    if isinstance(value, partial):
+        return _identity((value.func, value.args, tuple(sorted(value.keywords.items()))), seen)
+    if isinstance(value, MethodType):
+        return _identity((value.__func__, value.__self__), seen)
+    if is_dataclass(value) and not isinstance(value, type) and value.__hash__ is not None:
+        values = tuple(getattr(value, field.name) for field in fields(value))
+        return f"{type(value).__qualname__}{_identity(values, seen)}"
+    code = getattr(inspect.unwrap(value), "__code__", None) if callable(value) else None
+    if code is not None and "<" not in code.co_qualname:
+        # Pages are all called __main__: their files tell them apart.
+        return f"{code.co_filename}:{code.co_qualname}"
+    raise TypeError(f"{value!r} is neither a plain value nor a function of a module: what it depends on is not known")
+
+
+def _of_result(shown: Shown, function: Callable[Concatenate[Result, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    return function(shown.result, *args, **kwargs)
+
+
+def _hidden(result: Result) -> pd.DataFrame:
+    return result.layers[result.layers["role"] == "hidden"]
+
+
+def _recorded(result: Result, hidden: bool) -> Recorded:
+    layers = _hidden(result) if hidden else result.layers
     points = layers.drop_duplicates(["group", "epoch"])
     groups = points.groupby("group", sort=False)
     return Recorded(

@@ -1,14 +1,19 @@
 """The experiment on the screen and its job. All sessions of the server share one registry of jobs."""
 
 import hashlib
-import uuid
+import ipaddress
 
 import streamlit as st
 
 from core.experiment import Experiment, ExperimentError
-from core.jobs import Job, JobError, Jobs
+from core.jobs import Job, Jobs, Visitor
+from core.pool import JobError
 from core.settings import Settings
 from core.store import Store
+from pages.parts import session
+from pages.parts.shown import Source
+
+FORWARDED = "X-Forwarded-For"
 
 
 @st.cache_resource(show_spinner=False)
@@ -18,82 +23,113 @@ def registry() -> Jobs:
     return Jobs(settings, Store(settings.store, settings.store_bytes))
 
 
-def experiment() -> Experiment:
-    """The experiment on the screen."""
-    shown: Experiment = st.session_state["experiment"]
-    return shown
+def in_training() -> Job | None:
+    """The job of the experiment on the screen, as long as it trains."""
+    source = session.current().source
+    return source if isinstance(source, Job) and source.active else None
 
 
-def job() -> Job | None:
-    """The job of the experiment on the screen, or None where it was refused."""
-    current: Job | None = st.session_state.get("job")
-    return current
-
-
-def refusal() -> str:
-    """Why the experiment on the screen is not trained, or ""."""
-    reason: str = st.session_state.get("refusal", "")
-    return reason
+def resume() -> None:
+    """Go on with what is on the screen if it was paused because nobody looked at it: now somebody does."""
+    here = session.current()
+    if isinstance(here.source, Job) and here.source.status == "paused":
+        here.source = None
+        try:
+            here.source = registry().submit(here.experiment, visitor())
+        except (ExperimentError, JobError) as error:
+            here.refusal = str(error)
 
 
 def open_linked(experiment: Experiment) -> None:
     """Show the experiment of a link: its stored result, or a job that trains it, or why it is not trained here."""
-    if st.session_state.get("experiment") != experiment:
+    here = session.current()
+    if here.experiment != experiment or (here.source is None and not here.refusal):
         _open(experiment)
 
 
-def show_file(job: Job) -> None:
-    """Show the result of a visitor's file, a job that is done."""
-    _show(job.experiment, job)
+def show_file(source: Source) -> None:
+    """Show the result of a visitor's file."""
+    _show(source.experiment, source)
     _forget_link()
 
 
 def leave_file() -> None:
     """Show what is trained here of the experiment on the screen, in place of a file."""
-    _open(experiment())
+    _open(session.current().experiment)
 
 
 def _open(experiment: Experiment) -> None:
-    state = st.session_state
-    state["refusal"] = ""
+    here = session.current()
+    here.refusal = ""
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         _show(experiment, None)
-        state["refusal"] = str(error)
+        here.refusal = str(error)
 
 
-def train(experiment: Experiment) -> str:
-    """Train `experiment` and show it. Returns why not, where it is refused: then the screen stays as it is."""
+def train(experiment: Experiment) -> None:
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    here = session.current()
     try:
         _show(experiment, registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
-        return str(error)
-    _forget_link()
-    return ""
+        here.train_refused = str(error)
+    else:
+        _forget_link()
 
 
 def _forget_link() -> None:
     """What is on the screen is no longer what a link asked for."""
-    st.session_state.update(refusal="", link_refused=[], view_from_link=set())
+    here = session.current()
+    here.refusal, here.ignored = "", {}
 
 
 def cancel() -> None:
     """Stop training what is on the screen, unless another visitor waits for it too: then `for_others` is True."""
-    current = job()
-    if current is not None and current.active and not current.cancel(visitor()):
-        st.session_state["others"] = current
+    job = in_training()
+    if job is not None and not job.cancel(visitor().name):
+        session.current().training_for_others = job
 
 
-def for_others(job: Job) -> bool:
-    """Whether this visitor has cancelled `job`, and it trains on for others."""
-    return st.session_state.get("others") is job
+def for_others() -> bool:
+    """Whether this visitor has cancelled what is on the screen, and it trains on for others."""
+    here = session.current()
+    return here.source is not None and here.training_for_others is here.source
 
 
-def visitor() -> str:
-    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session."""
-    name: str = _browser() or st.session_state.setdefault("visitor", uuid.uuid4().hex)
-    return name
+def warning() -> str:
+    """What is wrong with the store, or ""."""
+    store = registry().store
+    return "" if store is None else store.warning
+
+
+def visitor() -> Visitor:
+    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session.
+
+    Who keeps no cookie could be somebody new at every visit: all of them from one address count as one.
+    """
+    browser, address = _browser(), _address()
+    return Visitor(browser or session.current().visitor, browser or address, address)
+
+
+def _address() -> str:
+    """Where the visitor is: the address that the connection comes from, or the one that a server in front tells.
+
+    That only where the host says so, since every visitor can send such a header; of several addresses the last is the
+    one that the server has added.
+    """
+    named = registry().settings.forwarded
+    told = st.context.headers.get_all(named or FORWARDED)
+    found = told[-1].rpartition(",")[2].strip() if told and named else st.context.ip_address
+    if told and not named:
+        return FORWARDED  # Streamlit's server may have believed it
+    try:
+        address = ipaddress.ip_address(found or "")
+    except ValueError:
+        return "here"
+    # Whoever has one address of IPv6 has the 2^64 beside it.
+    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 
 
 def _browser() -> str | None:
@@ -108,10 +144,10 @@ def _browser() -> str | None:
     return hashlib.sha256(token).hexdigest()
 
 
-def _show(experiment: Experiment, job: Job | None) -> None:
-    state = st.session_state
-    left = state.get("job")
-    if left is not None and left is not job and left.active:
+def _show(experiment: Experiment, source: Source | None) -> None:
+    left = in_training()
+    if left is not None and left is not source:
         # Nobody looks at it here any more; it trains on only for others.
-        left.cancel(visitor())
-    state.update(experiment=experiment, job=job, draft=None)
+        left.cancel(visitor().name)
+    here = session.current()
+    here.experiment, here.source, here.draft, here.train_refused = experiment, source, None, ""

@@ -1,12 +1,11 @@
-"""A result from a visitor's own file, shown as if it had been trained here; in that visitor's session and nowhere else.
-
-It counts as a job that is done, under a key of its own that nobody can ask for.
-"""
+"""A result from a visitor's own file, shown as if it had been trained here, to that visitor and nobody else."""
 
 import hashlib
 import io
 import threading
 import weakref
+from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -14,13 +13,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.convergence import unfinished
-from core.experiment import ENGINE_VERSION
+from core.experiment import ENGINE_VERSION, Experiment
 from core.fields import shorten
-from core.jobs import Job
 from core.loading import load_result
 from core.results import Result, ResultError
 from core.schema import SCHEMA
-from pages.parts import link, notices, training
+from pages.parts import link, notices, session, training
 
 PAGE = "runs"
 MAX_RUNS = 100_000
@@ -31,24 +29,34 @@ NO_ZIP = (
 )
 
 
-class Upload(Job):
-    """A result from a file, as the job that it would be if it had been trained here."""
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """A result from a file: there is all of it, and nobody else can ask for it."""
 
-    def __init__(self, result: Result, name: str, digest: str) -> None:
-        super().__init__(training.registry(), result.experiment, "", 0)
-        self.key = f"upload-{digest}"
-        self.status = "done"
-        self.name = name
-        self._result: Result = result
+    result: Result
+    name: str
+    digest: str
+    status: Literal["done"] = "done"
+    error: str = ""
+    active: bool = False
+
+    @property
+    def experiment(self) -> Experiment:
+        """What was run."""
+        return self.result.experiment
+
+    def latest(self) -> tuple[Result, str]:
+        """The result, and its version, which is that of no job."""
+        return self.result, f"upload-{self.digest}"
 
     @property
     def remarks(self) -> list[str]:
         """What to know of it, if anything, one sentence each."""
         found = []
-        done = int((~unfinished(self._result)).sum())
+        done = int((~unfinished(self.result)).sum())
         if done < (wanted := len(self.experiment.runs())):
             found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
-        engine = self._result.versions.get("engine", "unknown")
+        engine = self.result.versions.get("engine", "unknown")
         if engine != ENGINE_VERSION:
             found.append(
                 f"It is from engine version {shorten(engine)[1:-1]}, and this is {ENGINE_VERSION}: trained here, its "
@@ -88,27 +96,28 @@ def _room() -> Room:
     return Room(training.registry().settings.upload_bytes)
 
 
-def place() -> None:
+def drop_zone() -> None:
     """The place where a file can be dropped, and what was wrong with the last one."""
     if not training.registry().settings.upload_bytes:
         return
-    state = st.session_state
+    here = session.current()
     st.subheader("Open a result")
     st.caption(
         "A result.zip from here, or from `python -m core run … --zip result.zip` on another machine, opens as if it "
         "had been trained here. Nobody else sees it, and nothing of it is kept."
     )
-    key = f"upload_{state.setdefault('uploads', 0)}"
+    key = f"upload_{here.uploads}"
     st.file_uploader("Zip of a result", key=key, on_change=_dropped, args=(key,))
-    if reason := state.get("upload_refused"):
-        notices.refused("This file cannot be opened.", [reason])
+    if here.upload_refused:
+        notices.refused("This file cannot be opened.", [here.upload_refused])
 
 
 def line() -> None:
     """On every page: that a file is shown, which one, and the way back."""
+    here = session.current()
     if link.opened().name != PAGE:
-        st.session_state.pop("upload_refused", None)
-    shown = training.job()
+        here.upload_refused = ""
+    shown = here.source
     if not isinstance(shown, Upload):
         return
     with st.container(border=True, key="uploaded"):
@@ -158,17 +167,17 @@ def _check_size(result: Result) -> None:
 
 
 def _dropped(key: str) -> None:
-    state = st.session_state
-    file: UploadedFile | None = state[key]
-    state["uploads"] += 1  # the next run offers a new place, which holds no file
+    here = session.current()
+    file: UploadedFile | None = session.held(key)
+    here.uploads += 1  # the next run offers a new place, which holds no file
     if file is None:
         return
     name = shorten(file.name)[1:-1]
-    state["upload_refused"] = ""
+    here.upload_refused = ""
     try:
         training.show_file(read(name, file.getvalue()))
     except ResultError as error:
-        state["upload_refused"] = str(error)
+        here.upload_refused = str(error)
     finally:
         _forget(file)
 

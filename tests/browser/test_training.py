@@ -166,3 +166,32 @@ def test_two_tabs_of_one_visitor_share_a_limit_and_nothing_else(dashboard: Serve
     share_done(second)
     second.get_by_role("button", name="Cancel").click()
     expect(second.get_by_text("Training was cancelled")).to_be_visible(timeout=PATIENCE)
+
+
+def test_names_from_elsewhere_can_be_typed_in_and_the_link_has_the_labs(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("runs", **TINY, activation="tanh", initialiser="zeros"))
+    sidebar = page.get_by_test_id("stSidebar")
+    for label, typed, shown in (
+        ("Activation functions", "Sigmoid", "Sigmoid"),
+        ("Initialisers", "xavier_uniform", "xavier_uniform"),
+        ("Initialisers", "xavier_normal", "did you mean 'glorot_normal'?"),
+    ):
+        box = sidebar.get_by_role("combobox", name=label)
+        box.click()
+        box.press_sequentially(typed)
+        expect(page.get_by_role("option")).to_have_count(1)
+        box.press("Enter")
+        wait_until_idle(page)
+        box.press("Tab")  # while its list is open nothing else can be reached
+        expect(page.get_by_role("option")).to_have_count(0)
+        expect(sidebar.get_by_text(shown).first).to_be_visible()
+        wait_until_idle(page)
+    expect(train_button(page)).to_be_disabled()
+    box = sidebar.get_by_role("combobox", name="Initialisers")
+    box.press("Backspace")
+    expect(sidebar.get_by_text("did you mean")).to_have_count(0)
+    wait_until_idle(page)
+    train_button(page).click()
+    page.wait_for_url("**/runs?*activation=tanh%2Clogistic&initialiser=zeros%2Cglorot_uniform*")
+    for name in ("logistic", "glorot_uniform"):
+        expect(sidebar.get_by_test_id("stMultiSelect").get_by_text(name, exact=True)).to_be_visible()

@@ -4,12 +4,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.experiment import Experiment
 from core.settings import Settings
-from pages.parts import training
+from pages.parts import session, training
 from pages.parts.catalogue import PAGES
 from tests.processes import PATIENCE
 
@@ -20,7 +19,7 @@ def open_lesson(patch: pytest.MonkeyPatch, path: str, **parameters: str) -> AppT
     """The page at `path` with these query parameters, run once; it has neither an exception nor an error on it."""
 
     def untrained(experiment: Experiment) -> None:
-        st.session_state.update(experiment=experiment, job=None, draft=None)
+        session.current().experiment = experiment
 
     patch.setattr(training, "open_linked", untrained)
     patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))

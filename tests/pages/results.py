@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core.experiment import Experiment
 from core.results import Result
 from core.settings import Settings
-from pages.parts import training
+from pages.parts import session, training
 from pages.parts.catalogue import PAGES
 from tests.pages.lessons import ROOT, again
 from tests.processes import PATIENCE
@@ -21,14 +22,12 @@ OF_A_RESULT = (
 """The pages that show a result; the others need none."""
 
 
-def job_on(result: Result, so_far: Result | None = None) -> SimpleNamespace:
+def job_on(result: Result, so_far: Result | None = None) -> Any:
     """A job that has trained to `result`; or that is, as long as it is `active`, no further than `so_far`."""
-    job: SimpleNamespace = SimpleNamespace(
+    job: Any = SimpleNamespace(
         active=so_far is not None,
         status="done",
-        records=("some",),
-        position=0,
-        progress=lambda: SimpleNamespace(share=0.5, seconds_left=1.0),
+        error="",
         latest=lambda: (so_far, "so far") if job.active else (result, result.experiment.key),
     )
     return job
@@ -42,18 +41,16 @@ def open_on(patch: pytest.MonkeyPatch, name: str, result: Result, **parameters: 
     return follow(patch, name, result.experiment, job_on(result), **parameters)
 
 
-def follow(
-    patch: pytest.MonkeyPatch, name: str, experiment: Experiment, job: SimpleNamespace, **parameters: str
-) -> AppTest:
+def follow(patch: pytest.MonkeyPatch, name: str, experiment: Experiment, job: Any, **parameters: str) -> AppTest:
     """The same of what `job`, one of `job_on`, has come to with the experiment."""
 
     def trained(asked: Experiment) -> None:
         assert asked == experiment
-        st.session_state.update(experiment=experiment, job=job, draft=None)
+        here = session.current()
+        here.experiment, here.source = experiment, job
 
-    def train(experiment: Experiment) -> str:
+    def train(experiment: Experiment) -> None:
         st.session_state.setdefault("asked_for", []).append(experiment)
-        return ""
 
     patch.setattr(training, "open_linked", trained)
     patch.setattr(training, "train", train)

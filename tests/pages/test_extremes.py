@@ -5,7 +5,6 @@ from functools import lru_cache
 import pytest
 
 from core import findings
-from core.claims import CLAIMS
 from core.effects import FOUR, TANH
 from core.experiment import Experiment
 from core.results import Result
@@ -64,10 +63,10 @@ def test_the_cases_are_what_they_are_called() -> None:
     ],
 )
 def test_why_nothing_is_known_of_hidden_layers_is_said_as_it_is(name: str, why: str) -> None:
-    verdicts = [claim.judge(result(name)) for claim in CLAIMS]
-    assert why in findings.saturation(result(name)).evidence
-    assert sum(why in verdict.evidence for verdict in verdicts) >= 3
-    assert not any("no hidden layer" in v.evidence for v in verdicts if not v.evidence.startswith(why))
+    for find in (findings.saturation, findings.dead_flat, findings.gradient_signs):
+        evidence = find(result(name)).evidence
+        assert why in evidence
+        assert "no hidden layer" in why or "no hidden layer" not in evidence
 
 
 @pytest.mark.parametrize("page", ["saturation", "signal_propagation", "gradient_signs", "batch_size"])

@@ -14,6 +14,7 @@ from core.settings import Settings
 from core.store import Store
 from pages.parts import training
 from pages.parts.catalogue import PAGES, Entry
+from pages.parts.session import KEY, Session
 from tests.processes import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -56,8 +57,14 @@ def open_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 
 def job_of(at: AppTest) -> Job | None:
-    job: Job | None = at.session_state["job"]
-    return job
+    source = session_of(at).source
+    assert source is None or isinstance(source, Job)
+    return source
+
+
+def session_of(at: AppTest) -> Session:
+    held: Session = at.session_state[KEY]
+    return held
 
 
 def await_records(job: Job) -> None:
@@ -132,7 +139,7 @@ def test_the_first_visit_trains_the_default_and_shows_charts_before_it_is_done(o
     assert at.get("progress")
     assert charts(at) > 0
     assert_well(at)
-    job.cancel(at.session_state["visitor"])
+    job.cancel(session_of(at).visitor)
 
 
 BAD = {
@@ -178,6 +185,68 @@ def test_a_wrong_setting_of_the_page_itself_is_named(open_page: Open, entry: Ent
     assert dict(at.query_params) == QUICK
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "others"),
+    [
+        ("convergence", "epoch", "Batch size, Saturation, Signal propagation and Gradient signs"),
+        ("saturation", "smoothing", "Convergence"),
+        ("", "layer", "Batch size, Saturation and Gradient signs"),
+        ("runs", "x1", "Gradient paths"),
+    ],
+)
+def test_a_control_of_another_page_in_a_link_is_named_once_with_its_pages(
+    open_page: Open, path: str, name: str, others: str
+) -> None:
+    at = open_page(entry_of(path), **QUICK, **{name: "2"})
+    assert notices(at) == f"{name}: '2' is for a control of another page; it belongs to {others}"
+    assert len(at.warning) == 1
+    assert dict(at.query_params) == QUICK
+
+
+def test_one_notice_holds_all_that_is_wrong_in_a_link_line_by_line(open_page: Open) -> None:
+    at = open_page(entry_of("saturation"), **QUICK, activation="tahn", epoch="9", x="update", colour="blue")
+    assert [warning.value for warning in at.warning] == ["Ignored from the link (default used):"]
+    assert sorted(line.partition(":")[0] for line in notices(at).splitlines()) == ["activation", "colour", "epoch", "x"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "given", "nearest"),
+    [
+        ("convergence", "smoothing", "4", "3"),
+        ("convergence", "smoothing", "8", "9"),
+        ("convergence", "smoothing", "1000", "15"),
+        ("saturation", "mean_epoch", "7", "2"),
+        ("gradient_signs", "layer", "-3", "1"),
+        ("gradient_signs", "level", "bacth", "batch"),
+    ],
+)
+def test_the_choice_that_is_suggested_is_the_nearest_number_or_the_most_alike_word(
+    open_page: Open, path: str, name: str, given: str, nearest: str
+) -> None:
+    at = open_page(entry_of(path), **QUICK, **{name: given})
+    assert notices(at).endswith(f"; did you mean '{nearest}'?")
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "nearest"),
+    [
+        ("saturation", "epohc", "epoch"),
+        ("convergence", "smothing", "smoothing"),
+        ("saturation", "actvation", "activation"),
+    ],
+)
+def test_a_misspelt_parameter_suggests_the_setting_or_the_control_of_this_page_that_is_nearest(
+    open_page: Open, path: str, given: str, nearest: str
+) -> None:
+    at = open_page(entry_of(path), **QUICK, **{given: "1"})
+    assert notices(at).endswith(f"; did you mean '{nearest}'?")
+
+
+def test_a_choice_that_is_like_none_suggests_none(open_page: Open) -> None:
+    at = open_page(entry_of("convergence"), **QUICK, smoothing="very")
+    assert notices(at) == "smoothing: 'very' is not a choice here; allowed: 1, 3, 5, 9, 15"
+
+
 def test_a_parameter_as_long_as_a_book_is_refused_in_a_few_lines(open_page: Open) -> None:
     at = open_page(**QUICK, activation="tanh," * 2000)
     assert "2,000 characters" in notices(at)
@@ -221,9 +290,9 @@ def test_the_form_reaches_every_setting(open_page: Open) -> None:
 def test_editing_the_form_changes_nothing_on_the_screen_until_train(open_page: Open) -> None:
     at = with_form(open_page(**QUICK))
     at.number_input(key="form_epochs").set_value(3).run()
-    assert at.session_state["experiment"].epochs == 2
+    assert session_of(at).experiment.epochs == 2
     at.button(key="train").click().run()
-    assert at.session_state["experiment"].epochs == 3
+    assert session_of(at).experiment.epochs == 3
     assert at.query_params["epochs"] == "3"
     assert_well(at)
 
@@ -232,7 +301,7 @@ def test_the_form_takes_an_initialiser_with_an_argument_of_ones_own(open_page: O
     at = open_page(**QUICK)
     at.multiselect(key="form_initialiser").set_value(["normal:0.3"]).run()
     at.button(key="train").click().run()
-    assert at.session_state["experiment"].initialiser == ("normal:0.3",)
+    assert session_of(at).experiment.initialiser == ("normal:0.3",)
 
 
 def test_a_wrong_value_in_the_form_is_named_and_cannot_be_trained(open_page: Open) -> None:
@@ -254,11 +323,11 @@ def test_a_preset_fills_the_form_and_is_shown(open_page: Open) -> None:
     at = with_form(open_page(**QUICK))
     presets: Any = at.get("button_group")[0]
     presets.set_value("batch_size").run()
-    assert at.session_state["experiment"] == PRESETS["batch_size"].experiment
+    assert session_of(at).experiment == PRESETS["batch_size"].experiment
     assert at.multiselect(key="form_batch_size").value == ["1", "4", "16", "64", "256", "full"]
     job = job_of(at)
     assert job is not None
-    job.cancel(at.session_state["visitor"])
+    job.cancel(session_of(at).visitor)
 
 
 def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(open_page: Open) -> None:
@@ -276,7 +345,7 @@ def test_train_over_the_limit_leaves_the_screen_as_it_is(open_page: Open) -> Non
     at.number_input(key="form_seeds").set_value(5000).run()
     at.button(key="train").click().run()
     assert "python -m core run" in notices(at)
-    assert at.session_state["experiment"].epochs == 2
+    assert session_of(at).experiment.epochs == 2
     assert charts(at) > 0
 
 

@@ -1,11 +1,15 @@
 """What is made once for all visitors, and what a chart sends to a browser."""
 
+import runpy
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -13,10 +17,10 @@ import streamlit as st
 
 from core import charts
 from core.experiment import Experiment
-from core.jobs import run
 from core.results import Result
+from core.running import run
 from pages.parts import chart, lens, training
-from pages.parts.shown import Shown
+from pages.parts.shown import Shown, once
 
 SMALL = Experiment(dataset="iris", hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
 
@@ -33,13 +37,70 @@ def empty() -> Iterator[None]:
     st.cache_resource.clear()
 
 
+MADE: list[object] = []
+
+
+def note(subject: object, *details: object, k: int = 0) -> int:
+    MADE.append(subject)
+    return len(MADE)
+
+
+def another(subject: object, *details: object) -> int:
+    return note(subject)
+
+
+@dataclass(frozen=True)
+class Values:
+    number: float
+    names: tuple[str, ...] = ()
+
+
 def test_a_thing_is_made_once_for_each_version_of_a_result(result: Result) -> None:
-    made = []
+    MADE.clear()
     first = Shown(result, "1", final=False)
     for shown in (first, Shown(result, "1", final=False), replace(first, version="2"), replace(first, final=True)):
         for name in ("a", "b", "a"):
-            shown.once(name, lambda: made.append(0))
-    assert len(made) == 6
+            shown.once(note, name)
+    assert len(MADE) == 6
+    assert all(made is result for made in MADE)
+
+
+def test_whatever_a_function_gets_tells_what_it_gives_from_other_things(result: Result) -> None:
+    MADE.clear()
+    shown = Shown(result, "1", final=True)
+    calls: list[tuple[Any, ...]] = [
+        (note, 1), (note, 1.0), (note, True), (note, "1"), (note, None), (note, (1,)), (note, ((1,),)), (note, 1, 1),
+        (note, "1, 1"), (note, shown), (note, replace(shown, version="2")), (note, shown.epochs), (note, shown.layers),
+        (note, Values(1)), (note, Values(1, ("1",))), (note, SMALL), (note, replace(SMALL, seeds=3)), (another, 1),
+        (note, note), (note, another), (note, partial(note, 1)), (note, partial(note, 2)), (note, partial(note, k=1)),
+    ]  # fmt: skip
+    first = [once(*call) for call in calls]
+    assert len(set(first)) == len(calls)
+    assert [once(*call) for call in calls] == first
+
+
+def test_functions_of_one_name_on_two_pages_are_two(tmp_path: Path) -> None:
+    """Streamlit runs every page as __main__."""
+    made = []
+    for name in ("first", "second"):
+        script = tmp_path / f"{name}.py"
+        script.write_text(f"def draw():\n    return {name!r}\n", encoding="utf-8")
+        made.append(once(runpy.run_path(str(script), run_name="__main__")["draw"]))
+    assert made == ["first", "second"]
+
+
+def test_what_hides_what_it_depends_on_is_refused(result: Result) -> None:
+    hidden = 1
+
+    def closure() -> int:
+        return hidden
+
+    for function in (closure, lambda: 1, partial(closure), Values(1).__class__):
+        with pytest.raises(TypeError, match="what it depends on is not known"):
+            once(function)
+    for argument in ([1], {"a": 1}, result, result.runs, np.zeros(2), lambda: 1, object()):
+        with pytest.raises(TypeError, match="what it depends on is not known"):
+            once(note, argument)
 
 
 def test_what_there_are_numbers_of_is_told_by_group_and_layer(result: Result) -> None:

@@ -1,0 +1,99 @@
+"""All that Streamlit keeps for one visitor from run to run: one typed value, and the values of the widgets.
+
+Every other file asks this one; none reads or writes `st.session_state` itself.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core.experiment import Experiment
+from pages.parts.catalogue import PAGES, Entry
+from pages.parts.shown import Drawn, Source
+
+KEY = "session"
+
+
+@dataclass
+class Session:
+    """One visitor's session.
+
+    Attributes:
+        page: the page on the screen.
+        experiment: what is on the screen, or is asked for there.
+        source: where its result comes from; None where it was refused.
+        refusal: why the experiment on the screen is not trained, or "".
+        train_refused: why the one that was last asked for by a button is not trained, or "".
+        training_for_others: the job that the visitor has cancelled, and that trains on for others.
+        visitor: who this is, where the browser's cookie does not tell.
+        draft: what the form's controls hold; None where that is what is on the screen.
+        texts: what the controls of each page are set to, by the page's name, as a link says it, defaults left out.
+        ignored: what was wrong with the link, by parameter.
+        published: the parameters that were last put into the address.
+        offered: those of our own links, by the name of the page that they lead to.
+        rerun_is_ours: whether this run was asked for by a page, not by a person who changed the address.
+        link_box: where the link stands to be copied, if that is open.
+        drawn: the newest numbers of a job in training that are on the screen.
+        playing: whether a step slider moves on by itself.
+        uploads: how many files were dropped.
+        upload_refused: what was wrong with the last one, or "".
+    """
+
+    page: Entry | None = None
+    experiment: Experiment = field(default_factory=Experiment)
+    source: Source | None = None
+    refusal: str = ""
+    train_refused: str = ""
+    training_for_others: Source | None = None
+    visitor: str = field(default_factory=lambda: uuid.uuid4().hex)
+    draft: dict[str, Any] | None = None
+    texts: dict[str, dict[str, str]] = field(default_factory=lambda: {entry.name: {} for entry in PAGES})
+    ignored: dict[str, str] = field(default_factory=dict)
+    published: dict[str, str] | None = None
+    offered: dict[str, dict[str, str]] = field(default_factory=dict)
+    rerun_is_ours: bool = False
+    link_box: DeltaGenerator | None = None
+    drawn: Drawn | None = None
+    playing: bool = False
+    uploads: int = 0
+    upload_refused: str = ""
+
+
+def current() -> Session:
+    """The session of the visitor for whom this run is."""
+    session: Session = st.session_state.setdefault(KEY, Session())
+    return session
+
+
+def control_key(name: str) -> str:
+    """The key of the widget of a page's control: one page is on the screen at a time."""
+    return f"view_{name}"
+
+
+def field_key(name: str) -> str:
+    """The key of the widget of a setting in the form."""
+    return f"form_{name}"
+
+
+def held(key: str) -> Any:
+    """What the widget of that key holds, None where it has not begun."""
+    return st.session_state.get(key)
+
+
+def begun(key: str, value: Any) -> Any:
+    """What the widget of that key holds; it begins with `value`."""
+    return st.session_state.setdefault(key, value)
+
+
+def hold(key: str, value: Any) -> None:
+    """Set the widget of that key, before it is placed."""
+    st.session_state[key] = value
+
+
+def forget(*keys: str) -> None:
+    """Let the widgets of those keys begin anew."""
+    for key in keys:
+        st.session_state.pop(key, None)
