@@ -49,8 +49,8 @@ def address(secured: dict[str, str], tmp_path: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     place = f"tls://127.0.0.1:{port}"
     common = ["--dashboard-address", "127.0.0.1:0", "--host", "tls://127.0.0.1"]
-    scheduler = [DASK, "scheduler", "--protocol", "tls", "--port", str(port), *common]
-    worker = [DASK, "worker", place, "--protocol", "tls", "--nthreads", "1", "--no-nanny", *common]
+    scheduler = [str(DASK), "scheduler", "--protocol", "tls", "--port", str(port), *common]
+    worker = [str(DASK), "worker", place, "--protocol", "tls", "--nthreads", "1", "--no-nanny", *common]
     with ExitStack() as stack, (tmp_path / "log").open("ab") as log:
         for command in (scheduler, worker):
             process = subprocess.Popen(

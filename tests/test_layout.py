@@ -24,6 +24,7 @@ ENGINE = {
         "blas",
         "clock",
         "network",
+        "symmetry",
         "measures",
     ),
     *("experiment", "state", "recording", "training"),

@@ -18,7 +18,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from pages.parts import training
+from pages.parts import session, training
 
 DESCRIPTORS = Path("/proc/self/fd")
 FULL = 0.9
@@ -130,12 +130,11 @@ def full() -> bool:
 
 def welcome() -> None:
     """Ask a new visitor to come later where the server is full."""
-    state = st.session_state
-    if "welcome" not in state:
-        if full():
-            st.title("The server is full")
-            st.warning(
-                "So many visitors are here that another one might break it for all. Try again in a minute or two."
-            )
-            st.stop()
-        state["welcome"] = True
+    visitor = session.current()
+    if visitor.welcomed:
+        return
+    if full():
+        st.title("The server is full")
+        st.warning("So many visitors are here that another one might break it for all. Try again in a minute or two.")
+        st.stop()
+    visitor.welcomed = True
