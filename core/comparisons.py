@@ -62,18 +62,16 @@ class Comparison:
         a, b = self.fast, self.slow
         ours, theirs = self.medians
         if self.tie and max(ours, theirs) == 0:
-            return f"{a} and {b} both met it at update 0"
+            return f"the median runs of {a} and {b} both met it at update 0"
         if self.tie:
             medians = [f"{group} ({_median(told, group)})" for group in (a, b)]
             return f"no difference between {text.listed(medians)}{recorded_every(told, self._later())}"
         if ours > theirs:  # the same numbers, said from the side of the faster one
             a, b, ours, theirs = b, a, theirs, ours
         if math.isinf(theirs):
-            return (
-                f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {b} did not ({_who_reached(told, b)})"
-            )
+            return f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {_who_missed(told, b)}"
         if ours == 0:
-            return f"{a} met it at update 0, {b} at a {_median(told, b)}"
+            return f"the median run of {a} met it at update 0, {b} took a {_median(told, b)}"
         coarse = recorded_every(told, self._later(), "; ") if theirs - ours <= self.step else ""
         ratio = told("times fewer updates", group=a, against=b)
         return f"{a} needed {ratio} times fewer updates than {b} ({self._interval(told, a, b)}{coarse})"
@@ -103,6 +101,13 @@ def _who_reached(told: Told, group: str) -> str:
         return "the run diverged" if lost.n == 1 else f"all {lost} diverged"
     reached = told.number("reached", group=group)
     return f"{reached} of {text.count(reached.n, 'run')}"
+
+
+def _who_missed(told: Told, group: str) -> str:
+    """That the median run of a group missed the target, and how many did not."""
+    if told.number("reached", group=group).value:
+        return f"in {group} no more than half did ({_who_reached(told, group)})"
+    return f"{group} did not ({_who_reached(told, group)})"
 
 
 def recorded_every(told: Told, at: tuple[str, float], before: str = ", ") -> str:

@@ -366,14 +366,17 @@ def _nothing_to_share(found: Decomposition) -> str:
         return ""
     at_once = [name for name, row in names.items() if row["median_high"] == 0]
     if len(at_once) == len(names):
-        return f"All {len(names)} functions reached the target at update 0, before any training: no difference."
+        return (
+            f"The median runs of all {len(names)} functions met the target at update 0, before any training: no "
+            "difference."
+        )
     if not np.isfinite(cells["median_high"]).any():
         return f"In the median run none of the {len(names)} functions reached the target."
     if not at_once:
         return ""
     whole = text.listed([text.words(name) for name in at_once])
     rest = [f"{text.words(n)} {_median(row)}" for n, row in names.items() if n not in at_once]
-    return f"There are no ratios: {whole} reached the target at update 0, against {text.listed(rest)}."
+    return f"There are no ratios: {whole} met the target at update 0 in the median run, against {text.listed(rest)}."
 
 
 def _median(row: dict[Hashable, Any]) -> str:
