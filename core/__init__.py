@@ -5,12 +5,12 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     activations, initialisers, optimisers, losses, datasets   registries: one entry each to add one
     synonyms, fields                                          names from elsewhere; how settings are read and refused
     experiment                                                what to run: validation, link, JSON, cost
-    network, state, training                                  many networks at once, in segments
+    network, symmetry, state, training                        many networks at once, in segments
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
     loading, consistency                                      a result from a file that anyone may have made
     comparing                                                 what differs between two results, and by how much
-    plan, pool, jobs                                          segments, processes or a cluster; progress, cancel
+    plan, pool, running, jobs                                 segments, processes or a cluster; one sweep, or many
     store, checkpoint, health                                 results on disk, going on; whether training works
     theory, neuron, timing                                    what to expect, and the lecture's small cases
     evidence, comparisons, findings, claims, effects          what a result says: numbers, verdicts and sentences
@@ -29,9 +29,9 @@ from core.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
     from core.comparing import compare
-    from core.jobs import run
     from core.loading import load_result
     from core.results import Result
+    from core.running import run
 
 __all__ = [
     "ACTIVATIONS",
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 _LATER = {
-    "run": "core.jobs",
+    "run": "core.running",
     "Result": "core.results",
     "load_result": "core.loading",
     "compare": "core.comparing",

@@ -23,13 +23,18 @@ from core.cost import Cost, Load, duration, estimate
 from core.datasets import DATASETS
 from core.fields import ExperimentError, Field
 from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 from core.synonyms import SETTINGS, VALUES, accepted, suggested
-from core.text import count
+from core.text import count, size
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "PRESETS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
-ENGINE_VERSION = "4"
-"""Part of every experiment's key: raise it whenever the same settings come to give other numbers."""
+ENGINE_VERSION = "5"
+"""Part of every experiment's key: raise it whenever the same settings come to give other numbers.
+
+5: units that start equal stay so, LSUV looks at the whole training set, what is measured of saturated units is right to
+the ends of the number format, and a flat unit at a = 0 is saturated.
+"""
 
 MAX_DOCUMENT = 100_000
 """Characters in a whole link or JSON text."""
@@ -308,6 +313,10 @@ class Experiment:
             return tuple(sorted({0, *map(round, np.geomspace(1, self.epochs, LOG_POINTS).tolist())}))
         return tuple(map(int, self.record.split(",")))
 
+    def part_sizes(self) -> tuple[int, int]:
+        """Examples in the training and in the test part."""
+        return DATASETS[self.dataset].part_sizes(self.samples, self.test_share)
+
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:
         """Weight updates in one pass over `train_examples`; a batch size of 0 is the whole training set."""
@@ -318,37 +327,40 @@ class Experiment:
     def cost(self) -> Cost:
         """An estimate from the shapes alone; no data are loaded."""
         dataset = DATASETS[self.dataset]
-        examples = self.samples if dataset.examples is None else dataset.examples
-        train = examples - round(examples * self.test_share)
-        outputs = 1 if dataset.classes == 2 else dataset.classes
+        train, test = self.part_sizes()
         groups = len(self.initialiser) * len(self.gain) * len(self.learning_rate)
         return estimate(
             [
                 Load(
-                    widths=(dataset.features, *hidden, outputs),
+                    widths=(dataset.features, *hidden, dataset.outputs),
                     groups=groups,
                     runs=groups * self.seeds,
                     batch=min(batch_size or train, train),
                     train=train,
-                    test=examples - train,
+                    test=test,
                     probe=min(self.probe or train, train),
                     epochs=self.epochs,
                     updates=self.epochs * self.updates_per_epoch(train, batch_size),
                     points=len(self.record_epochs()),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
+                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
                 )
                 for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
             ]
         )
 
-    def check_limit(self, limit_seconds: float) -> None:
-        """Raises ExperimentError with the estimate and the command that runs it elsewhere, where it takes longer."""
+    def check_limit(self, limit_seconds: float = math.inf, limit_bytes: float = math.inf) -> None:
+        """Raises ExperimentError with the estimate and the command that runs it elsewhere, where it takes more."""
         cost = self.cost()
+        elsewhere = f"here; make it smaller, or run it elsewhere: {self.command()}"
+        extent = f"({count(cost.runs, 'run')}, {count(cost.updates, 'update')})"
         if cost.seconds > limit_seconds:
-            allowed = f"up to {duration(limit_seconds)} here; make it smaller, or run it elsewhere: {self.command()}"
-            problem = f"on one core ({count(cost.runs, 'run')}, {count(cost.updates, 'update')}) is too long"
+            allowed, problem = f"up to {duration(limit_seconds)} {elsewhere}", f"on one core {extent} is too long"
             raise ExperimentError("experiment", f"about {duration(cost.seconds)}", allowed, problem)
+        if cost.bytes > limit_bytes:
+            allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
+            raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
 
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""

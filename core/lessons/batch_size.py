@@ -47,7 +47,7 @@ NO_GRADIENT = "no neuron has two weights with a gradient here"
 
 def train_examples(experiment: Experiment) -> int:
     """How many examples the training set has: what a full batch is made of."""
-    return len(_train_x(experiment))
+    return experiment.part_sizes()[0]
 
 
 def sizes(experiment: Experiment) -> dict[str, int]:
