@@ -133,13 +133,19 @@ def distinct_batches(result: Result) -> pd.DataFrame:
     return result.runs[~result.runs["batch_size"].isin(whole[1:])]
 
 
+def with_function(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose networks use their activation function: those with a hidden layer."""
+    return runs[runs["hidden"] != "none"]
+
+
 def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
     """Every zero-centred function against each of the functions `slow`, with all else the same.
 
-    Pairs of which neither has reached the target, and groups without a seed in common, are left out.
+    Pairs of which neither has reached the target, and groups without a seed in common, are left out; so are networks
+    without a hidden layer, in which no function is used.
     """
     found = []
-    for _, members in distinct_batches(result).groupby(SAME_BUT_ACTIVATION, sort=False):
+    for _, members in with_function(distinct_batches(result)).groupby(SAME_BUT_ACTIVATION, sort=False):
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):

@@ -123,7 +123,7 @@ def test_functions_whose_slope_does_not_change_with_the_scale_are_not_judged_by_
 def test_scales_at_which_nothing_saturates_tell_nothing_of_large_weights() -> None:
     found = findings.saturation(by_scheme({"normal:0.001": (0.001, 0.0), "normal:0.01": (0.01, 0.0)}))
     assert found.verdict == UNDECIDED
-    assert "No scale here saturates as many as 1.0 % of the units" in found.evidence
+    assert "No scale here saturates as many as 1 % of the units" in found.evidence
 
 
 def test_one_seed_decides_nothing_about_saturation() -> None:
