@@ -13,7 +13,7 @@ import pandas as pd
 
 from core import findings, text
 from core.activations import ACTIVATIONS
-from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, with_function
+from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled, with_function
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
 from core.experiment import FIELDS, Experiment
@@ -81,6 +81,8 @@ def small_is_best(result: Result) -> Finding:
         times = medians.reindex(scales.index)
         if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not _reached(times):
             continue
+        if not settled(result, list(scales.index), times.min()):
+            continue  # the others have not been trained as long yet as the fastest needed
         fastest = _fastest(result, times)
         small, large = scales.index[0] in fastest, scales.index[-1] in fastest
         seeds = result.runs.loc[result.runs["group"].isin(scales.index)].groupby("group")["seed"].nunique().min()
@@ -332,7 +334,7 @@ def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     varying = [name for name in ("hidden", "batch_size", "learning_rate") if len(getattr(experiment, name)) > 1]
     row = members.iloc[0]
     said = [
-        FIELDS[name].prefix + (row[name] if isinstance(row[name], str) else f"{row[name]:g}")
+        (FIELDS[name].prefix or f"{name} ") + (row[name] if isinstance(row[name], str) else f"{row[name]:g}")
         for name in varying
         if members[name].nunique() == 1
     ]
