@@ -22,7 +22,7 @@ from core.text import VERDICTS, words
 from tests import odd_experiments
 from tests.engine import data_of
 
-CASES = range(int(__import__("os").environ.get("FROM","0")), int(__import__("os").environ.get("TO","24")))
+CASES = range(int(__import__("os").environ.get("FROM", "0")), int(__import__("os").environ.get("TO", "24")))
 
 NOUNS = ("run", "update", "seed", "group", "layer", "comparison", "function", "network", "example", "unit", "epoch")
 WRONG = {

@@ -228,7 +228,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     return style.layered(
         charts,
         title,
-        f"ratio of medians, 95 % interval; dashed: baseline{cut}",
+        f"{'ratio of medians, 95 % interval' if table['low'].notna().any() else 'ratio'}; dashed: baseline{cut}",
         style.row_height(len(named)),
     )
 
@@ -298,7 +298,9 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
         tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
         edge = alt.Y("edge:Q", **y_axis)
         charts.append(cross.encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick), tooltip=tip))
-    return style.layered(charts, title, "25-75 % of the runs; cross: too few runs for a median", curves.HEIGHT, pick)
+    one = medians["runs"].max() == 1
+    subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick)
 
 
 def _edge(lost: pd.DataFrame, low: float, high: float, accuracy: bool) -> pd.Series:

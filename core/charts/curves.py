@@ -10,6 +10,7 @@ from core.charts import style, tables
 
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
+ONE_RUN = "one run each"
 LINE_ROWS = 1400
 RAW_ROWS = 1500
 MOST_RAW = 375
@@ -43,6 +44,7 @@ def over_training(
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).
         smooth: window, in recorded points, of a rolling median of the line, fewer at its ends; the line itself stays,
             faint, behind.
+        subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         lines: heights of dashed neutral lines, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
     """
@@ -107,6 +109,7 @@ def over_training(
             tip = style.tip(("group", "group"), (x, x, ",d"), (y, "last value", style.NUMBER), ("what", "cross"))
             cross = cross.encode(x=x_axis, y=alt.Y(f"{y}:Q", **y_axis), color=colour, opacity=style.faded(pick))
             charts.append(cross.encode(tooltip=tip))
+    subtitle = of_runs(subtitle, whole["runs"])
     return style.layered(charts, title, subtitle + _explained(smooth, not lost.empty, raw_lost), HEIGHT, pick)
 
 
@@ -131,6 +134,7 @@ def over_steps(
     Args:
         table: columns group, `step` (texts) and `column`.
         steps: the texts of `step`, in the order of the axis.
+        subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         include: values the y axis must reach.
         reference: columns `step`, value and key: a dashed neutral line for each key, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
@@ -174,7 +178,12 @@ def over_steps(
     )
     dots = base.mark_point(filled=True, size=60)
     charts.append(dots.encode(y=y, opacity=style.faded(pick), tooltip=tip))
-    return style.layered(charts, title, subtitle, HEIGHT, pick)
+    return style.layered(charts, title, of_runs(subtitle, medians["runs"]), HEIGHT, pick)
+
+
+def of_runs(subtitle: str, runs: pd.Series) -> str:
+    """A subtitle that names no spread where every point of the chart is of one run; `runs` is of how many."""
+    return subtitle if runs.max() > 1 else subtitle.replace(BAND, ONE_RUN)
 
 
 def _lost(drawn: pd.DataFrame, gone: pd.DataFrame, table: pd.DataFrame, by: str, x: str, marked: bool) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def theory_by_layer(
             ),
         ],
         heading,
-        f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}",
+        curves.of_runs(f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
     )
