@@ -13,8 +13,9 @@ import pytest
 
 from core import loading
 from core.datasets import DATASETS
-from core.experiment import PRESETS, Experiment
+from core.experiment import Experiment
 from core.loading import FILES, load_result, read_table
+from core.presets import PRESETS
 from core.results import Result, ResultError, collect, csv_bytes, versions
 from core.schema import SCHEMA, names
 from tests.engine import change, records, singles, train

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from core.experiment import PRESETS
+from core.presets import PRESETS
 from pages.parts.catalogue import PAGES
 from tests.browser.harness import Server, find_browser
 from tests.load import browsers

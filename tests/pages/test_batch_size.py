@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import PRESETS, Experiment
+from core.experiment import Experiment
 from core.lessons import batch_size as lesson
+from core.presets import PRESETS
 from core.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
