@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import text
-from core.experiment import Experiment
+from core.experiment import Experiment, all_but
 from core.losses import LOSSES
 from core.network import encode_targets
 from core.plan import load
@@ -31,7 +31,7 @@ EXPLODED = 10.0
 NAMED = 6
 """Groups that a sentence names."""
 
-SETTINGS = ["hidden", "batch_size", "activation", "initialiser", "gain"]
+SETTINGS = all_but("learning_rate")
 """What runs share that differ in learning rate and seed alone."""
 
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from core import text
 from core.comparisons import SEEDS
 from core.evidence import Number
+from core.experiment import all_but, label
 from core.findings import NOTICEABLE, Finding
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
@@ -40,7 +41,7 @@ AT_ONCE = 0.5
 """Updates that a target met at update 0 counts as."""
 NO_DIFFERENCE = 1 + NOTICEABLE
 """Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
-SETTING = ["hidden", "batch_size", "initialiser", "gain"]
+SETTING = all_but("activation", "learning_rate")
 FEW_SEEDS = 10
 """With fewer seeds than this, a bootstrap interval is known to be too narrow."""
 
@@ -92,10 +93,11 @@ def has_all_four(runs: pd.DataFrame) -> bool:
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs that differ in activation, rate and seed alone, by their other settings, where all four are there."""
     parts: dict[str, pd.DataFrame] = {}
-    for (hidden, batch, initialiser, gain), members in runs.groupby(SETTING, sort=False):
+    for _, members in runs.groupby(SETTING, sort=False):
+        row = members.iloc[0].to_dict()
         if has_all_four(members):
-            name = f"{hidden} · batch {batch} · {initialiser}" + (f" · gain {gain:g}" if gain != 1 else "")
-            parts[name] = members
+            named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
+            parts[label(row, named)] = members
     return parts
 
 

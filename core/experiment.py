@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qs, quote
@@ -39,14 +39,13 @@ MAX_SEED = 1_000_000_000
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
 
-VARIED = ("hidden", "batch_size", "activation", "initialiser", "gain", "learning_rate")
-"""The plural settings in the order of the product, slowest first; seeds go fastest."""
-_LABELLED = ("activation", "initialiser", "hidden", "batch_size", "gain", "learning_rate")
-
 
 @dataclass(frozen=True)
 class Run:
-    """One training of one network: its number within the experiment, from 0, the settings `VARIED`, and its seed."""
+    """One training of one network: its number within the experiment, from 0, the settings `VARIED`, and its seed.
+
+    Their order is that of the product.
+    """
 
     run: int
     hidden: tuple[int, ...]
@@ -56,6 +55,17 @@ class Run:
     gain: float
     learning_rate: float
     seed: int
+
+
+VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
+"""The plural settings in the order of the product, slowest first; seeds go fastest."""
+NAMING = ("activation", "initialiser")
+"""The settings that a label begins with, and consists of where none varies."""
+
+
+def all_but(*settings: str) -> list[str]:
+    """What runs share that differ in these settings and their seed alone, in the order of a label."""
+    return [name for name in dict.fromkeys((*NAMING, *VARIED)) if name not in settings]
 
 
 def _setting(field: Field) -> Any:
@@ -297,8 +307,11 @@ class Experiment:
 
     def label(self, run: Run) -> str:
         """The label of the run's group: the settings that vary in this experiment, joined by ' · '."""
-        varying = [name for name in _LABELLED if len(getattr(self, name)) > 1] or ["activation", "initialiser"]
-        return " · ".join(FIELDS[name].prefix + FIELDS[name].kind.format(getattr(run, name)) for name in varying)
+        return label(vars(run), self.varying())
+
+    def varying(self) -> list[str]:
+        """The settings of which this experiment has several values, in the order of a label."""
+        return [name for name in all_but() if len(getattr(self, name)) > 1]
 
     def record_epochs(self) -> tuple[int, ...]:
         """The epochs that are recorded, ascending: always 0 and the last."""
@@ -359,6 +372,12 @@ FIELDS: dict[str, Field] = {
     f.name: dataclasses.replace(f.metadata["description"], name=f.name) for f in dataclasses.fields(Experiment)
 }
 """Every setting by name, in the order of the form and of the link."""
+
+
+def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
+    """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
+    written = ((FIELDS[name], values[name]) for name in settings or NAMING)
+    return " · ".join(f.prefix + (value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
 
 
 def _field(name: str, value: object) -> Field:

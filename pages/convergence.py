@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core import charts, convergence, findings, text
+from core.experiment import NAMING
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once
@@ -24,8 +25,8 @@ def _page(shown: Shown) -> None:
         st.subheader("Which learning rate is each one's best?")
         chart.show("rate_grid", charts.rate_grid, shown.runs)
         best = once(_best_rates, shown)
-        varying = [name for name in convergence.SETTINGS if len(getattr(shown.experiment, name)) > 1]
-        columns = [*(varying or ["activation", "initialiser"]), *_BEST]
+        varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
+        columns = [*(varying or NAMING), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "

@@ -8,6 +8,8 @@ import pandas as pd
 
 from core import text
 from core.charts import curves, style, tables
+from core.convergence import SETTINGS
+from core.experiment import label
 
 MEASURES = {
     "train_loss": "training loss (mean per example)",
@@ -38,7 +40,6 @@ OUTCOME_SHAPES = {
     "stopped early": "square",
 }
 """The mark of each of `core.convergence.OUTCOMES`."""
-SETTINGS = ("hidden", "batch_size", "activation", "initialiser", "gain")
 STEP_ROWS = 4000
 STRIP_ROWS = 3600
 
@@ -323,10 +324,6 @@ def _reached_text(reached: int, runs: int, median: float) -> str:
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
-    """A label of every run from the settings that vary, the learning rate left out (as `Experiment.label`)."""
-    if runs.empty:
-        return []
-    words = {"batch_size": "batch ", "gain": "gain "}
-    vary = [name for name in SETTINGS if runs[name].nunique() > 1] or ["activation", "initialiser"]
-    columns = [[words.get(name, "") + (f"{v:g}" if name == "gain" else str(v)) for v in runs[name]] for name in vary]
-    return [" · ".join(parts) for parts in zip(*columns, strict=True)]
+    """A label of every run from the settings that vary, the learning rate left out."""
+    varying = [name for name in SETTINGS if runs[name].nunique() > 1]
+    return [label(row, varying) for row in runs[SETTINGS].to_dict("records")]

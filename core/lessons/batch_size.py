@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core import datasets, findings
 from core.activations import ACTIVATIONS
-from core.experiment import Experiment
+from core.experiment import Experiment, all_but
 from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
 from core.results import Result
@@ -96,7 +96,7 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
     Columns: those of the run and its point in the layers table, size (examples), pairs.
     """
-    kept = ["run", "group", "activation", "initialiser", "gain", "hidden", "learning_rate", "seed", "epoch", "layer"]
+    kept = ["run", "group", *all_but("batch_size"), "seed", "epoch", "layer"]
     rows = _rows(result, epoch, [*kept, *(f"pair_agreement_{level}" for level in LEVELS)])
     rows = rows[rows["layer"] == layer]
     levels: dict[str, pd.Series | int] = {"batch": rows["size"]}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core import datasets, findings, theory
-from core.experiment import Experiment
+from core.experiment import Experiment, all_but
 from core.findings import Finding
 from core.initialisers import is_random
 from core.results import Result
@@ -20,7 +20,7 @@ SHARE_TOLERANCE = 0.05
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
-_SETTINGS = ["group", "hidden", "activation", "initialiser", "gain"]
+_SETTINGS = ["group", *all_but("batch_size", "learning_rate")]
 _GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
 
 
