@@ -242,7 +242,7 @@ def _summary(result: "Result") -> Rows:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from core.comparing import compare
+    from core.difference import compare
     from core.loading import ResultError, load_result
 
     results = []

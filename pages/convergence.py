@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, convergence, findings, text
+from core import convergence, findings, text
+from core.charts import convergence as charts
+from core.charts.tables import masked
 from core.experiment import NAMING
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
@@ -150,9 +152,9 @@ def _no_place(n: int) -> str:
 def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
     epochs = shown.epochs()
-    losses = charts.masked(epochs, [loss], log=[loss])[0][loss]
+    losses = masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
-    return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]
+    return bool(far_apart), masked(epochs, [loss], log=[loss] if log else [])[1]
 
 
 _BEST = {
