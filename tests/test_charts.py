@@ -215,8 +215,8 @@ CHARTS: dict[str, Callable[[Tables], alt.LayerChart]] = {
         t.histograms, groups=t.groups, epoch=0, layer=2, level="example", fan_in=64
     ),
     "agreement_by_layer": lambda t: signs.agreement_by_layer(t.layers, groups=t.groups, level="batch", epoch=0),
-    "same_sign by layer": lambda t: signs.agreement_by_layer(
-        t.layers, groups=t.groups, level="example", epoch=3, measure="same_sign"
+    "agreement_by_layer, trained": lambda t: signs.agreement_by_layer(
+        t.layers, groups=t.groups, level="example", epoch=3
     ),
     "agreement_over_training": lambda t: signs.agreement_over_training(
         t.layers, groups=t.groups, level="epoch", layer=2
@@ -395,7 +395,7 @@ def test_every_title_fits_one_line_of_a_phone(chart: str) -> None:
 
 def test_a_title_of_ones_own_is_wrapped_to_a_phone() -> None:
     title = "Who reaches the target first, and by how much, on a phone and with <b>odd</b> signs"
-    spec = convergence.rate_grid(lecture().runs, title=title).to_dict()
+    spec = convergence.speed_up(speed_ups(lecture().groups), groups=lecture().groups, title=title).to_dict()
     assert " ".join(spec["title"]["text"]) == title
     assert max(map(len, spec["title"]["text"])) <= style.TITLE_WIDTH
 

@@ -122,7 +122,6 @@ def over_steps(
     x_title: str,
     y_title: str,
     y_kind: style.Kind = "linear",
-    include: Sequence[float] = (),
     reference: pd.DataFrame | None = None,
     empty: str = style.NOTHING,
 ) -> alt.LayerChart:
@@ -131,7 +130,6 @@ def over_steps(
     Args:
         table: columns group, `step` (texts) and `column`.
         steps: the texts of `step`, in the order of the axis.
-        include: values the y axis must reach.
         reference: columns `step`, value and key: a dashed neutral line for each key, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
     """
@@ -146,7 +144,7 @@ def over_steps(
         axis=alt.Axis(title=x_title, labelAngle=0, grid=False),
     )
     referred = [] if reference is None else reference["value"].to_list()
-    y_axis = style.position(y_title, [*medians["low"], *medians["high"], *include, *referred], y_kind)
+    y_axis = style.position(y_title, [*medians["low"], *medians["high"], *referred], y_kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
     # Side by side within a step, so that intervals of groups that agree do not hide each other.
     order = {group: place for place, group in enumerate(groups)}
