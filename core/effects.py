@@ -248,20 +248,11 @@ def _cells(
 
     The best rate is that of the lowest median; where no rate has a finite one, that of the lowest median loss.
     """
-    by_chosen, by_loss = _medians(chosen[..., draws]), _medians(losses[..., draws])
+    by_chosen, by_loss, lows, highs = (np.median(part[..., draws], axis=-1) for part in (chosen, losses, low, high))
     best = np.where(np.isfinite(by_chosen.min(axis=1)), by_chosen.argmin(axis=1), by_loss.argmin(axis=1))
-    lows, highs = _medians(low[..., draws]), _medians(high[..., draws])
     pick = best[:, None]
     ours_low, ours_high = (np.take_along_axis(ends, pick, axis=1)[:, 0] for ends in (lows, highs))
     return best, ours_low, ours_high
-
-
-def _medians(values: Floats) -> Floats:
-    """Medians along the last axis, in which infinities stay."""
-    ordered = np.sort(values, axis=-1)
-    n = values.shape[-1]
-    middle: Floats = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
-    return middle
 
 
 def _contrast(weights: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
