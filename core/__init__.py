@@ -8,8 +8,9 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     network, state, training                                  many networks at once, in segments
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
-    loading, consistency, difference                          a result from a file of anyone; two results side by side
-    plan, pool, jobs                                          segments, processes or a cluster; progress, cancel
+    placing, saving                                           files written whole or not; a sweep saved as it goes
+    loading, consistency, derived, difference                 a result from a file of anyone; two results side by side
+    plan, pool, running, jobs                                 segments, processes or a cluster; one sweep, or many
     store, checkpoint, health                                 results on disk, going on; whether training works
     settings, blas, clock                                     how a server runs; its processor and its time
     theory, neuron, timing                                    what to expect, and the lecture's small cases
@@ -30,9 +31,9 @@ from core.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
     from core.difference import compare
-    from core.jobs import run
     from core.loading import load_result
     from core.results import Result
+    from core.running import run
 
 __all__ = [
     "ACTIVATIONS",
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 _LATER = {
-    "run": "core.jobs",
+    "run": "core.running",
     "Result": "core.results",
     "load_result": "core.loading",
     "compare": "core.difference",

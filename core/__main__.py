@@ -1,6 +1,7 @@
 """The command line: train an experiment without a browser, list what one can be made of, see whether training works.
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
+    python -m core import result.zip
     python -m core compare result.zip another.zip
     python -m core list initialisers
     python -m core health
@@ -12,9 +13,9 @@ setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 import argparse
 import contextlib
 import dataclasses
+import math
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
@@ -24,18 +25,20 @@ from typing import TYPE_CHECKING, NoReturn
 from core.activations import ACTIVATIONS
 from core.cost import duration
 from core.datasets import DATASETS
-from core.experiment import FIELDS, MAX_DOCUMENT, Experiment
+from core.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
 from core.fields import MAX_DECAY, ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.losses import LOSSES
 from core.optimisers import OPTIMISERS
+from core.placing import PlaceError, check_folder, check_zip, partial, whole_folder
 from core.schema import SCHEMA
-from core.settings import Settings, SettingsError
+from core.settings import Settings, SettingsError, read_bytes
+from core.store import Store
 from core.synonyms import SETTINGS, VALUES
 from core.text import amount, count
 
 if TYPE_CHECKING:
-    from core.jobs import Progress
+    from core.plan import Progress
     from core.results import Result
 
 Rows = list[tuple[str, ...]]
@@ -52,21 +55,21 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Execute the command line `argv` (that of the process if None) and return the exit status."""
-    from core.jobs import JobError
+    from core.pool import JobError
 
     try:
         arguments = _parser().parse_args(argv)
         status: int = arguments.command(arguments) or 0
         sys.stdout.flush()
-    except (UsageError, ExperimentError, SettingsError) as error:
+    except (UsageError, PlaceError, ExperimentError, SettingsError) as error:
         return _fail(str(error), 2)
     except OSError as error:
         reason = error.strerror or str(error)
         return _fail(f"{error.filename}: {reason}" if error.filename else reason, 2)
     except JobError as error:
         return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
+    except KeyboardInterrupt as interruption:
+        return _fail(str(interruption) or "interrupted", 130)
     return status
 
 
@@ -87,12 +90,26 @@ def _parser() -> argparse.ArgumentParser:
         help="settings (activation=tanh&seeds=10), a whole dashboard link, JSON text, or a file that holds one of "
         "these; '' is the default experiment",
     )
-    run.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="where the CSVs go; made if missing")
-    run.add_argument("--zip", type=Path, metavar="FILE", help="also write everything into one zip file")
+    run.add_argument("--out", required=True, type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
+    run.add_argument("--zip", type=_place, metavar="FILE", help="also write everything into one zip file")
+    run.add_argument("--force", action="store_true", help="replace results that stand at these places")
+    run.add_argument("--store", action="store_true", help="also put the result where the dashboard finds it")
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
-    run.add_argument("--limit", type=_seconds, metavar="SECONDS", help="refuse what is estimated to take longer")
+    run.add_argument(
+        "--limit", type=_seconds, default=math.inf, metavar="SECONDS", help="refuse what is estimated to take longer"
+    )
+    run.add_argument(
+        "--limit-bytes",
+        type=_size,
+        default=math.inf,
+        metavar="BYTES",
+        help="refuse what takes more memory, such as 500MB",
+    )
     run.set_defaults(command=_run)
 
+    take = commands.add_parser("import", help="put the zip of a result where the dashboard finds it")
+    take.add_argument("zip", type=Path, metavar="ZIP", help="what run --zip or the dashboard has written")
+    take.set_defaults(command=_import)
     compare = commands.add_parser(
         "compare", help="what differs between two results, and by how much: status 0 if nothing"
     )
@@ -116,6 +133,12 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+def _place(text: str) -> Path:
+    if "\0" in text or Path(text).name in ("", ".."):
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is no name of a new file or folder")
+    return Path(text)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -126,27 +149,77 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _size(text: str) -> int:
+    try:
+        return read_bytes(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shorten(text)} is not a number of bytes, such as 500MB") from None
+
+
 # --- run
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core import jobs
+    from core.running import run
+    from core.saving import Saved
 
     experiment = _read(arguments.experiment)
-    if arguments.limit is not None:
-        experiment.check_limit(arguments.limit)
-    _check_writable(arguments.out, arguments.zip)
-
-    began = time.monotonic()
-    with _executor(arguments.workers) as executor:
-        result = jobs.run(experiment, executor=executor, progress=_show if sys.stderr.isatty() else None)
-    result.to_csv(arguments.out)
+    experiment.check_limit(arguments.limit, arguments.limit_bytes)
+    out: Path = arguments.out
+    store = _store() if arguments.store else None
     if arguments.zip is not None:
-        result.to_zip(arguments.zip)
+        check_zip(arguments.zip, arguments.force)
+    check_folder(out, arguments.force)
+
+    # Beside the result and not in the store, where it would have to make room for others.
+    unfinished = Store(partial(out), sys.maxsize)
+    if any(path.stem != experiment.key for path in partial(out).glob("*.checkpoint")):
+        _note(f"{partial(out)} holds what was trained of other settings, or by another engine version: it is not used")
+    began = time.monotonic()
+    try:
+        with _executor(arguments.workers) as executor:
+            saved = Saved(unfinished, experiment, _note)
+            progress = _show if sys.stderr.isatty() else None
+            result = run(experiment, executor=executor, progress=progress, saved=saved)
+        with whole_folder(out, arguments.force) as folder:
+            result.to_csv(folder)
+        if arguments.zip is not None:
+            check_zip(arguments.zip, arguments.force)
+            result.to_zip(arguments.zip)
+        unfinished.drop_checkpoint(experiment.key)
+    except KeyboardInterrupt:
+        if unfinished.load_checkpoint(experiment.key) is None:
+            raise
+        raise KeyboardInterrupt(f"interrupted; the same command goes on from {partial(out)}") from None
+    finally:
+        with contextlib.suppress(OSError):  # it holds a checkpoint
+            partial(out).rmdir()
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {arguments.out}", file=sys.stderr)
+    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {out}", file=sys.stderr)
+    if store is not None:
+        _keep(store, result)
     _print_table(_summary(result))
+
+
+def _note(text: str) -> None:
+    start = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{start}python -m core: {text}", file=sys.stderr)
+
+
+def _store() -> Store:
+    """The store of the dashboard that has the same settings as this process."""
+    settings = Settings.read()
+    if not settings.store_bytes:
+        raise UsageError("LAB_STORE_BYTES is 0: the store keeps nothing")
+    return Store(settings.store, settings.store_bytes)
+
+
+def _keep(store: Store, result: "Result") -> None:
+    if not store.save(result.experiment.key, result):
+        raise UsageError(f"{store.folder}: not kept there. {store.warning}")
+    runs, query = count(len(result.runs), "run"), result.experiment.to_query()
+    _note(f"{runs} put into {store.folder}: the dashboard opens the result at ?{query}")
 
 
 def _read(text: str) -> Experiment:
@@ -167,22 +240,10 @@ def _read(text: str) -> Experiment:
     return experiment
 
 
-def _check_writable(folder: Path, archive: Path | None) -> None:
-    """Raises OSError now rather than after hours of training."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
-    if archive is not None:
-        if archive.is_dir():
-            raise IsADirectoryError(None, "is a folder, not a file", str(archive))
-        with tempfile.TemporaryFile(dir=archive.parent):
-            pass
-
-
 @contextlib.contextmanager
 def _executor(workers: int | None) -> Iterator[Executor | None]:
     """What trains: the Dask cluster of the settings, processes, or this very process where it is to be one."""
-    from core import jobs
+    from core import pool
 
     settings = Settings.read()
     if workers is not None:
@@ -190,7 +251,7 @@ def _executor(workers: int | None) -> Iterator[Executor | None]:
     if settings.dask is None and settings.workers == 1:
         yield None
         return
-    executor = jobs.open_executor(settings)
+    executor = pool.open_executor(settings)
     try:
         yield executor
     finally:
@@ -238,23 +299,41 @@ def _summary(result: "Result") -> Rows:
     return rows
 
 
-# --- compare
+# --- compare and import
+
+
+def _open(path: Path) -> "Result":
+    """The result in a zip that a person has named."""
+    from core.loading import ResultError, load_result
+
+    with path.open("rb") as file:
+        try:
+            return load_result(file)
+        except ResultError as error:
+            raise UsageError(f"{path}: {error}") from error
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     from core.difference import compare
-    from core.loading import ResultError, load_result
 
-    results = []
-    for path in (arguments.first, arguments.second):
-        with path.open("rb") as file:
-            try:
-                results.append(load_result(file))
-            except ResultError as error:
-                raise UsageError(f"{path}: {error}") from error
-    comparison = compare(*results)
+    comparison = compare(_open(arguments.first), _open(arguments.second))
     print(*comparison.lines(), sep="\n")
     return 0 if comparison.equal else 1
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from core.convergence import unfinished
+
+    store, result = _store(), _open(arguments.zip)
+    engine = result.versions.get("engine", "unknown")
+    if engine != ENGINE_VERSION:
+        raise UsageError(f"{arguments.zip}: engine is {shorten(engine)}; allowed: {ENGINE_VERSION!r}, that of this lab")
+    complete, wanted = int((~unfinished(result)).sum()), len(result.experiment.runs())
+    if complete < wanted:
+        raise UsageError(
+            f"{arguments.zip}: {complete:,} of {wanted:,} runs are complete; allowed: results of a whole sweep"
+        )
+    _keep(store, result)
 
 
 # --- health
@@ -262,7 +341,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _health(arguments: argparse.Namespace) -> None:
     from core import health
-    from core.jobs import JobError
+    from core.pool import JobError
 
     try:
         print(health.check(Settings.read(), arguments.seconds or health.SECONDS))

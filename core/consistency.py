@@ -1,7 +1,7 @@
 """Whether tables from a file are those of their experiment: what pages and findings rely on, they may rely on.
 
-Checked is what rows there are, what they belong to and the range of their values, not whether the numbers are what
-training would have given. A result so far is consistent too: of each run the points up to some epoch.
+Checked is what rows there are, what they belong to and the range of their values; `core.derived` checks what follows
+from other numbers of the file. A result so far is consistent too: of each run the points up to some epoch.
 """
 
 from collections.abc import Sequence
@@ -41,44 +41,59 @@ def check(result: Result) -> None:
     _check_histograms(result, settings, updates)
 
 
-def _require(name: str, table: pd.DataFrame, column: str, good: Bools, allowed: str | pd.Series) -> None:
-    """Raise ResultError about the first row that is not good; `allowed` is in words, or the one value by row."""
+def require(
+    name: str, table: pd.DataFrame, column: str, good: Bools, allowed: str | pd.Series, by: str = "experiment.json"
+) -> None:
+    """Raise ResultError about the first row that is not good.
+
+    Args:
+        name: the table's name.
+        table: its rows, in the order of the file.
+        column: whose value is told.
+        good: by row, whether it is.
+        allowed: in words, or the one value by row.
+        by: what makes that value the only one.
+    """
     bad = np.flatnonzero(~np.asarray(good, dtype=bool))
     if bad.size:
         row = int(bad[0])
         value = table[column].iloc[[row]].tolist()[0]
         if not isinstance(allowed, str):
-            allowed = f"{shorten(allowed.iloc[[row]].tolist()[0])} by experiment.json"
-        raise ResultError(f"{name}.csv: {column} is {shorten(value)} in line {row + 2}; allowed: {allowed}")
+            allowed = f"{_told(allowed.iloc[[row]].tolist()[0])} by {by}"
+        raise ResultError(f"{name}.csv: {column} is {_told(value)} in line {row + 2}; allowed: {allowed}")
+
+
+def _told(value: object) -> str:
+    return "nothing" if value != value else shorten(value)
 
 
 def _check_numbers(name: str, table: pd.DataFrame) -> None:
     for column in SCHEMA[name]:
         if column.dtype == "float64" and column.name not in ("left", "right"):
             values = table[column.name]
-            _require(name, table, column.name, ~np.isinf(values), "finite numbers, or nothing")
+            require(name, table, column.name, ~np.isinf(values), "finite numbers, or nothing")
             if column.unit == "share" or column.name.startswith("agreement"):
                 inside = values.isna() | values.between(-ROUNDING, 1 + ROUNDING)
-                _require(name, table, column.name, inside, "0 to 1, or nothing")
+                require(name, table, column.name, inside, "0 to 1, or nothing")
 
 
 def _check_settings(name: str, table: pd.DataFrame, expected: pd.DataFrame, columns: Sequence[str]) -> None:
     """Whether the settings in each row are those in the same row of `expected`."""
     expected = expected.reset_index(drop=True)
     for column in columns:
-        _require(name, table, column, table[column] == expected[column], expected[column])
+        require(name, table, column, table[column] == expected[column], expected[column])
 
 
 def _check_run_numbers(result: Result, settings: pd.DataFrame) -> None:
     """Whether the rows are of known runs, run by run in order, with the settings of each."""
     runs, last = result.runs, len(settings) - 1
-    _require("runs", runs, "run", runs["run"].between(0, last), f"0 to {last:,}, the runs that experiment.json makes")
-    _require("runs", runs, "run", runs["run"].diff().fillna(1) > 0, "each run once, in ascending order")
+    require("runs", runs, "run", runs["run"].between(0, last), f"0 to {last:,}, the runs that experiment.json makes")
+    require("runs", runs, "run", runs["run"].diff().fillna(1) > 0, "each run once, in ascending order")
     known = runs["run"]
     for name in ("runs", "epochs", "layers"):
         table = result.table(name)
-        _require(name, table, "run", table["run"].isin(known), f"the runs in runs.csv, {_some(known)}")
-        _require(name, table, "run", table["run"].diff().fillna(0) >= 0, "the runs in ascending order")
+        require(name, table, "run", table["run"].isin(known), f"the runs in runs.csv, {_some(known)}")
+        require(name, table, "run", table["run"].diff().fillna(0) >= 0, "the runs in ascending order")
         _check_settings(name, table, settings.loc[table["run"]], [column.name for column in RUN])
     lacking = known[~known.isin(result.epochs["run"])]
     if len(lacking):
@@ -91,81 +106,84 @@ def _check_epochs(result: Result) -> None:
     place = epochs.groupby("run").cumcount()
     # Beyond the last point nothing is right.
     wanted = pd.Series(np.append(points, -1)[np.minimum(place, len(points))])
-    _require("epochs", epochs, "epoch", epochs["epoch"] == wanted, "the recorded epochs of each run in order from 0")
+    require("epochs", epochs, "epoch", epochs["epoch"] == wanted, "the recorded epochs of each run in order from 0")
 
 
-def _updates_per_epoch(result: Result) -> dict[str, int]:
-    """Updates in an epoch by the text of the batch size, as the epochs table has them.
-
-    How many examples there are to train on, and so how many updates, is known without the data but for the rounding
-    of each class.
-    """
-    experiment, epochs = result.experiment, result.epochs
+def train_sizes(experiment: Experiment) -> tuple[int, int]:
+    """The fewest and the most examples there may be to train on: without the data, each class may be rounded."""
     dataset = DATASETS[experiment.dataset]
     examples = experiment.samples if dataset.examples is None else dataset.examples
     train = examples - round(examples * experiment.test_share)
+    return train - dataset.classes, train + dataset.classes
+
+
+def _updates_per_epoch(result: Result) -> dict[str, int]:
+    """Updates in an epoch by the text of the batch size, as the epochs table has them."""
+    experiment, epochs = result.experiment, result.epochs
     found = {}
     for size in experiment.batch_size:
-        low, high = (experiment.updates_per_epoch(train + n, size) for n in (-dataset.classes, dataset.classes))
+        low, high = (experiment.updates_per_epoch(examples, size) for examples in train_sizes(experiment))
         text = FIELDS["batch_size"].kind.format(size)
         updates = epochs["update"].where((epochs["batch_size"] == text) & (epochs["epoch"] > 0)) / epochs["epoch"]
         allowed = f"the epoch times {low}" + (f" to {high}" if high > low else "")
-        _require("epochs", epochs, "update", updates.isna() | updates.between(low, high), allowed)
+        require("epochs", epochs, "update", updates.isna() | updates.between(low, high), allowed)
         found[text] = low if updates.isna().all() else int(updates.dropna().iloc[0])
     return found
 
 
 def _check_updates(name: str, table: pd.DataFrame, updates_per_epoch: dict[str, int]) -> None:
     updates = table["epoch"] * table["batch_size"].map(updates_per_epoch).astype("int64")
-    _require(name, table, "update", table["update"] == updates, updates)
+    require(name, table, "update", table["update"] == updates, updates)
 
 
 def _check_runs(result: Result, updates_per_epoch: dict[str, int]) -> None:
     runs = result.runs
     last = result.epochs.drop_duplicates("run", keep="last")["update"].reset_index(drop=True)
-    _require("runs", runs, "last_update", runs["last_update"] == last, last)
-    _require("runs", runs, "status", runs["status"].isin(STATUSES), ", ".join(STATUSES))
+    require("runs", runs, "last_update", runs["last_update"] == last, last)
+    require("runs", runs, "status", runs["status"].isin(STATUSES), ", ".join(STATUSES))
     updates, epochs = runs["updates_to_target"], runs["epochs_to_target"]
     reached = updates.notna()
     diverged_at = runs["diverged_at"]
     at_last = diverged_at.isna() | (diverged_at == last)
-    _require("runs", runs, "diverged_at", at_last, "last_update, or nothing")
+    require("runs", runs, "diverged_at", at_last, "last_update, or nothing")
     status = np.where(reached, "converged", np.where(diverged_at.notna(), "diverged", "not_reached"))
     allowed = "converged where updates_to_target has a value, else diverged where diverged_at has, else not_reached"
-    _require("runs", runs, "status", runs["status"] == status, allowed)
+    require("runs", runs, "status", runs["status"] == status, allowed)
     within = ~reached | updates.between(0, runs["last_update"])
-    _require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
+    require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
     recorded = epochs.isna() & ~reached | epochs.isin(result.experiment.record_epochs())
-    _require("runs", runs, "epochs_to_target", recorded, "a recorded epoch where updates_to_target has a value")
+    require("runs", runs, "epochs_to_target", recorded, "a recorded epoch where updates_to_target has a value")
     wanted = epochs * runs["batch_size"].map(updates_per_epoch).astype("int64")
-    _require("runs", runs, "updates_to_target", ~reached & wanted.isna() | (updates == wanted), wanted)
+    require("runs", runs, "updates_to_target", ~reached & wanted.isna() | (updates == wanted), wanted)
 
 
 def _check_layers(result: Result, updates_per_epoch: dict[str, int]) -> None:
     layers, epochs = result.layers, result.epochs
     points, own = _points(epochs), _points(layers)
-    _require("layers", layers, "epoch", np.isin(own, points), "the epochs of its run in epochs.csv")
-    _require("layers", layers, "epoch", np.diff(own, prepend=own[:1]) >= 0, "the epochs of each run in ascending order")
+    require("layers", layers, "epoch", np.isin(own, points), "the epochs of its run in epochs.csv")
+    require("layers", layers, "epoch", np.diff(own, prepend=own[:1]) >= 0, "the epochs of each run in ascending order")
     _check_updates("layers", layers, updates_per_epoch)
 
     diverged = epochs["run"].isin(result.runs["run"][result.runs["diverged_at"].notna()])
     left_out = diverged & ~epochs.duplicated("run", keep="last")
-    _require("epochs", epochs, "epoch", np.isin(points, own) | left_out, "points that layers.csv has too")
+    require("epochs", epochs, "epoch", np.isin(points, own) | left_out, "points that layers.csv has too")
+    beyond = np.isin(own, points[left_out.to_numpy()])
+    require("layers", layers, "epoch", ~beyond, "points before its run diverged, by diverged_at in runs.csv")
     widths = _widths(result.experiment)
     depth = _depths(layers, widths)
     by_point = layers.groupby(own)["layer"]
     number = by_point.cumcount() + 1
     complete = (layers["layer"] == number) & (by_point.transform("size") == depth)
-    _require("layers", layers, "layer", complete, "each layer of the network once, in order from 1")
+    require("layers", layers, "layer", complete, "each layer of the network once, in order from 1")
     output = layers["layer"] == depth
     role = output.map({True: "output", False: "hidden"})
-    _require("layers", layers, "role", layers["role"] == role, role)
+    require("layers", layers, "role", layers["role"] == role, role)
+    by_network = layers.groupby("hidden").indices
     for column, shift in (("fan_in", 1), ("fan_out", 0)):
-        sizes = {
-            (hidden, layer): width[layer - shift] for hidden, width in widths.items() for layer in range(1, len(width))
-        }
-        fan = pd.Series([sizes[key] for key in zip(layers["hidden"], layers["layer"], strict=True)], dtype="int64")
-        _require("layers", layers, column, layers[column] == fan, fan)
+        fan = np.zeros(len(layers), np.int64)
+        for hidden, rows in by_network.items():
+            fan[rows] = np.array(widths[str(hidden)])[layers["layer"].iloc[rows] - shift]
+        require("layers", layers, column, layers[column] == fan, pd.Series(fan))
 
 
 def _points(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -188,54 +206,59 @@ def _depths(table: pd.DataFrame, widths: dict[str, tuple[int, ...]]) -> pd.Serie
 def _check_histograms(result: Result, settings: pd.DataFrame, updates_per_epoch: dict[str, int]) -> None:
     table = result.histograms
     known = result.runs["group"].drop_duplicates()
-    _require("histograms", table, "group", table["group"].isin(known), f"the groups in runs.csv, {_some(known)}")
+    require("histograms", table, "group", table["group"].isin(known), f"the groups in runs.csv, {_some(known)}")
     groups = settings.drop_duplicates("group").set_index("group", drop=False).loc[table["group"]]
     _check_settings("histograms", table, groups, [column.name for column in GROUP])
     epochs = result.epochs[["group", "epoch"]].drop_duplicates().assign(known=True)
     recorded = table[["group", "epoch"]].merge(epochs, how="left", on=["group", "epoch"])["known"].notna()
-    _require("histograms", table, "epoch", recorded, "the epochs of its group in epochs.csv")
+    require("histograms", table, "epoch", recorded, "the epochs of its group in epochs.csv")
     _check_updates("histograms", table, updates_per_epoch)
     depth = _depths(table, _widths(result.experiment))
-    _require("histograms", table, "layer", (table["layer"] >= 1) & (table["layer"] <= depth), "the network's layers")
+    require("histograms", table, "layer", (table["layer"] >= 1) & (table["layer"] <= depth), "the network's layers")
     quantities = table["quantity"]
-    _require("histograms", table, "quantity", quantities.isin(HISTOGRAM_LEVELS), ", ".join(HISTOGRAM_LEVELS))
+    require("histograms", table, "quantity", quantities.isin(HISTOGRAM_LEVELS), ", ".join(HISTOGRAM_LEVELS))
     for quantity, levels in HISTOGRAM_LEVELS.items():
         fits = (quantities != quantity) | table["level"].isin(levels)
-        _require("histograms", table, "level", fits, f"{', '.join(levels)} for {quantity}")
+        require("histograms", table, "level", fits, f"{', '.join(levels)} for {quantity}")
     counts = table["count"]
-    _require("histograms", table, "count", counts >= 0, "numbers of at least 0")
-    _require("histograms", table, "density", ~(table["density"] < 0), "numbers of at least 0, or nothing")
+    require("histograms", table, "count", counts >= 0, "numbers of at least 0")
+    require("histograms", table, "density", ~(table["density"] < 0), "numbers of at least 0, or nothing")
     if len(table):
         _check_bins(table)
 
 
 def _check_bins(table: pd.DataFrame) -> None:
-    """Whether each histogram is there once, whole, with the bins of its quantity and something in them."""
-    codes = [pd.factorize(table[column])[0] for column in SAME_BLOCK]
-    begins = np.r_[True, np.any([np.diff(code) != 0 for code in codes], axis=0)]
-    starts = np.flatnonzero(begins)
+    """Whether each histogram is there once, with bins of its quantity in ascending order."""
+    starts, lengths = blocks(table)
     again = table.loc[starts, SAME_BLOCK].duplicated()
     first = pd.Series(False, index=table.index)
     first[starts[again.to_numpy()]] = True
-    _require("histograms", table, "layer", ~first, "the bins of each histogram together, and each histogram once")
+    require("histograms", table, "layer", ~first, "the bins of each histogram together, and each histogram once")
 
-    kinds = table.loc[starts, ["quantity", "activation"]].drop_duplicates()
-    edges = {
-        (quantity, activation): bin_edges(quantity, ACTIVATIONS[activation])
-        for quantity, activation in kinds.itertuples(index=False)
-    }
-    heads = list(table.loc[starts, ["quantity", "activation"]].itertuples(index=False, name=None))
-    lengths = np.diff(np.r_[starts, len(table)])
-    wanted = np.array([len(edges[head]) - 1 for head in heads])
-    place = np.arange(len(table)) - np.repeat(starts, lengths)
-    fits = np.repeat(lengths == wanted, lengths)
-    _require("histograms", table, "left", fits, "as many bins as its quantity has")
-    for column, shift in (("left", 0), ("right", 1)):
-        edge = pd.Series(np.concatenate([edges[head][shift : len(edges[head]) - 1 + shift] for head in heads]))
+    places = np.zeros(len(table), np.int64)
+    left, right = np.zeros(len(table)), np.zeros(len(table))
+    kinds = table["quantity"] + " " + table["activation"]
+    for kind, rows in table.groupby(kinds).indices.items():
+        quantity, _, activation = str(kind).partition(" ")
+        edges = bin_edges(quantity, ACTIVATIONS[activation])
+        places[rows] = np.searchsorted((edges[:-2] + edges[1:-1]) / 2, table["left"].iloc[rows])
+        left[rows], right[rows] = edges[places[rows]], edges[places[rows] + 1]
+    for column, edge in (("left", left), ("right", right)):
         same = np.isclose(table[column], edge, rtol=1e-9, atol=1e-12)
-        _require("histograms", table, column, same, edge)
+        require("histograms", table, column, same, pd.Series(edge), "the bins of its quantity")
+    ascending = np.diff(places, prepend=-1) > 0
+    ascending[starts] = True
+    require("histograms", table, "left", ascending, "each bin of a histogram once, in ascending order")
     filled = np.repeat(np.add.reduceat(table["count"].to_numpy(), starts) > 0, lengths)
-    _require("histograms", table, "count", filled | (place > 0), "something in each histogram")
+    require("histograms", table, "count", filled, "something in each histogram")
+
+
+def blocks(histograms: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first row of each histogram, and how many rows it has."""
+    codes = [pd.factorize(histograms[column])[0] for column in SAME_BLOCK]
+    begins = np.r_[True, np.any([np.diff(code) != 0 for code in codes], axis=0)]
+    starts = np.flatnonzero(begins)
+    return starts, np.diff(np.r_[starts, len(histograms)])
 
 
 def _some(values: pd.Series) -> str:

@@ -16,7 +16,7 @@ from core import text
 from core.experiment import Experiment, all_but
 from core.losses import LOSSES
 from core.network import encode_targets
-from core.plan import load
+from core.plan import data_of
 from core.results import Result
 from core.schema import POINT, RUN
 
@@ -65,7 +65,7 @@ def outcomes(result: Result, final: bool = True) -> pd.Series:
 
 def chance_loss(experiment: Experiment) -> float:
     """The loss of guessing: that of the best prediction which is the same for every example of the training set."""
-    data = load(experiment)
+    data = data_of(experiment)
     classes = len(data.class_names)
     targets = encode_targets(data.train_y, 1 if classes == 2 else classes, np.float64)
     return LOSSES[experiment.loss].chance(targets.mean(axis=1))

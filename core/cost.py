@@ -12,8 +12,9 @@ import numpy as np
 
 from core.blas import one_blas_thread
 from core.clock import least_seconds
-from core.measures import percentiles
-from core.text import count
+from core.measures import MAX_ORTHANT_FAN_IN, percentiles
+from core.settings import cpu_count
+from core.text import count, size
 
 # Fitted to the processor time of 41 sweeps on one core of an AMD EPYC (Zen 4), NumPy 2.4 with OpenBLAS, one BLAS
 # thread: each within 35 %, half of them within 7 %. They hold where the probes below take REFERENCE; elsewhere each is
@@ -52,10 +53,28 @@ CHUNK_BYTES = 100 * 10**6
 CACHE_BYTES = 8 * 10**6
 """Bound on what they touch in an update. Beyond it a thousand small networks take up to 1.7 times as long, below a
 quarter of it Python's share grows: measured on an AMD EPYC (Zen 4) with chunks of 2 to 100 MB."""
-ROW_BYTES = 600
-"""One row of the layers table; of the others, less."""
-HISTOGRAM_BYTES = 40_000
-"""Histograms of one layer of one group at one point."""
+
+# Fitted to the memory of a server and its two workers during nine sweeps, docs/speed.md has the table.
+IDLE_BYTES = 5 * 10**6
+"""A sweep, however small, in the server and again in each worker."""
+ROW_BYTES = 570
+"""One row of the layers table with its share of the tables of epochs and runs."""
+HISTOGRAM_BYTES = 220
+"""One row of the histograms table."""
+TABLES = 4.5
+"""What the server holds at most for each byte of the final tables: those of two looks, of which one is being put
+together, the records that they are from, and the text of a part."""
+POINT_BYTES = {False: 15_000, True: 37_000}
+"""One layer at one recorded point of a chunk, in dozens of small arrays, twice while they are saved; with standard and
+with full statistics."""
+ON_THE_WAY = 3
+"""Times that the server holds the state of a chunk in training: with its message to the worker, the answer, and what it
+read from that."""
+WORKING = 2.25
+"""What a worker takes for each byte of the working set of its chunk, pickled states included."""
+FILLED, FEW = 0.5, 100
+"""Share of the bins of a histogram that hold something, and how many values it takes to fill most of these."""
+BINS = {"preactivation": 52, "activation": 45, "gradient": 46, "positive_share": 21}
 
 
 @dataclass(frozen=True)
@@ -156,7 +175,8 @@ class Cost:
         parameters: weights and biases, summed over the runs.
         flops: floating-point operations of training and statistics together.
         seconds: time on one processor core.
-        bytes: peak memory of data, one chunk of runs and the tables (beyond the interpreter's own).
+        bytes: peak memory of server and workers together, beyond what they take without it.
+        table_bytes: memory of the result, once all else of it is gone.
         chunk: runs that train together at most.
     """
 
@@ -166,10 +186,12 @@ class Cost:
     flops: float
     seconds: float
     bytes: int
+    table_bytes: int
     chunk: int
 
     def __str__(self) -> str:
-        return f"{_about(self.seconds)} on one core ({count(self.runs, 'run')}, {count(self.updates, 'update')})"
+        extent = f"{count(self.runs, 'run')}, {count(self.updates, 'update')}"
+        return f"{_about(self.seconds)} on one core, {size(self.bytes)} ({extent})"
 
 
 @dataclass(frozen=True)
@@ -184,6 +206,7 @@ class Load:
         points: recorded points.
         full: whether single examples' gradient signs and the path of the weights are measured.
         itemsize: bytes of a number in training.
+        slots: numbers that the optimiser remembers of each weight.
     """
 
     widths: tuple[int, ...]
@@ -198,6 +221,7 @@ class Load:
     points: int
     full: bool
     itemsize: int
+    slots: int
 
     @property
     def weights(self) -> int:
@@ -248,16 +272,52 @@ class Load:
         return max(1, min(self.runs, CHUNK_BYTES // self.run_bytes, CACHE_BYTES // self.update_bytes))
 
     @property
-    def table_bytes(self) -> int:
+    def table_bytes(self) -> float:
         """The rows that all runs leave behind."""
-        rows = self.runs * self.points * len(self.widths) * ROW_BYTES
-        return rows + self.groups * self.points * (len(self.widths) - 1) * HISTOGRAM_BYTES
+        rows = self.runs * (len(self.widths) - 1) * ROW_BYTES
+        return self.points * (rows + self.groups * self.histogram_rows * HISTOGRAM_BYTES)
+
+    @property
+    def histogram_rows(self) -> float:
+        """Bins that hold something at one point of one group."""
+        seeds = self.runs / self.groups
+        rows = 0.0
+        for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(self.widths), 2):
+            looked_at = BINS["preactivation"] + BINS["activation"] * (layer < len(self.widths))
+            rows += looked_at * _filled(seeds * self.probe * fan_out)
+            if self.full:
+                rows += BINS["gradient"] * _filled(seeds * fan_in * fan_out)
+                # A share of so many signs has one value more.
+                rows += 3 * min(FILLED * BINS["positive_share"], fan_in + 1)
+        return rows
+
+    @property
+    def state_bytes(self) -> int:
+        """What goes to a worker and comes back of one run: weights, where they began, the last update, the optimiser's
+        memory and the orthants visited."""
+        orthants = sum(b * (1 << a) // 8 for a, b in itertools.pairwise(self.widths) if a <= MAX_ORTHANT_FAN_IN)
+        return self.itemsize * self.parameters * (1 + self.slots + 2 * self.full) + orthants * self.full
+
+    def held_bytes(self, chunk: int) -> float:
+        """What the server holds beyond the tables, where so many runs make a chunk: states, once more while they are
+        saved, and records."""
+        points = math.ceil(self.runs / chunk) * self.points * (len(self.widths) - 1)
+        return 2 * self.runs * self.state_bytes + points * POINT_BYTES[self.full]
+
+    def worker_bytes(self, chunk: int) -> float:
+        """What a worker takes that trains a chunk of so many runs, and the server for what goes there and back."""
+        return IDLE_BYTES + chunk * (WORKING * self.run_bytes + ON_THE_WAY * self.state_bytes)
+
+
+def _filled(values: float) -> float:
+    """Share of the bins of a histogram of so many values that hold something."""
+    return FILLED * -math.expm1(-values / FEW)
 
 
 def predict_seconds(load: Load) -> float:
     """Time of `load` on one core of this machine: calls, matrix products, elementwise work and statistics, each linear
     in its count."""
-    size, probed, layers = load.itemsize, load.points * load.probe, len(load.widths) - 1
+    itemsize, probed, layers = load.itemsize, load.points * load.probe, len(load.widths) - 1
     steps = (load.updates + load.points) * layers
     here = speed()
     recorded = load.points * layers
@@ -268,12 +328,12 @@ def predict_seconds(load: Load) -> float:
         followed = load.updates * layers
         calls += math.ceil(load.runs / load.chunk) * followed * PATH_CALLS * CALL_SECONDS
         calls += load.runs * followed * PATH_RUN_SECONDS
-    products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[size]
+    products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[itemsize]
     moved = load.updates * load.parameters
-    elements = load.units * load.passes * UNIT_SECONDS[size] + moved * UPDATE_SECONDS[size]
-    values = probed * load.units * SORT_SECONDS[size]
+    elements = load.units * load.passes * UNIT_SECONDS[itemsize] + moved * UPDATE_SECONDS[itemsize]
+    values = probed * load.units * SORT_SECONDS[itemsize]
     if load.full:
-        elements += moved * PATH_SECONDS[size] + probed * load.weights * SIGN_SECONDS[size]
+        elements += moved * PATH_SECONDS[itemsize] + probed * load.weights * SIGN_SECONDS[itemsize]
     return calls * here.call + products * here.flop + load.runs * (elements * here.element + values * here.value)
 
 
@@ -285,8 +345,21 @@ def estimate(loads: Sequence[Load]) -> Cost:
         parameters=sum(load.runs * load.parameters for load in loads),
         flops=sum(load.flops for load in loads),
         seconds=sum(predict_seconds(load) for load in loads),
-        bytes=loads[0].data_bytes
-        + max(load.chunk * load.run_bytes for load in loads)
-        + sum(load.table_bytes for load in loads),
+        bytes=_peak_bytes(loads),
+        table_bytes=round(sum(load.table_bytes for load in loads)),
         chunk=min(load.chunk for load in loads),
+    )
+
+
+def _peak_bytes(loads: Sequence[Load]) -> int:
+    """What the server and as many workers as there are processors take for `loads` at most."""
+    workers = min(cpu_count(), sum(load.runs for load in loads))
+    pieces = math.ceil(workers / len(loads))
+    chunks = [min(load.chunk, math.ceil(load.runs / pieces)) for load in loads]
+    return round(
+        IDLE_BYTES
+        + 2 * loads[0].data_bytes
+        + TABLES * sum(load.table_bytes for load in loads)
+        + sum(load.held_bytes(chunk) for load, chunk in zip(loads, chunks, strict=True))
+        + workers * max(load.worker_bytes(chunk) for load, chunk in zip(loads, chunks, strict=True))
     )

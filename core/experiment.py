@@ -23,8 +23,9 @@ from core.cost import Cost, Load, duration, estimate
 from core.datasets import DATASETS
 from core.fields import ExperimentError, Field
 from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
 from core.synonyms import SETTINGS, VALUES, accepted, suggested
-from core.text import count
+from core.text import count, size
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
@@ -350,18 +351,23 @@ class Experiment:
                     points=len(self.record_epochs()),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
+                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
                 )
                 for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
             ]
         )
 
-    def check_limit(self, limit_seconds: float) -> None:
-        """Raises ExperimentError with the estimate and the command that runs it elsewhere, where it takes longer."""
+    def check_limit(self, limit_seconds: float = math.inf, limit_bytes: float = math.inf) -> None:
+        """Raises ExperimentError with the estimate and the command that runs it elsewhere, where it takes more."""
         cost = self.cost()
+        elsewhere = f"here; make it smaller, or run it elsewhere: {self.command()}"
+        extent = f"({count(cost.runs, 'run')}, {count(cost.updates, 'update')})"
         if cost.seconds > limit_seconds:
-            allowed = f"up to {duration(limit_seconds)} here; make it smaller, or run it elsewhere: {self.command()}"
-            problem = f"on one core ({count(cost.runs, 'run')}, {count(cost.updates, 'update')}) is too long"
+            allowed, problem = f"up to {duration(limit_seconds)} {elsewhere}", f"on one core {extent} is too long"
             raise ExperimentError("experiment", f"about {duration(cost.seconds)}", allowed, problem)
+        if cost.bytes > limit_bytes:
+            allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
+            raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
 
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""

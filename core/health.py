@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from core.experiment import Experiment
-from core.jobs import JobError, Jobs
+from core.jobs import Jobs
+from core.pool import JobError
 from core.settings import Settings
 from core.store import Store
 

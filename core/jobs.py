@@ -1,57 +1,49 @@
-"""Run experiments on any `concurrent.futures.Executor`: progress, cancel and fair turns.
+"""The sweeps of a server: many visitors' experiments on one executor, in fair turns and bounded memory.
 
-One loop serves one process, a pool of processes and a cluster: submit a segment, take its records in, submit the next.
-
-`run` trains one experiment and returns. `Jobs` is what a server holds: it trains the experiments of many visitors on
-one pool, turn by turn.
+Submit a segment, take its records in, give the next turn to whoever has waited longest. `core.running` trains one
+experiment and returns.
 """
 
+import contextlib
 import functools
 import itertools
 import logging
 import queue
 import threading
 import time
+import weakref
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    CancelledError,
-    Executor,
-    Future,
-    ThreadPoolExecutor,
-    wait,
-)
-from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, ParamSpec, Self, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, Self
 
 from core import checkpoint
 from core.experiment import Experiment, ExperimentError
-from core.plan import Clock, Progress, Segment, Start, Work, load, plan, recorded, segment, start
+from core.plan import Progress, Segment, Speedometer, Start, Work, data_of, recorded, segment, untrained
 from core.pool import Cluster, JobError, Pool, capacity, explain, open_executor
 from core.recording import Record
 from core.settings import Settings
 from core.state import State
 from core.store import Store
-from core.text import count
+from core.text import count, size
 
 if TYPE_CHECKING:
     from core.results import Result
 
-__all__ = ["Job", "JobError", "Jobs", "Pool", "Progress", "load", "open_executor", "plan", "run"]
+Status = Literal["queued", "running", "done", "failed", "cancelled", "paused"]
+"""`paused`: nobody looked at it for a while. It has left memory; asked for again, it goes on from where it was."""
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
-P = ParamSpec("P")
-T = TypeVar("T")
-
-RUN_SECONDS = 1.0
-"""How long a worker trains at a time in `run`, where nobody else waits for a turn."""
 CHECKPOINT_SECONDS = 5.0
 """Training of every worker that a server may lose when it is stopped; more where checkpoints take long to write."""
 CHECKPOINT_COST = 20
 """A checkpoint is written when training has taken this many times as long as writing the last one did."""
-FINISHED_JOBS = 8
-"""Jobs that ended and are still in memory; the others' results are in the store."""
+SHORT_SECONDS = 10.0
+"""A sweep that is estimated to take no longer is short: where long ones fill a limit, there is a place for it yet."""
+SHORT_PLACES = 5
+"""One place for short sweeps beside this many others, and one at least."""
+KEPT_SHARE = 4
+"""Results that are kept for whoever asks next take a quarter of the memory at most."""
 
 log = logging.getLogger(__name__)
 
@@ -64,142 +56,161 @@ def collect(experiment: Experiment, records: Sequence[Record]) -> "Result":
     return collect(experiment, records)
 
 
-class _Here(Executor):
-    """Calls at once, in this thread."""
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks for a sweep.
 
-    _max_workers = 1
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-def run(
-    experiment: Experiment,
-    executor: Executor | None = None,
-    progress: Callable[[Progress], None] | None = None,
-) -> "Result":
-    """Train `experiment` and return its result.
-
-    Args:
-        executor: any `concurrent.futures.Executor`, such as `Pool()` (processes) or what a Dask Client's
-            `get_executor()` returns; None trains in this thread. The result is the same to the bit.
-        progress: called after each segment; an exception that it raises ends the training.
-
-    Raises JobError where the executor's workers die or are out of reach.
+    Attributes:
+        name: one browser or one session: a sweep goes on while one of those who asked for it has not cancelled it.
+        account: whose limit a sweep counts towards, and whose turns it takes: more than one name may share it.
+        address: where from; "" if that is not known.
     """
-    executor = executor or _Here()
-    workers = capacity(executor)
-    works = start(experiment, load(experiment), workers)
-    clock = Clock()
-    waiting: dict[Future[Segment], Work] = {}
 
-    def submit(work: Work) -> None:
-        assert work.state is not None
-        waiting[executor.submit(segment, work.state, work.next_epochs(RUN_SECONDS))] = work
+    name: str
+    account: str
+    address: str = ""
 
-    try:
-        for work in works:
-            submit(work)
-        while waiting:
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                work = waiting.pop(future)
-                outcome = future.result()
-                clock.take(outcome.seconds)
-                work.take(outcome)
-                if not work.finished:
-                    submit(work)
-                if progress is not None:
-                    progress(clock.progress(works, workers))
-    except Exception as error:
-        reason = explain(error)
-        if reason is None or reason is error:
-            raise
-        raise reason from error
-    finally:
-        for future in waiting:
-            future.cancel()
-    return collect(experiment, recorded(works))
+
+@dataclass(eq=False)
+class Sweep:
+    """What the registry keeps of a job, for itself and under its lock."""
+
+    number: int
+    seconds: float
+    """Estimate on one core."""
+    bytes: int
+    """Estimate of the memory at its peak."""
+    table_bytes: int
+    """Estimate of the memory that its result takes."""
+    looked: float
+    """When somebody last looked at it."""
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+    works: list[Work] = field(default_factory=list)
+    speedometer: Speedometer | None = None
+    turn: int = 0
+    futures: set[Future[Segment]] = field(default_factory=set)
+    admitted: bool = False
+    """Whether it is in the queue, or has begun."""
+    begun: bool = False
+    """Whether it takes memory yet."""
+    waiting: int = 0
+    """Threads that wait for its end."""
+    unwatched: bool = False
+    pausing: bool = False
+    unsaved: float = 0.0
+    """Seconds of training since the last checkpoint."""
+    save_seconds: float = 0.0
+    """How long the last checkpoint took to write."""
+    saving: threading.Lock = field(default_factory=threading.Lock)
+    opened: threading.Event = field(default_factory=threading.Event)
+    """Set once the store has been asked for it."""
+
+    @property
+    def short(self) -> bool:
+        """Whether it has a place where long ones fill a limit."""
+        return self.seconds <= SHORT_SECONDS
+
+    @property
+    def accounts(self) -> set[str]:
+        """Whose limits it counts towards."""
+        return {visitor.account for visitor in self.visitors.values()}
+
+    @property
+    def addresses(self) -> set[str]:
+        """Where those who asked for it are."""
+        return {visitor.address for visitor in self.visitors.values()}
+
+    @property
+    def share(self) -> float:
+        """How much of it is trained, from 0 to 1."""
+        return sum(work.epoch for work in self.works) / max(1, sum(work.epochs for work in self.works))
 
 
 class Job:
     """An experiment in training, or trained. All that a page asks of it is quick, but for `result`."""
 
-    def __init__(self, registry: "Jobs", experiment: Experiment, visitor: str, number: int) -> None:
+    def __init__(self, registry: "Jobs", experiment: Experiment, number: int) -> None:
+        cost = experiment.cost()
         self.key = experiment.key
         self.experiment = experiment
         self.status: Status = "queued"
         self.error = ""
         """Why it failed, for the visitor."""
+        self.sweep = Sweep(number, cost.seconds, cost.bytes, cost.table_bytes, time.monotonic())
         self._registry = registry
-        self._visitors = {visitor}
-        self._number = number
-        self._works: list[Work] = []
-        self._clock: Clock | None = None
-        self._turn = 0
-        self._futures: set[Future[Segment]] = set()
         self._result: Result | None = None
         self._collected = 0
         self._collecting = threading.Lock()
-        self._unsaved = 0.0
-        self._saving = threading.Lock()
-        self._save_seconds = 0.0
-        self._opened = threading.Event()
         self._ended = threading.Event()
 
     @property
     def active(self) -> bool:
-        """True until it is done, failed or cancelled."""
+        """True until it is done, failed, cancelled or paused."""
         return self.status in ("queued", "running")
 
     @property
     def position(self) -> int:
         """Place in the queue, from 1; 0 once training has begun."""
-        return self._registry._position(self)
+        return self._registry.position(self)
 
     @property
     def records(self) -> tuple[Record, ...]:
         """What has been recorded so far."""
-        with self._registry._lock:
-            return recorded(self._works)
+        return self._registry.records(self)
 
     def progress(self) -> Progress:
         """How far it is."""
-        return self._registry._progress(self)
+        return self._registry.progress(self)
 
     def result(self) -> "Result | None":
         """The result; before the end that of the records so far, None while there are none."""
         return self.latest()[0]
 
     def latest(self) -> tuple["Result | None", str]:
-        """The result so far, and its version: a text that is another one wherever the numbers are others."""
+        """The result so far, and its version: a version that changes when the numbers do."""
         with self._collecting:
-            with self._registry._lock:
-                records = recorded(self._works)
-                done = self.status == "done"
+            # Asked before the records, of which there may be more by then, but never fewer.
+            done = self.status == "done"
+            records = self.records
             if len(records) > self._collected:
                 self._result = collect(self.experiment, records)
                 self._collected = len(records)
-            return self._result, self.key if done else f"{self.key} {self._number} {self._collected}"
+            version = self.key if done else f"{self.key} {self.sweep.number} {self._collected}"
+            return self._result, version
 
     def cancel(self, visitor: str) -> bool:
-        """The visitor has no more interest in it. It stops, and True is returned, if nobody else has."""
-        return self._registry._cancel(self, visitor)
+        """The visitor of that name has no more interest in it. It stops, and True is returned, if nobody else has."""
+        return self._registry.cancel(self, visitor)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, at most `timeout` seconds; True if it has."""
-        return self._ended.wait(timeout)
+        """Wait until it has ended, at most `timeout` seconds; True if it has. Who waits looks at it."""
+        with self._registry.watching(self):
+            return self._ended.wait(timeout)
+
+    # What its registry does
+
+    def take(self, result: "Result") -> None:
+        """It is trained already, and this is its result."""
+        self._result = result
+
+    def end(self, status: Status, error: str = "") -> None:
+        """There is no more to come."""
+        self.status, self.error = status, error
+        self._ended.set()
 
 
 class Jobs:
     """The experiments that a server trains: each key once, whoever asks, on one executor, in fair turns.
 
     At most as many segments as there are workers are submitted at a time. When one returns, the turn goes to the
-    visitor with the fewest of them, and among these to the one who has waited longest. So a long sweep delays a short
-    one by a segment at most.
+    account with the fewest of them, and among these to the one that has waited longest. So a long sweep delays a short
+    one by a segment at most, and since every other turn is a short sweep's, where there is one, so do many.
 
-    A sweep in training is saved from time to time: where a server was stopped, the next one to be asked goes on.
+    A sweep in training is saved from time to time: where a server was stopped, the next one to be asked goes on. One
+    that nobody has looked at for a while is saved and leaves its place to others; asked for again, it goes on too.
+
+    A sweep begins when its estimate fits into what is left of the memory; until then it is queued. One that is alone
+    always begins.
 
     Args:
         store: where results are kept, finished or in training; None keeps them in memory only.
@@ -212,9 +223,12 @@ class Jobs:
         self._given = executor
         self._executor: Executor | None = None
         self._workers = settings.workers
+        # What is active, and what ended last; the rest is held by those who look at it.
         self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._alive: weakref.WeakSet[Job] = weakref.WeakSet()
         self._numbers = itertools.count(1)
         self._turns: dict[str, int] = {}
+        self._short_is_next = True
         self._in_flight = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -223,30 +237,42 @@ class Jobs:
         # Loads data and collects results, so that the coordinator never keeps workers waiting.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="lab-helper")
 
-    def submit(self, experiment: Experiment, visitor: str) -> Job:
+    def submit(self, experiment: Experiment, visitor: Visitor | str) -> Job:
         """Train `experiment`, unless it is trained or in training already: then that job, at once.
 
-        Raises JobError where the visitor or the server has too many jobs, ExperimentError where the sweep is too long.
+        Args:
+            visitor: who asks; a name stands for a visitor with an account of that name.
+
+        Raises JobError where the visitor or the server has too many jobs, ExperimentError where the sweep takes too
+        long or too much memory.
         """
+        if isinstance(visitor, str):
+            visitor = Visitor(visitor, visitor)
         while True:
             with self._lock:
-                job = self._jobs.get(experiment.key)
-                new = job is None or job.status in ("failed", "cancelled")
-                if job is None or new:
+                job = self._find(experiment.key)
+                new = job is None
+                if job is None:
                     if self._closed:
                         raise JobError("The server is shutting down.")
-                    job = Job(self, experiment, visitor, next(self._numbers))
-                    self._jobs[job.key] = job
-                else:
-                    job._visitors.add(visitor)
+                    job = Job(self, experiment, next(self._numbers))
+                    self._alive.add(job)
+                self._jobs[job.key] = job
                 self._jobs.move_to_end(job.key)
+                job.sweep.visitors[visitor.name] = visitor
+                job.sweep.looked = time.monotonic()
             if new:
                 self._open(job, visitor)
                 return job
             # Someone else asked a moment ago: see first whether it is in the store.
-            job._opened.wait()
-            if job.status not in ("failed", "cancelled"):
+            job.sweep.opened.wait()
+            if job.active or job.status == "done":
                 return job
+
+    def check(self, experiment: Experiment) -> None:
+        """Raises ExperimentError where the sweep takes longer, or more memory, than this server gives to one."""
+        settings = self.settings
+        experiment.check_limit(settings.limit_seconds, min(settings.limit_bytes, settings.memory_bytes))
 
     def get(self, key: str) -> Job | None:
         """The job of that experiment key, if there is one in memory."""
@@ -257,13 +283,13 @@ class Jobs:
     def active(self) -> int:
         """How many jobs wait or train."""
         with self._lock:
-            return sum(job.active for job in self._jobs.values())
+            return len(self._active())
 
     def close(self) -> None:
         """Cancel everything and end the workers. Not needed at the end of the program."""
         with self._lock:
             self._closed = True
-            for job in [job for job in self._jobs.values() if job.active]:
+            for job in self._active():
                 self._end(job, "cancelled")
         self._events.put(None)
         if self._thread is not None:
@@ -280,58 +306,144 @@ class Jobs:
 
     # What a Job asks
 
-    def _position(self, job: Job) -> int:
+    def position(self, job: Job) -> int:
+        """Place of `job` in the queue, from 1; 0 once its training has begun."""
         with self._lock:
             if job.status != "queued":
                 return 0
-            return 1 + sum(other.status == "queued" and other._number < job._number for other in self._jobs.values())
+            queued = [other for other in self._jobs.values() if other.status == "queued"]
+            return 1 + sum(other.sweep.number < job.sweep.number for other in queued)
 
-    def _progress(self, job: Job) -> Progress:
+    def records(self, job: Job) -> tuple[Record, ...]:
+        """What has been recorded of `job` so far. Who asks looks at it."""
         with self._lock:
-            if job._clock is not None:
-                progress = job._clock.progress(job._works, self._workers)
+            job.sweep.looked = time.monotonic()
+            return recorded(job.sweep.works)
+
+    def progress(self, job: Job) -> Progress:
+        """How far `job` is. Who asks looks at it."""
+        with self._lock:
+            job.sweep.looked = time.monotonic()
+            if job.sweep.speedometer is not None:
+                progress = job.sweep.speedometer.progress(job.sweep.works, self._workers)
                 return progress if job.active else replace(progress, seconds_left=0.0)
-            active = sum(other.active for other in self._jobs.values())
-        total = job.experiment.cost().seconds
+            active = len(self._active())
+        total = job.sweep.seconds
         if job.status == "done":
             return Progress(total, total, 0.0, 0.0)
         return Progress(0.0, total, total * active / self._workers, 0.0)
 
-    def _cancel(self, job: Job, visitor: str) -> bool:
+    def cancel(self, job: Job, visitor: str) -> bool:
+        """The visitor of that name leaves `job`. It stops, and True is returned, if nobody else is there."""
         with self._lock:
-            job._visitors.discard(visitor)
-            if job._visitors or not job.active:
+            job.sweep.visitors.pop(visitor, None)
+            if job.sweep.visitors or not job.active:
                 return False
             self._end(job, "cancelled")
             return True
 
+    @contextlib.contextmanager
+    def watching(self, job: Job) -> Iterator[None]:
+        """Somebody looks at `job` all the while."""
+        with self._lock:
+            job.sweep.waiting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                job.sweep.waiting -= 1
+                job.sweep.looked = time.monotonic()
+
+    # With the lock held
+
+    def _active(self) -> list[Job]:
+        return [job for job in self._jobs.values() if job.active]
+
+    def _find(self, key: str) -> Job | None:
+        """The job of that key that is in training or done, wherever it is held."""
+        found = self._jobs.get(key) or next(
+            (job for job in self._alive if job.key == key and job.status == "done"), None
+        )
+        return found if found is not None and (found.active or found.status == "done") else None
+
+    def _admit(self, job: Job, visitor: Visitor) -> None:
+        """Raises JobError where a limit is reached."""
+        others = [other for other in self._active() if other is not job]
+        of_account = [other for other in others if visitor.account in other.sweep.accounts]
+        of_address = [other for other in others if visitor.address and visitor.address in other.sweep.addresses]
+        wait = "wait until one is done, or cancel one."
+        if _full(of_account, self.settings.jobs_per_visitor, job):
+            limit = f"{count(len(of_account), 'sweep')} in training, and the limit is {self.settings.jobs_per_visitor}"
+            if visitor.account == visitor.address:
+                raise JobError(
+                    "Your browser keeps no cookie of this site, so all visitors from your address who keep none count "
+                    f"as one. They have {limit}: {wait}"
+                )
+            raise JobError(f"You have {limit}: {wait}")
+        if _full(of_address, self.settings.jobs_per_address, job):
+            raise JobError(
+                f"Visitors from your address have {count(len(of_address), 'sweep')} in training, and "
+                f"the limit is {self.settings.jobs_per_address}: {wait}"
+            )
+        if _full(others, self.settings.jobs, job):
+            busy = count(len(others), "sweep")
+            raise JobError(f"The server is busy with {busy}, its limit: try again in a minute.")
+
+    def _memory(self, job: Job) -> float:
+        """What it holds, as estimated."""
+        if job.active:
+            return job.sweep.bytes if job.sweep.begun else 0
+        return job.sweep.table_bytes if job.status == "done" else job.sweep.bytes * job.sweep.share
+
+    def _make_room(self, job: Job, size: float) -> bool:
+        """Whether there is memory for `size` more, once what nobody needs is forgotten."""
+        ended = [other for other in self._jobs.values() if not other.active]
+        while True:
+            held = sum(self._memory(other) for other in self._alive if other is not job)
+            if held + size <= self.settings.memory_bytes:
+                return True
+            if not ended:
+                return False
+            del self._jobs[ended.pop(0).key]
+
+    def _end(self, job: Job, status: Status, error: str = "") -> None:
+        if not job.active:
+            return
+        sweep = job.sweep
+        for work in sweep.works:
+            work.state = None
+        for future in tuple(sweep.futures):
+            future.cancel()
+        job.end(status, error)
+        if status == "paused":
+            # Others may still hold the job: not its records.
+            sweep.works = []
+            del self._jobs[job.key]
+        waiting = {account for other in self._active() for account in other.sweep.accounts}
+        self._turns = {account: turn for account, turn in self._turns.items() if account in waiting}
+        ended = [other for other in self._jobs.values() if not other.active]
+        kept = sum(map(self._memory, ended))
+        for other in ended[:-1]:
+            if KEPT_SHARE * kept > self.settings.memory_bytes:
+                del self._jobs[other.key]
+                kept -= self._memory(other)
+        self._events.put(_wake_up)  # its place is free
+
     # In the visitor's thread
 
-    def _open(self, job: Job, visitor: str) -> None:
+    def _open(self, job: Job, visitor: Visitor) -> None:
         """Take the result from the store, or put the job into the queue."""
         try:
-            stored = None if self.store is None else self.store.load(job.key)
-            if stored is not None:
-                with self._lock:
-                    job._result = stored
-                    self._end(job, "done")
+            if self._take_stored(job):
                 return
-            job.experiment.check_limit(self.settings.limit_seconds)
+            self.check(job.experiment)
             with self._lock:
-                others = [other for other in self._jobs.values() if other.active and other is not job]
-                own = sum(visitor in other._visitors for other in others)
-                if own >= self.settings.jobs_per_visitor:
-                    raise JobError(
-                        f"You have {count(own, 'sweep')} in training, and the limit is "
-                        f"{self.settings.jobs_per_visitor}: wait until one is done, or cancel one."
-                    )
-                if len(others) >= self.settings.jobs:
-                    busy = count(len(others), "sweep")
-                    raise JobError(f"The server is busy with {busy}, its limit: try again in a minute.")
+                self._admit(job, visitor)
+                job.sweep.admitted = True
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._coordinate, name="lab-jobs", daemon=True)
                     self._thread.start()
-            self._events.put(functools.partial(self._begin, job))
+            self._events.put(_wake_up)
         except BaseException as error:
             with self._lock:
                 self._end(job, "failed", str(error))
@@ -339,7 +451,21 @@ class Jobs:
                     del self._jobs[job.key]
             raise
         finally:
-            job._opened.set()
+            job.sweep.opened.set()
+
+    def _take_stored(self, job: Job) -> bool:
+        result = None if self.store is None else self.store.load(job.key)
+        if result is None:
+            return False
+        with self._lock:
+            if not self._make_room(job, job.sweep.table_bytes):
+                raise JobError(
+                    f"This result takes {size(job.sweep.table_bytes)}, more than is free of the "
+                    f"{size(self.settings.memory_bytes)} for what visitors look at: try again in a few minutes."
+                )
+            job.take(result)
+            self._end(job, "done")
+        return True
 
     # In the coordinator's thread
 
@@ -347,11 +473,48 @@ class Jobs:
         while (event := self._events.get()) is not None:
             try:
                 event()
+                self._pause_unwatched()
+                for job in self._admitted():
+                    self._begin(job)
             except Exception:
                 # Nobody else would go on with the other visitors' jobs.
                 log.exception("An event of the jobs was lost")
             while (turn := self._next_turn()) is not None:
                 self._submit(*turn)
+
+    def _pause_unwatched(self) -> None:
+        """Have what nobody looks at any more leave its place to others, once no worker is at it."""
+        with self._lock:
+            late = time.monotonic() - self.settings.unwatched_seconds
+            pausing = []
+            for job in self._active():
+                sweep = job.sweep
+                sweep.unwatched = not sweep.waiting and sweep.looked < late
+                busy = sweep.futures or sweep.pausing or (sweep.begun and all(work.finished for work in sweep.works))
+                if sweep.unwatched and not busy:
+                    sweep.pausing = True
+                    pausing.append(job)
+        for job in pausing:
+            self._help(job, self._pause)
+
+    def _admitted(self) -> list[Job]:
+        """The jobs that begin now: in the order of the queue, those that there is memory for."""
+        with self._lock:
+            admitted = []
+            active = self._active()
+            alone = not any(job.sweep.begun for job in active)
+            full = False
+            for job in sorted(active, key=lambda job: job.sweep.number):
+                # A short one may overtake a long one that waits for memory, another long one may not.
+                sweep = job.sweep
+                if sweep.begun or sweep.unwatched or not sweep.admitted or (full and not sweep.short):
+                    continue
+                if self._make_room(job, sweep.bytes) or alone:
+                    sweep.begun, alone = True, False
+                    admitted.append(job)
+                else:
+                    full = True
+            return admitted
 
     def _begin(self, job: Job) -> None:
         try:
@@ -376,7 +539,7 @@ class Jobs:
             return
         with self._lock:
             if job.active:
-                job._works = works
+                job.sweep.works = works
         # A server may have been stopped after the last segment, before the result was stored.
         if all(work.finished for work in works):
             self._help(job, self._finish)
@@ -385,27 +548,32 @@ class Jobs:
         with self._lock:
             ready = {
                 job: works
-                for job in self._jobs.values()
-                if job.active and (works := [work for work in job._works if not (work.busy or work.finished)])
+                for job in self._active()
+                if not (job.sweep.unwatched or job.sweep.pausing)
+                and (works := [work for work in job.sweep.works if not (work.busy or work.finished)])
             }
             if self._in_flight >= self._workers or not ready:
                 return None
-            flying = Counter(visitor for job in self._jobs.values() for visitor in job._visitors for _ in job._futures)
+            short = [job for job in ready if job.sweep.short] if self._short_is_next else []
+            self._short_is_next = not short
+            flying = Counter(
+                account for job in self._jobs.values() for account in job.sweep.accounts for _ in job.sweep.futures
+            )
             job = min(
-                ready,
+                short or ready,
                 key=lambda job: (
-                    min((flying[visitor], self._turns.get(visitor, 0)) for visitor in job._visitors),
-                    len(job._futures),
-                    job._turn,
+                    min((flying[account], self._turns.get(account, 0)) for account in job.sweep.accounts),
+                    len(job.sweep.futures),
+                    job.sweep.turn,
                 ),
             )
             # The chunk that is least far: live curves show all groups at about the same epoch.
             work = min(ready[job], key=lambda work: work.epoch)
-            job._turn = turn = next(self._numbers)
-            self._turns |= dict.fromkeys(job._visitors, turn)
-            if job._clock is None:
+            job.sweep.turn = turn = next(self._numbers)
+            self._turns |= dict.fromkeys(job.sweep.accounts, turn)
+            if job.sweep.speedometer is None:
                 job.status = "running"
-                job._clock = Clock()
+                job.sweep.speedometer = Speedometer()
             assert work.state is not None
             work.busy = True
             self._in_flight += 1
@@ -421,13 +589,14 @@ class Jobs:
             self._fail(job, error)
             return
         with self._lock:
-            job._futures.add(future)
+            job.sweep.futures.add(future)
         future.add_done_callback(lambda future: self._events.put(functools.partial(self._done, job, work, future)))
 
     def _done(self, job: Job, work: Work, future: "Future[Segment]") -> None:
+        sweep = job.sweep
         with self._lock:
             self._in_flight -= 1
-            job._futures.discard(future)
+            sweep.futures.discard(future)
             work.busy = False
             if not job.active:
                 return
@@ -441,15 +610,15 @@ class Jobs:
             self._fail(job, error)
         else:
             with self._lock:
-                assert job._clock is not None
-                job._clock.take(outcome.seconds)
+                assert sweep.speedometer is not None
+                sweep.speedometer.take(outcome.seconds)
                 work.take(outcome)
-                job._unsaved += outcome.seconds
-                finished = all(work.finished for work in job._works)
-                bearable = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * job._save_seconds)
-                due = self.store is not None and job._unsaved >= bearable * self._workers
+                sweep.unsaved += outcome.seconds
+                finished = all(work.finished for work in sweep.works)
+                bearable = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * sweep.save_seconds)
+                due = self.store is not None and sweep.unsaved >= bearable * self._workers
                 if due:
-                    job._unsaved = 0.0
+                    sweep.unsaved = 0.0
             if finished:
                 self._help(job, self._finish)
             elif due:
@@ -468,51 +637,44 @@ class Jobs:
         with self._lock:
             self._end(job, "failed", f"Training failed ({type(error).__name__})." if known is None else str(known))
 
-    def _end(self, job: Job, status: Status, error: str = "") -> None:
-        """Mark `job` as ended; to be called with the lock held."""
-        if not job.active:
-            return
-        job.status, job.error = status, error
-        for work in job._works:
-            work.state = None
-        for future in tuple(job._futures):
-            future.cancel()
-        waiting = {visitor for other in self._jobs.values() if other.active for visitor in other._visitors}
-        self._turns = {visitor: turn for visitor, turn in self._turns.items() if visitor in waiting}
-        ended = [key for key, other in self._jobs.items() if not other.active]
-        for key in ended[:-FINISHED_JOBS]:
-            del self._jobs[key]
-        job._ended.set()
-
     # In a helper's thread
 
     def _prepare(self, experiment: Experiment) -> list[Work]:
         """The chunks of the experiment, as far as an earlier server has trained them."""
-        data = load(experiment)
+        data = data_of(experiment)
         saved = None if self.store is None else self.store.load_checkpoint(experiment.key)
         if saved is not None:
             try:
                 return checkpoint.restore(saved, experiment, data)
             except checkpoint.CheckpointError as error:
                 log.warning("The checkpoint of job %s is not used: %s", experiment.key, error)
-        return start(experiment, data, self._workers)
+        return untrained(experiment, data, self._workers, self.settings.segment_seconds)
 
     def _save(self, job: Job) -> None:
-        """Have what is trained so far survive this server."""
-        if self.store is None or not job._saving.acquire(blocking=False):
-            return
+        """Have what is trained so far survive this server, unless that is being done."""
+        if job.sweep.saving.acquire(blocking=False):
+            try:
+                self._write(job)
+            finally:
+                job.sweep.saving.release()
+
+    def _write(self, job: Job) -> None:
         try:
             with self._lock:
-                if not job.active:
+                if self.store is None or not job.active or not job.sweep.works:
                     return
-                works = [replace(work, records=list(work.records)) for work in job._works]
+                works = [replace(work, records=list(work.records)) for work in job.sweep.works]
             began = time.monotonic()
             self.store.save_checkpoint(job.key, checkpoint.dump(works))
-            job._save_seconds = time.monotonic() - began
+            job.sweep.save_seconds = time.monotonic() - began
         except Exception:
             log.exception("Job %s cannot be saved", job.key)
-        finally:
-            job._saving.release()
+
+    def _pause(self, job: Job) -> None:
+        with job.sweep.saving:
+            self._write(job)
+        with self._lock:
+            self._end(job, "paused")
 
     def _finish(self, job: Job) -> None:
         try:
@@ -525,9 +687,19 @@ class Jobs:
             if not job.active:
                 return
             # The tables hold all that the records held.
-            for work in job._works:
+            for work in job.sweep.works:
                 work.records.clear()
             self._end(job, "done")
         if self.store is not None and result is not None and self.store.save(job.key, result):
-            with job._saving:
+            with job.sweep.saving:
                 self.store.drop_checkpoint(job.key)
+
+
+def _full(others: Sequence[Job], limit: int, job: Job) -> bool:
+    """Whether there is no place for `job` beside `others`, of which there may be `limit`, and a few short ones more."""
+    short = sum(other.sweep.short for other in others)
+    return len(others) >= limit and not (job.sweep.short and short < max(1, limit // SHORT_PLACES))
+
+
+def _wake_up() -> None:
+    """Nothing has happened but what the coordinator sees for itself."""

@@ -7,23 +7,23 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from core.consistency import check
-from core.experiment import MAX_DOCUMENT, Experiment, ExperimentError
+from core import consistency, derived
+from core.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment, ExperimentError
 from core.fields import shorten
-from core.results import FORMULA_STARTS, SETTINGS_FILE, Result, ResultError
-from core.schema import SCHEMA, names, version
+from core.results import FORMULA_STARTS, Result, ResultError
+from core.schema import FILES, SCHEMA, SETTINGS_FILE, names, version
 from core.text import listed
 
 __all__ = ["MAX_BYTES", "ResultError", "load_result"]
 
 MAX_BYTES = 2_000_000_000
-FILES = (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE)
 MAX_LISTED = 1000
 """Entries in a zip before it is not even opened: a list of its files can be longer than memory."""
 MAX_LINE = 20_000
@@ -66,8 +66,11 @@ def load_result(path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Resu
         room -= _check_size(name, content, room)
         tables[name] = read_table(name, content)
     result = Result(experiment, **tables, versions=versions)
-    check(result)
-    return result
+    consistency.check(result)
+    derived.check(result)
+    # Whoever fills the table in may write the empty bins too.
+    filled = result.histograms[result.histograms["count"] > 0].reset_index(drop=True)
+    return replace(result, histograms=filled)
 
 
 def _unpack(path: str | Path | BinaryIO, max_bytes: int) -> dict[str, bytes]:
@@ -130,6 +133,11 @@ def _read_settings(content: bytes) -> tuple[Experiment, dict[str, str]]:
         raise ResultError(
             f"{SETTINGS_FILE}: versions is {shorten(versions)}; allowed: a text by name, engine and so on"
         )
+    if versions.get("engine") == ENGINE_VERSION:  # another one may have had other defaults
+        for name, own in (("link", experiment.to_params()), ("key", experiment.key)):
+            if name in document and document[name] != own:
+                found, allowed = (shorten(str(value), 100) for value in (document[name], own))
+                raise ResultError(f"{SETTINGS_FILE}: {name} is {found}; allowed: {allowed} by its settings, or none")
     return experiment, {shorten(name)[1:-1]: text for name, text in versions.items()}
 
 

@@ -21,12 +21,13 @@ Array = NDArray[Any]
 Float = NDArray[np.float64]
 
 SATURATED_NEURON = 0.95
+MAX_ORTHANT_FAN_IN = 16
 """Share of examples on which a neuron must be saturated to count as a saturated neuron."""
 
 _WINDOW = np.concatenate([[-np.inf], np.linspace(-10.0, 10.0, 51), [np.inf]])
 _DECADES = 10.0 ** np.arange(-10.0, 1.5, 0.5)
 _SIGNED_DECADES = np.concatenate([[-np.inf], -_DECADES[::-1], _DECADES, [np.inf]])
-_SHARES = np.linspace(0.0, 1.0, 22)
+SHARE_EDGES = np.linspace(0.0, 1.0, 22)
 
 
 def bin_edges(quantity: str, activation: Activation) -> Float:
@@ -42,7 +43,7 @@ def bin_edges(quantity: str, activation: Activation) -> Float:
         "preactivation": _WINDOW,
         "activation": np.linspace(low, high, 41) if bounded else _WINDOW,
         "gradient": _SIGNED_DECADES,
-        "positive_share": _SHARES,
+        "positive_share": SHARE_EDGES,
     }[quantity]
 
 
@@ -117,7 +118,7 @@ def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
     The two leading axes are kept, the others summed over. A share on the border of two bins counts in the one
     further from 1/2, so that a distribution that is symmetric stays so.
     """
-    bins = len(_SHARES) - 1
+    bins = len(SHARE_EDGES) - 1
     runs = positive.shape[:2]
     rows = math.prod(runs)
     small = 2 * positive <= size
@@ -333,7 +334,7 @@ def positive_share_histogram(parts: Sequence[Signs]) -> Float:
 
     The parts' first two axes are (groups, seeds); neurons without a gradient are left out.
     """
-    counts = np.zeros((*parts[0].weight.shape[:2], len(_SHARES) - 1))
+    counts = np.zeros((*parts[0].weight.shape[:2], len(SHARE_EDGES) - 1))
     for signs in parts:
         size = signs.positive + signs.negative
         counts += share_histogram(signs.positive, size, signs.weight * (size > 0))

@@ -18,9 +18,9 @@ from core.blas import one_blas_thread
 from core.datasets import Data
 from core.experiment import Experiment, Run
 from core.recording import Record
-from core.state import State
+from core.settings import Settings
+from core.state import Examples, State
 
-SEGMENT_SECONDS = 0.3
 RATE_SECONDS = 10.0
 """Time over which the speed of a sweep is measured."""
 
@@ -34,11 +34,11 @@ class Chunk:
     """Estimated time of one epoch on one worker."""
 
 
-def plan(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
+def plan(experiment: Experiment, workers: int, seconds: float = Settings.segment_seconds) -> tuple[Chunk, ...]:
     """Cut `experiment` into chunks for `workers` workers: enough for each to have work, otherwise as few as possible.
 
     A chunk is some groups of one shape by some seeds, the same for each group. It fits memory and cache, and one epoch
-    of it lasts a segment at most, as far as single runs allow, so that nobody waits longer for a turn.
+    of it lasts a segment of `seconds` at most, as far as single runs allow, so that nobody waits longer for a turn.
     """
     shapes: dict[tuple[Any, ...], list[Run]] = {}
     for run in experiment.runs():
@@ -50,17 +50,18 @@ def plan(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
             replace(experiment, hidden=(hidden,), batch_size=(batch_size,), activation=(activation,)),
             runs,
             math.ceil(workers / len(shapes)),
+            seconds,
         )
     )
 
 
-def _cut(shape: Experiment, runs: list[Run], pieces: int) -> Iterator[Chunk]:
-    """Cut the runs of one shape into at least `pieces` chunks, or single runs."""
+def _cut(shape: Experiment, runs: list[Run], pieces: int, longest: float) -> Iterator[Chunk]:
+    """Cut the runs of one shape into at least `pieces` chunks, or single runs; an epoch lasts `longest` at most."""
     seeds = shape.seeds
     groups = len(runs) // seeds
     cost = shape.cost()
     seconds = cost.seconds / len(runs) / shape.epochs
-    most = max(1, int(min(cost.chunk, SEGMENT_SECONDS / seconds)))
+    most = max(1, int(min(cost.chunk, longest / seconds)))
     pieces = min(pieces, len(runs))
     cuts = []
     for group_cuts in range(math.ceil(groups / most), groups + 1):
@@ -110,9 +111,9 @@ def segment(state: State | Start, epochs: int) -> Segment:
     return Segment(state, records, time.monotonic() - began)
 
 
-def load(experiment: Experiment) -> Data:
+def data_of(experiment: Experiment) -> Data:
     """The experiment's data set."""
-    return _load(
+    return _data_of(
         experiment.dataset,
         experiment.samples,
         experiment.noise,
@@ -122,8 +123,8 @@ def load(experiment: Experiment) -> Data:
     )
 
 
-@functools.lru_cache(maxsize=4)
-def _load(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> Data:
+@functools.lru_cache(maxsize=8)
+def _data_of(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> Data:
     return datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
 
 
@@ -138,6 +139,8 @@ class Work:
     """Seconds an epoch: the estimate, then what was measured."""
     epoch: int = 0
     busy: bool = False
+    shared: dict[str, Examples] = field(default_factory=dict)
+    """The examples, once for all chunks of a sweep: what workers send back holds them anew."""
     records: list[Record] = field(default_factory=list)
 
     @property
@@ -161,14 +164,21 @@ class Work:
         self.pace = max(segment.seconds, 1e-6) / max(1, segment.state.epoch - self.epoch)
         # Where every run has diverged, training ends before the last epoch.
         self.epoch = self.epochs if segment.state.finished else segment.state.epoch
-        self.state = None if self.finished else segment.state
+        state = segment.state
+        state.train, state.test = (
+            self.shared.setdefault(name, part) for name, part in (("train", state.train), ("test", state.test))
+        )
+        self.state = None if self.finished else state
 
 
-def start(experiment: Experiment, data: Data, workers: int) -> list[Work]:
+def untrained(
+    experiment: Experiment, data: Data, workers: int, seconds: float = Settings.segment_seconds
+) -> list[Work]:
     """The chunks of `experiment` before their first segment."""
+    shared: dict[str, Examples] = {}
     return [
-        Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6))
-        for chunk in plan(experiment, workers)
+        Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6), shared=shared)
+        for chunk in plan(experiment, workers, seconds)
     ]
 
 
@@ -197,7 +207,7 @@ class Progress:
         return min(1.0, self.done / self.total) if self.total else 1.0
 
 
-class Clock:
+class Speedometer:
     """The speed of a sweep: seconds of training that its workers do per second of wall time."""
 
     def __init__(self) -> None:

@@ -88,6 +88,9 @@ class Cluster(Executor):
         # A state must go with its call: one kept on a worker would be lost with that worker.
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
         try:
+            secured = distributed.Security().get_connection_args("client")["ssl_context"] is not None
+            if address.startswith(("tls:", "wss:")) and not secured:  # Dask would fail with a traceback, and linger
+                raise JobError("LAB_DASK wants TLS, and Dask's configuration here names no certificate of the client.")
             self._client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
             self._check()
         except (OSError, TimeoutError) as error:

@@ -7,7 +7,7 @@ The tables' columns are described in `core.schema`.
 import json
 import platform
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,10 +22,12 @@ from core.activations import ACTIVATIONS
 from core.blas import kernels
 from core.experiment import ENGINE_VERSION, FIELDS, VARIED, Experiment
 from core.measures import bin_edges
+from core.placing import whole_file
 from core.recording import Record
-from core.schema import GROUP, RUN, SCHEMA, Column, names
+from core.schema import GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
 
-SETTINGS_FILE = "experiment.json"
+CSV_ROWS = 10_000
+"""Rows that are turned into text at a time."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -70,7 +72,7 @@ class Result:
         runs: one row per run.
         epochs: one row per run and recorded point.
         layers: one row per run, recorded point and layer.
-        histograms: one row per group, recorded point, layer, quantity, level and bin.
+        histograms: one row per group, recorded point, layer, quantity, level and bin that holds something.
         versions: versions of the engine and of what its numbers depend on.
     """
 
@@ -98,25 +100,36 @@ class Result:
         return json.dumps(content, indent=2) + "\n"
 
     def to_csv(self, folder: str | Path) -> None:
-        """Write the four tables and experiment.json into `folder`, which is made if need be."""
+        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
-            (target / f"{name}.csv").write_bytes(csv_bytes(self.table(name)))
-        (target / SETTINGS_FILE).write_text(self.settings, encoding="utf-8")
+            with whole_file(target / f"{name}.csv") as new, new.open("wb") as file:
+                file.writelines(csv_parts(self.table(name)))
+        with whole_file(target / SETTINGS_FILE) as new:
+            new.write_text(self.settings, encoding="utf-8")
 
     def to_zip(self, path: str | Path | BinaryIO) -> None:
-        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes."""
+        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
+
+        At a path there is the whole zip in the end, or what was there before.
+        """
+        if isinstance(path, str | Path):
+            with whole_file(Path(path)) as new, new.open("wb") as file:
+                self.to_zip(file)
+            return
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in SCHEMA:
-                _add(archive, f"{name}.csv", csv_bytes(self.table(name)))
-            _add(archive, SETTINGS_FILE, self.settings.encode())
+                _add(archive, f"{name}.csv", csv_parts(self.table(name)))
+            _add(archive, SETTINGS_FILE, [self.settings.encode()])
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, content)
+    with archive.open(entry, "w", force_zip64=True) as file:
+        for part in parts:
+            file.write(part)
 
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
@@ -124,6 +137,16 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front.
     """
+    return b"".join(csv_parts(table))
+
+
+def csv_parts(table: pd.DataFrame) -> Iterator[bytes]:
+    """The same in parts: a long table's text takes as much memory again as the table."""
+    for begin in range(0, max(1, len(table)), CSV_ROWS):
+        yield _csv(table.iloc[begin : begin + CSV_ROWS], header=begin == 0)
+
+
+def _csv(table: pd.DataFrame, header: bool) -> bytes:
     safe = table.copy()
     for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
         text = safe[column]
@@ -133,7 +156,11 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     from pyarrow.csv import WriteOptions, write_csv
 
     content = pa.BufferOutputStream()
-    write_csv(pa.Table.from_pandas(safe, preserve_index=False), content, WriteOptions(quoting_style="needed"))
+    write_csv(
+        pa.Table.from_pandas(safe, preserve_index=False),
+        content,
+        WriteOptions(include_header=header, quoting_style="needed"),
+    )
     return bytes(content.getvalue())
 
 
@@ -323,15 +350,18 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     keys = sorted((key for key, counts in totals.items() if counts.any()), key=lambda key: key[:2])
     if not keys:
         return NO_ROWS
-    widths = [len(totals[key]) for key in keys]
+    # Nearly half of all bins are empty, and this is by far the longest table.
+    filled = [np.flatnonzero(totals[key]) for key in keys]
+    widths = [len(places) for places in filled]
     edges = [bin_edges(quantity, ACTIVATIONS[activations[run]]) for run, _, _, _, quantity, _ in keys]
     scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
     columns = {
         **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
-        "left": np.concatenate([bounds[:-1] for bounds in edges]),
-        "right": np.concatenate([bounds[1:] for bounds in edges]),
-        "count": np.concatenate([totals[key] for key in keys]).astype(np.float64),
+        "left": np.concatenate([bounds[places] for bounds, places in zip(edges, filled, strict=True)]),
+        "right": np.concatenate([bounds[places + 1] for bounds, places in zip(edges, filled, strict=True)]),
+        "count": np.concatenate([totals[key][places] for key, places in zip(keys, filled, strict=True)]),
     }
+    columns["count"] = columns["count"].astype(np.float64)
     width = columns["right"] - columns["left"]
     total = np.repeat([totals[key].sum() for key in keys], widths)
     columns["density"] = np.where(np.isfinite(width), columns["count"] / total / width, np.nan)

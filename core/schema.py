@@ -164,10 +164,14 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("level", "str", "", "example, batch or epoch for positive_share; probe or epoch for the others"),
         Column("left", "float64", "", "left edge of the bin; -inf where it gathers all that lies below"),
         Column("right", "float64", "", "right edge of the bin; inf where it gathers all that lies above"),
-        Column("count", "float64", "", "values in the bin, over all seeds of the group"),
+        Column("count", "float64", "", "values in the bin, over all seeds of the group; a bin without any has no row"),
         Column("density", "float64", "", "count / total / bin width; empty for bins without end"),
     ),
 }
+
+SETTINGS_FILE = "experiment.json"
+FILES = (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE)
+"""The files of a result, in a folder or a zip."""
 
 
 def names(table: str) -> list[str]:

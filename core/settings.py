@@ -24,6 +24,16 @@ def cpu_count() -> int:
         return allowed
 
 
+def memory_size() -> int:
+    """Bytes of memory that this process may use: the machine's, or fewer where a container's limit says so."""
+    known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else 4 * 10**9
+    try:
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return machine
+
+
 def default_store(environment: Mapping[str, str]) -> Path:
     """The folder for results: initialisation-lab in the user's cache folder."""
     cache = environment.get("XDG_CACHE_HOME", "")
@@ -44,13 +54,23 @@ class Settings:
     """LAB_WORKERS: processes that train; as many as there are processors unless set."""
     limit_seconds: float = 300.0
     """LAB_LIMIT_SECONDS: a sweep whose estimate is longer is refused."""
+    limit_bytes: int = 10**9
+    """LAB_LIMIT_BYTES: a sweep whose estimate of memory is larger is refused."""
+    memory_bytes: int = 10**9
+    """LAB_MEMORY_BYTES: memory of all sweeps together, in training or shown; half of the machine's unless set."""
     dask: str | None = None
     """LAB_DASK: address of a Dask scheduler, such as tcp://host:8786, to train on its workers instead."""
     jobs_per_visitor: int = 2
     """LAB_JOBS_PER_VISITOR: unfinished sweeps that one visitor may have."""
     jobs: int = 50
     """LAB_JOBS: unfinished sweeps that the server takes on."""
-    upload_bytes: int = 200 * 10**6
+    jobs_per_address: int = 25
+    """LAB_JOBS_PER_ADDRESS: unfinished sweeps that all visitors from one address may have."""
+    unwatched_seconds: float = 120.0
+    """LAB_UNWATCHED_SECONDS: a sweep that nobody has looked at for so long is saved and leaves its place to others."""
+    forwarded: str = ""
+    """LAB_FORWARDED: the header in which a server in front tells a visitor's address, such as X-Forwarded-For."""
+    upload_bytes: int = 10**9
     """LAB_UPLOAD_BYTES: bound on the memory of results from visitors' files, all together; 0 takes none."""
     segment_seconds: float = 0.3
     """LAB_SEGMENT_SECONDS: how long a worker trains before it takes up the next visitor's sweep."""
@@ -88,19 +108,38 @@ class Settings:
             store_bytes=_bytes("LAB_STORE_BYTES", text.get("LAB_STORE_BYTES") or "500MB"),
             workers=whole("LAB_WORKERS", cpu_count()),
             limit_seconds=number("LAB_LIMIT_SECONDS", cls.limit_seconds, 1),
+            limit_bytes=_bytes("LAB_LIMIT_BYTES", text.get("LAB_LIMIT_BYTES") or "1GB"),
+            memory_bytes=_bytes("LAB_MEMORY_BYTES", text.get("LAB_MEMORY_BYTES") or str(memory_size() // 2)),
             dask=_address("LAB_DASK", text.get("LAB_DASK", "")),
             jobs_per_visitor=whole("LAB_JOBS_PER_VISITOR", cls.jobs_per_visitor),
             jobs=whole("LAB_JOBS", cls.jobs),
-            upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "200MB"),
+            jobs_per_address=whole("LAB_JOBS_PER_ADDRESS", cls.jobs_per_address),
+            unwatched_seconds=number("LAB_UNWATCHED_SECONDS", cls.unwatched_seconds, 1),
+            forwarded=_header("LAB_FORWARDED", text.get("LAB_FORWARDED", "")),
+            upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "1GB"),
             segment_seconds=number("LAB_SEGMENT_SECONDS", cls.segment_seconds, 0.01),
         )
 
 
-def _bytes(name: str, value: str) -> int:
-    match = re.fullmatch(r"(\d{1,15})\s*([kmg]?)b?", value.lower())
+def read_bytes(text: str) -> int:
+    """A number of bytes, as 500000000 or 500MB. Raises ValueError for another text."""
+    match = re.fullmatch(r"(\d{1,15})\s*([kmg]?)b?", text.lower())
     if match is None:
-        raise SettingsError(f"{name} is {value!r}: it must be a number of bytes, such as 500000000 or 500MB")
+        raise ValueError(text)
     return int(match[1]) * UNITS[match[2]]
+
+
+def _bytes(name: str, value: str) -> int:
+    try:
+        return read_bytes(value)
+    except ValueError:
+        raise SettingsError(f"{name} is {value!r}: it must be a number of bytes, such as 500000000 or 500MB") from None
+
+
+def _header(name: str, value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", value):
+        raise SettingsError(f"{name} is {value!r}: it must be the name of a header, such as X-Forwarded-For")
+    return value
 
 
 def _address(name: str, value: str) -> str | None:

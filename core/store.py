@@ -34,7 +34,8 @@ DAMAGED = 5
 """Damaged entries that are kept for whoever wants to see what happened."""
 
 CHECKPOINT_SHARE = 4
-"""A checkpoint takes a quarter of the store at most: what is in training must not push out what is finished."""
+"""A quarter of the store is for checkpoints, the rest for results: what is in training, or was and nobody has asked for
+it since, pushes out nothing that is finished."""
 
 UNFINISHED_SECONDS = 3600.0
 """Age at which a temporary file is taken for what a crash left behind."""
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """Results in `folder`, at most `max_bytes` of them: the least recently used go first.
+    """Results and checkpoints in `folder`, at most `max_bytes` of them: the least recently used of a kind go first.
 
     Nothing that happens to the disk raises: what cannot be read counts as missing, what cannot be written is not
     kept, and `warning` says so.
@@ -96,7 +97,7 @@ class Store:
     def save_checkpoint(self, key: str, content: bytes) -> bool:
         """Keep `content`, like `save`, in the place of what was saved before; True if it is kept."""
         path = self._path(key, "checkpoint")
-        return CHECKPOINT_SHARE * len(content) <= self.max_bytes and self._write(path, lambda file: file.write(content))
+        return len(content) <= self._bound(path) and self._write(path, lambda file: file.write(content))
 
     def drop_checkpoint(self, key: str) -> None:
         """Remove what was saved of a sweep in training."""
@@ -128,10 +129,10 @@ class Store:
                     file.flush()
                     os.fsync(file.fileno())
                 size = temporary.stat().st_size
-                if size > self.max_bytes:
+                if size > self._bound(path):
                     self.warning = "This result is larger than the whole store: it is not kept."
                     return False
-                self._evict(self.max_bytes - size, replaced=path)
+                self._evict(self._bound(path) - size, replaced=path)
                 self._touch(temporary)
                 temporary.replace(path)
             finally:
@@ -165,8 +166,13 @@ class Store:
                         entries.append((status.st_mtime_ns, status.st_size, Path(file.path)))
         return sorted(entries)
 
+    def _bound(self, path: Path) -> int:
+        """How much there may be of what `path` is of."""
+        checkpoints = self.max_bytes // CHECKPOINT_SHARE
+        return checkpoints if _is_checkpoint(path) else self.max_bytes - checkpoints
+
     def _evict(self, max_bytes: int, replaced: Path) -> None:
-        """Remove what a crash left, then the least recently used, until the rest without `replaced` fits."""
+        """Remove what a crash left, then the least recently used of its kind, until all but `replaced` fit."""
         now = time.time()
         total = 0
         entries = []
@@ -175,7 +181,7 @@ class Store:
                 # An age of either sign: the clock may have been set back.
                 if abs(now - last_use / 1e9) > UNFINISHED_SECONDS:
                     path.unlink(missing_ok=True)
-            elif path != replaced:
+            elif path != replaced and _is_checkpoint(path) == _is_checkpoint(replaced):
                 entries.append((size, path))
                 total += size
         for size, path in entries:
@@ -194,3 +200,7 @@ class Store:
             pass  # another process was quicker
         except OSError as error:
             self._warn("A damaged result cannot be set aside", error)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.suffix == ".checkpoint"

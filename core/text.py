@@ -70,6 +70,13 @@ def count(n: int, noun: str, plural: str = "") -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def size(of: float) -> str:
+    """Bytes of memory or of a file: 'under 1 MB', '80 MB', '1.2 GB'."""
+    if of < 1e6:
+        return "under 1 MB"
+    return f"{of / 1e9:.1f} GB" if of >= 0.9995e9 else f"{of / 1e6:.0f} MB"
+
+
 def updates(median: float) -> str:
     """A median of updates to target: '1 update', '112.5 updates'; 'not reached' where it is infinite."""
     if not math.isfinite(median):

@@ -22,6 +22,7 @@ from core.datasets import Data
 from core.experiment import Experiment, Run
 from core.initialisers import INITIALISERS, parse
 from core.losses import LOSSES
+from core.measures import MAX_ORTHANT_FAN_IN
 from core.network import (
     Layers,
     Workspaces,
@@ -42,8 +43,6 @@ Array = NDArray[Any]
 
 WEIGHTS, ORDER = 0, 1
 """Purposes of random streams: SeedSequence(seed, spawn_key=(purpose, layer or epoch))."""
-
-MAX_ORTHANT_FAN_IN = 16
 
 
 @dataclass

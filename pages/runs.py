@@ -15,6 +15,9 @@ from pages.parts import lens, notices, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
+LISTED = 1000
+"""Runs in the table on the page: a browser gets 280 bytes of each."""
+
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs)
@@ -37,13 +40,17 @@ def _page(shown: Shown) -> None:
 
     varying = shown.experiment.varying()
     columns = [*varying, "seed", "outcome", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
-    st.dataframe(chosen[columns], key="runs", hide_index=True, column_config=_columns(varying), placeholder="")
+    st.dataframe(
+        chosen[columns].head(LISTED), key="runs", hide_index=True, column_config=_columns(varying), placeholder=""
+    )
     st.caption(
         f"{len(chosen):,} of {text.count(len(runs), 'run')}. "
         + ("Settings with a \N{DAGGER} differ between the groups. " if varying else "")
         + "No updates to target: the run did not reach it. Such runs come last in either order of *Sorted by*; "
         "a click on a heading sorts too, with empty cells first where it ascends."
     )
+    if len(chosen) > LISTED:
+        st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
     if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from core.experiment import Experiment
-from core.jobs import run
-from core.loading import FILES, load_result
+from core.loading import load_result
 from core.results import ResultError
+from core.running import run
+from core.schema import FILES
 
 COUNT = 1000
 MAX_BYTES = 20 * 10**6

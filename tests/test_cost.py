@@ -2,12 +2,15 @@
 
 from collections import deque
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 
 from core import cost
 from core.cost import REFERENCE, Cost, Speed, speed
-from core.experiment import Experiment
+from core.experiment import Experiment, ExperimentError
+from core.settings import Settings
+from tests.processes import PATIENCE, in_process
 
 SAME = Speed(call=1.0, flop=1.0, element=1.0, value=1.0)
 
@@ -52,5 +55,85 @@ def test_every_part_of_the_speed_counts(part: str, monkeypatch: pytest.MonkeyPat
     ("seconds", "words"), [(0.02, "under a second"), (1.04, "about 1.0 s"), (75, "about 1 min 15 s")]
 )
 def test_no_estimate_is_of_tenths_of_a_second(seconds: float, words: str) -> None:
-    text = str(Cost(runs=2, updates=10, parameters=4, flops=1.0, seconds=seconds, bytes=1, chunk=1))
-    assert text == f"{words} on one core (2 runs, 10 updates)"
+    text = str(
+        Cost(runs=2, updates=10, parameters=4, flops=1.0, seconds=seconds, bytes=3 * 10**6, table_bytes=1, chunk=1)
+    )
+    assert text == f"{words} on one core, 3 MB (2 runs, 10 updates)"
+
+
+def test_nothing_is_measured_before_an_estimate_is_asked_for() -> None:
+    describe = """
+        from core import cost
+        from core.experiment import Experiment
+        from core.presets import PRESETS
+        experiment = Experiment.from_text("activation=relu&seeds=3")
+        print(experiment.key, experiment.to_query(), experiment.to_json(), experiment.groups(), experiment.runs())
+        assert not cost.probes
+        experiment.cost()
+        assert cost.probes
+    """
+    program = in_process(describe)
+    program.communicate(timeout=PATIENCE)
+    assert program.returncode == 0
+
+
+# --- Memory
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells what memory a process has had on Linux only")
+@pytest.mark.timeout(150)
+def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent() -> None:
+    """The most that they have at a time, beyond what they have after two small sweeps; shared pages count once."""
+    program = in_process("""
+        import gc, os, tempfile, threading, time
+        from pathlib import Path
+        from core import cost
+        from core.experiment import Experiment
+        from core.jobs import Jobs
+        from core.settings import Settings
+        from core.store import Store
+
+        def memory(jobs):
+            texts = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in (os.getpid(), *jobs._executor.pids()))
+            return sum(1024 * int(text.split("Pss:")[1].split()[0]) for text in texts)
+
+        def train(jobs, text):
+            job = jobs.submit(Experiment.from_text(text), "ann")
+            while not list(jobs.store.folder.glob(f"{job.key}.v*.zip")):
+                job.latest()
+                time.sleep(0.2)
+                assert job.status != "failed", job.error
+            return job
+
+        def watch(jobs, seen):
+            while True:
+                seen.append(memory(jobs))
+                time.sleep(0.05)
+
+        cost.cpu_count = lambda: 2
+        base = "dataset=two_moons&samples=100&activation=tanh&initialiser=glorot_uniform&batch_size=full"
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Settings(store=Path(folder), workers=2, limit_seconds=1e6, memory_bytes=10**10)
+            with Jobs(settings, Store(settings.store, settings.store_bytes)) as jobs:
+                for number in (1, 2):
+                    train(jobs, f"dataset=two_moons&hidden=8-8&epochs=5&data_seed={number}")
+                gc.collect()
+                seen = [memory(jobs)]
+                threading.Thread(target=watch, args=(jobs, seen), daemon=True).start()
+                job = train(jobs, f"{base}&hidden=4&seeds=4000&epochs=3")
+                print(max(seen) - seen[0], job.sweep.bytes)
+    """)
+    told, _ = program.communicate(timeout=2 * PATIENCE)
+    measured, estimated = map(int, told.split())
+    assert 0.7 < estimated / measured < 1.3, f"{estimated / 1e6:.0f} MB estimated, {measured / 1e6:.0f} measured"
+
+
+def test_a_sweep_that_records_thousands_of_points_is_seen_to_take_gigabytes() -> None:
+    """It took a server to 9.4 GB."""
+    sweep = Experiment.from_text(
+        "dataset=two_moons&samples=20&hidden=1-1-1&epochs=10000&record=every&batch_size=full&initialiser=normal:1"
+        "&seeds=3"
+    )
+    assert sweep.cost().runs == 6
+    with pytest.raises(ExperimentError, match=r"about \d\.\d GB.* of memory .* up to 1\.0 GB here"):
+        sweep.check_limit(limit_bytes=Settings.limit_bytes)

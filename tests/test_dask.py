@@ -17,11 +17,12 @@ import pytest
 
 from core import jobs, pool
 from core.checkpoint import restore
-from core.jobs import JobError, Jobs, run
+from core.jobs import Jobs
 from core.loading import load_result
-from core.plan import load
-from core.pool import Cluster, capacity, open_executor
+from core.plan import data_of
+from core.pool import Cluster, JobError, capacity, open_executor
 from core.results import Result
+from core.running import run
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
@@ -213,7 +214,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def saved_epochs(store: Store) -> int:
     """The epochs that every chunk of the sweep has been trained for, by its checkpoint."""
     content = store.load_checkpoint(SWEEP.key)
-    return 0 if content is None else min(work.epoch for work in restore(content, SWEEP, load(SWEEP)))
+    return 0 if content is None else min(work.epoch for work in restore(content, SWEEP, data_of(SWEEP)))
 
 
 @pytest.mark.usefixtures("impatient")
@@ -246,7 +247,7 @@ def test_a_scheduler_that_is_lost_fails_the_job_and_its_successor_goes_on_with_i
         processes.start_worker()
         again = registry.submit(SWEEP, "ann")
         until(lambda: again.records or not again.active)
-        assert min(work.epoch for work in again._works) > 0, again.error
+        assert min(work.epoch for work in again.sweep.works) > 0, again.error
         assert again.wait(PATIENCE)
         assert (again.status, again.error) == ("done", "")
         result = again.result()

@@ -1,5 +1,6 @@
 """Hosting files: the guide names every setting as it is, and what the container is made of serves and is healthy."""
 
+import configparser
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import Settings, cpu_count
+from core.settings import Settings, cpu_count, memory_size
 from tests.processes import until
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,8 @@ def test_the_guide_tells_every_setting_and_its_default() -> None:
     in_words = {
         "LAB_STORE": ("initialisation-lab` in the user's cache folder", Path("/home/ann/.cache/initialisation-lab")),
         "LAB_WORKERS": ("one per processor", cpu_count()),
+        "LAB_MEMORY_BYTES": ("half of the machine's memory", memory_size() // 2),
+        "LAB_FORWARDED": ("none", ""),
         "LAB_DASK": ("none", None),
     }
     for name, text in told.items():
@@ -50,11 +53,11 @@ def test_what_the_guide_says_of_streamlit_is_in_its_configuration() -> None:
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["client"]["showErrorDetails"] == "none"
-    assert settings["server"]["maxUploadSize"] == 10
+    assert settings["server"]["maxUploadSize"] == 100
     assert settings["server"]["enableXsrfProtection"] is settings["server"]["enableCORS"] is True
     limit = re.search(r"client_max_body_size (\d+)m;", (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8"))
     assert limit is not None
-    assert int(limit[1]) > 10
+    assert int(limit[1]) > 100
 
 
 def test_files_that_the_guide_names_exist() -> None:
@@ -136,3 +139,24 @@ def test_what_the_container_holds_serves_and_passes_its_health_check(tmp_path: P
         server.wait()
     done = subprocess.run(["sh", "-c", check], cwd=app, env=inside, capture_output=True, text=True, check=False)
     assert done.returncode == 1, "without a server it is not healthy"
+
+
+def test_the_service_allows_the_descriptors_of_a_class_and_names_what_nginx_expects() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(ROOT / "deploy" / "initialisation-lab.service", encoding="utf-8")
+    service = unit["Service"]
+    assert int(service["LimitNOFILE"]) >= 4 * 500
+    nginx = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    assert service["ExecStart"].endswith("streamlit run dashboard.py --server.allowedHosts lab.example.org")
+    assert "server_name lab.example.org;" in nginx
+    text = (ROOT / "deploy" / "initialisation-lab.service").read_text(encoding="utf-8")
+    environment = dict(
+        line.removeprefix("Environment=").split("=", 1) for line in text.splitlines() if "Environment=" in line
+    )
+    assert f"server 127.0.0.1:{environment['STREAMLIT_SERVER_PORT']} " in nginx
+    assert f"location /{environment['STREAMLIT_SERVER_BASE_URL_PATH']}/ {{" in nginx
+    assert environment["LAB_STORE"] == f"/var/lib/{service['StateDirectory']}"
+    assert {name for name in environment if name.startswith("LAB_")} <= {
+        f"LAB_{field.name.upper()}" for field in fields(Settings)
+    }

@@ -17,9 +17,9 @@ from core import blas
 from core.__main__ import main
 from core.difference import Change, compare, relative
 from core.experiment import Experiment
-from core.jobs import run
 from core.loading import load_result
 from core.results import Result, from_elsewhere, versions
+from core.running import run
 from core.schema import SCHEMA
 
 TINY = Experiment(

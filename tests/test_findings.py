@@ -10,8 +10,8 @@ from core import findings
 from core.comparisons import centring_alone
 from core.experiment import Experiment
 from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from core.jobs import run
 from core.results import Result
+from core.running import run
 from core.schema import names
 
 TWO_BY_TWO = Experiment(initialiser=("normal:0.01", "normal:1"), seeds=3, hidden=((8,),))

@@ -12,7 +12,7 @@ import pytest
 from core import health, jobs, pool
 from core.__main__ import main
 from core.health import check
-from core.jobs import JobError
+from core.pool import JobError
 from core.settings import Settings
 from core.store import Store
 from tests.processes import kill_own_process

@@ -5,20 +5,23 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from core import jobs
+from core import jobs, running
 from core import plan as planning
 from core.experiment import Experiment, ExperimentError
-from core.jobs import Job, JobError, Jobs, Pool, Progress, run
-from core.plan import Chunk, Segment, Start
+from core.jobs import Job, Jobs, Visitor
+from core.plan import Chunk, Progress, Segment, Start
+from core.pool import JobError, Pool
 from core.results import Result
+from core.running import run
 from core.settings import Settings
 from core.store import Store
 from tests.engine import assert_same_tables
@@ -46,11 +49,11 @@ def result(job: Job) -> Result:
 # --- Where and how it runs changes nothing
 
 
-def one_by_one(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
+def one_by_one(experiment: Experiment, workers: int, seconds: float) -> tuple[Chunk, ...]:
     return tuple(Chunk((run,), 1e-4) for run in reversed(experiment.runs()))
 
 
-def by_seed(experiment: Experiment, workers: int) -> tuple[Chunk, ...]:
+def by_seed(experiment: Experiment, workers: int, seconds: float) -> tuple[Chunk, ...]:
     chunks: dict[tuple[Any, ...], list[Any]] = {}
     for one in experiment.runs():
         chunks.setdefault((one.hidden, one.batch_size, one.activation, one.seed), []).append(one)
@@ -63,7 +66,7 @@ def test_no_cut_into_chunks_or_segments_changes_a_bit(
     expected: Result, monkeypatch: pytest.MonkeyPatch, cut: Any, seconds: float
 ) -> None:
     monkeypatch.setattr(planning, "plan", cut)
-    monkeypatch.setattr(jobs, "RUN_SECONDS", seconds)
+    monkeypatch.setattr(running, "RUN_SECONDS", seconds)
     assert_same_tables(run(SMALL), expected)
 
 
@@ -109,7 +112,7 @@ def test_an_exception_from_progress_ends_the_training(pool: Pool) -> None:
 
 
 def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "segment", kill_own_process)
+    monkeypatch.setattr(running, "segment", kill_own_process)
     with (
         ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor,
         pytest.raises(JobError, match="died"),
@@ -120,10 +123,12 @@ def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.Monke
 # --- Jobs, with segments that take no processor time
 
 
-@dataclass(frozen=True)
+@dataclass
 class FakeState:
     experiment: Experiment
     epoch: int
+    train: Any = None
+    test: Any = None
 
     @property
     def finished(self) -> bool:
@@ -158,20 +163,33 @@ class Fake:
         return (experiment.key, *records)
 
 
+Open = Callable[..., Jobs]
+
+
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
-    """One worker, a thread; every epoch a segment."""
+def open_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens registries with some settings and perhaps a store: one worker, a thread; every epoch a segment."""
     monkeypatch.setattr(jobs, "segment", Fake.segment)
     monkeypatch.setattr(jobs, "collect", Fake.collect)
     Fake.log.clear()
     settings = Settings(store=Path(), jobs_per_visitor=2, jobs=4, limit_seconds=60)
-    with ThreadPoolExecutor(1) as executor, Jobs(settings, executor=executor) as registry:
-        yield registry
+    with ExitStack() as stack:
+        executor = stack.enter_context(ThreadPoolExecutor(1))
+
+        def open_one(store: Store | None = None, **changed: Any) -> Jobs:
+            return stack.enter_context(Jobs(replace(settings, **changed), store, executor))
+
+        yield open_one
 
 
 @pytest.fixture
-def gate(registry: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
-    """Holds every segment of `registry` until it is released."""
+def registry(open_registry: Open) -> Jobs:
+    return open_registry()
+
+
+@pytest.fixture
+def gate(open_registry: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
+    """Holds every segment until it is released."""
     gate = threading.Semaphore(0)
     monkeypatch.setattr(Fake, "gate", gate)
     yield gate
@@ -235,6 +253,21 @@ def test_a_long_sweep_delays_a_short_one_by_a_segment(registry: Jobs) -> None:
     long.cancel("ann")
 
 
+def test_every_other_turn_is_a_short_sweeps_however_many_long_ones_there_are(
+    registry: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHORT_SECONDS", experiment(9, 10).cost().seconds * 3)
+    long = [registry.submit(replace(experiment(n, 3000), seeds=2), f"visitor {n}") for n in range(3)]
+    until(lambda: len(Fake.log) > 5)
+    short = registry.submit(experiment(9, 10), "bob")
+    assert [job.sweep.short for job in (*long, short)] == [False] * 3 + [True]
+    ended(short)
+    turns = Fake.log[Fake.log.index(short.key) :][:19]
+    assert [key == short.key for key in turns] == [True, False] * 9 + [True]
+    for n, job in enumerate(long):
+        assert job.cancel(f"visitor {n}")
+
+
 def test_a_visitor_with_two_sweeps_gets_no_more_turns_than_one_with_one(registry: Jobs) -> None:
     own = [registry.submit(experiment(number, 500), "ann") for number in (1, 2)]
     other = registry.submit(experiment(3, 500), "bob")
@@ -245,6 +278,21 @@ def test_a_visitor_with_two_sweeps_gets_no_more_turns_than_one_with_one(registry
     for job in own:
         job.cancel("ann")
     other.cancel("bob")
+
+
+def test_the_time_that_a_worker_trains_bounds_an_epoch_of_a_chunk(
+    open_registry: Open, gate: threading.Semaphore
+) -> None:
+    wide = replace(experiment(1), hidden=((50, 50),), seeds=10)
+    single = wide.cost().seconds / wide.cost().runs / wide.epochs
+    chunks = {}
+    for runs in (2, 20):
+        job = open_registry(segment_seconds=runs * single).submit(wide, "ann")
+        until(lambda job=job: job.sweep.works)  # type: ignore[misc]
+        chunks[runs] = max(len(work.chunk.runs) for work in job.sweep.works)
+        job.cancel("ann")
+    # The machine's speed is measured again every minute.
+    assert chunks[2] <= 4 < chunks[20] <= 40
 
 
 def test_limits_are_said_and_leave_nothing_behind(registry: Jobs) -> None:
@@ -358,11 +406,16 @@ def test_jobs_count_while_they_wait_or_train(registry: Jobs, gate: threading.Sem
     assert registry.active == 0
 
 
-def test_what_ended_is_forgotten_but_for_the_latest(registry: Jobs) -> None:
-    for number in range(20, 30 + jobs.FINISHED_JOBS):
+def test_what_ended_is_forgotten_but_for_a_share_of_the_memory(
+    open_registry: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = open_registry()
+    three = 3 * experiment(20, 1).cost().table_bytes
+    monkeypatch.setattr(jobs, "KEPT_SHARE", registry.settings.memory_bytes / three)
+    for number in range(20, 30):
         ended(registry.submit(experiment(number, 1), "ann"))
-    assert registry.get(experiment(20, 1).key) is None
-    assert registry.get(experiment(29 + jobs.FINISHED_JOBS, 1).key) is not None
+    kept = [number for number in range(20, 30) if registry.get(experiment(number, 1).key) is not None]
+    assert kept == [27, 28, 29]
     assert not registry._turns
 
 
@@ -383,6 +436,196 @@ def test_an_executor_that_cannot_be_opened_fails_the_job_with_the_reason(monkeyp
         job = registry.submit(experiment(1), "ann")
         ended(job)
         assert (job.status, job.error) == ("failed", "The Dask scheduler cannot be reached.")
+
+
+# --- Memory
+
+
+def test_a_sweep_that_takes_too_much_memory_is_refused_with_its_estimate_the_limit_and_the_command(
+    open_registry: Open,
+) -> None:
+    sweep = experiment(1)
+    size = sweep.cost().bytes
+    for limit, memory in ((size - 1, 10**12), (10**12, size - 1)):
+        registry = open_registry(limit_bytes=limit, memory_bytes=memory)
+        told = rf"about {size / 1e6:.0f} MB.* of memory \(15 runs, 300 updates\) .*python -m core run"
+        with pytest.raises(ExperimentError, match=told):
+            registry.submit(sweep, "ann")
+        assert registry.active == 0
+    assert open_registry(limit_bytes=size, memory_bytes=size).submit(sweep, "ann").wait(PATIENCE)
+
+
+def test_sweeps_begin_when_there_is_memory_for_them(
+    open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHORT_SECONDS", 0.0)
+    small, large = experiment(1, 3), replace(experiment(2, 3), hidden=((200, 200),))
+    room = large.cost().bytes + small.cost().bytes // 2
+    registry = open_registry(memory_bytes=room)
+    first = registry.submit(small, "ann")
+    until(lambda: Fake.log)
+    second, third = registry.submit(large, "bob"), registry.submit(experiment(3, 3), "cem")
+    gate.release(1)
+    until(lambda: len(Fake.log) > 1)
+    assert [job.status for job in (first, second, third)] == ["running", "queued", "queued"], "no long one overtakes"
+    assert second.position == 1
+    gate.release(100)
+    ended(first, second, third)
+    assert {job.status for job in (first, second, third)} == {"done"}
+    assert Fake.log.index(third.key) > Fake.log.index(second.key)
+
+
+def test_a_short_sweep_overtakes_one_that_waits_for_memory(
+    open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHORT_SECONDS", 1.0)
+    large = [replace(experiment(number, 3), hidden=((200, 200),), seeds=1, epochs=9000) for number in (1, 2)]
+    assert large[0].cost().seconds > jobs.SHORT_SECONDS > experiment(3, 1).cost().seconds
+    registry = open_registry(memory_bytes=large[0].cost().bytes + experiment(3, 1).cost().bytes, limit_seconds=1e6)
+    running, waiting = (registry.submit(one, "ann") for one in large)
+    until(lambda: Fake.log)
+    short = registry.submit(experiment(3, 1), "bob")
+    until(lambda: short.sweep.works)
+    gate.release(4)
+    ended(short)
+    assert (running.status, waiting.status) == ("running", "queued")
+    for job in (running, waiting):
+        job.cancel("ann")
+
+
+def test_results_that_are_looked_at_hold_up_no_sweep_that_is_alone(open_registry: Open) -> None:
+    sweep = experiment(1, 5)
+    registry = open_registry(memory_bytes=sweep.cost().bytes)
+    shown = [registry.submit(sweep, "ann")]
+    for number in range(2, 6):
+        ended(shown[-1])
+        shown.append(registry.submit(experiment(number, 5), "ann"))
+    ended(shown[-1])
+    assert {job.status for job in shown} == {"done"}
+
+
+class Full:
+    """A store that has every result."""
+
+    warning = ""
+
+    def load(self, key: str) -> Any:
+        return (key,)
+
+
+def test_stored_results_are_opened_while_there_is_memory_for_them_and_one_that_is_shown_is_not_opened_twice(
+    open_registry: Open,
+) -> None:
+    store: Any = Full()
+    registry = open_registry(store, memory_bytes=3 * experiment(1).cost().table_bytes)
+    shown = [registry.submit(experiment(number), "ann") for number in range(3)]
+    with pytest.raises(JobError, match=r"more than is free of the .* MB .* try again in a few minutes"):
+        registry.submit(experiment(3), "ann")
+    assert registry.get(experiment(0).key) is None, "kept for nobody any more"
+    assert registry.submit(experiment(0), "bob") is shown[0], "but ann looks at it"
+    shown.pop()
+    assert registry.submit(experiment(3), "ann").status == "done"
+
+
+# --- A flood
+
+
+def people(number: int, address: str = "1.2.3.4", cookie: bool = True) -> Visitor:
+    return Visitor(f"visitor {number}", f"visitor {number}" if cookie else address, address)
+
+
+def test_visitors_who_keep_no_cookie_count_as_one_by_address(open_registry: Open, gate: threading.Semaphore) -> None:
+    registry = open_registry(jobs=50)
+    for number in (0, 1):
+        registry.submit(experiment(number), people(number, cookie=False))
+    for number in range(2, 20):
+        with pytest.raises(JobError, match=r"keeps no cookie .* They have 2 sweeps in training, and the limit is 2"):
+            registry.submit(experiment(number), people(number, cookie=False))
+    assert registry.active == 2
+    assert registry.submit(experiment(2), people(2)).active
+    assert registry.submit(experiment(3), people(3, "1.2.3.5", cookie=False)).active
+
+
+def test_cookies_made_up_anew_leave_places_to_other_addresses(open_registry: Open, gate: threading.Semaphore) -> None:
+    registry = open_registry(jobs=20, jobs_per_address=5)
+    for number in range(5):
+        registry.submit(experiment(number), people(number))
+    with pytest.raises(JobError, match="from your address have 5 sweeps in training, and the limit is 5"):
+        registry.submit(experiment(5), people(5))
+    assert registry.submit(experiment(5), people(5, "1.2.3.5")).active
+    assert registry.submit(experiment(5), people(5)).active, "to watch what is in training costs nothing"
+
+
+def test_a_short_sweep_has_a_place_where_long_ones_fill_every_limit(
+    open_registry: Open, gate: threading.Semaphore
+) -> None:
+    registry = open_registry(jobs=10, jobs_per_address=10, limit_seconds=1e6, memory_bytes=10**13, limit_bytes=10**12)
+    long = [replace(experiment(number), epochs=10_000, seeds=200) for number in range(11)]
+    assert long[0].cost().seconds > jobs.SHORT_SECONDS
+    for number in range(10):
+        registry.submit(long[number], people(number))
+    with pytest.raises(JobError, match="limit is 10"):
+        registry.submit(long[10], people(10))
+    with pytest.raises(JobError, match="busy with 10 sweeps"):
+        registry.submit(long[10], people(10, "1.2.3.5"))
+    short = [registry.submit(experiment(number), people(number)) for number in (20, 21)]
+    with pytest.raises(JobError, match="limit is 10"):
+        registry.submit(experiment(22), people(22))
+    gate.release(1000)
+    ended(*short)
+    assert {job.status for job in short} == {"done"}
+    for number in range(10):
+        found = registry.get(long[number].key)
+        assert found is not None
+        assert found.cancel(f"visitor {number}")
+
+
+def test_one_visitor_has_a_place_for_a_short_sweep_beside_two_long_ones(
+    open_registry: Open, gate: threading.Semaphore
+) -> None:
+    registry = open_registry(limit_seconds=1e6, memory_bytes=10**13, limit_bytes=10**12)
+    long = [registry.submit(replace(experiment(n), epochs=10_000, seeds=200), "ann") for n in (1, 2)]
+    short = registry.submit(experiment(3), "ann")
+    with pytest.raises(JobError, match="You have 3 sweeps in training, and the limit is 2"):
+        registry.submit(experiment(4), "ann")
+    for job in (*long, short):
+        job.cancel("ann")
+
+
+def test_what_nobody_looks_at_any_more_leaves_its_place_to_others(open_registry: Open) -> None:
+    registry = open_registry(unwatched_seconds=0.3)
+    left, waited_for, looked_at = (registry.submit(experiment(n, 10**4), v) for n, v in enumerate("abc"))
+    waiter = threading.Thread(target=waited_for.wait)
+    waiter.start()
+    while left.active:
+        looked_at.progress()
+        time.sleep(0.01)
+    assert left.status == "paused"
+    assert registry.get(left.key) is None
+    assert left.records == ()
+    time.sleep(0.2)
+    assert looked_at.active
+    assert waited_for.active
+    again = registry.submit(experiment(0, 10**4), "a")
+    assert again is not left
+    for job, visitor in ((again, "a"), (waited_for, "b"), (looked_at, "c")):
+        job.cancel(visitor)
+    waiter.join()
+
+
+def test_what_nobody_waits_for_any_more_leaves_the_queue(
+    open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "SHORT_SECONDS", 0.0)
+    registry = open_registry(unwatched_seconds=0.2, memory_bytes=experiment(1, 50).cost().bytes)
+    running, queued = registry.submit(experiment(1, 50), "ann"), registry.submit(experiment(2, 50), "bob")
+    while queued.active:
+        gate.release()
+        running.progress()
+        time.sleep(0.01)
+    assert (running.status, queued.status) == ("running", "paused")
+    assert queued.key not in Fake.log
+    running.cancel("ann")
 
 
 # --- Jobs, for real

@@ -124,7 +124,13 @@ def test_only_charts_know_altair() -> None:
 
 def test_the_engine_imports_only_the_engine_numpy_and_the_standard_library() -> None:
     # Whatever an experiment is split into belongs to the engine too.
-    allowed = {f"core.{name}" for name in ENGINE} | {"core.cost", "core.fields", "core.synonyms", "core.text"}
+    allowed = {f"core.{name}" for name in ENGINE} | {
+        "core.cost",
+        "core.fields",
+        "core.settings",
+        "core.synonyms",
+        "core.text",
+    }
     for name in sorted(allowed & MODULES.keys()):
         for imported in imports(MODULES[name]):
             top = imported.partition(".")[0]

@@ -12,12 +12,14 @@ import pandas as pd
 import pytest
 
 from core import loading
+from core.activations import ACTIVATIONS
 from core.datasets import DATASETS
 from core.experiment import Experiment
-from core.loading import FILES, load_result, read_table
+from core.loading import load_result, read_table
+from core.measures import bin_edges
 from core.presets import PRESETS
 from core.results import Result, ResultError, collect, csv_bytes, versions
-from core.schema import SCHEMA, names
+from core.schema import FILES, SCHEMA, names
 from tests.engine import change, records, singles, train
 from tests.test_results import SMALL, zipped
 from tests.test_training import DIVERGING, IRIS
@@ -375,10 +377,14 @@ STRANGE: dict[str, tuple[Callable[[dict[str, pd.DataFrame]], None], str]] = {
     "a histogram of no epoch": (with_cell("histograms", "epoch", 3), "histograms.csv: epoch is 3"),
     "a histogram of no group": (with_cell("histograms", "group", "x"), "histograms.csv: group is 'x'"),
     "another bin": (with_cell("histograms", "left", 0.123, 3), "histograms.csv: left is 0.123 in line 5"),
-    "a bin without an edge": (with_cell("histograms", "right", np.nan, 3), "histograms.csv: right is nan"),
-    "a bin twice": (with_rows("histograms", lambda t: pd.concat([t[:1], t])), "as many bins"),
+    "a bin without an edge": (with_cell("histograms", "right", np.nan, 3), "histograms.csv: right is nothing"),
+    "bins in another order": (
+        with_rows("histograms", lambda t: t.iloc[[1, 0, *range(2, len(t))]]),
+        "in ascending order",
+    ),
+    "a bin twice": (with_rows("histograms", lambda t: pd.concat([t[:1], t])), "each bin of a histogram once"),
     "a histogram twice": (with_rows("histograms", lambda t: pd.concat([t, t[:50]])), "each histogram once"),
-    "a bin without a count": (with_cell("histograms", "count", np.nan), "histograms.csv: count is nan"),
+    "a bin without a count": (with_cell("histograms", "count", np.nan), "histograms.csv: count is nothing"),
     "a count below 0": (with_cell("histograms", "count", -1.0), "histograms.csv: count is -1.0"),
     "nothing counted": (with_rows("histograms", lambda t: t.assign(count=0.0)), "something in each histogram"),
     "a density below 0": (with_cell("histograms", "density", -1.0, 1), "histograms.csv: density is -1.0"),
@@ -405,7 +411,10 @@ def test_a_table_that_is_not_the_experiments_is_refused_by_line_and_value(
 
 def test_tables_of_another_experiment_are_refused(content: bytes) -> None:
     def apply(entries: dict[str, bytes]) -> None:
-        entries["experiment.json"] = entries["experiment.json"].replace(b'"epochs": 2', b'"epochs": 1')
+        document = json.loads(entries["experiment.json"])
+        document["experiment"]["epochs"] = 1
+        del document["link"], document["key"]
+        entries["experiment.json"] = json.dumps(document).encode()
 
     assert "epochs.csv: epoch is 2 in line 4" in refused(changed(content, apply))
 
@@ -432,6 +441,41 @@ def test_a_result_so_far_is_consistent() -> None:
     for kept in (0, 1, 5, len(found) // 2):
         so_far = collect(SMALL, found[:kept])
         assert load_result(io.BytesIO(zipped(so_far))).runs.equals(so_far.runs)
+
+
+def test_a_file_with_the_empty_bins_too_opens_as_if_they_were_not_there(result: Result, content: bytes) -> None:
+    table = result.histograms
+    block = ["group", "epoch", "layer", "quantity", "level"]
+    every = []
+    for _, part in table.groupby(block, sort=False):
+        edges = bin_edges(part["quantity"].iloc[0], ACTIVATIONS[part["activation"].iloc[0]])
+        bins = pd.DataFrame({"left": edges[:-1], "right": edges[1:]})
+        whole = bins.merge(part.drop(columns="right"), how="left", on="left")
+        settings = [column for column in names("histograms") if column not in ("left", "right", "count", "density")]
+        whole[settings] = part[settings].iloc[0].to_list()
+        finite = np.isfinite(whole["right"] - whole["left"])
+        every.append(
+            whole.fillna({"count": 0.0}).assign(density=whole["density"].where(~finite, whole["density"].fillna(0.0)))
+        )
+    whole = pd.concat(every, ignore_index=True)[list(table)].astype(table.dtypes.to_dict())
+    assert len(whole) > 1.5 * len(table)
+
+    def apply(entries: dict[str, bytes]) -> None:
+        entries["histograms.csv"] = csv_bytes(whole)
+
+    pd.testing.assert_frame_equal(load_result(changed(content, apply)).histograms, table, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("key", "0" * 64), ("link", {"epochs": "3"}), ("key", None), ("link", [1])]
+)
+def test_a_key_or_link_that_is_not_its_settings_is_refused(content: bytes, name: str, wrong: object) -> None:
+    def apply(entries: dict[str, bytes]) -> None:
+        entries["experiment.json"] = json.dumps(json.loads(entries["experiment.json"]) | {name: wrong}).encode()
+
+    message = refused(changed(content, apply))
+    assert message.startswith(f"experiment.json: {name} is ")
+    assert "by its settings" in message
 
 
 def test_all_files_of_a_result_are_read(content: bytes) -> None:

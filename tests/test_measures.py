@@ -209,9 +209,11 @@ def test_the_gradient_sign_distribution_counts_every_neuron_in_its_bin(case: str
         rows = last[
             (last["layer"] == layer + 1) & (last["quantity"] == "positive_share") & (last["level"] == level)
         ].reset_index(drop=True)
-        expected, _ = np.histogram(shares, np.append(rows["left"], 1.0))
-        np.testing.assert_array_equal(rows["count"], expected)
-        np.testing.assert_allclose(rows["density"], expected / len(shares) * 21)
+        edges = np.linspace(0, 1, 22)
+        expected, _ = np.histogram(shares, edges)
+        np.testing.assert_array_equal(rows["left"], edges[:-1][expected > 0])
+        np.testing.assert_array_equal(rows["count"], expected[expected > 0])
+        np.testing.assert_allclose(rows["density"], expected[expected > 0] / len(shares) * 21)
 
 
 def test_relu_units_without_gradient_are_left_out_and_reported() -> None:

@@ -123,7 +123,7 @@ import json
 import pytest
 from core.__main__ import main
 from core.experiment import FIELDS, Experiment
-from core.jobs import run
+from core.running import run
 from core.schema import data_dictionary
 from pages.parts.catalogue import PAGES
 from tests.pages.lessons import open_lesson

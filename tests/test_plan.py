@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from core.experiment import Experiment
-from core.plan import SEGMENT_SECONDS, Clock, Work, plan
+from core.plan import Speedometer, Work, plan
 from core.presets import PRESETS
+from core.settings import Settings
 from tests.processes import SMALL
 
 
@@ -52,7 +53,7 @@ def test_chunks_of_wide_networks_hold_few_runs_so_that_turns_stay_short() -> Non
     wide = Experiment(hidden=((1000, 1000),), seeds=20)
     single = wide.cost().seconds / wide.cost().runs / wide.epochs
     for chunk in plan(wide, 1):
-        assert len(chunk.runs) == 1 or chunk.seconds <= SEGMENT_SECONDS
+        assert len(chunk.runs) == 1 or chunk.seconds <= Settings.segment_seconds
         assert chunk.seconds == pytest.approx(len(chunk.runs) * single)
 
 
@@ -61,14 +62,16 @@ def test_time_left_follows_the_speed_that_is_measured(monkeypatch: pytest.Monkey
     monkeypatch.setattr(time, "monotonic", lambda: now)
     chunks = plan(replace(SMALL, epochs=100), 4)[:4]
     works = [Work(chunk, None, epochs=100, pace=0.5) for chunk in chunks]
-    clock = Clock()
-    assert clock.progress(works, 4).seconds_left == 50, "before anything is measured: the estimate, on every worker"
+    speedometer = Speedometer()
+    assert speedometer.progress(works, 4).seconds_left == 50, (
+        "before anything is measured: the estimate, on every worker"
+    )
     for _ in range(10):
         now += 1
         for work in works:
             work.epoch += 2
-            clock.take(0.5)  # processes that get half a processor each
-    progress = clock.progress(works, 4)
+            speedometer.take(0.5)  # processes that get half a processor each
+    progress = speedometer.progress(works, 4)
     assert progress.seconds_left == pytest.approx(80 * 0.5 * 2)
     assert progress.share == pytest.approx(0.2)
     assert progress.elapsed == 10

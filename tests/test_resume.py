@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import pickle
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +20,15 @@ from hypothesis import strategies as st
 from core import checkpoint, jobs
 from core.checkpoint import CheckpointError, dump, restore
 from core.experiment import Experiment
-from core.jobs import Jobs, run
-from core.plan import Segment, Start, Work, load, recorded, segment, start
+from core.jobs import Jobs
+from core.plan import Segment, Start, Work, data_of, recorded, segment, untrained
 from core.results import Result, collect
+from core.running import run
 from core.settings import Settings
 from core.state import State
 from core.store import FORMAT, Store
 from tests.engine import assert_same_tables
-from tests.processes import PATIENCE, SMALL, in_process
+from tests.processes import PATIENCE, SMALL, in_process, until
 
 MIXED = {
     "no hidden layer": replace(SMALL, hidden=((),), batch_size=(0,)),
@@ -54,9 +56,9 @@ def train(works: list[Work], segments: int | None = None) -> list[Work]:
 @pytest.mark.parametrize("experiment", MIXED.values(), ids=MIXED)
 @pytest.mark.parametrize("segments", [1, 3])
 def test_no_stop_changes_a_bit(experiment: Experiment, segments: int) -> None:
-    data = load(experiment)
-    whole = train(start(experiment, data, 3))
-    stopped = train(start(experiment, data, 3), segments)
+    data = data_of(experiment)
+    whole = train(untrained(experiment, data, 3))
+    stopped = train(untrained(experiment, data, 3), segments)
     resumed = restore(dump(stopped), experiment, data)
     assert [work.epoch for work in resumed] == [work.epoch for work in stopped]
     assert len(recorded(resumed)) == len(recorded(stopped))
@@ -66,8 +68,8 @@ def test_no_stop_changes_a_bit(experiment: Experiment, segments: int) -> None:
 
 def test_a_state_that_was_saved_is_equal_in_every_bit() -> None:
     experiment = MIXED["Adam in float64"]
-    data = load(experiment)
-    works = train(start(experiment, data, 1), 2)
+    data = data_of(experiment)
+    works = train(untrained(experiment, data, 1), 2)
     for before, after in zip(works, restore(dump(works), experiment, data), strict=True):
         if isinstance(before.state, State):
             assert pickle.dumps(before.state.weights) == pickle.dumps(after.state.weights)  # type: ignore[union-attr]
@@ -79,7 +81,7 @@ def test_a_state_that_was_saved_is_equal_in_every_bit() -> None:
 
 @pytest.fixture(scope="module")
 def saved() -> bytes:
-    return dump(train(start(SMALL, load(SMALL), 1), 2))
+    return dump(train(untrained(SMALL, data_of(SMALL), 1), 2))
 
 
 def without_pickles(content: bytes) -> None:
@@ -100,7 +102,7 @@ def test_a_checkpoint_holds_no_pickle_and_none_is_read(saved: bytes, tmp_path: P
     np.savez(evil, header=np.array([Evil()], dtype=object))
     for content in (evil.getvalue(), pickle.dumps(Evil())):
         with pytest.raises(CheckpointError, match="damaged"):
-            restore(content, SMALL, load(SMALL))
+            restore(content, SMALL, data_of(SMALL))
     assert not (tmp_path / "executed").exists()
 
 
@@ -110,7 +112,7 @@ def test_damage_anywhere_is_noticed_or_harmless(saved: bytes, place: float, flip
     at = int(place * len(saved))
     damaged = saved[:at] if cut else saved[:at] + bytes([saved[at] ^ flip]) + saved[at + 1 :]
     try:
-        works = restore(damaged, SMALL, load(SMALL))
+        works = restore(damaged, SMALL, data_of(SMALL))
     except CheckpointError:
         return
     # Some bytes of a zip mean nothing to its reader, such as the times of its members.
@@ -147,15 +149,15 @@ EDITS: dict[str, Any] = {
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_what_cannot_be_gone_on_with_is_refused(saved: bytes, edit: Any) -> None:
-    assert dump(restore(edited(saved, lambda header: None), SMALL, load(SMALL))) == saved
+    assert dump(restore(edited(saved, lambda header: None), SMALL, data_of(SMALL))) == saved
     with pytest.raises(CheckpointError):
-        restore(edited(saved, edit), SMALL, load(SMALL))
+        restore(edited(saved, edit), SMALL, data_of(SMALL))
 
 
 def test_the_checkpoint_of_another_experiment_is_refused(saved: bytes) -> None:
     for other in (replace(SMALL, hidden=((4, 5),)), replace(SMALL, seeds=3), replace(SMALL, optimiser="adam")):
         with pytest.raises(CheckpointError):
-            restore(saved, other, load(other))
+            restore(saved, other, data_of(other))
 
 
 # --- A server
@@ -179,12 +181,18 @@ class Watched:
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
     monkeypatch.setattr(jobs, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr(jobs, "CHECKPOINT_COST", 0)
+    monkeypatch.setattr(Work, "next_epochs", an_epoch)
     with ThreadPoolExecutor(2) as executor:
         yield executor
 
 
 SWEEP = replace(SMALL, epochs=16, record="log")
-EVERY_EPOCH = Settings(store=Path(), workers=2, segment_seconds=1e-9)
+SETTINGS = Settings(store=Path(), workers=2)
+
+
+def an_epoch(work: Work, seconds: float) -> int:
+    """In the place of `Work.next_epochs`: a segment is an epoch."""
+    return 1
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +208,7 @@ def finish(store: Store, executor: ThreadPoolExecutor, monkeypatch: pytest.Monke
     """What a new server makes of the sweep, and where its segments began."""
     watched = Watched()
     monkeypatch.setattr(jobs, "segment", watched)
-    with Jobs(EVERY_EPOCH, store, executor) as registry:
+    with Jobs(SETTINGS, store, executor) as registry:
         job = registry.submit(SWEEP, "ann")
         assert job.wait(PATIENCE)
         assert (job.status, job.error) == ("done", "")
@@ -218,11 +226,12 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
         from dataclasses import replace
         from pathlib import Path
         from core import jobs
-        from core.plan import segment
-        from core.store import FORMAT, Store
-        from tests.test_resume import EVERY_EPOCH, SWEEP, Watched
+        from core.plan import Work, segment
+        from core.store import Store
+        from tests.test_resume import SETTINGS, SWEEP, Watched, an_epoch
 
         jobs.CHECKPOINT_SECONDS = jobs.CHECKPOINT_COST = 0
+        Work.next_epochs = an_epoch
         watched = Watched()
 
         def slower_and_slower(state, epochs):
@@ -231,7 +240,7 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
             return answer
 
         jobs.segment = slower_and_slower
-        with jobs.Jobs(EVERY_EPOCH, Store(Path({str(tmp_path)!r}), 10**9), ThreadPoolExecutor(2)) as registry:
+        with jobs.Jobs(SETTINGS, Store(Path({str(tmp_path)!r}), 10**9), ThreadPoolExecutor(2)) as registry:
             job = registry.submit(SWEEP, "ann")
             while len(watched.begun) <= 32:
                 time.sleep(0.01)
@@ -258,7 +267,7 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
 def interrupt(store: Store, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave behind what a server does that was stopped in the middle of the sweep."""
     monkeypatch.setattr(jobs, "segment", Watched(32))
-    with Jobs(EVERY_EPOCH, store, executor) as registry:
+    with Jobs(SETTINGS, store, executor) as registry:
         assert registry.submit(SWEEP, "ann").wait(PATIENCE)
     assert store.load_checkpoint(SWEEP.key) is not None
 
@@ -278,11 +287,38 @@ def test_a_server_stopped_after_the_last_segment_has_only_to_store_the_result(
     threads: ThreadPoolExecutor, tmp_path: Path, expected: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path, 10**9)
-    store.save_checkpoint(SWEEP.key, dump(train(start(SWEEP, load(SWEEP), 2))))
+    store.save_checkpoint(SWEEP.key, dump(train(untrained(SWEEP, data_of(SWEEP), 2))))
     result, begun = finish(store, threads, monkeypatch)
     assert begun == []
     assert_same_tables(result, expected)
     assert names(tmp_path) == [f"v{FORMAT}.zip"]
+
+
+def test_a_sweep_that_nobody_looked_at_for_a_while_goes_on_when_asked_again(
+    threads: ThreadPoolExecutor, tmp_path: Path, expected: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path, 10**9)
+    watched = Watched()
+
+    def slow(state: State | Start, epochs: int) -> Segment:
+        time.sleep(0.02)
+        return watched(state, epochs)
+
+    monkeypatch.setattr(jobs, "segment", slow)
+    monkeypatch.setattr(jobs, "CHECKPOINT_SECONDS", 1e9)
+    with Jobs(replace(SETTINGS, unwatched_seconds=0.3), store, threads) as registry:
+        job = registry.submit(SWEEP, "ann")
+        until(lambda: not job.active)
+        assert job.status == "paused"
+        before = len(watched.begun)
+        assert 0 < before < 16 * len(untrained(SWEEP, data_of(SWEEP), 2))
+        again = registry.submit(SWEEP, "ann")
+        assert again.wait(PATIENCE)
+        assert again.status == "done"
+        result = again.result()
+    assert len(watched.begun) == sum(work.epochs for work in untrained(SWEEP, data_of(SWEEP), 2)), "nothing twice"
+    assert result is not None
+    assert_same_tables(result, expected)
 
 
 def test_a_damaged_checkpoint_is_not_used_and_said_to_the_host(
@@ -323,14 +359,14 @@ def test_checkpoints_come_seldom_however_many_the_segments(
         return segment(state, epochs)._replace(seconds=0.5)
 
     monkeypatch.setattr(jobs, "segment", as_if_slow)
-    with Jobs(EVERY_EPOCH, Store(tmp_path, 10**9), threads) as registry:
+    with Jobs(SETTINGS, Store(tmp_path, 10**9), threads) as registry:
         job = registry.submit(SWEEP, "ann")
         assert job.wait(PATIENCE)
-    trained = 0.5 * sum(work.epochs for work in start(SWEEP, load(SWEEP), 2))
+    trained = 0.5 * sum(work.epochs for work in untrained(SWEEP, data_of(SWEEP), 2))
     assert 1 <= len(written) <= trained / (10 * 2)
 
 
 def test_the_format_is_part_of_a_checkpoint(saved: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     with pytest.raises(CheckpointError, match="written by"):
-        restore(saved, SMALL, load(SMALL))
+        restore(saved, SMALL, data_of(SMALL))

@@ -15,8 +15,8 @@ import pytest
 
 from core import store as store_module
 from core.experiment import Experiment
-from core.jobs import run
 from core.results import Result
+from core.running import run
 from core.schema import SCHEMA
 from core.store import DAMAGED, FORMAT, Store
 
@@ -38,6 +38,11 @@ def store(tmp_path: Path) -> Store:
 def variant(result: Result, number: int) -> Result:
     """The same tables under another key."""
     return replace(result, experiment=replace(TINY, data_seed=number))
+
+
+def of_results(size: int) -> int:
+    """Bytes of a store in which results have `size`: all but a quarter."""
+    return -(-4 * size // 3)
 
 
 def files(store: Store) -> list[str]:
@@ -74,7 +79,7 @@ def test_the_least_recently_used_goes_first_and_the_bound_holds(tmp_path: Path, 
         large.save(key, one)
     sizes = [path.stat().st_size for path in tmp_path.iterdir()]
     large.load(keys[0])
-    small = Store(tmp_path, sum(sizes) + 100)
+    small = Store(tmp_path, of_results(sum(sizes) + 100))
     assert small.save(keys[3], results[3])
     assert [small.load(key) is not None for key in keys] == [True, False, True, True]
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= small.max_bytes
@@ -91,7 +96,7 @@ def test_a_clock_set_back_does_not_turn_the_order_round(
     monkeypatch.setattr(time, "time_ns", lambda: day_ago)
     large.save(keys[1], results[1])
     # Another server that starts after the clock went back sees the same order.
-    small = Store(tmp_path, sum(path.stat().st_size for path in tmp_path.iterdir()) + 100)
+    small = Store(tmp_path, of_results(sum(path.stat().st_size for path in tmp_path.iterdir()) + 100))
     small.save(keys[2], results[2])
     assert [small.load(key) is not None for key in keys] == [False, True, True]
 
@@ -223,7 +228,7 @@ def test_what_a_crash_left_is_removed_once_it_is_old_and_nothing_else_is(store: 
     os.utime(future, (time.time() + 10**6,) * 2)
     for path in strangers:
         os.utime(path, (1, 1))
-    tight = Store(store.folder, (store.folder / f"{TINY.key}.v{FORMAT}.zip").stat().st_size + 100)
+    tight = Store(store.folder, of_results((store.folder / f"{TINY.key}.v{FORMAT}.zip").stat().st_size + 100))
     other = variant(result, 1)
     tight.save(other.experiment.key, other)
     assert not old.exists()
@@ -269,7 +274,7 @@ def test_two_servers_on_one_small_folder_never_meet_a_broken_entry(tmp_path: Pat
     size = next(tmp_path.iterdir()).stat().st_size
 
     def serve(offset: int) -> int:
-        own = Store(tmp_path, 3 * size)
+        own = Store(tmp_path, of_results(3 * size))
         found = 0
         for step in range(12):
             one = results[(step + offset) % 4]
@@ -304,14 +309,33 @@ def test_a_checkpoint_takes_the_place_of_the_last_one_until_it_is_dropped(store:
             store.save_checkpoint(key, b"")
 
 
-def test_checkpoints_count_towards_the_bound_and_take_a_quarter_of_it_at_most(tmp_path: Path) -> None:
+def test_all_checkpoints_take_a_quarter_of_the_bound_at_most_the_least_recently_used_go_first(tmp_path: Path) -> None:
     store = Store(tmp_path, 4000)
     keys = [f"{number:064x}" for number in range(6)]
     assert not store.save_checkpoint(keys[0], bytes(1001))
     assert store.warning == "", "a sweep that cannot be saved is no loss to who looks at it"
     for key in keys:
-        assert store.save_checkpoint(key, bytes(1000))
+        assert store.save_checkpoint(key, bytes(250))
     assert [store.load_checkpoint(key) is not None for key in keys] == [False, False, True, True, True, True]
+    assert store.save_checkpoint(keys[3], bytes(500))
+    assert [store.load_checkpoint(key) is not None for key in keys] == [False, False, False, True, True, True]
+
+
+def test_checkpoints_push_out_no_result_and_results_push_out_no_checkpoint(tmp_path: Path, result: Result) -> None:
+    results = [variant(result, number) for number in range(5)]
+    Store(tmp_path, 10**9).save(results[0].experiment.key, results[0])
+    size = next(tmp_path.iterdir()).stat().st_size
+    store = Store(tmp_path, of_results(3 * size + 300))
+    for one in results[1:3]:
+        assert store.save(one.experiment.key, one)
+    for number in range(40):
+        assert store.save_checkpoint(f"{number:064x}", bytes(size // 4))
+    assert [store.load(one.experiment.key) is not None for one in results[:3]] == [True] * 3
+    assert store.load_checkpoint(f"{39:064x}") is not None
+    for one in results[3:]:
+        assert store.save(one.experiment.key, one)
+    assert store.load_checkpoint(f"{39:064x}") is not None
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= store.max_bytes
 
 
 def test_a_read_only_store_takes_and_drops_no_checkpoint_and_raises_nothing(unchangeable: Store) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core.activations import ACTIVATIONS
 from core.charts import curves, rows, style, tables
 from core.text import percent
 
@@ -226,13 +227,13 @@ def histogram_by_layer(
     title = f"Distribution of the {meaning}"
     y_title = "layer"
     here = (histograms["group"] == group) & (histograms["quantity"] == quantity)
-    table = histograms.loc[here, ["layer", "epoch", "left", "right", "count"]]
-    counted = tables.masked(table[table["count"] > 0], ["count"])[0]
+    table = histograms.loc[here, ["activation", "layer", "epoch", "left", "right", "count"]]
+    counted = tables.masked(table, ["count"])[0]
     bounded = tables.masked(counted, ["left", "right"])[0]
     now = counted[counted["epoch"] == epoch]
     if now.empty or bounded.empty:
         return style.blank(title, meaning, y_title)
-    domain = _domain(table, bounded, quantity)
+    domain = _domain(bounded, quantity)
     numbers = sorted(now["layer"].unique())
     place = {number: i for i, number in enumerate(numbers)}
     shares = now["count"] / now.groupby("layer")["count"].transform("sum")
@@ -297,12 +298,12 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
     )
 
 
-def _domain(table: pd.DataFrame, bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
+def _domain(bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
     """The x axis: a bounded activation's whole range; else the bins that hold values, in all epochs."""
-    edges = bounded
-    if quantity == "activation" and np.isfinite(table[["left", "right"]].to_numpy(dtype=np.float64)).all():
-        edges = table
-    return float(edges["left"].min()), float(edges["right"].max())
+    low, high = ACTIVATIONS[bounded["activation"].iloc[0]].range
+    if quantity == "activation" and np.isfinite([low, high]).all():
+        return low, high
+    return float(bounded["left"].min()), float(bounded["right"].max())
 
 
 def _cells(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:

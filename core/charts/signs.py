@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
+from core.measures import SHARE_EDGES
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
 
@@ -40,16 +41,12 @@ def sign_distribution(
     here &= (histograms["epoch"] == epoch) & (histograms["layer"] == layer) & histograms["group"].isin(groups)
     table = histograms.loc[here, ["group", "left", "right", "count"]]
     table = tables.masked(table, ["left", "right", "count"])[0]
-    table = table.assign(total=table.groupby("group")["count"].transform("sum"))
-    table = table[table["total"] > 0]
     if table.empty:
         measured = histograms.empty or histograms["quantity"].isin(["gradient", "positive_share"]).any()
         return style.blank(title, x_title, y_title, NO_GRADIENT if measured else NOT_MEASURED)
     named, cut = style.shown(groups, table)
-    table = table[table["group"].isin(named)].copy()
-    table["place"] = table["group"].map({group: i for i, group in enumerate(named)})
-    table = table.sort_values(["place", "left"], kind="stable")
-    table["share"] = table["count"] / table["total"]
+    table = _every_bin(table, named)
+    table["share"] = table["count"] / table.groupby("place")["count"].transform("sum")
     table["expected"] = binomial_shares(table["left"].to_numpy(), table["right"].to_numpy(), fan_in)
     table["range"] = tables.interval_text(table["left"], table["right"])
     at_ends = table[(table["left"] <= 0) | (table["right"] >= 1)].groupby("place")["share"].sum()
@@ -67,6 +64,18 @@ def sign_distribution(
         own_peak=False,
         reference=True,
     )
+
+
+def _every_bin(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
+    """The counts of these groups, in the order of the groups and their bins, the empty bins included."""
+    bins = len(SHARE_EDGES) - 1
+    place = table["group"].map({group: i for i, group in enumerate(groups)})
+    index = np.rint(table["left"] * bins)
+    counts = table["count"].groupby([place, index]).sum()
+    every = pd.MultiIndex.from_product([range(len(groups)), range(bins)], names=["place", "bin"])
+    whole = counts.reindex(every, fill_value=0.0).rename("count").reset_index()
+    left, right = (SHARE_EDGES[whole["bin"] + shift] for shift in (0, 1))
+    return whole.assign(group=np.take(groups, whole["place"]), left=left, right=right)
 
 
 def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: int) -> NDArray[np.float64]:

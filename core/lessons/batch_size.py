@@ -14,13 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from core import datasets, findings
+from core import findings
 from core.activations import ACTIVATIONS
 from core.experiment import Experiment, all_but
 from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
+from core.plan import data_of
 from core.results import Result
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
@@ -47,24 +47,13 @@ NO_GRADIENT = "no neuron has two weights with a gradient here"
 
 def train_examples(experiment: Experiment) -> int:
     """How many examples the training set has: what a full batch is made of."""
-    return len(_train_x(experiment))
+    return len(data_of(experiment).train_x)
 
 
 def sizes(experiment: Experiment) -> dict[str, int]:
     """By batch size as the tables have it, its number of examples: "full" and all beyond the data are one."""
     full = train_examples(experiment)
     return {"full" if size == 0 else str(size): min(size or full, full) for size in experiment.batch_size}
-
-
-def _train_x(experiment: Experiment) -> NDArray[np.float64]:
-    e = experiment
-    return _load(e.dataset, e.samples, e.noise, e.scaling, e.test_share, e.data_seed)
-
-
-@lru_cache(maxsize=8)
-def _load(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> NDArray[np.float64]:
-    data = datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
-    return data.train_x
 
 
 @lru_cache(maxsize=64)
@@ -155,7 +144,7 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
 @lru_cache(maxsize=64)
 def _input_moments(experiment: Experiment) -> tuple[float, float]:
-    train_x = _train_x(experiment)
+    train_x = data_of(experiment).train_x
     varying = train_x[:, np.ptp(train_x, axis=0) > 0]
     return float(varying.mean()), float(varying.std())
 

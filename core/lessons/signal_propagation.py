@@ -6,10 +6,11 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from core import datasets, findings, theory
+from core import findings, theory
 from core.experiment import Experiment, all_but
 from core.findings import Finding
 from core.initialisers import is_random
+from core.plan import data_of
 from core.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
 
@@ -38,16 +39,10 @@ class Inputs:
     high: float
 
 
+@lru_cache(maxsize=64)
 def inputs(experiment: Experiment) -> Inputs:
     """The inputs of the examples that the experiment's layers are measured on."""
-    e = experiment
-    return _inputs(e.dataset, e.samples, e.noise, e.scaling, e.test_share, e.data_seed, e.probe)
-
-
-@lru_cache(maxsize=64)
-def _inputs(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int, probe: int) -> Inputs:
-    data = datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
-    squares = np.square(data.train_x[: probe or None]).mean(axis=1)
+    squares = np.square(data_of(experiment).train_x[: experiment.probe or None]).mean(axis=1)
     low, high = np.quantile(squares, [0.05, 0.95])
     return Inputs(float(squares.mean()), float(low), float(high))
 

@@ -90,7 +90,7 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
     edited = draft != session.current().experiment
     st.caption(f"Takes {draft.cost()}." + (" Edited: the pages show these settings after *Train*." if edited else ""))
     try:
-        draft.check_limit(training.registry().settings.limit_seconds)
+        training.registry().check(draft)
     except ExperimentError:
         st.caption(
             "That is more than this server trains at once. Train it elsewhere; the zip opens here, under *Runs*:"

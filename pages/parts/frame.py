@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, session, training, turns, upload
+from pages.parts import form, link, notices, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
@@ -21,6 +21,8 @@ def main() -> None:
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
     sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
     st.set_page_config("Initialisation lab", ICON, "wide", sidebar, menu_items={"About": ABOUT})
+    server.prepare()
+    server.welcome()
     pages = {
         entry: st.Page(
             entry.script,
@@ -33,6 +35,7 @@ def main() -> None:
     }
     page = st.navigation(list(pages.values()), position="hidden")
     link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
+    training.resume()
     with st.sidebar:
         above = st.container()
         link.box()
@@ -91,4 +94,6 @@ def _notices() -> None:
     if here.refusal:
         notices.refused("This experiment is not trained here.", [here.refusal])
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")
+    if warning := training.warning():
+        st.warning(f"{warning} What is trained now is shown, and not kept.", icon=":material/hard_drive:")
     upload.line()

@@ -40,6 +40,7 @@ class Session:
         playing: whether a step slider moves on by itself.
         uploads: how many files were dropped.
         upload_refused: what was wrong with the last one, or "".
+        welcomed: whether the server had room for this visitor when the first page was drawn.
     """
 
     page: Entry | None = None
@@ -60,6 +61,7 @@ class Session:
     playing: bool = False
     uploads: int = 0
     upload_refused: str = ""
+    welcomed: bool = False
 
 
 def current() -> Session:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from types import MethodType
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import pandas as pd
 import streamlit as st
 
 from core.experiment import Experiment
+from core.jobs import Status
 from core.results import Result
 
 P = ParamSpec("P")
@@ -27,7 +28,7 @@ class Source(Protocol):
         """What is run."""
 
     @property
-    def status(self) -> Literal["queued", "running", "done", "failed", "cancelled"]:
+    def status(self) -> Status:
         """How it stands."""
 
     @property

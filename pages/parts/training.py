@@ -1,15 +1,19 @@
 """The experiment on the screen and its job. All sessions of the server share one registry of jobs."""
 
 import hashlib
+import ipaddress
 
 import streamlit as st
 
 from core.experiment import Experiment, ExperimentError
-from core.jobs import Job, JobError, Jobs
+from core.jobs import Job, Jobs, Visitor
+from core.pool import JobError
 from core.settings import Settings
 from core.store import Store
 from pages.parts import session
 from pages.parts.shown import Source
+
+FORWARDED = "X-Forwarded-For"
 
 
 @st.cache_resource(show_spinner=False)
@@ -23,6 +27,17 @@ def in_training() -> Job | None:
     """The job of the experiment on the screen, as long as it trains."""
     source = session.current().source
     return source if isinstance(source, Job) and source.active else None
+
+
+def resume() -> None:
+    """Go on with what is on the screen if it was paused because nobody looked at it: now somebody does."""
+    here = session.current()
+    if isinstance(here.source, Job) and here.source.status == "paused":
+        here.source = None
+        try:
+            here.source = registry().submit(here.experiment, visitor())
+        except (ExperimentError, JobError) as error:
+            here.refusal = str(error)
 
 
 def open_linked(experiment: Experiment) -> None:
@@ -73,7 +88,7 @@ def _forget_link() -> None:
 def cancel() -> None:
     """Stop training what is on the screen, unless another visitor waits for it too: then `for_others` is True."""
     job = in_training()
-    if job is not None and not job.cancel(visitor()):
+    if job is not None and not job.cancel(visitor().name):
         session.current().training_for_others = job
 
 
@@ -83,9 +98,38 @@ def for_others() -> bool:
     return here.source is not None and here.training_for_others is here.source
 
 
-def visitor() -> str:
-    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session."""
-    return _browser() or session.current().visitor
+def warning() -> str:
+    """What is wrong with the store, or ""."""
+    store = registry().store
+    return "" if store is None else store.warning
+
+
+def visitor() -> Visitor:
+    """Who asks: one browser where its cookie tells, so that a reload stays the same visitor; else one session.
+
+    Who keeps no cookie could be somebody new at every visit: all of them from one address count as one.
+    """
+    browser, address = _browser(), _address()
+    return Visitor(browser or session.current().visitor, browser or address, address)
+
+
+def _address() -> str:
+    """Where the visitor is: the address that the connection comes from, or the one that a server in front tells.
+
+    That only where the host says so, since every visitor can send such a header; of several addresses the last is the
+    one that the server has added.
+    """
+    named = registry().settings.forwarded
+    told = st.context.headers.get_all(named or FORWARDED)
+    found = told[-1].rpartition(",")[2].strip() if told and named else st.context.ip_address
+    if told and not named:
+        return FORWARDED  # Streamlit's server may have believed it
+    try:
+        address = ipaddress.ip_address(found or "")
+    except ValueError:
+        return "here"
+    # Whoever has one address of IPv6 has the 2^64 beside it.
+    return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 
 
 def _browser() -> str | None:
@@ -104,6 +148,6 @@ def _show(experiment: Experiment, source: Source | None) -> None:
     left = in_training()
     if left is not None and left is not source:
         # Nobody looks at it here any more; it trains on only for others.
-        left.cancel(visitor())
+        left.cancel(visitor().name)
     here = session.current()
     here.experiment, here.source, here.draft, here.train_refused = experiment, source, None, ""

@@ -21,7 +21,7 @@ from core.schema import SCHEMA
 from pages.parts import link, notices, session, training
 
 PAGE = "runs"
-MAX_RUNS = 10_000
+MAX_RUNS = 100_000
 MAX_GROUPS = 500
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
@@ -126,10 +126,11 @@ def line() -> None:
             st.text(shown.name, width="content")
             st.button("Leave it and train here", key="leave", on_click=training.leave_file, icon=":material/close:")
         for remark in shown.remarks:
-            st.caption(notices.escaped(remark))
+            st.text(remark)
         st.caption(
-            "Only you see it, until you leave it, train something else or reload the page. The link describes its "
-            "experiment: whoever opens it gets that trained."
+            "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again; the "
+            "rest, such as its losses, only training here would show. Only you see it, until you leave it, train "
+            "something else or reload the page. The link describes its experiment: whoever opens it gets that trained."
         )
 
 

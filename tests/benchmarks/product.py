@@ -1,4 +1,4 @@
-"""The engine as a contestant: `core.jobs.run` of the experiment, on a pool of two processes or in this process.
+"""The engine as a contestant: `core.run` of the experiment, on a pool of two processes or in this process.
 
 Timed is what a caller waits for: planning, training, every statistic that the experiment records, and the tables.
 """
@@ -8,30 +8,32 @@ import os
 
 import numpy as np
 
-from core import jobs, training
+from core import plan, training
 from core.cost import Cost
 from core.experiment import Experiment
+from core.pool import Pool
+from core.running import run
 from tests.benchmarks.workers import peak_bytes
 from tests.benchmarks.workloads import Array, Trained, joined
 
 
 class Product:
-    """`core.jobs.run`; with `workers` 1 there is no other process."""
+    """`core.run`; with `workers` 1 there is no other process."""
 
     def __init__(self) -> None:
-        self.pool: jobs.Pool | None = None
+        self.pool: Pool | None = None
 
     def prepare(self, experiment: Experiment, workers: int) -> None:
         self.experiment = experiment
-        jobs.load(experiment)
+        plan.data_of(experiment)
         if workers > 1 and self.pool is None:
-            self.pool = jobs.Pool(workers)
+            self.pool = Pool(workers)
             self.pool.warm_up()
             self.pool.submit(int).result()
         self.executor = self.pool if workers > 1 else None
 
     def train(self) -> None:
-        self.trained = jobs.run(self.experiment, self.executor)
+        self.trained = run(self.experiment, self.executor)
 
     def close(self) -> None:
         """End the workers."""
@@ -70,8 +72,8 @@ class Product:
 
 def final_weights(experiment: Experiment) -> list[Trained]:
     """Final weights of every run, per activation, from `training` itself; losses are left empty."""
-    data = jobs.load(experiment)
-    chunks = itertools.groupby(jobs.plan(experiment, 1), key=lambda chunk: chunk.runs[0].activation)
+    data = plan.data_of(experiment)
+    chunks = itertools.groupby(plan.plan(experiment, 1), key=lambda chunk: chunk.runs[0].activation)
     found = []
     for _, same in chunks:
         parts = []

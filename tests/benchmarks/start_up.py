@@ -11,7 +11,7 @@ STATEMENTS = {
     "Python alone": "pass",
     "NumPy": "import numpy",
     "import core": "import core",
-    "the engine, to train": "import core.jobs",
+    "the engine, to train": "import core.running",
     "the tables too": "from core import run; import core.results",
 }
 TARGETS = {"import core": 0.7}

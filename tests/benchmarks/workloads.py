@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core import jobs, training
+from core import training
 from core.experiment import Experiment, Run
 from core.network import augment, encode_targets
+from core.plan import data_of
 from core.state import Examples
 
 Array = NDArray[Any]
@@ -204,7 +205,7 @@ class Peer(Protocol):
 
 def problems(experiment: Experiment) -> tuple[Problem, ...]:
     """The experiment's runs, one problem per activation."""
-    data = jobs.load(experiment)
+    data = data_of(experiment)
     full = replace(experiment, dtype="float64")
     outputs = 1 if len(data.class_names) == 2 else len(data.class_names)
     sizes = (data.train_x.shape[1], *experiment.hidden[0], outputs)

@@ -1,12 +1,12 @@
 """Open a lesson without a browser and without training the experiment that goes along in its link."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiment import Experiment
+from core.jobs import Jobs
 from core.settings import Settings
 from pages.parts import session, training
 from pages.parts.catalogue import PAGES
@@ -22,7 +22,8 @@ def open_lesson(patch: pytest.MonkeyPatch, path: str, **parameters: str) -> AppT
         session.current().experiment = experiment
 
     patch.setattr(training, "open_linked", untrained)
-    patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
+    registry = Jobs(Settings(store=Path("unused")))
+    patch.setattr(training, "registry", lambda: registry)
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
     at.query_params.update(parameters)
     at.switch_page(next(entry.script for entry in PAGES if entry.path == path))

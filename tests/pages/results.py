@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.experiment import Experiment
+from core.jobs import Jobs
 from core.results import Result
 from core.settings import Settings
 from pages.parts import session, training
@@ -54,7 +55,8 @@ def follow(patch: pytest.MonkeyPatch, name: str, experiment: Experiment, job: An
 
     patch.setattr(training, "open_linked", trained)
     patch.setattr(training, "train", train)
-    patch.setattr(training, "registry", lambda: SimpleNamespace(active=0, settings=Settings(store=Path("unused"))))
+    registry = Jobs(Settings(store=Path("unused")))
+    patch.setattr(training, "registry", lambda: registry)
     at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
     at.query_params.update(experiment.to_params() | parameters)
     entry = next(entry for entry in PAGES if entry.name == name)

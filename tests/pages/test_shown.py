@@ -17,8 +17,8 @@ import streamlit as st
 
 from core.charts import convergence, saturation
 from core.experiment import Experiment
-from core.jobs import run
 from core.results import Result
+from core.running import run
 from pages.parts import chart, lens, training
 from pages.parts.shown import Shown, once
 

@@ -1,0 +1,140 @@
+"""What the server as a whole holds, bounded: descriptors, the sessions of closed tabs, files; and what its log says.
+
+Streamlit has no place where this could be set; it is done in its own objects, once, when the first page is drawn.
+`tests/test_server.py` tells where another version of it has moved them.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.exceptions import HTTPException
+from streamlit.runtime import Runtime, get_instance
+from streamlit.runtime.caching.ttl_cache import TTLCache
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.session_manager import SessionInfo
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from pages.parts import session, training
+
+DESCRIPTORS = Path("/proc/self/fd")
+FULL = 0.9
+"""Share of the descriptors that may be open before the next visitor is asked to come later."""
+EXPIRY_SECONDS = 10.0
+PARSING = "streamlit.web.server.starlette.starlette_websocket"
+SERVING = "uvicorn.error"
+
+
+class Sessions(TTLCache[str, SessionInfo]):
+    """The sessions of closed tabs, for when their visitors come back; those that go are ended.
+
+    Otherwise each would keep its files for ever, and its three descriptors until Python happens to collect it.
+    """
+
+    def expire(self, at_time: float | None = None) -> list[tuple[str, SessionInfo]]:
+        """Drop the sessions whose time is over."""
+        gone = super().expire(at_time)
+        for _, info in gone:
+            info.session.shutdown()
+        return gone
+
+    def _evict_lru(self, reason: Any) -> SessionInfo:
+        """Drop one to make room for another."""
+        info = super()._evict_lru(reason)
+        info.session.shutdown()
+        return info
+
+
+class Uploads(MemoryUploadedFileManager):
+    """Files that visitors have sent: one of each session, and all together no more than what may be opened."""
+
+    def add_file(self, session_id: str, file: UploadedFileRec) -> None:
+        """Keep a file in the place of the session's last one. Raises HTTPException 413 where there is no room."""
+        self.remove_session_files(session_id)
+        room = training.registry().settings.upload_bytes
+        with self._lock:
+            held = self._total_bytes
+        if held + len(file.data) > room:
+            raise HTTPException(413, "The server holds as many files as it has room for: try again later")
+        super().add_file(session_id, file)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Say in a line, without the traceback, that somebody has sent what no browser sends."""
+    if record.name == PARSING and record.exc_info:
+        record.exc_info, record.exc_text = None, None
+        record.msg, record.args = "A frame that is no message of Streamlit's: its connection was closed", ()
+    if record.name == SERVING and record.exc_info and _of_a_text_frame(record.exc_info[1]):
+        record.exc_info, record.exc_text = None, None
+        record.msg, record.args = "A frame of text: its connection was closed", ()
+    return True
+
+
+def _of_a_text_frame(error: BaseException | None) -> bool:
+    """Whether this is what becomes of a text where Streamlit waits for bytes."""
+    place = error.__traceback__ if error is not None else None
+    names = []
+    while place is not None:
+        names.append(place.tb_frame.f_code.co_name)
+        place = place.tb_next
+    return isinstance(error, KeyError | TypeError) and "_websocket_endpoint" in names
+
+
+@st.cache_resource(show_spinner=False)
+def prepare() -> None:
+    """Bound what this server holds, if it is one; what is done already is not done again."""
+    _raise_limit()
+    for name in (PARSING, SERVING):
+        logging.getLogger(name).addFilter(_in_one_line)
+    runtime: Any = get_instance()
+    if type(runtime) is not Runtime:  # a page without a server, in a test
+        return
+    if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
+        runtime.uploaded_file_mgr.__class__ = Uploads
+    manager: Any = runtime._session_mgr
+    sessions = manager._session_storage._cache
+    if type(sessions) is TTLCache:
+        sessions.__class__ = Sessions
+    loop = runtime._get_async_objs().eventloop
+    loop.call_soon_threadsafe(_expire, loop, sessions)
+
+
+def _expire(loop: asyncio.AbstractEventLoop, sessions: Sessions) -> None:
+    """End the sessions whose time is over, now and from time to time."""
+    sessions.expire()
+    loop.call_later(EXPIRY_SECONDS, _expire, loop, sessions)
+
+
+def _raise_limit() -> None:
+    """Let this process open as many files and connections as the system allows it to."""
+    with suppress(ImportError, OSError, ValueError):  # not on Windows, and not where it is forbidden
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def full() -> bool:
+    """Whether so many descriptors are open that the next visitor might find the server broken."""
+    try:
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return limit != resource.RLIM_INFINITY and sum(1 for _ in DESCRIPTORS.iterdir()) > FULL * limit
+    except (ImportError, OSError):
+        return False
+
+
+def welcome() -> None:
+    """Ask a new visitor to come later where the server is full."""
+    visitor = session.current()
+    if visitor.welcomed:
+        return
+    if full():
+        st.title("The server is full")
+        st.warning("So many visitors are here that another one might break it for all. Try again in a minute or two.")
+        st.stop()
+    visitor.welcomed = True

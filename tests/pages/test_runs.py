@@ -1,0 +1,36 @@
+"""The page of all runs: however many there are, a browser gets no more than it shows; the files hold all."""
+
+from functools import lru_cache
+
+import pytest
+
+from core.experiment import Experiment
+from core.results import Result, csv_bytes
+from tests.engine import train
+from tests.pages.results import captions, open_on
+
+LISTED = 1000
+
+
+@lru_cache
+def result(seeds: int) -> Result:
+    settings = {"dataset": "iris", "hidden": "none", "epochs": "1", "record": "0", "statistics": "standard"}
+    one = {"activation": "tanh", "initialiser": "zeros", "batch_size": "full", "probe": "1"}
+    return train(Experiment.from_params(settings | one | {"seeds": str(seeds)}))
+
+
+def test_of_very_many_runs_the_first_are_listed_and_the_page_says_where_all_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seeds = 3 * LISTED
+    at = open_on(monkeypatch, "runs", result(seeds))
+    assert len(at.dataframe[0].value) == LISTED
+    assert at.dataframe[0].proto.ByteSize() < 400_000
+    assert f"Listed are the first {LISTED:,} of these; runs.csv holds all." in captions(at)
+    assert csv_bytes(result(seeds).runs).count(b"\n") == seeds + 1
+
+
+def test_of_a_few_runs_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_on(monkeypatch, "runs", result(5))
+    assert len(at.dataframe[0].value) == 5
+    assert "Listed are the first" not in captions(at)

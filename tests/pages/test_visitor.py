@@ -1,0 +1,119 @@
+"""Who asks: a browser by its cookie, all others by their address; and what the pages do when they come back."""
+
+import errno
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import Jobs
+from core.settings import Settings
+from core.store import Store
+from pages.parts import session, training
+from tests.processes import PATIENCE, until
+
+ROOT = Path(__file__).parents[2]
+COOKIE = "2|00000000|6c6f6164|0"
+
+
+class Headers(dict[str, list[str]]):
+    def get_all(self, name: str) -> list[str]:
+        return self.get(name, [])
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """A registry that trains in a thread of this process."""
+    settings = Settings(store=tmp_path)
+    store = Store(settings.store, settings.store_bytes)
+    with ThreadPoolExecutor(1) as executor, Jobs(settings, store, executor) as registry:
+        monkeypatch.setattr(training, "registry", lambda: registry)
+        yield registry
+
+
+@pytest.fixture
+def come(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have a visitor come from there, with those headers and perhaps a cookie."""
+
+    def one(
+        address: str | None, cookie: str = "", forwarded: str = "", headers: dict[str, list[str]] | None = None
+    ) -> Any:
+        cookies = {"_streamlit_xsrf": cookie} if cookie else {}
+        context = SimpleNamespace(cookies=cookies, ip_address=address, headers=Headers(headers or {}))
+        monkeypatch.setattr(st, "context", context)
+        monkeypatch.setattr(st, "session_state", {})
+        jobs.settings = replace(jobs.settings, forwarded=forwarded)
+        return training.visitor()
+
+    return one
+
+
+def test_a_browser_is_one_visitor_and_who_keeps_no_cookie_counts_by_address(come: Any) -> None:
+    with_cookie, again = come("192.0.2.1", COOKIE), come("192.0.2.9", COOKIE)
+    assert with_cookie.name == with_cookie.account == again.name
+    first, second = come("192.0.2.1"), come("192.0.2.1")
+    assert first.name != second.name, "a cancel stops one's own"
+    assert first.account == second.account == first.address == "192.0.2.1"
+    assert come(None).account == come(None).account != ""
+    assert come("192.0.2.1", "2|made up").account == "192.0.2.1"
+
+
+def test_all_addresses_of_one_ipv6_network_are_one(come: Any) -> None:
+    assert come("2001:db8::1").address == come("2001:db8::ffff:1").address != come("2001:db8:0:1::1").address
+
+
+def test_a_forwarded_address_counts_only_where_the_host_says_so(come: Any) -> None:
+    made_up = {"X-Forwarded-For": ["203.0.113.7"]}
+    assert come("203.0.113.7", headers=made_up).account == come("203.0.113.8", headers=made_up).account
+    behind = {"X-Forwarded-For": ["203.0.113.7, 198.51.100.2"]}
+    assert come(None, forwarded="X-Forwarded-For", headers=behind).account == "198.51.100.2", "what nginx added"
+    assert come("192.0.2.1", forwarded="X-Forwarded-For").account == "192.0.2.1", "nobody in front"
+    real = {"X-Real-IP": ["198.51.100.3"], **made_up}
+    assert come(None, forwarded="X-Real-IP", headers=real).account == "198.51.100.3"
+    assert come(None, forwarded="X-Real-IP", headers={"X-Real-IP": ["<b>"]}).account == come(None).account
+
+
+def session_of(at: AppTest) -> Any:
+    return at.session_state[session.KEY]
+
+
+def page(**parameters: str) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
+    at.query_params.update({"dataset": "iris", "hidden": "4", "seeds": "1", **parameters})
+    return at.run()
+
+
+def test_a_full_disk_is_said_on_the_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("core.store.os.fsync", full)
+    at = page(epochs="1")
+    assert session_of(at).source.wait(PATIENCE)
+    until(lambda: jobs.store is not None and jobs.store.warning)
+    at.run()
+    [warning] = at.warning
+    assert warning.value.startswith("Results cannot be stored: No space left on device.")
+    assert not at.exception
+
+
+def test_a_page_that_comes_back_to_a_paused_sweep_goes_on_with_it(jobs: Jobs) -> None:
+    jobs.settings = replace(jobs.settings, unwatched_seconds=0.2, limit_seconds=1e9, limit_bytes=10**12)
+    at = page(epochs="10000", batch_size="1", statistics="standard", record="log")
+    left = session_of(at).source
+    until(lambda: not left.active)
+    assert left.status == "paused"
+    jobs.settings = replace(jobs.settings, unwatched_seconds=1e9)
+    at.run()
+    again = session_of(at).source
+    assert again is not left
+    assert again.key == left.key
+    assert again.active
+    assert not at.exception
+    again.cancel(session_of(at).visitor)

@@ -1,0 +1,180 @@
+"""pages.parts.server, on a real server: what visitors leave behind is bounded and given back, and said in one line."""
+
+import asyncio
+import resource
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from tests.browser.harness import Server, serve
+from tests.load.client import Session
+
+TINY = "dataset=iris&hidden=8&epochs=5&seeds=1"
+SOON = {"STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "2", "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION": "false"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that forgets closed tabs after two seconds, and takes files of 1 MB in all."""
+    folder = tmp_path_factory.mktemp("server")
+    with serve(folder / "store", folder / "server.log", {**SOON, "LAB_UPLOAD_BYTES": "1MB"}) as server:
+        asyncio.run(visit(server))
+        yield server
+
+
+async def visit(server: Server, count: int = 1) -> None:
+    """So many visitors at once, who look at one page and close their tabs."""
+    visitors = [Session(server.url, "saturation", TINY) for _ in range(count)]
+    try:
+        for visitor in visitors:
+            await visitor.open()
+            await visitor.result()
+            assert visitor.errors == []
+    finally:
+        for visitor in visitors:
+            await visitor.close()
+
+
+def descriptors(server: Server) -> int:
+    return sum(1 for _ in Path(f"/proc/{server.process.pid}/fd").iterdir())
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Whether the condition comes to hold in that time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
+
+
+@needs_proc
+def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one(server: Server) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    row = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+    assert row.split()[3:5] == [str(hard)] * 2
+
+
+@needs_proc
+def test_what_closed_tabs_held_is_given_back(server: Server) -> None:
+    assert within(30, lambda: descriptors(server) < 40)
+    before = descriptors(server)
+    asyncio.run(visit(server, 12))
+    assert descriptors(server) >= before + 3 * 12, "a tab that was closed is kept a while, for a visitor who comes back"
+    assert within(30, lambda: descriptors(server) <= before + 3)
+
+
+async def sent(server: Server, frame: bytes | str) -> int | None:
+    """The code with which a connection that sends this is closed."""
+    address = server.url.replace("http", "ws", 1) + "/_stcore/stream"
+    async with connect(address, origin=Origin(server.url), subprotocols=[Subprotocol("streamlit")]) as socket:
+        await socket.send(frame)
+        try:
+            while True:
+                await asyncio.wait_for(socket.recv(), 10)
+        except ConnectionClosed as closed:
+            return closed.rcvd.code if closed.rcvd else None
+
+
+@pytest.mark.parametrize("frame", [b"\xff" * 100, b"\x08", "a text", ""], ids=lambda frame: repr(frame[:3]))
+def test_a_frame_that_no_browser_sends_ends_in_a_closed_connection_and_one_line_in_the_log(
+    server: Server, frame: bytes | str
+) -> None:
+    before = len(server.log())
+    asyncio.run(sent(server, frame))
+    assert within(5, lambda: "its connection was closed" in server.log()[before:])
+    assert len(server.log()[before:].strip().splitlines()) == 1
+    assert "Traceback" not in server.log()[before:]
+
+
+def put(server: Server, session: str, size: int) -> int:
+    """Status of sending a file of that size for a session, which no widget has asked for."""
+    edge = uuid.uuid4().hex
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\n'
+    request = urllib.request.Request(
+        f"{server.url}/_stcore/upload_file/{session}/{uuid.uuid4()}",
+        data=head.encode() + b"x" * size + f"\r\n--{edge}--\r\n".encode(),
+        method="PUT",
+        headers={"Content-Type": f"multipart/form-data; boundary={edge}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+class Named(Session):
+    """A visitor who knows the name of its session."""
+
+    session = ""
+
+    def _take_new_session(self, message: object, new: object) -> None:
+        self.session = new.initialize.session_id  # type: ignore[attr-defined]
+        super()._take_new_session(message, new)  # type: ignore[arg-type]
+
+
+def test_files_that_nobody_asked_for_are_bounded_in_all_and_go_with_their_session(server: Server) -> None:
+    async def flood() -> tuple[list[int], list[int]]:
+        first, second = Named(server.url, "runs", TINY), Named(server.url, "runs", TINY)
+        async with first, second:
+            await first.open()
+            await second.open()
+            mine = [await asyncio.to_thread(put, server, first.session, 700_000) for _ in range(5)]
+            others = [await asyncio.to_thread(put, server, second.session, size) for size in (700_000, 200_000)]
+        return mine, others
+
+    mine, others = asyncio.run(flood())
+    assert mine == [204] * 5, "one file of a session is in the place of its last"
+    assert others == [413, 204], "there is room for 1 MB in all"
+
+    async def later() -> int:
+        async with Named(server.url, "runs", TINY) as visitor:
+            await visitor.open()
+            return await asyncio.to_thread(put, server, visitor.session, 900_000)
+
+    assert within(30, lambda: asyncio.run(later()) == 204), "the others' tabs were closed"
+
+
+@needs_proc
+def test_a_server_without_room_for_more_visitors_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crowd(server: Server) -> tuple[list[str], int]:
+        visitors: list[Session] = []
+        try:
+            for _ in range(60):
+                visitors.append(Session(server.url, "saturation", TINY))
+                await visitors[-1].open()
+                if visitors[-1].notices:
+                    break
+            await visitors[0].rerun()
+            assert not visitors[0].errors
+            assert not visitors[0].notices, "who is in already goes on"
+            return visitors[-1].notices, len(visitors)
+        finally:
+            for visitor in visitors:
+                await visitor.close()
+
+    launcher = tmp_path / "python"
+    launcher.write_text(f'#!/bin/sh\nulimit -n 120\nexec {sys.executable} "$@"\n')
+    launcher.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(launcher))
+    with serve(tmp_path / "store", tmp_path / "server.log") as server:
+        notices, count = asyncio.run(crowd(server))
+        assert "Too many open files" not in server.log()
+    assert any("Try again in a minute or two" in notice for notice in notices)
+    assert 10 < count < 30
