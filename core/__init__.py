@@ -5,7 +5,7 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
     activations, initialisers, optimisers, losses, datasets   registries: one entry each to add one
     synonyms, fields                                          names from elsewhere; how settings are read and refused
     experiment, presets, cost                                 what to run: validation, link, JSON; how long it takes
-    network, state, training                                  many networks at once, in segments
+    network, symmetry, state, training                        many networks at once, in segments
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
     placing, saving                                           files written whole or not; a sweep saved as it goes

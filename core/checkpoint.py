@@ -25,7 +25,7 @@ from core.state import State
 FORMAT = 2
 """Version of the bytes; others are not read."""
 
-ANEW = ("experiment", "runs", "shape", "train", "test", "initial")
+ANEW = ("experiment", "runs", "shape", "train", "test", "initial", "ties")
 """Fields of a State that are as `training.start` makes them, however far training is."""
 
 HEADER = "header"

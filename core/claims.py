@@ -13,10 +13,10 @@ import pandas as pd
 
 from core import findings, text
 from core.activations import ACTIVATIONS
-from core.comparisons import SEEDS, distinct_batches, equal, recorded_every
+from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
-from core.experiment import Experiment, all_but, label
+from core.experiment import FIELDS, Experiment, all_but, label
 from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, Finding, limits_of
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
@@ -79,6 +79,8 @@ def small_is_best(result: Result) -> Finding:
         times = medians.reindex(scales.index)
         if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not _reached(times):
             continue
+        if not settled(result, list(scales.index), times.min()):
+            continue  # the others have not been trained as long yet as the fastest needed
         fastest = _fastest(result, times)
         small, large = scales.index[0] in fastest, scales.index[-1] in fastest
         seeds = result.runs.loc[result.runs["group"].isin(scales.index)].groupby("group")["seed"].nunique().min()
@@ -326,7 +328,9 @@ def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
     named = ("hidden", "batch_size", "learning_rate")
     varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
-    return f"{label(members.iloc[0].to_dict(), varying)}: " if varying else ""
+    row = members.iloc[0].to_dict()
+    said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]
+    return " · ".join(said) + ": " if said else ""
 
 
 def tally(found: Sequence[Finding]) -> str:

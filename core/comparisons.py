@@ -13,7 +13,7 @@ import pandas as pd
 
 from core import text
 from core.activations import ACTIVATIONS
-from core.convergence import speed_up
+from core.convergence import speed_up, unfinished
 from core.evidence import Told, step, steps
 from core.experiment import all_but
 from core.results import Result
@@ -128,10 +128,18 @@ def distinct_batches(result: Result) -> pd.DataFrame:
     return result.runs[~result.runs["batch_size"].isin(whole[1:])]
 
 
+def settled(result: Result, groups: Collection[str], update: float) -> bool:
+    """Whether all runs of these groups have been trained to that update, reached the target before it, or ended."""
+    runs = result.runs
+    short = unfinished(result) & runs["updates_to_target"].isna() & (runs["last_update"] < update)
+    return not (short & runs["group"].isin(groups)).any()
+
+
 def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
     """Every zero-centred function against each of the functions `slow`, with all else the same.
 
-    Pairs of which neither has reached the target, and groups without a seed in common, are left out.
+    Pairs of which neither has reached the target are left out; in a result that is still growing so are those that
+    have not the same seeds yet, or of which one has not been trained as long as the other one needed.
     """
     found = []
     for _, members in distinct_batches(result).groupby(all_but("activation"), sort=False):
@@ -147,9 +155,9 @@ def _comparison(
     result: Result, pair: pd.DataFrame, fast: str, slow: str, functions: tuple[str, str]
 ) -> list[Comparison]:
     row = speed_up(pair, slow).set_index("group").to_dict("index")[fast]
-    if math.isnan(row["ratio"]):
-        return []
     medians = (row["median"], row["baseline_median"])
+    if math.isnan(row["ratio"]) or len(pair) > 2 * row["pairs"] or not settled(result, [fast, slow], min(medians)):
+        return []
     coarse = max(
         step(steps(result, group), median)
         for group, median in zip((fast, slow), medians, strict=True)

@@ -109,26 +109,12 @@ def _check_epochs(result: Result) -> None:
     require("epochs", epochs, "epoch", epochs["epoch"] == wanted, "the recorded epochs of each run in order from 0")
 
 
-def train_sizes(experiment: Experiment) -> tuple[int, int]:
-    """The fewest and the most examples there may be to train on: without the data, each class may be rounded."""
-    dataset = DATASETS[experiment.dataset]
-    examples = experiment.samples if dataset.examples is None else dataset.examples
-    train = examples - round(examples * experiment.test_share)
-    return train - dataset.classes, train + dataset.classes
-
-
 def _updates_per_epoch(result: Result) -> dict[str, int]:
-    """Updates in an epoch by the text of the batch size, as the epochs table has them."""
-    experiment, epochs = result.experiment, result.epochs
-    found = {}
-    for size in experiment.batch_size:
-        low, high = (experiment.updates_per_epoch(examples, size) for examples in train_sizes(experiment))
-        text = FIELDS["batch_size"].kind.format(size)
-        updates = epochs["update"].where((epochs["batch_size"] == text) & (epochs["epoch"] > 0)) / epochs["epoch"]
-        allowed = f"the epoch times {low}" + (f" to {high}" if high > low else "")
-        require("epochs", epochs, "update", updates.isna() | updates.between(low, high), allowed)
-        found[text] = low if updates.isna().all() else int(updates.dropna().iloc[0])
-    return found
+    """Updates in an epoch by the text of the batch size."""
+    experiment = result.experiment
+    train, _ = experiment.part_sizes()
+    write = FIELDS["batch_size"].kind.format
+    return {write(size): experiment.updates_per_epoch(train, size) for size in experiment.batch_size}
 
 
 def _check_updates(name: str, table: pd.DataFrame, updates_per_epoch: dict[str, int]) -> None:
@@ -194,8 +180,10 @@ def _points(table: pd.DataFrame) -> NDArray[np.int64]:
 def _widths(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     """Layer sizes, inputs and outputs included, by the text of the hidden layers."""
     dataset = DATASETS[experiment.dataset]
-    outputs = 1 if dataset.classes == 2 else dataset.classes
-    return {"-".join(map(str, hidden)) or "none": (dataset.features, *hidden, outputs) for hidden in experiment.hidden}
+    return {
+        FIELDS["hidden"].kind.format(hidden): (dataset.features, *hidden, dataset.outputs)
+        for hidden in experiment.hidden
+    }
 
 
 def _depths(table: pd.DataFrame, widths: dict[str, tuple[int, ...]]) -> pd.Series:

@@ -103,12 +103,12 @@ def from_sklearn(file: str) -> Callable[[], Points]:
 class Dataset:
     """What is known of a data set without loading it.
 
-    A real one has `examples` rows, which `read` gives; a synthetic one is generated, any number of rows.
+    A real one has the rows that `read` gives; a synthetic one is generated, any number of rows.
 
     Attributes:
         name, summary, source: what it is and where it comes from.
         feature_names, class_names: of the inputs, and of the classes from 0.
-        examples: rows of a real one.
+        class_sizes: examples of each class of a real one; of a synthetic one, (samples) -> them.
         read: () -> x and y of a real one, such as `from_sklearn("iris.csv")`.
         generate: (rng, samples, noise) -> x and y of a synthetic one.
     """
@@ -118,7 +118,7 @@ class Dataset:
     source: str
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
-    examples: int | None = None
+    class_sizes: tuple[int, ...] | Callable[[int], tuple[int, ...]]
     read: Callable[[], Points] | None = None
     generate: Callable[[np.random.Generator, int, float], Points] | None = None
 
@@ -126,6 +126,11 @@ class Dataset:
     def synthetic(self) -> bool:
         """Whether it is generated, so that size and noise can be chosen."""
         return self.generate is not None
+
+    @property
+    def examples(self) -> int | None:
+        """Rows of a real data set; None of a synthetic one, which has as many as are asked for."""
+        return None if callable(self.class_sizes) else sum(self.class_sizes)
 
     @property
     def features(self) -> int:
@@ -136,6 +141,31 @@ class Dataset:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @property
+    def outputs(self) -> int:
+        """Output units of a network that learns it."""
+        return outputs(self.classes)
+
+    def part_sizes(self, samples: int, test_share: float) -> tuple[int, int]:
+        """Examples in the training and in the test part, without loading them; see `load`. A real one takes no size."""
+        sizes = self.class_sizes(samples) if callable(self.class_sizes) else self.class_sizes
+        test = sum(kept_back(size, test_share) for size in sizes)
+        return sum(sizes) - test, test
+
+
+def outputs(classes: int) -> int:
+    """Output units for so many classes: one for two classes, else one a class."""
+    return 1 if classes == 2 else classes
+
+
+def kept_back(class_size: int, test_share: float) -> int:
+    """How many of the examples of a class go to the test part."""
+    return max(round(test_share * class_size), 1)
+
+
+def _halves(samples: int) -> tuple[int, int]:
+    return samples // 2, samples - samples // 2
 
 
 CELL_MEASURES = (
@@ -150,7 +180,7 @@ DATASETS: dict[str, Dataset] = {
         source="Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits (test part), from scikit-learn",
         feature_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
         class_names=tuple("0123456789"),
-        examples=1797,
+        class_sizes=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
         read=from_sklearn("digits.csv.gz"),
     ),
     "iris": Dataset(
@@ -159,7 +189,7 @@ DATASETS: dict[str, Dataset] = {
         source="Fisher 1936, UCI Iris, from scikit-learn",
         feature_names=("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"),
         class_names=("setosa", "versicolor", "virginica"),
-        examples=150,
+        class_sizes=(50, 50, 50),
         read=from_sklearn("iris.csv"),
     ),
     "wine": Dataset(
@@ -172,7 +202,7 @@ DATASETS: dict[str, Dataset] = {
             *("od280/od315_of_diluted_wines", "proline"),
         ),
         class_names=("class_0", "class_1", "class_2"),
-        examples=178,
+        class_sizes=(59, 71, 48),
         read=from_sklearn("wine_data.csv"),
     ),
     "breast_cancer": Dataset(
@@ -185,7 +215,7 @@ DATASETS: dict[str, Dataset] = {
             *(f"worst {measure}" for measure in CELL_MEASURES),
         ),
         class_names=("malignant", "benign"),
-        examples=569,
+        class_sizes=(212, 357),
         read=from_sklearn("breast_cancer.csv"),
     ),
     "two_moons": Dataset(
@@ -194,6 +224,7 @@ DATASETS: dict[str, Dataset] = {
         source="generated, scikit-learn's make_moons",
         feature_names=("x1", "x2"),
         class_names=("upper moon", "lower moon"),
+        class_sizes=_halves,
         generate=two_moons,
     ),
     "circles": Dataset(
@@ -202,6 +233,7 @@ DATASETS: dict[str, Dataset] = {
         source="generated, scikit-learn's make_circles",
         feature_names=("x1", "x2"),
         class_names=("outer circle", "inner circle"),
+        class_sizes=_halves,
         generate=circles,
     ),
     "spirals": Dataset(
@@ -210,6 +242,7 @@ DATASETS: dict[str, Dataset] = {
         source="generated, after Lang & Witbrock 1988",
         feature_names=("x1", "x2"),
         class_names=("first spiral", "second spiral"),
+        class_sizes=lambda samples: ((samples + 1) // 2, samples // 2),
         generate=spirals,
     ),
     "xor": Dataset(
@@ -218,6 +251,7 @@ DATASETS: dict[str, Dataset] = {
         source="generated, after Minsky & Papert 1969",
         feature_names=("x1", "x2"),
         class_names=("same sign", "different signs"),
+        class_sizes=lambda samples: ((samples + 3) // 4 + samples // 4, (samples + 2) // 4 + (samples + 1) // 4),
         generate=xor,
     ),
     "gaussian_blobs": Dataset(
@@ -226,6 +260,7 @@ DATASETS: dict[str, Dataset] = {
         source="generated, scikit-learn's make_blobs",
         feature_names=("x1", "x2"),
         class_names=("right", "upper left", "lower left"),
+        class_sizes=lambda samples: ((samples + 2) // 3, (samples + 1) // 3, samples // 3),
         generate=gaussian_blobs,
     ),
 }
@@ -282,6 +317,8 @@ def _points(dataset: Dataset, rng: np.random.Generator, samples: int, noise: flo
     x, y = dataset.read()
     if x.shape != (dataset.examples, dataset.features):
         raise ValueError(f"data set {dataset.name!r} has the shape {x.shape}, not {dataset.examples, dataset.features}")
+    if (sizes := tuple(np.bincount(y, minlength=dataset.classes).tolist())) != dataset.class_sizes:
+        raise ValueError(f"data set {dataset.name!r} has classes of {sizes} examples, not {dataset.class_sizes}")
     return x, y
 
 
@@ -291,7 +328,7 @@ def split(y: Integers, test_share: float, rng: np.random.Generator) -> tuple[Int
     is_test = np.zeros(len(y), dtype=bool)
     for label in np.unique(y):
         rows = order[y[order] == label]
-        is_test[rows[: max(round(test_share * len(rows)), 1)]] = True
+        is_test[rows[: kept_back(len(rows), test_share)]] = True
     return rng.permutation(np.flatnonzero(~is_test)), rng.permutation(np.flatnonzero(is_test))
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
-from core.consistency import Bools, blocks, require, train_sizes
+from core.consistency import Bools, blocks, require
 from core.experiment import FIELDS, Experiment
 from core.fields import shorten
 from core.measures import MAX_ORTHANT_FAN_IN, random_agreement
@@ -216,29 +216,21 @@ def _check_kind(result: Result, quantity: str, level: str, values: pd.Series, he
         )
     if (needless := both[both["values"].isna()]).size:
         _blame(needless.iloc[0], "none: layers.csv has no such values")
-    factors = {size: _factors(result.experiment, size, level) for size in result.experiment.batch_size}
-    by_text = {FIELDS["batch_size"].kind.format(size): factor for size, factor in factors.items()}
-    low, high = (
-        both["values"] * both["batch_size"].map({text: ends[end] for text, ends in by_text.items()}).astype(np.float64)
-        for end in (0, 1)
-    )
-    off = both[~both["total"].between(low * (1 - SINGLE), high * (1 + SINGLE))]
+    write = FIELDS["batch_size"].kind.format
+    factors = {write(size): _factor(result.experiment, size, level) for size in result.experiment.batch_size}
+    expected = both["values"] * both["batch_size"].map(factors).astype(np.float64)
+    off = both[~np.isclose(both["total"], expected, rtol=SINGLE, atol=0)]
     if len(off):
-        row, first = off.iloc[0], off.index[0]
-        between = f"{low[first]:,.6g}" + (f" to {high[first]:,.6g}" if high[first] > low[first] else "")
-        _blame(row, f"{between} by layers.csv and experiment.json")
+        _blame(off.iloc[0], f"{expected[off.index[0]]:,.6g} by layers.csv and experiment.json")
 
 
-def _factors(experiment: Experiment, batch_size: int, level: str) -> tuple[int, int]:
-    """How often a histogram counts each unit, weight or neuron: the least and the most there may be."""
-    found = set()
-    low, high = train_sizes(experiment)
-    for examples in range(max(1, low), high + 1):
-        probe = min(experiment.probe or examples, examples)
-        batch = min(batch_size or examples, examples)
-        batches = min(MINI_BATCHES, probe // batch) if batch <= probe else 1
-        found.add({"probe": probe, "example": probe, "batch": batches, "epoch": 1}[level])
-    return min(found), max(found)
+def _factor(experiment: Experiment, batch_size: int, level: str) -> int:
+    """How often a histogram counts each unit, weight or neuron."""
+    train, _ = experiment.part_sizes()
+    probe = min(experiment.probe or train, train)
+    batch = min(batch_size or train, train)
+    batches = min(MINI_BATCHES, probe // batch) if batch <= probe else 1
+    return {"probe": probe, "example": probe, "batch": batches, "epoch": 1}[level]
 
 
 def _blame(row: pd.Series, allowed: str) -> NoReturn:

@@ -212,6 +212,8 @@ def _scores(
     Arrays are (functions, rates, seeds); the last two hold inf where a run has none.
     """
     table = runs.copy()
+    ended = [column for column in table if str(column).startswith("final_")]
+    table.loc[table["diverged_at"].notna(), ended] = np.nan
     table["chosen"] = table[what.chosen_by].fillna(np.inf)
     table["losses"] = table["final_train_loss"].fillna(np.inf)
     value = table[what.name].astype(np.float64).where(np.isfinite(table[what.name]))
@@ -317,7 +319,7 @@ def finding(found: Decomposition, limits: str = "") -> Finding:
     rows = {str(row["effect"]): row for row in found.effects.to_dict("records")}
     numbers = [number for row in rows.values() for number in _numbers(found, row)]
     cautions = _cautions(found, numbers)
-    nothing = _nothing_to_share(found)
+    nothing = _nothing_to_share(found, numbers)
     evidence = nothing or _evidence(found, rows)
     if found.cells["seeds"].iloc[0] < SEEDS:
         evidence += f" {text.ONE_SEED}"
@@ -349,8 +351,11 @@ def _none(row: dict[Hashable, Any], what: Outcome) -> bool:
     return 1 / NO_DIFFERENCE < low < NO_DIFFERENCE if what.log else abs(low) < 100 * NOTICEABLE
 
 
-def _nothing_to_share(found: Decomposition) -> str:
-    """Why the medians have no ratios or differences, as a sentence; '' where they have."""
+def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
+    """Why the medians have no ratios or differences, as a sentence; '' where they have.
+
+    The numbers that are said are added to `numbers`.
+    """
     cells = found.cells
     names = {str(row["activation"]): row for row in cells.to_dict("records")}
     if cells["learning_rate"].isna().all():
@@ -365,12 +370,18 @@ def _nothing_to_share(found: Decomposition) -> str:
     if not at_once:
         return ""
     whole = text.listed([text.words(name) for name in at_once])
-    rest = [f"{text.words(n)} {_median(row)}" for n, row in names.items() if n not in at_once]
+    medians = {name: _median(found, row) for name, row in names.items() if name not in at_once}
+    numbers += medians.values()
+    rest = [f"{text.words(name)} {median}" for name, median in medians.items()]
     return f"There are no ratios: {whole} reached the target at update 0, against {text.listed(rest)}."
 
 
-def _median(row: dict[Hashable, Any]) -> str:
-    return text.updates(row["median_high"])
+def _median(found: Decomposition, row: dict[Hashable, Any]) -> Number:
+    return Number("median updates, paired", _of_cell(found, row), float(row["median_high"]), row["seeds"])
+
+
+def _of_cell(found: Decomposition, row: dict[Hashable, Any]) -> tuple[tuple[str, Any], ...]:
+    return (("activation", row["activation"]), ("learning_rate", row["learning_rate"]), *found.of)
 
 
 def _numbers(found: Decomposition, row: dict[Hashable, Any]) -> list[Number]:
@@ -430,7 +441,6 @@ def _cautions(found: Decomposition, numbers: list[Number]) -> str:
         if math.isnan(row["learning_rate"]):
             said.append(f"all runs of {name} diverged")
         elif found.outcome.name == "updates_to_target" and row["reached"] < n:
-            of = (("activation", row["activation"]), ("learning_rate", row["learning_rate"]), *found.of)
-            numbers.append(Number("reached, paired", of, float(row["reached"]), n))
+            numbers.append(Number("reached, paired", _of_cell(found, row), float(row["reached"]), n))
             said.append(f"{row['reached']} of {text.count(n, 'run')} of {name} reached the target")
     return text.sentence("; ".join(said))

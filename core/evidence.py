@@ -14,6 +14,7 @@ import pandas as pd
 from core import text
 from core.convergence import median_updates, speed_up, unfinished
 from core.results import Result
+from core.schema import LEVELS
 
 MICRO = 1e6
 
@@ -384,8 +385,9 @@ MEASURES: dict[str, Measure] = {
     # Counts of what other numbers tell: core.comparisons says what is compared, and which verdict each has.
     "comparisons": Measure(
         "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, all "
-        "else the same, with seeds in common over which not both medians are infinite; batch sizes of at least the "
-        "whole training set are one",
+        "else the same, with the same seeds so far and not both medians infinite; batch sizes of at least the whole "
+        "training set are one; left out where a run is not trained to the end, has not reached the target and has a "
+        "last_update before the lesser median",
         None,
         lambda value: text.count(int(value), "comparison"),
     ),
@@ -397,12 +399,55 @@ MEASURES: dict[str, Measure] = {
     ),
     "comparisons slower": Measure("the same with a greatest ratio below 1", None, _whole),
     "groups that tie": Measure(
-        "groups whose median (of updates_to_target, to the recorded step; or of final_test_accuracy) is the best",
+        "groups whose median of the `outcome` (updates_to_target, to the recorded step, without batch sizes that are "
+        "one with another; or final_test_accuracy) is the best",
         None,
         _whole,
     ),
     "layers": Measure("distinct group and layer with a value of saturated among hidden rows", _layers, _whole),
     "layers that tie": Measure("of these, those whose mean saturated is the greatest, to 1e-9", _layers_tied, _whole),
+    # Lessons. Runs alike differ in nothing, for the batches of both hold all examples: these count once. `batch_size`
+    # names all sizes that are one with the first.
+    **{
+        f"median pair_agreement_{level}, alike once": Measure(
+            f"median of pair_agreement_{level} in layers.csv", None, text.share
+        )
+        for level in LEVELS
+    },
+    **{
+        f"mean pair_agreement_{level}, alike once": Measure(
+            f"mean of pair_agreement_{level} in layers.csv", None, text.share
+        )
+        for level in LEVELS
+    },
+    "mean saturated, alike once": Measure("mean of saturated over hidden rows", None, text.share),
+    "mean weight_rms, alike once": Measure(
+        "mean of weight_rms in layers.csv over runs that have a value in `of_runs_with` at `at_epoch`", None, _brief
+    ),
+    "predicted pair agreement": Measure(
+        "1/2 + asin(m^2 / (m^2 + s^2)) / pi, m and s the means of activation_mean and activation_std of the layer "
+        "before `layer`, alike once; or of the training inputs that vary, where `layer` is the first",
+        None,
+        text.share,
+    ),
+    "measured std of a": Measure(
+        "root of the median of preactivation_mean^2 + preactivation_std^2 over hidden rows", None, text.number
+    ),
+    "predicted std of a": Measure(
+        "root of q: fan_in x mean weight_rms^2 x the mean square of what feeds the layer, which for the first are the "
+        "inputs of the probe and for others f(root of q of the layer before x z), z normal",
+        None,
+        text.number,
+    ),
+    "median saturated": Measure("median of saturated over hidden rows", None, text.share),
+    "predicted saturated": Measure(
+        "P(slope at root of q x z is below the threshold), z normal; q as above", None, text.share
+    ),
+    "layers predicted": Measure(
+        "distinct group and layer that theory predicts", None, lambda n: text.count(int(n), "layer")
+    ),
+    "layers near": Measure("of these, those whose std of a is predicted within a tenth of the measured", None, _whole),
+    "layers close": Measure("of these, those whose share saturated is predicted within 0.05", None, _whole),
     # The 2 x 2: `effect` on `outcome` among runs with the settings in `of`, over the seeds that all of its functions
     # have at all learning rates; `learning_rate` is the one for all, or "best". core.effects defines all of it.
     "effect": Measure("point estimate: a ratio, or points of test accuracy", None, text.number),
@@ -412,4 +457,7 @@ MEASURES: dict[str, Measure] = {
     "effect, at most": Measure("the greatest that it can be, where a median is beyond training", None, text.number),
     "effect's share": Measure("effect on the scale of addition, divided by that of `all`", None, text.share),
     "reached, paired": Measure("rows of runs.csv with these seeds and a value in updates_to_target", None, _whole),
+    "median updates, paired": Measure(
+        "median of updates_to_target over these seeds, an empty one being infinite", None, text.updates
+    ),
 }

@@ -29,8 +29,12 @@ from core.text import count, size
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
-ENGINE_VERSION = "4"
-"""Part of every experiment's key: raise it whenever the same settings come to give other numbers."""
+ENGINE_VERSION = "5"
+"""Part of every experiment's key: raise it whenever the same settings come to give other numbers.
+
+5: units that start equal stay so, LSUV looks at the whole training set, what is measured of saturated units is right to
+the ends of the number format, and a flat unit at a = 0 is saturated.
+"""
 
 MAX_DOCUMENT = 100_000
 """Characters in a whole link or JSON text."""
@@ -322,6 +326,10 @@ class Experiment:
             return tuple(sorted({0, *map(round, np.geomspace(1, self.epochs, LOG_POINTS).tolist())}))
         return tuple(map(int, self.record.split(",")))
 
+    def part_sizes(self) -> tuple[int, int]:
+        """Examples in the training and in the test part."""
+        return DATASETS[self.dataset].part_sizes(self.samples, self.test_share)
+
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:
         """Weight updates in one pass over `train_examples`; a batch size of 0 is the whole training set."""
@@ -332,19 +340,17 @@ class Experiment:
     def cost(self) -> Cost:
         """An estimate from the shapes alone; no data are loaded."""
         dataset = DATASETS[self.dataset]
-        examples = self.samples if dataset.examples is None else dataset.examples
-        train = examples - round(examples * self.test_share)
-        outputs = 1 if dataset.classes == 2 else dataset.classes
+        train, test = self.part_sizes()
         groups = len(self.initialiser) * len(self.gain) * len(self.learning_rate)
         return estimate(
             [
                 Load(
-                    widths=(dataset.features, *hidden, outputs),
+                    widths=(dataset.features, *hidden, dataset.outputs),
                     groups=groups,
                     runs=groups * self.seeds,
                     batch=min(batch_size or train, train),
                     train=train,
-                    test=examples - train,
+                    test=test,
                     probe=min(self.probe or train, train),
                     epochs=self.epochs,
                     updates=self.epochs * self.updates_per_epoch(train, batch_size),

@@ -95,7 +95,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
                 + f" ({_scheme(scheme, gain)})"
                 for scheme, gain in ends
             ]
-            where = f" · {shape}" if start["hidden"].nunique() > 1 else ""
+            where = f" · {shape}:" if start["hidden"].nunique() > 1 else ""
             parts.append(f"{text.words(activation)}{where} {' to '.join(shares)}")
     said = []
     if parts:
@@ -132,14 +132,15 @@ def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str
     if rows["group"].nunique() < hidden["group"].nunique():
         when += ", which not all groups have come to,"
     most = [place for place in layers.index if layers[place] >= layers.max() - TIE]
-    share = told("mean saturated", group=most[0][0], layer=int(most[0][1]), epoch=last)
+    shares = [told("mean saturated", group=group, layer=int(layer), epoch=last) for group, layer in most[:NAMED]]
+    share = shares[0]
     if layers.max() == 0:
         return f"{when} no hidden unit is saturated"
     if len(most) > 1 and len(most) == len(layers):
         return f"{when} all hidden layers are saturated alike: {share}"
     if len(most) > NAMED:
         tie = f"{told('layers that tie', **of, epoch=last)} of {told('layers', **of, epoch=last)} hidden layers"
-        return f"{when} {tie} tie as the most saturated: {share}"
+        return f"{when.removesuffix(',')}, {tie} tie as the most saturated: {share}"
     named = text.listed([f"layer {layer} of {group}" for group, layer in most])
     return f"{when} the most saturated hidden {text.verb(len(most), 'layer is', 'layers are')} {named}: {share}"
 
@@ -284,7 +285,7 @@ def _fastest(told: Told, goal: str) -> str:
         return f"Fastest to {goal} is {best}: {how}"
     if len(ties) <= NAMED:
         return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
-    tied = told.keep("groups that tie", len(ties), len(medians))
+    tied = told.keep("groups that tie", len(ties), len(medians), outcome="updates_to_target")
     return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
 
 
@@ -345,7 +346,7 @@ def runs(result: Result) -> Finding:
         whose = (
             text.listed(best)
             if len(best) <= NAMED
-            else f"{told.keep('groups that tie', len(best), len(accuracy))} groups tie"
+            else f"{told.keep('groups that tie', len(best), len(accuracy), outcome='final_test_accuracy')} groups tie"
         )
         evidence = f"Best median test accuracy: {value} ({whose})."
     return Finding(claim, "", evidence, *limits_of(told))

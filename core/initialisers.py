@@ -63,12 +63,12 @@ def variance_scaling(
 
 
 def zeros(rng: np.random.Generator, shape: Shape) -> Floats:
-    """w = 0: every unit of a layer stays the same as its neighbours, nothing breaks the symmetry."""
+    """w = 0: the units of a layer start equal and stay so, as if each layer had one: nothing breaks the symmetry."""
     return np.zeros(shape)
 
 
 def constant(rng: np.random.Generator, shape: Shape, value: float) -> Floats:
-    """w = value: like zeros, a constant never breaks the symmetry between units."""
+    """w = value: as with zeros, the units of a layer start equal and stay so: nothing breaks the symmetry."""
     return np.full(shape, value)
 
 
@@ -162,7 +162,7 @@ def identity(rng: np.random.Generator, shape: Shape) -> Floats:
 
 
 def lsuv(rng: np.random.Generator, shape: Shape) -> Floats:
-    """Orthogonal, then each layer is divided by its output's std on the training data (Mishkin & Matas 2016).
+    """Orthogonal, then each layer is divided by its output's std on the whole training set (Mishkin & Matas 2016).
 
     This draws the orthogonal matrix; the training, which has the data, rescales it.
     """

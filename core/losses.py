@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.activations import ACTIVATIONS
+
 Array = NDArray[Any]
+LOGISTIC = ACTIVATIONS["logistic"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,11 @@ class Loss:
         name: registry name.
         summary: formula and output unit in one line.
         value: (logits, targets) -> loss per example, (..., examples).
-        delta: (logits, targets) -> d loss / d logits, written over `logits`.
+        delta: (logits, targets) -> d loss / d logits, written over `logits`; right to the rounding of 1, for training.
         chance: (share of the examples whose target is 1, by output) -> the loss of guessing: the least mean loss of
             a prediction that is the same for every example, which is the shares themselves.
+        exact_delta: as `delta`, not 0 either where an output has all but reached its target, for measuring; None
+            where `delta` is so.
     """
 
     name: str
@@ -32,6 +37,7 @@ class Loss:
     value: Callable[[Array, Array], Array]
     delta: Callable[[Array, Array], None]
     chance: Callable[[Array], float]
+    exact_delta: Callable[[Array, Array], None] | None = None
 
 
 def logistic_in_place(logits: Array) -> None:
@@ -67,6 +73,23 @@ def _cross_entropy_delta(logits: Array, targets: Array) -> None:
     np.subtract(logits, targets, out=logits)
 
 
+def _exact_cross_entropy_delta(logits: Array, targets: Array) -> None:
+    if logits.shape[-2] == 1:
+        _error_in_place(logits, targets)
+        return
+    _softmax_in_place(logits)
+    np.multiply(logits, 1.0 - targets, out=logits)  # what the right class lacks to 1 is what the others have
+    np.subtract(logits, targets * logits.sum(axis=-2, keepdims=True), out=logits)
+
+
+def _error_in_place(logits: Array, targets: Array) -> None:
+    """logits <- logistic(logits) - targets, without cancellation: 1 - logistic(z) is logistic(-z)."""
+    sign = 1.0 - 2.0 * targets
+    np.multiply(logits, sign, out=logits)
+    LOGISTIC.forward(logits, out=logits)
+    np.multiply(logits, sign, out=logits)
+
+
 def _cross_entropy_chance(shares: Array) -> float:
     """The entropy of the classes: ln 10 for ten that are equally frequent."""
     p = np.append(shares, 1.0 - shares) if len(shares) == 1 else shares
@@ -87,6 +110,12 @@ def _squared_error_delta(logits: Array, targets: Array) -> None:
     np.multiply(logits, slope, out=logits)
 
 
+def _exact_squared_error_delta(logits: Array, targets: Array) -> None:
+    slope = LOGISTIC.slope(logits)
+    _error_in_place(logits, targets)
+    np.multiply(logits, slope, out=logits)
+
+
 def _squared_error_chance(shares: Array) -> float:
     """Half the sum of the outputs' variances."""
     return float(0.5 * (shares * (1.0 - shares)).sum())
@@ -101,6 +130,7 @@ LOSSES: dict[str, Loss] = {
             _cross_entropy,
             _cross_entropy_delta,
             _cross_entropy_chance,
+            _exact_cross_entropy_delta,
         ),
         Loss(
             "squared_error",
@@ -108,6 +138,7 @@ LOSSES: dict[str, Loss] = {
             _squared_error,
             _squared_error_delta,
             _squared_error_chance,
+            _exact_squared_error_delta,
         ),
     )
 }

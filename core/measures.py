@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from core.activations import Activation
 from core.clock import least_seconds
+from core.network import SAFE
 from core.schema import PERCENTILES
 
 Array = NDArray[Any]
@@ -131,15 +132,23 @@ def share_histogram(positive: Array, size: Array, weight: Array) -> Float:
 
 def moments(values: Array, name: str) -> dict[str, Float]:
     """Mean and standard deviation along the last axis."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, variance = _moments(values)
+    # Squares leave the range of float32 long before the values do.
+    beyond = ~((SAFE[0] < variance) & (variance < SAFE[1]))
+    if beyond.any():
+        mean[beyond], variance[beyond] = _moments(values[beyond].astype(np.float64))
+    return {f"{name}_mean": mean, f"{name}_std": np.sqrt(variance)}
+
+
+def _moments(values: Array) -> tuple[Float, Float]:
+    """Mean and variance along the last axis, by squares in the values' own type."""
     mean = values.mean(axis=-1, keepdims=True)
     deviation = values - mean
     # The mean is rounded: what is left of it is taken out again.
     rest = deviation.mean(axis=-1)
     variance = np.vecdot(deviation, deviation) / values.shape[-1] - rest * rest
-    return {
-        f"{name}_mean": mean[..., 0].astype(np.float64) + rest,
-        f"{name}_std": np.sqrt(np.maximum(variance, 0.0), dtype=np.float64),
-    }
+    return mean[..., 0].astype(np.float64) + rest, np.maximum(variance, 0.0).astype(np.float64)
 
 
 def percentile_columns(ranked: Array, name: str) -> dict[str, Float]:
@@ -220,26 +229,51 @@ def count(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
     return total
 
 
-def saturation(a: Array, h: Array, activation: Activation, threshold: float) -> dict[str, Float]:
-    """Saturated shares of one layer, from its pre-activations and activations (..., units, examples).
+def saturation(a: Array, activation: Activation, threshold: float) -> dict[str, Float]:
+    """Saturated shares of one layer, from its pre-activations (..., units, examples).
 
-    A unit is saturated on an example where f'(a) / max f' < threshold; low where a < 0, high where a > 0.
+    A unit is saturated on an example where f'(a) / max f' < threshold; low where a < 0, high where a > 0. Where a is 0
+    and the function is flat there (relu) it is neither, and saturated all the same.
     """
-    flat = activation.slope_from_output(h) < threshold * activation.max_slope
-    low = flat & (a < 0)
-    high = flat & (a > 0)
+    below, above, flat_at_0 = saturated_from(activation, threshold, a.dtype)
+    low_counts, high_counts = count(a <= below, -1), count(a >= above, -1)
+    counts = low_counts + high_counts
+    if flat_at_0:
+        counts += count(a == 0, -1)
     size = a.shape[-1] * a.shape[-2]
-    low_counts, high_counts = count(low, -1), count(high, -1)
-    low_share, high_share = low_counts.sum(axis=-1) / size, high_counts.sum(axis=-1) / size
-    per_neuron = (low_counts + high_counts) / a.shape[-1]
-    neurons = (per_neuron >= SATURATED_NEURON).mean(axis=-1)
+    neurons = (counts / a.shape[-1] >= SATURATED_NEURON).mean(axis=-1)
     return {
-        "saturated_low": low_share,
-        "saturated_high": high_share,
-        "saturated": low_share + high_share,
+        "saturated_low": low_counts.sum(axis=-1) / size,
+        "saturated_high": high_counts.sum(axis=-1) / size,
+        "saturated": counts.sum(axis=-1) / size,
         "saturated_neurons": neurons,
         "dead_flat": (neurons == 1.0).astype(np.float64),
     }
+
+
+@cache
+def saturated_from(activation: Activation, threshold: float, dtype: np.dtype[Any]) -> tuple[Float, Float, bool]:
+    """The greatest a < 0 and the least a > 0 of that type that are saturated, infinite where none is, and whether 0 is.
+
+    Slopes do not increase away from 0 on either side. They are compared in float64 and, where any slope but the largest
+    is saturated, as the function has them: next to 0 they differ from the largest by less than rounding.
+    """
+
+    def saturated(a: float) -> bool:
+        if threshold == 1.0 and a != 0.0:
+            a = math.copysign(max(abs(a), 1e-6), a)
+        return bool(activation.slope_ratio(np.array([a]))[0] < threshold)
+
+    def first(sign: int) -> Float:
+        whole = np.dtype(f"i{dtype.itemsize}")  # floats of one sign are in the order of their bits
+        free, flat = 0, int(np.array(np.inf, dtype).view(whole))
+        while flat - free > 1:
+            middle = (free + flat) // 2
+            value = float(np.array(middle, whole).view(dtype))
+            free, flat = (free, middle) if saturated(sign * value) else (middle, flat)
+        return np.asarray(sign * np.array(flat, whole).view(dtype))
+
+    return first(-1), first(1), saturated(0.0)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from core.activations import Activation
 from core.losses import Loss
+from core.symmetry import Ties, tie_units, tie_weights
 
 Array = NDArray[Any]
 Layers = list[Array]
@@ -29,6 +30,7 @@ class Workspace:
 
     Attributes:
         preactivation: a per hidden layer, (..., units, examples); shares memory with h unless kept apart.
+        augmented_preactivation: the same with a last row that means nothing.
         activation: h per hidden layer, (..., units, examples).
         augmented: h with the constant row, (..., units + 1, examples).
         constant: that row's value.
@@ -42,6 +44,7 @@ class Workspace:
     """
 
     preactivation: Layers
+    augmented_preactivation: Layers
     activation: Layers
     augmented: Layers
     constant: float
@@ -63,7 +66,11 @@ def allocate(
     bias: bool,
     keep_preactivation: bool = False,
 ) -> Workspace:
-    """Buffers for networks of layer `sizes` (inputs first, outputs last) on `examples` examples."""
+    """Buffers for networks of layer `sizes` (inputs first, outputs last) on `examples` examples.
+
+    Where a is kept, for measuring, activations and slopes come from it to the ends of the number format. Else, for
+    training, the quick forms do, and a slope below the rounding of the largest h is 0.
+    """
     hidden = sizes[1:-1]
     constant = 1.0 if bias else 0.0
 
@@ -73,10 +80,11 @@ def allocate(
     augmented, augmented_delta = rows(), rows()
     for h in augmented:
         h[..., -1, :] = constant
-    activation = [h[..., :-1, :] for h in augmented]
+    sums = [np.zeros_like(h) for h in augmented] if keep_preactivation else augmented
     return Workspace(
-        preactivation=[np.empty_like(h) for h in activation] if keep_preactivation else activation,
-        activation=activation,
+        preactivation=[a[..., :-1, :] for a in sums],
+        augmented_preactivation=sums,
+        activation=[h[..., :-1, :] for h in augmented],
         augmented=augmented,
         constant=constant,
         delta=[
@@ -111,21 +119,29 @@ class Workspaces:
         return self._kept[key]
 
 
-def propagate(weights: Layers, inputs: Array, work: Workspace, activation: Activation) -> Array:
-    """Forward pass. `inputs` is (..., features + 1, examples); returns the logits, work.delta[-1]."""
+def propagate(
+    weights: Layers, inputs: Array, work: Workspace, activation: Activation, ties: Sequence[Ties] = ()
+) -> Array:
+    """Forward pass. `inputs` is (..., features + 1, examples); returns the logits, work.delta[-1].
+
+    This and the passes below keep units equal that are so by `ties`.
+    """
     below = inputs
-    for weight, a, h, augmented in zip(weights[:-1], work.preactivation, work.activation, work.augmented, strict=True):
+    for layer, (weight, a, sums, h) in enumerate(
+        zip(weights[:-1], work.preactivation, work.augmented_preactivation, work.augmented, strict=True), 1
+    ):
         np.matmul(weight, below, out=a)
-        if a is h:
-            activation.forward(augmented, out=augmented)
-            augmented[..., -1, :] = work.constant
+        tie_units(a, layer, ties)
+        if sums is h:
+            activation.quick_forward(h, out=h)
         else:
-            activation.forward(a, out=h)
-        below = augmented
+            activation.forward(sums, out=h)
+        h[..., -1, :] = work.constant
+        below = h
     return np.matmul(weights[-1], below, out=work.delta[-1])
 
 
-def back_propagate(weights: Layers, work: Workspace, activation: Activation) -> None:
+def back_propagate(weights: Layers, work: Workspace, activation: Activation, ties: Sequence[Ties] = ()) -> None:
     """Fill work.delta of the hidden layers from work.delta[-1]; follows `propagate`."""
     for layer in range(len(weights) - 1, 0, -1):
         delta, slope = work.augmented_delta[layer - 1], work.slope[layer - 1]
@@ -134,11 +150,20 @@ def back_propagate(weights: Layers, work: Workspace, activation: Activation) -> 
             np.multiply(outgoing, above, out=delta)  # the same product, four times faster
         else:
             np.matmul(outgoing, above, out=delta)
-        activation.slope_from_output(work.augmented[layer - 1], out=slope)
-        np.multiply(delta, slope, out=delta)
+        h, sums = work.augmented[layer - 1], work.augmented_preactivation[layer - 1]
+        if sums is h:
+            activation.slope_from_output(h, out=slope)
+            np.multiply(delta, slope, out=delta)
+        else:
+            activation.slope(sums, out=slope)
+            np.multiply(delta, slope, out=delta)
+            # Numbers too small to be stored in full take a hundred times as long in the products that follow.
+            np.abs(delta, out=slope)
+            np.copyto(delta, 0.0, where=slope < np.finfo(delta.dtype).tiny)
+        tie_units(work.delta[layer - 1], layer, ties)
 
 
-def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layers) -> None:
+def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layers, ties: Sequence[Ties] = ()) -> None:
     """Sum over examples of delta h^T, per layer, into `gradients`; follows `back_propagate`.
 
     `inputs_by_example` is (..., examples, features + 1): the transposed product is the slow one.
@@ -152,13 +177,29 @@ def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layer
             np.copyto(by_example, below)
             below = by_example
         np.matmul(delta, below, out=gradient)
+    for layer, gradient in enumerate(gradients):
+        tie_weights(gradient, layer, ties)
+
+
+SAFE = 2.0**-100, 2.0**100
+"""Sums of squares or products between these lost nothing that counts to the ends of float32."""
 
 
 def products(first: Layers, second: Layers) -> NDArray[np.float64]:
     """Inner products of two sets of weights, one per run: layers (groups, seeds, ...) -> (groups, seeds)."""
-    total = np.zeros(first[0].shape[:2])
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = _products(first, second)
+    size = np.abs(total)
+    beyond = ~((SAFE[0] < size) & (size < SAFE[1]))
+    if beyond.any() and first[0].dtype != np.float64:
+        total[beyond] = _products(*([a[beyond].astype(np.float64) for a in layers] for layers in (first, second)))
+    return total
+
+
+def _products(first: Layers, second: Layers) -> NDArray[np.float64]:
+    total = np.zeros(first[0].shape[:-2])
     for a, b in zip(first, second, strict=True):
-        total += np.vecdot(a.reshape(*a.shape[:2], -1), b.reshape(*b.shape[:2], -1))
+        total += np.vecdot(a.reshape(*a.shape[:-2], -1), b.reshape(*b.shape[:-2], -1))
     return total
 
 

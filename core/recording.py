@@ -31,11 +31,13 @@ from core.measures import (
 )
 from core.network import Layers, Workspace, Workspaces, back_propagate, norm, propagate, weight_gradients
 from core.state import Examples, State
+from core.symmetry import tie_weights
 
 Array = NDArray[Any]
 
 DIVERGED_FACTOR = 1e6
-"""A run whose loss exceeds this many times its initial loss has diverged."""
+"""A run whose loss exceeds this many times its initial loss has diverged. Of an initial loss of 0 nothing is a
+multiple: there it has where loss or weights are not finite."""
 
 BLOCK = 96
 """Examples that are evaluated at a time."""
@@ -138,7 +140,7 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
 
 def _sound(state: State, loss: Array, initial_loss: Array) -> NDArray[np.bool_]:
     """Whether loss and weights are finite and the loss is not out of all proportion."""
-    sound = np.isfinite(loss) & (loss <= DIVERGED_FACTOR * initial_loss)
+    sound: NDArray[np.bool_] = np.isfinite(loss) & ((loss <= DIVERGED_FACTOR * initial_loss) | (initial_loss == 0))
     for weight in state.weights:
         sound &= np.isfinite(weight).all(axis=(-1, -2))
     return sound
@@ -177,7 +179,7 @@ def _evaluate(
     for begin, end in _cuts(state, len(part)):
         probing = notes is not None and begin == 0
         work = workspaces.of(end - begin, keep_preactivation=probing)
-        logits = propagate(state.weights, part.by_feature[:, begin:end], work, state.activation)
+        logits = propagate(state.weights, part.by_feature[:, begin:end], work, state.activation, state.ties)
         targets = part.targets[:, begin:end]
         total += loss.value(logits, targets).sum(axis=-1, dtype=np.float64)
         right += np.count_nonzero(correct(logits, part.labels[begin:end]), axis=-1)
@@ -186,9 +188,10 @@ def _evaluate(
         if probing:
             _look_at_activations(state, work, notes)
         if notes.gradients:
-            loss.delta(logits, targets)
-            back_propagate(state.weights, work, state.activation)
-            _add_gradients(part.by_example[begin:end], work, notes.gradients)
+            delta = loss.exact_delta if probing and loss.exact_delta else loss.delta
+            delta(logits, targets)
+            back_propagate(state.weights, work, state.activation, state.ties)
+            _add_gradients(state, part.by_example[begin:end], work, notes.gradients)
             if probing:
                 _look_at_examples(state, part.by_example[begin:end], work, notes)
             if end == state.batch and not probing:
@@ -200,9 +203,9 @@ def _evaluate(
     return total / len(part), right / len(part)
 
 
-def _add_gradients(by_example: Array, work: Workspace, gradients: Layers) -> None:
+def _add_gradients(state: State, by_example: Array, work: Workspace, gradients: Layers) -> None:
     shares = [np.empty_like(g) for g in gradients]
-    weight_gradients(by_example, work, shares)
+    weight_gradients(by_example, work, shares, state.ties)
     for gradient, share in zip(gradients, shares, strict=True):
         np.add(gradient, share, out=gradient)
 
@@ -223,7 +226,7 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
             given = counts(h, bin_edges("activation", activation))
             notes.histograms.append(Histogram(layer + 1, "activation", "probe", given))
             threshold = state.experiment.saturation_threshold
-            columns.update(saturation(work.preactivation[layer], work.activation[layer], activation, threshold))
+            columns.update(saturation(work.preactivation[layer], activation, threshold))
 
 
 def _look_at_examples(state: State, by_example: Array, work: Workspace, notes: _Notes) -> None:
@@ -234,14 +237,16 @@ def _look_at_examples(state: State, by_example: Array, work: Workspace, notes: _
     if state.batch <= len(by_example):
         starts = range(0, len(by_example) - state.batch + 1, state.batch)[:MINI_BATCHES]
         batches = [
-            [_batch_signs(delta[..., i : i + state.batch], h[..., i : i + state.batch]) for i in starts]
-            for delta, h in layers
+            [_batch_signs(state, layer, delta[..., i : i + state.batch], h[..., i : i + state.batch]) for i in starts]
+            for layer, (delta, h) in enumerate(layers)
         ]
         _add_signs("batch", batches, notes)
 
 
-def _batch_signs(delta: Array, below: Array) -> Signs:
-    return gradient_signs(delta @ below.swapaxes(-1, -2))
+def _batch_signs(state: State, layer: int, delta: Array, below: Array) -> Signs:
+    gradient = delta @ below.swapaxes(-1, -2)
+    tie_weights(gradient, layer, state.ties)
+    return gradient_signs(gradient)
 
 
 def _look_at_gradients(state: State, notes: _Notes) -> None:

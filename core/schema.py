@@ -111,7 +111,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("train_accuracy", "float64", "share", "share of the training set classified correctly"),
         Column("test_loss", "float64", "", "mean loss over the test set"),
         Column("test_accuracy", "float64", "share", "share of the test set classified correctly"),
-        _full("gradient_norm", "", "Euclidean norm of the training set's mean gradient (biases included)"),
+        _full(
+            "gradient_norm",
+            "",
+            "Euclidean norm of the training set's mean gradient (biases included); beyond the probe, as in training, "
+            "slopes below 1e-7 of the largest (float64: 1e-15) are 0",
+        ),
         Column("update_to_weight_ratio", "float64", "", "length of the last update / length of the weights before it"),
     ),
     "layers": (
@@ -129,7 +134,12 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         *_percentiles("activation", "h"),
         Column("saturated_low", "float64", "share", "examples x units with slope below the threshold and a < 0"),
         Column("saturated_high", "float64", "share", "examples x units with slope below the threshold and a > 0"),
-        Column("saturated", "float64", "share", "saturated_low + saturated_high"),
+        Column(
+            "saturated",
+            "float64",
+            "share",
+            "examples x units with slope below the threshold: those low, those high, and those flat at a = 0 (relu)",
+        ),
         Column("saturated_neurons", "float64", "share", "units saturated on at least 95 % of the examples"),
         Column("dead_flat", "float64", "", "1 where every unit of the layer is a saturated neuron, 0 where not"),
         Column("weight_std", "float64", "", "standard deviation of the layer's weights (biases left out)"),
@@ -139,13 +149,21 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "",
             "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
         ),
-        _full("gradient_std", "", "standard deviation of the mean gradient over the layer's weights"),
+        _full(
+            "gradient_std",
+            "",
+            "standard deviation of the mean gradient over the layer's weights; slopes as in gradient_norm",
+        ),
         *_by_level("same_sign", "share", "neurons whose non-zero weight gradients share one sign"),
         *_by_level("agreement", "", "mean over neurons of |#positive - #negative| / (#positive + #negative)"),
         *_by_level(
             "pair_agreement", "share", "mean over neurons of the pairs of non-zero weight gradients that share a sign"
         ),
-        *_by_level("no_gradient", "share", "neurons left out because every weight gradient is zero"),
+        *_by_level(
+            "no_gradient",
+            "share",
+            "neurons left out because every weight gradient is zero or too small for the number format",
+        ),
         Column("agreement_random", "float64", "", "expected agreement of fan_in independent random signs"),
         _full(
             "orthants_visited",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from core.activations import ACTIVATIONS, Activation
 from core.experiment import Experiment, Run
 from core.network import Layers
+from core.symmetry import Ties
 
 Array = NDArray[Any]
 
@@ -51,6 +52,7 @@ class State:
         stride: length of the last update.
         path: sum of update lengths; cosine, cosines: sum and number of cosines so far.
         step_ratio: length of the last update over the length of the weights before it.
+        ties: which hidden units started equal, and so stay equal.
         visited: per layer with fan_in <= 16, the orthants met, a bit each: (groups, seeds, fan_out, bytes).
         seconds: time spent training so far.
     """
@@ -72,6 +74,7 @@ class State:
     cosines: NDArray[np.float64]
     step_ratio: NDArray[np.float64]
     visited: list[Array | None]
+    ties: tuple[Ties, ...]
     epoch: int = 0
     update: int = 0
     recorded: int = -1

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.activations import ACTIVATIONS
 from core.blas import one_blas_thread
-from core.datasets import Data
+from core.datasets import Data, outputs
 from core.experiment import Experiment, Run
 from core.initialisers import INITIALISERS, parse
 from core.losses import LOSSES
@@ -38,6 +38,7 @@ from core.network import (
 from core.optimisers import OPTIMISERS
 from core.recording import Record, record_point
 from core.state import Examples, State
+from core.symmetry import find
 
 Array = NDArray[Any]
 
@@ -71,8 +72,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
 
     train = _examples(data.train_x, data.train_y, len(data.class_names), experiment)
     test = _examples(data.test_x, data.test_y, len(data.class_names), experiment)
-    outputs = len(train.targets)
-    sizes = (data.train_x.shape[1], *runs[0].hidden, outputs)
+    sizes = (data.train_x.shape[1], *runs[0].hidden, len(train.targets))
     drawn = [initial_weights(experiment, run, sizes, train) for run in runs]
     weights = [np.stack(layer).reshape(*shape, *layer[0].shape) for layer in zip(*drawn, strict=True)]
     optimiser = OPTIMISERS[experiment.optimiser.partition(":")[0]]
@@ -96,6 +96,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
         cosines=np.zeros(shape),
         step_ratio=nothing.copy(),
         visited=[_orthants(w) if full else None for w in weights],
+        ties=find(weights),
     )
 
 
@@ -111,7 +112,7 @@ def _groups_by_seeds(runs: Sequence[Run]) -> tuple[int, int]:
 
 def _examples(x: Array, y: NDArray[np.int64], classes: int, experiment: Experiment) -> Examples:
     by_example = augment(x, experiment.bias, experiment.dtype)
-    targets = encode_targets(y, 1 if classes == 2 else classes, experiment.dtype)
+    targets = encode_targets(y, outputs(classes), experiment.dtype)
     return Examples(np.ascontiguousarray(by_example.T), by_example, targets, y)
 
 
@@ -136,13 +137,13 @@ def initial_weights(experiment: Experiment, run: Run, sizes: Sequence[int], trai
 
 
 def _unit_variance(weights: Layers, run: Run, sizes: Sequence[int], train: Examples, experiment: Experiment) -> None:
-    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of standard deviation `gain` on the probe.
+    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of standard deviation `gain`.
 
-    They are linear in the layer's weights, so that one rescaling is exact.
+    They are those of the whole training set: what is measured, the probe, must not change what is trained. They are
+    linear in the layer's weights, so that one rescaling is exact.
     """
-    probe = train.by_feature[:, : experiment.probe or None].astype(np.float64)
-    work = allocate((), sizes, probe.shape[1], np.float64, experiment.bias)
-    below = probe
+    below = train.by_feature.astype(np.float64)
+    work = allocate((), sizes, len(train), np.float64, experiment.bias)
     for layer, weight in enumerate(weights):
         a = weight @ below
         deviation = a.std()
@@ -150,7 +151,7 @@ def _unit_variance(weights: Layers, run: Run, sizes: Sequence[int], train: Examp
             weight *= run.gain / deviation
             a *= run.gain / deviation
         if layer < len(work.activation):
-            ACTIVATIONS[run.activation].forward(a, out=work.activation[layer])
+            ACTIVATIONS[run.activation].quick_forward(a, out=work.activation[layer])
             below = work.augmented[layer]
 
 
@@ -230,13 +231,13 @@ def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measur
     for begin in range(0, len(state.train), state.batch):
         end = min(begin + state.batch, len(state.train))
         work = workspaces.of(end - begin)
-        logits = propagate(state.weights, batches.by_feature[..., begin:end], work, activation)
+        logits = propagate(state.weights, batches.by_feature[..., begin:end], work, activation, state.ties)
         loss.delta(logits, batches.targets[..., begin:end])
         scale = rate / (end - begin) if optimiser.folds_rate else 1.0 / (end - begin)
         np.multiply(logits, scale, out=logits)
-        back_propagate(state.weights, work, activation)
+        back_propagate(state.weights, work, activation, state.ties)
         updates = batches.gradients[state.update % len(batches.gradients)]
-        weight_gradients(batches.by_example[..., begin:end, :], work, updates)
+        weight_gradients(batches.by_example[..., begin:end, :], work, updates, state.ties)
         state.update += 1
         for update, slots in zip(updates, state.slots, strict=True):
             optimiser.step(update, slots, rate, argument, state.update)

@@ -1,6 +1,7 @@
 """core.activations against closed forms from SciPy, central differences and the limits of the number formats."""
 
 import math
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,58 @@ def test_slope_keeps_its_relative_accuracy_deep_in_saturation(name: str) -> None
     np.testing.assert_allclose(ACTIVATIONS[name].slope(x), SLOPES[name](x), rtol=1e-12)
 
 
+def exactly(name: str, x: float) -> tuple[float, float]:
+    """f and f' at x, computed with 50 digits."""
+    with localcontext() as context:
+        context.prec = 50
+        a = Decimal(x)
+
+        def logistic(x: Decimal) -> Decimal:
+            return 1 / (1 + (-x).exp())
+
+        def slope(x: Decimal) -> Decimal:
+            return logistic(x) * logistic(-x)
+
+        third, height = Decimal(2) / 3, Decimal("1.7159")
+        value, steepness = {
+            "logistic": lambda: (logistic(a), slope(a)),
+            "steep_logistic": lambda: (logistic(4 * a), 4 * slope(4 * a)),
+            "tanh": lambda: (2 * logistic(2 * a) - 1, 4 * slope(2 * a)),
+            "centred_logistic": lambda: (logistic(a) - Decimal("0.5"), slope(a)),
+            "steep_centred_logistic": lambda: (logistic(4 * a) - Decimal("0.5"), 4 * slope(4 * a)),
+            "lecun_tanh": lambda: (
+                height * (2 * logistic(2 * third * a) - 1),
+                4 * third * height * slope(2 * third * a),
+            ),
+            "softsign": lambda: (a / (1 + abs(a)), 1 / (1 + abs(a)) ** 2),
+        }[name]()
+        return float(value), float(steepness)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(SLOPES))
+def test_values_and_slopes_are_right_in_both_tails_against_fifty_digits(name: str, dtype: str) -> None:
+    steepest = {"steep_logistic": 4, "steep_centred_logistic": 4, "tanh": 2, "lecun_tanh": 4 / 3}.get(name, 1)
+    reach = (86 if dtype == "float32" else 700) / steepest
+    x = np.concatenate([np.linspace(-reach, reach, 201), [-1e-3, 1e-5]]).astype(dtype)
+    values, slopes = np.array([exactly(name, float(a)) for a in x]).T
+    exact = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(ACTIVATIONS[name].slope(x), slopes, rtol=exact)
+    np.testing.assert_allclose(ACTIVATIONS[name].forward(x), values, rtol=exact)
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [("float32", 3e-7), ("float64", 6e-16)])
+@pytest.mark.parametrize("name", list(SLOPES))
+def test_what_training_takes_is_right_to_the_rounding_of_the_largest_value(
+    name: str, dtype: str, rounding: float
+) -> None:
+    activation, x = ACTIVATIONS[name], np.linspace(-40, 40, 401).astype(dtype)
+    values, slopes = np.array([exactly(name, float(a)) for a in x]).T
+    h = activation.quick_forward(x)
+    np.testing.assert_allclose(h, values, rtol=0, atol=rounding * max(map(abs, activation.range)))
+    np.testing.assert_allclose(activation.slope_from_output(h), slopes, rtol=0, atol=2 * rounding)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_largest_slope_is_attained_and_never_exceeded(name: str) -> None:
     activation, x = ACTIVATIONS[name], grid(name)
@@ -126,8 +179,10 @@ def test_nothing_overflows_for_any_finite_input(name: str, dtype: str) -> None:
     x = np.concatenate([-powers, [0.0, -limits.max, limits.max, limits.smallest_subnormal], powers]).astype(dtype)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         h = activation.forward(x)
-        slopes = (activation.slope(x), activation.slope_from_output(h), activation.slope_ratio(x))
+        quick = activation.quick_forward(x)
+        slopes = (activation.slope(x), activation.slope_from_output(quick), activation.slope_ratio(x))
     assert np.isfinite(h).all()
+    assert np.isfinite(quick).all()
     for slope in slopes:
         assert slope.dtype == x.dtype
         assert np.isfinite(slope).all()
@@ -146,7 +201,12 @@ def test_writing_into_an_array_or_over_the_input_gives_the_same_bits(name: str, 
     over = x.copy()
     assert activation.forward(over, out=over) is over
     np.testing.assert_array_equal(over, expected)
+    quick, over = activation.quick_forward(x), x.copy()
+    assert activation.quick_forward(over, out=over) is over
+    np.testing.assert_array_equal(over, quick)
     slope = np.empty_like(x)
+    assert activation.slope(x, out=slope) is slope
+    np.testing.assert_array_equal(slope, activation.slope(x))
     assert activation.slope_from_output(expected, out=slope) is slope
     np.testing.assert_array_equal(slope, activation.slope_from_output(expected))
 

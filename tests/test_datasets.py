@@ -33,6 +33,22 @@ def test_real_data_equal_scikit_learns_loader(name: str) -> None:
     assert dataset.examples == len(bunch.data)
 
 
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_sizes_of_both_parts_are_known_without_the_data(name: str) -> None:
+    dataset = DATASETS[name]
+    for samples in (MIN_SAMPLES, 21, 22, 23, 101, 250, 400) if dataset.synthetic else (400,):
+        for test_share in (0.05, 0.1, 0.2, 0.25, 0.33, 0.5, 0.9):
+            data = load(name, samples=samples, test_share=test_share)
+            assert dataset.part_sizes(samples, test_share) == (len(data.train_y), len(data.test_y))
+            sizes = np.bincount(np.append(data.train_y, data.test_y))
+            known = dataset.class_sizes
+            assert (known(samples) if callable(known) else known) == tuple(sizes.tolist())
+
+
+def test_iris_at_a_test_share_of_a_twentieth_trains_on_144() -> None:
+    assert DATASETS["iris"].part_sizes(400, 0.05) == (144, 6)
+
+
 def test_real_data_and_initialisers_need_no_import_of_scikit_learn() -> None:
     code = f"""
 import sys
@@ -53,13 +69,16 @@ def test_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_real_data_set_is_whatever_reads_as_many_rows_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = np.arange(80.0).reshape(40, 2), np.arange(40) % 2
-    own = Dataset("own", "s", "s", ("a", "b"), ("no", "yes"), examples=40, read=lambda: (x, y))
+    own = Dataset("own", "s", "s", ("a", "b"), ("no", "yes"), class_sizes=(20, 20), read=lambda: (x, y))
     monkeypatch.setitem(DATASETS, "own", own)
     data = load("own", scaling="raw")
     rows = np.concatenate([data.train_x, data.test_x])
     np.testing.assert_array_equal(np.sort(rows[:, 0]), x[:, 0])
-    monkeypatch.setitem(DATASETS, "own", replace(own, examples=41))
+    monkeypatch.setitem(DATASETS, "own", replace(own, class_sizes=(20, 21)))
     with pytest.raises(ValueError, match=r"'own' has the shape \(40, 2\), not \(41, 2\)"):
+        load("own")
+    monkeypatch.setitem(DATASETS, "own", replace(own, class_sizes=(19, 21)))
+    with pytest.raises(ValueError, match=r"'own' has classes of \(20, 20\) examples, not \(19, 21\)"):
         load("own")
 
 

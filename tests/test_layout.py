@@ -25,6 +25,7 @@ ENGINE = {
         "blas",
         "clock",
         "network",
+        "symmetry",
         "measures",
     ),
     *("experiment", "state", "recording", "training"),

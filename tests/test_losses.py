@@ -173,3 +173,33 @@ def test_no_prediction_that_is_the_same_for_all_examples_is_better_than_guessing
 
     best = optimize.minimize(mean_loss, np.zeros(outputs), method="BFGS", options={"gtol": 1e-7})
     assert LOSSES[name].chance(targets.mean(axis=1)) == pytest.approx(best.fun, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_an_output_that_has_all_but_reached_its_target_still_has_a_gradient(
+    name: str, outputs: int, dtype: str
+) -> None:
+    z = np.linspace(-40, 40, 161).astype(dtype)
+    logits = np.stack([z, -z / 3, np.ones_like(z)][:outputs])
+    for label in range(max(2, outputs)):
+        wanted = np.arange(1, 2) if outputs == 1 else np.arange(outputs)
+        targets = np.broadcast_to((wanted == label)[:, None], logits.shape).astype(dtype)
+        exact = logits.astype(np.float64)
+        if name == "squared_error" or outputs == 1:
+            sign = 1 - 2 * targets.astype(np.float64)
+            expected = sign * special.expit(sign * exact)
+            if name == "squared_error":
+                expected = expected * special.expit(exact) * special.expit(-exact)
+        else:
+            expected = special.softmax(exact, axis=0)
+            expected[label] = -np.delete(expected, label, axis=0).sum(axis=0)
+        found = logits.copy()
+        exact_delta = LOSSES[name].exact_delta
+        assert exact_delta is not None
+        exact_delta(found, targets)
+        np.testing.assert_allclose(found, expected, rtol=2e-5 if dtype == "float32" else 1e-12)
+        quick = logits.copy()
+        LOSSES[name].delta(quick, targets)
+        np.testing.assert_allclose(quick, expected, rtol=0, atol=3e-7 if dtype == "float32" else 1e-15)

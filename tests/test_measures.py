@@ -19,7 +19,7 @@ from core.activations import ACTIVATIONS
 from core.experiment import Experiment
 from core.results import Result, collect
 from core.schema import LEVELS, PERCENTILES
-from tests.engine import change, data_of, explicit, states, train
+from tests.engine import at_start, change, data_of, explicit, states, train
 from tests.test_activations import FORMULAS, SLOPES
 from tests.test_network import mean_loss
 from tests.test_training import IRIS, weights_by_hand
@@ -155,10 +155,97 @@ def test_a_neuron_is_saturated_from_95_per_cent_of_the_examples_on() -> None:
     a = np.zeros((1, 1, 3, 100))
     for unit, saturated in enumerate((94, 95, 100)):
         a[0, 0, unit, :saturated] = -9.0
-    columns = measures.saturation(a, np.tanh(a), ACTIVATIONS["tanh"], 0.05)
+    columns = measures.saturation(a, ACTIVATIONS["tanh"], 0.05)
     assert columns["saturated_neurons"].item() == pytest.approx(2 / 3)
     assert columns["saturated_low"].item() == (94 + 95 + 100) / 300
     assert columns["saturated_high"].item() == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_at_a_threshold_of_1_every_slope_below_the_largest_is_saturated(name: str, dtype: str) -> None:
+    smooth = name in SLOPES  # their slope is the largest at 0 alone, however little it falls next to it
+    tiny = float(np.finfo(dtype).tiny)
+    values = [-1e30, -2.0, -1.0, -0.5, -1e-9, -tiny, 0.0, tiny, 1e-9, 0.5, 1.0, 2.0, 1e30]
+    a = np.array(values, dtype).reshape(1, 1, 1, -1)
+    steepest = ACTIVATIONS[name].slope(a).ravel() == ACTIVATIONS[name].max_slope
+    flat = np.array(values) != 0 if smooth else ~steepest
+    columns = measures.saturation(a, ACTIVATIONS[name], 1.0)
+    assert columns["saturated"].item() == flat.mean()
+    assert columns["saturated_low"].item() == (flat & (np.array(values) < 0)).mean()
+    assert columns["saturated_high"].item() == (flat & (np.array(values) > 0)).mean()
+
+
+@pytest.mark.parametrize(("name", "flat"), [("relu", 1.0), ("leaky_relu", 1.0), ("tanh", 0.0), ("hard_tanh", 0.0)])
+def test_units_flat_at_0_are_saturated_though_neither_low_nor_high(name: str, flat: float) -> None:
+    columns = measures.saturation(np.zeros((1, 1, 3, 20), np.float32), ACTIVATIONS[name], 0.05)
+    assert columns["saturated_low"].item() == columns["saturated_high"].item() == 0
+    assert columns["saturated"].item() == columns["saturated_neurons"].item() == columns["dead_flat"].item() == flat
+
+
+def test_a_network_of_zeros_of_relu_is_dead_flat() -> None:
+    rows = layer_rows(change(SMALL, initialiser="zeros", activation="relu"))[:-1]
+    assert [row["dead_flat"] for row in rows] == [1.0] * len(rows)
+    assert [row["saturated"] for row in rows] == [1.0] * len(rows)
+
+
+def test_the_top_layer_of_a_deep_logistic_network_goes_dead_flat_and_the_others_do_not() -> None:
+    # Figure 2 of Glorot & Bengio (2010): "the standard" initialisation, layers of sigmoids.
+    deep = change(
+        Experiment(),
+        activation="logistic",
+        initialiser="fan_in_uniform",
+        hidden=(100,) * 5,
+        learning_rate=2,
+        epochs=6,
+        seeds=1,
+        record="0,1,6",
+        statistics="standard",
+    )
+    layers = train(deep).layers
+    flat = layers[layers["role"] == "hidden"].pivot(index="epoch", columns="layer", values="dead_flat")
+    assert flat.to_numpy()[0].tolist() == [0] * 5
+    assert flat.to_numpy()[-1].tolist() == [0, 0, 0, 0, 1]
+    top = layers[(layers["layer"] == 5) & (layers["epoch"] == 6)].iloc[0]
+    assert top["saturated_neurons"] == 1
+
+
+@pytest.mark.parametrize("scale", [1e-44, 1e-40, 1e-30, 1e-23, 1e-20, 1e-12, 1.0, 1e12, 1e19, 1e30, 3e38])
+@pytest.mark.parametrize("centre", [0.0, 3.0])
+def test_moments_of_float32_neither_underflow_nor_overflow(scale: float, centre: float) -> None:
+    values = np.random.default_rng(0).uniform(-0.25, 0.25, (2, 3, 500)) + centre / 4
+    values = (scale * values).astype(np.float32)
+    found, exact = measures.moments(values, "a"), values.astype(np.float64)
+    np.testing.assert_allclose(found["a_mean"], exact.mean(axis=-1), rtol=1e-5, atol=1e-8 * scale)
+    np.testing.assert_allclose(found["a_std"], exact.std(axis=-1), rtol=1e-5)
+
+
+def test_small_weights_in_many_layers_have_a_deviation_in_each() -> None:
+    deep = change(
+        Experiment(), activation="tanh", initialiser="normal:0.01", hidden=(64,) * 25, seeds=1, epochs=1, record="0"
+    )
+    single, double = (at_start(change(deep, dtype=dtype)).layers for dtype in ("float32", "float64"))
+    for column in ("preactivation_std", "activation_std", "gradient_std"):
+        wanted = double[column].dropna()
+        np.testing.assert_allclose(single[column].dropna(), wanted, rtol=1e-3)
+    assert double["preactivation_std"].min() < 1e-23
+
+
+def test_large_weights_of_relu_have_a_gradient_of_finite_length() -> None:
+    steep = change(Experiment(), activation="relu", initialiser="normal:100", hidden=(64,) * 8, seeds=1, epochs=1)
+    single, double = (at_start(change(steep, dtype=dtype)).epochs for dtype in ("float32", "float64"))
+    np.testing.assert_allclose(single["gradient_norm"], double["gradient_norm"], rtol=1e-4)
+    assert single["gradient_norm"].item() > 1e19
+
+
+@pytest.mark.parametrize("name", ["logistic", "steep_logistic", "tanh", "centred_logistic", "lecun_tanh", "softsign"])
+def test_units_deep_in_saturation_have_a_gradient_and_it_is_counted(name: str) -> None:
+    # Weighted sums of some tens: h and its slope round to their limits in float32, and are none.
+    scale = {"steep_logistic": 2, "tanh": 4}.get(name, 8)
+    experiment = change(SMALL, activation=name, initialiser=f"normal:{scale}", hidden=(6, 4), dtype="float32")
+    for row in layer_rows(experiment):
+        assert row["no_gradient_example"] == 0
+        assert row["no_gradient_epoch"] == 0
 
 
 # Gradient signs

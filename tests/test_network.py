@@ -183,6 +183,16 @@ def test_products_and_norms_are_sums_over_all_layers_of_a_run() -> None:
         assert network.norm(first)[i, j] == pytest.approx(np.linalg.norm(a))
 
 
+@pytest.mark.parametrize("size", [1e-44, 1e-30, 1e-22, 1e-19, 1.0, 1e19, 1e30, 1e38])
+def test_products_and_norms_of_float32_neither_underflow_nor_overflow(size: float) -> None:
+    rng = np.random.default_rng(0)
+    first, second = ([(size * rng.uniform(-1, 1, (1, 2, 4, 5))).astype(np.float32)] for _ in range(2))
+    for j in range(2):
+        a, b = (layers[0][0, j].ravel().astype(np.float64) for layers in (first, second))
+        assert network.norm(first)[0, j] == pytest.approx(np.linalg.norm(a), rel=1e-6)
+        assert network.products(first, second)[0, j] == pytest.approx(a @ b, rel=1e-4)
+
+
 def test_two_classes_have_one_target_row_and_more_have_one_each() -> None:
     np.testing.assert_array_equal(network.encode_targets(np.array([0, 1, 1]), 1, "float32"), [[0, 1, 1]])
     np.testing.assert_array_equal(

@@ -25,9 +25,9 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
         r"""        Activation(
             name="elu", formula=r"\max(x, e^{\min(x, 0)} - 1)", slope_formula=r"e^{\min(x, 0)}",
             summary="exponential linear unit", needs_exp=True, range=(-1.0, _INF), max_slope=1.0,
-            forward=lambda a, out=None, kept=None: np.maximum(a, np.expm1(np.minimum(a, 0.0)), out=out),
+            forward=lambda a, out=None: np.maximum(a, np.expm1(np.minimum(a, 0.0)), out=out),
             slope=lambda a, out=None: np.exp(np.minimum(a, 0.0), out=out),
-            slope_from_output=lambda h, kept=None, out=None: np.add(np.minimum(h, 0.0), 1.0, out=out),
+            slope_from_output=lambda h, out=None: np.add(np.minimum(h, 0.0), 1.0, out=out),
         ),
 """,
     ),
@@ -45,7 +45,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
         "DATASETS: dict[str, Dataset] = {\n",
         """    "stripes": Dataset(
         name="stripes", summary="Two stripes", source="made up", feature_names=("x1", "x2"),
-        class_names=("left", "right"), examples=60,
+        class_names=("left", "right"), class_sizes=(30, 30),
         read=lambda: (np.linspace(-1, 1, 120).reshape(60, 2), (np.arange(60) >= 30).astype(np.int64)),
     ),
 """,

@@ -38,6 +38,7 @@ MIXED = {
     "chunks that end early": replace(
         SMALL, activation=("relu",), loss="squared_error", learning_rate=(1e3,), gain=(9,)
     ),
+    "units that stay equal": replace(SMALL, initialiser=("zeros", "constant:0.1", "glorot_uniform"), gain=(0.9,)),
     "few inputs": replace(SMALL, dataset="two_moons", samples=40, record="every", batch_size=(7,)),
 }
 

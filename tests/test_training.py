@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from core.experiment import Experiment, Run
+from core.network import Workspaces
 from core.optimisers import OPTIMISERS
+from core.recording import record_point
 from core.training import ORDER, WEIGHTS, advance, start
 from tests.engine import (
     assert_same_tables,
@@ -476,12 +478,29 @@ def test_a_loss_beyond_a_million_times_the_initial_one_is_divergence_though_fini
 
 @pytest.mark.parametrize("activation", ["tanh", "logistic", "relu"])
 @pytest.mark.parametrize("gain", [1.0, 0.5])
-def test_lsuv_gives_every_layer_the_wanted_deviation_on_the_probe(activation: str, gain: float) -> None:
-    experiment = change(
-        IRIS, activation=activation, initialiser="lsuv", gain=gain, hidden=(9, 8, 7), probe=60, epochs=1
-    )
+def test_lsuv_gives_every_layer_the_wanted_deviation_on_the_training_set(activation: str, gain: float) -> None:
+    experiment = change(IRIS, activation=activation, initialiser="lsuv", gain=gain, hidden=(9, 8, 7), probe=0, epochs=1)
     at_start = train(experiment).layers.query("epoch == 0")
     np.testing.assert_allclose(at_start["preactivation_std"], gain, rtol=1e-12)
+
+
+@pytest.mark.parametrize("initialiser", ["lsuv", "glorot_uniform", "zeros"])
+def test_what_is_measured_does_not_change_what_is_trained(initialiser: str) -> None:
+    experiment = change(IRIS, initialiser=initialiser, activation="logistic", learning_rate=0.3)
+    trained = states(experiment, experiment.runs(), 100)[0].weights
+    for changes in ({"probe": 16}, {"probe": 0}, {"statistics": "standard"}, {"record": "0,6"}):
+        other = change(experiment, **changes)
+        for a, b in zip(trained, states(other, other.runs(), 100)[0].weights, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_finite_loss_after_an_initial_loss_of_0_is_no_divergence() -> None:
+    # As of a network that is right and certain of every example: the cross-entropy underflows.
+    state = start(IRIS, IRIS.runs(), data_of(IRIS))
+    state.initial_loss, state.recorded = np.zeros(state.shape), 0
+    record = record_point(state, Workspaces(state.shape, state.sizes, np.float64, True))
+    assert record.epochs["train_loss"].item() > 0
+    assert not record.diverged.any()
 
 
 def test_lsuv_only_scales_orthogonal_matrices() -> None:

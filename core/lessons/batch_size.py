@@ -17,6 +17,7 @@ import pandas as pd
 
 from core import findings
 from core.activations import ACTIVATIONS
+from core.evidence import Told
 from core.experiment import Experiment, all_but
 from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
@@ -41,13 +42,15 @@ BELOW = (
 )
 ALIKE = "Starts that are not random are not judged: their units are alike, which ties the signs whatever feeds them."
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+LINE = all_but("batch_size")
+"""What runs of one line share: all but seed and batch size."""
 NO_PAIRS = "each neuron has one incoming weight here, so there are no pairs"
 NO_GRADIENT = "no neuron has two weights with a gradient here"
 
 
 def train_examples(experiment: Experiment) -> int:
     """How many examples the training set has: what a full batch is made of."""
-    return len(data_of(experiment).train_x)
+    return experiment.part_sizes()[0]
 
 
 def sizes(experiment: Experiment) -> dict[str, int]:
@@ -85,7 +88,7 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
     Columns: those of the run and its point in the layers table, size (examples), pairs.
     """
-    kept = ["run", "group", *all_but("batch_size"), "seed", "epoch", "layer"]
+    kept = ["run", "group", *LINE, "seed", "epoch", "layer"]
     rows = _rows(result, epoch, [*kept, *(f"pair_agreement_{level}" for level in LEVELS)])
     rows = rows[rows["layer"] == layer]
     levels: dict[str, pd.Series | int] = {"batch": rows["size"]}
@@ -134,7 +137,7 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     square = table["mean"] ** 2
     table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
     into = rows[rows["layer"] == layer].set_index("line")
-    known = into.index[(into["fan_in"] > 1) & into["initialiser"].map(is_random)]
+    known = into.index[(into["fan_in"] > 1) & into["initialiser"].map(is_random).astype(bool)]
     table["limit"] = [
         pair_agreement(mean, std) if predicted and mean * mean + std * std > 0 else np.nan
         for mean, std, predicted in zip(table["mean"], table["std"], table["line"].isin(known), strict=True)
@@ -234,34 +237,31 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
 def softened(result: Result, epoch: int, layer: int) -> Finding:
     """Whether a larger batch loosens the signs that one example ties, and leaves them tied more than random ones."""
     claim = "A larger batch loosens the tie between the signs, and does not undo it"
-    limits = findings.limits(result)
+    told = Told(result)
     if why := unmeasured(result, epoch, layer):
-        return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", limits)
+        return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", *findings.limits_of(told))
     table = by_batch(result, epoch, layer)
     if table.groupby("activation")["size"].nunique().max() < 2:
-        return Finding(claim, UNDECIDED, "These runs show one batch size only.", limits)
-    # The medians that the chart draws.
-    medians = table.groupby(["line", "size"], sort=False)["pairs"].median()
+        return Finding(claim, UNDECIDED, "These runs show one batch size only.", *findings.limits_of(told))
     limit = feeding(result, epoch, layer).set_index("line")["limit"]
     parts = []
     for activation, rows in table.groupby("activation", sort=False):
         batches = sorted(rows["size"].unique())
         if len(batches) < 2:
             continue  # there are no numbers of its other batch sizes, or not yet
-        own = medians[medians.index.isin(rows["line"], level="line")]
-        ends = [own.xs(size, level="size") for size in (batches[0], batches[-1])]
-        parts.append(
-            f"{words(str(activation))} {shares(ends[0].to_list())} with {_examples(batches[0])}, "
-            f"{shares(ends[1].to_list())} with {_examples(batches[-1])} (theory for a large batch: "
-            f"{shares(rows['line'].map(limit).to_list())})"
-        )
+        ends = [
+            f"{_medians(told, rows[rows['size'] == size])} with {_examples(size)}"
+            for size in batches[:: len(batches) - 1]
+        ]
+        predicted = _limits(told, rows, limit)
+        parts.append(f"{words(str(activation))} {', '.join(ends)}{predicted}")
     what = f"Pairs of weights into a neuron of layer {layer} whose gradients share a sign"
     evidence = f"{what}: {'; '.join(parts)}. Random: {share(FREE)}."
     never_negative = [name for name in table["activation"].unique() if _never_negative(result, name, layer)]
     tied = table[table["activation"].isin(never_negative)]
     if tied.empty:
         why = "Nothing that feeds this layer is never negative, so nothing ties its signs."
-        return Finding(claim, UNDECIDED, f"{why} {evidence}", limits)
+        return Finding(claim, UNDECIDED, f"{why} {evidence}", *findings.limits_of(told))
     drawn = tied["initialiser"].map(is_random)
     if not drawn.all():
         evidence, tied = f"{evidence} {ALIKE}", tied[drawn]
@@ -272,8 +272,8 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
             first, last = float(by_size.iloc[0]), float(by_size.iloc[-1])
             holds.append(first - last > NOTICEABLE and last - FREE > NOTICEABLE)
     if tied["seed"].nunique() == 1:
-        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
-    return Finding(claim, verdict(holds), evidence, limits)
+        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *findings.limits_of(told))
+    return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
 
 
 def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Finding:
@@ -283,9 +283,9 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
     flat at any scale.
     """
     claim = f"Smaller initial weights cure saturation and tie the signs of {WHOSE[level]} gradients more"
-    limits = findings.limits(result)
+    told = Told(result)
     if why := unmeasured(result, epoch, layer):
-        return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", limits)
+        return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", *findings.limits_of(told))
     holds: list[bool] = []
     parts = []
     for activation in result.experiment.activation:
@@ -295,11 +295,19 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
         for hidden, own in table[table["scale"] > 0].groupby("hidden", sort=False):
             scheme = ["initialiser", "gain"]  # two of them may have one scale
             wide = own.pivot(index=scheme, columns="quantity", values="mean").reindex(columns=list(QUANTITIES))
-            wide["scale"] = own.groupby(scheme)["scale"].mean()
+            by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
+            wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
             wide = wide[[is_random(name) for name, _ in wide.index]].dropna().sort_values("scale", kind="stable")
             if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]
+            for row in wide.iloc[[0, -1]].reset_index().to_dict("records"):
+                of = {"activation": activation, "hidden": hidden, **{name: row[name] for name in scheme}}
+                runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
+                told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
+                told.keep("mean saturated, alike once", row["saturated"], row["measured"], **of, epoch=epoch)
+                pairs = f"mean pair_agreement_{level}, alike once"
+                told.keep(pairs, row["pairs"], row["runs"], **of, layer=layer, epoch=epoch)
             holds += [
                 bool(large["saturated"] - small["saturated"] > NOTICEABLE),
                 bool(small["pairs"] - large["pairs"] > NOTICEABLE),
@@ -315,11 +323,35 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
             "No function here that is flat at both ends is fed by what is never negative and starts from random "
             "weights of two clearly different scales."
         )
-        return Finding(claim, UNDECIDED, evidence, limits)
+        return Finding(claim, UNDECIDED, evidence, *findings.limits_of(told))
     evidence = sentence("; ".join(parts))
     if result.layers["seed"].nunique() == 1:
-        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
-    return Finding(claim, verdict(holds), evidence, limits)
+        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *findings.limits_of(told))
+    return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
+
+
+def _medians(told: Told, rows: pd.DataFrame) -> str:
+    """The medians of pairs that the chart draws at one size, of one line or several."""
+    for _, own in rows.groupby("line", sort=False):
+        row = own.iloc[0]
+        batches = sizes(told.tables.result.experiment)
+        alike = [name for name, size in batches.items() if row["level"] != "batch" or size == row["size"]]
+        of = {name: row[name] for name in (*LINE, "epoch", "layer")} | {"batch_size": ",".join(alike)}
+        told.keep(f"median pair_agreement_{row['level']}, alike once", own["pairs"].median(), len(own), **of)
+    return shares(rows.groupby("line", sort=False)["pairs"].median().to_list())
+
+
+def _limits(told: Told, rows: pd.DataFrame, limit: pd.Series) -> str:
+    """What theory has for a large batch of each line, in brackets; '' where it has nothing."""
+    lines = rows.drop_duplicates("line")
+    lines = lines[lines["line"].map(limit).notna()]
+    if lines.empty:
+        return ""
+    for row in lines.to_dict("records"):
+        seeds = rows.loc[rows["line"] == row["line"], "seed"].nunique()
+        of = {name: row[name] for name in (*LINE, "epoch", "layer")}
+        told.keep("predicted pair agreement", limit[row["line"]], seeds, **of)
+    return f" (theory for a large batch: {shares(lines['line'].map(limit).to_list())})"
 
 
 def _never_negative(result: Result, activation: str, layer: int) -> bool:

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from core import findings, theory
+from core.activations import ACTIVATIONS
+from core.evidence import Number, Told
 from core.experiment import Experiment, all_but
 from core.findings import Finding
 from core.initialisers import is_random
@@ -80,15 +82,19 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 
 def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
-    mean_square = inputs(result.experiment).mean_square
+    mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
     found = {}
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
-        own = tuple(variances.xs(str(settings.group)).sort_index())
-        for layer in _layers(settings.activation, own, mean_square, result.experiment.saturation_threshold):
+        own, activation = tuple(variances.xs(str(settings.group)).sort_index()), str(settings.activation)
+        for layer in _layers(activation, own, mean_square, threshold):
             found[settings.group, layer.layer, "length"] = layer.q
-            found[settings.group, layer.layer, "saturated"] = layer.saturated_low + layer.saturated_high
+            # Without any spread all units are at a = 0, where relu is flat too.
+            flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
+            found[settings.group, layer.layer, "saturated"] = (
+                1.0 if flat else layer.saturated_low + layer.saturated_high
+            )
             found[settings.group, layer.layer, "mean"] = layer.mean
     return pd.Series(found, dtype=float)
 
@@ -266,11 +272,11 @@ def agreement(result: Result) -> Finding:
     claim = "The theory of wide layers predicts a network before training"
     table = by_layer(result)
     table = table[table["predicted"].notna() & table["median"].notna()]
-    limits = _limits(result)
+    told = Told(result)
     if table.empty:
         known = result.layers["role"].eq("hidden").any()
         why = "No layer here has random weights for it to predict." if known else findings.unmeasured(result)
-        return Finding(claim, UNDECIDED, why, limits)
+        return Finding(claim, UNDECIDED, why, *_limits_of(told))
     lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
     predicted, measured = lengths["predicted"] ** 0.5, lengths["median"] ** 0.5
     near = (predicted - measured).abs() <= STD_TOLERANCE * measured
@@ -279,23 +285,33 @@ def agreement(result: Result) -> Finding:
     with np.errstate(divide="ignore", invalid="ignore"):
         off = np.abs(np.log(predicted) - np.log(measured)).fillna(0.0)  # 0 predicted and 0 measured
     far, wide = int(np.argmax(off)), int(np.argmax(gap))
-    furthest = (
-        f"furthest off: {number(predicted.iloc[far])} predicted, {number(measured.iloc[far])} measured, "
-        f"{_layer(lengths.iloc[far])}"
+    furthest, widest = (
+        _furthest(told, row, f"predicted {what}", f"{how} {what}", theirs, ours)
+        for row, what, how, theirs, ours in (
+            (lengths.iloc[far], "std of a", "measured", predicted.iloc[far], measured.iloc[far]),
+            (shares.iloc[wide], "saturated", "median", shares["predicted"].iloc[wide], shares["median"].iloc[wide]),
+        )
     )
-    widest = (
-        f"furthest off: {share(shares['predicted'].iloc[wide])} predicted, {share(shares['median'].iloc[wide])} "
-        f"measured, {_layer(shares.iloc[wide])}"
-    )
+    layers = told.keep("layers predicted", len(near), len(near))
+    std_near = told.keep("layers near", near.sum(), len(near))
+    share_close = told.keep("layers close", close.sum(), len(near))
     evidence = (
         f"At initialisation the predicted standard deviation of a is within {share(STD_TOLERANCE)} of the measured "
-        f"median in {near.sum()} of {count(len(near), 'layer')} ({furthest if off.max() > 0 else 'exact in all'}) and "
-        f"the predicted share saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {close.sum()} of "
-        f"{len(close)} ({widest if gap.max() > 0 else 'exact in all'})."
+        f"median in {std_near} of {layers} ({furthest if off.max() > 0 else 'exact in all'}) and the predicted share "
+        f"saturated within {100 * SHARE_TOLERANCE:.0f} percentage points in {share_close} of {len(close)} "
+        f"({widest if gap.max() > 0 else 'exact in all'})."
     )
     if result.runs["seed"].nunique() == 1:
-        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", limits)
-    return Finding(claim, verdict([*near, *close]), evidence, limits)
+        return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *_limits_of(told))
+    return Finding(claim, verdict([*near, *close]), evidence, *_limits_of(told))
+
+
+def _furthest(told: Told, row: pd.Series, predicted: str, measured: str, theirs: float, ours: float) -> str:
+    of = {"group": row["group"], "layer": int(row["layer"]), "epoch": 0}
+    said = (
+        f"{told.keep(predicted, theirs, row['runs'], **of)} predicted, {told.keep(measured, ours, row['runs'], **of)}"
+    )
+    return f"furthest off: {said} measured, {_layer(row)}"
 
 
 def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
@@ -345,10 +361,11 @@ def _tails(start: pd.DataFrame) -> str:
     return f". Its tails reach {ratio:.2f} times as far as a Gaussian's of the same middle half"
 
 
-def _limits(result: Result) -> str:
-    widths = sorted({int(width) for width in result.layers.loc[result.layers["role"] == "hidden", "fan_out"]})
+def _limits_of(told: Told) -> tuple[str, tuple[Number, ...]]:
+    widths = sorted({int(width) for width in told.tables.hidden["fan_out"]})
     units = f"Hidden layers of {listed([*map(str, widths[:-1]), count(widths[-1], 'unit')])}. " if widths else ""
-    return f"{units}{findings.limits(result)}"
+    limits, numbers = findings.limits_of(told)
+    return f"{units}{limits}", numbers
 
 
 def _layer(row: pd.Series) -> str:

@@ -1,0 +1,137 @@
+"""Random small experiments over all registries, with settings at the edge of what can be trained, and their results.
+
+Numbered: a number always gives the same experiment, and every number's is trained once for all tests.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from core.activations import ACTIVATIONS
+from core.datasets import DATASETS, SCALINGS
+from core.effects import FOUR
+from core.experiment import VARIED, Experiment
+from core.initialisers import INITIALISERS
+from core.losses import LOSSES
+from core.optimisers import OPTIMISERS
+from core.recording import Record
+from core.results import Result, collect
+from tests.engine import shapes, states
+
+ARGUMENTS = {
+    "constant": ("0.1", "-0.5", "10", "0"), "uniform": ("0.01", "0.5", "30"), "normal": ("0", "0.01", "1", "10", "100"),
+    "truncated_normal": ("0.01", "2"), "sparse": ("1", "2", "15"),
+}  # fmt: skip
+TARGETS = (
+    "train_accuracy:0", "train_accuracy:0.5", "train_accuracy:0.8", "test_accuracy:0.6", "test_accuracy:1",
+    "train_loss:0.69", "train_loss:0.693147", "train_loss:0", "train_loss:0.5", "test_loss:0.7", "test_loss:1000000",
+)  # fmt: skip
+RATES = ("1e-9", "0.03", "0.1", "0.5", "1", "3", "10", "30", "1000")
+NETWORKS = ("none", "1", "1-1", "2", "4-2", "3-3-3", "5", "8-8", "17", "4-1-4", "8-8-8-8-8")
+KINDS = ("2 x 2", "two", "two", "explosive", "any", "any")
+"""Of functions: those of the 2 x 2, the lecture's two, such as diverge at a high learning rate, and any."""
+
+
+def _some(rng: np.random.Generator, values: Sequence[str], most: int = 1) -> list[str]:
+    values = list(dict.fromkeys(values))
+    size = min(int(rng.integers(1, most + 1)), len(values))
+    return [str(value) for value in rng.choice(np.array(values), size, replace=False)]
+
+
+def experiment(number: int) -> Experiment:
+    """The experiment of that number."""
+    rng = np.random.default_rng(number)
+    dataset = _some(rng, tuple(DATASETS))[0]
+    synthetic = DATASETS[dataset].synthetic
+    kind = KINDS[int(rng.integers(len(KINDS)))]
+    functions = {
+        "2 x 2": [*FOUR, "tanh"] if rng.random() < 0.8 else list(FOUR),
+        "two": ["logistic", "tanh"],
+        "explosive": _some(rng, ("relu", "leaky_relu", "identity", "logistic", "tanh"), 3),
+        "any": _some(rng, tuple(ACTIVATIONS), 4),
+    }[kind]
+    # Two settings or so have several values: with more of them a test would take long.
+    several = {"learning_rate"} if kind == "2 x 2" else set(_some(rng, (*VARIED[:2], *VARIED[3:]), 2))
+    most = {name: 3 if name in several else 1 for name in VARIED}
+    schemes = [
+        name + (f":{rng.choice(ARGUMENTS[name])}" if name in ARGUMENTS else "")
+        for name in _some(rng, tuple(INITIALISERS), most["initialiser"])
+    ]
+    if "initialiser" in several and rng.random() < 0.5:
+        schemes = [f"normal:{std}" for std in _some(rng, ARGUMENTS["normal"], 4)]
+    optimiser = _some(rng, tuple(OPTIMISERS))[0] if rng.random() < 0.4 else "sgd"
+    if OPTIMISERS[optimiser].argument is not None and rng.random() < 0.5:
+        optimiser += ":0.5"
+    sizes = ("1", "7", "32", "full", "100000") if synthetic else ("64", "full", "100000")
+    batches = _some(rng, sizes, most["batch_size"])
+    epochs = int(rng.integers(1, 3 if "1" in batches else 11)) if synthetic else int(rng.integers(1, 3))
+    settings = {
+        "dataset": dataset,
+        "scaling": _some(rng, SCALINGS)[0],
+        "test_share": _some(rng, ("0.1", "0.2", "0.5"))[0],
+        "data_seed": int(rng.integers(0, 5)),
+        "activation": functions,
+        "initialiser": schemes,
+        "gain": _some(rng, ("1", "0.1", "50"), 3) if "gain" in several else "1",
+        "hidden": _some(rng, NETWORKS, most["hidden"]),
+        "bias": rng.random() < 0.8,
+        "loss": "cross_entropy" if kind == "explosive" else _some(rng, tuple(LOSSES))[0],
+        "optimiser": optimiser,
+        "learning_rate": _some(rng, RATES[-2:] if kind == "explosive" else RATES, most["learning_rate"]),
+        "batch_size": batches,
+        "epochs": epochs,
+        "seeds": int(rng.integers(1, 6)),
+        "first_seed": int(rng.integers(0, 3)),
+        "record": _some(rng, ("log", "every", "0", f"0,{epochs // 2}"))[0],
+        "target": _some(rng, TARGETS)[0],
+        "saturation_threshold": _some(rng, ("0.05", "0.5", "1"))[0] if rng.random() < 0.5 else "0.05",
+        "statistics": "full" if rng.random() < 0.8 else "standard",
+        "probe": _some(rng, ("all", "20", "256"))[0],
+        "dtype": _some(rng, ("float32", "float64"))[0],
+    }
+    if kind == "two" and rng.random() < 0.7:
+        settings |= _comparable(rng)
+        synthetic = True
+    if synthetic:
+        settings |= {"samples": int(rng.integers(20, 60)), "noise": _some(rng, ("0", "0.1", "1"))[0]}
+    return Experiment.from_params(settings)
+
+
+def _comparable(rng: np.random.Generator) -> dict[str, Any]:
+    """Settings under which many runs reach the target, some sooner than others."""
+    return {
+        "dataset": _some(rng, ("xor", "circles", "two_moons", "gaussian_blobs"))[0],
+        "activation": [*_some(rng, ("relu", "tanh", "softsign", "steep_logistic", "centred_logistic"), 2), "logistic"],
+        "initialiser": [f"normal:{std}" for std in ("0.01", "0.3", "1", "4")[: int(rng.integers(2, 5))]],
+        "gain": "1",
+        "hidden": _some(rng, ("8", "8-4"))[0],
+        "learning_rate": _some(rng, ("0.1", "1", "3"))[0],
+        "loss": "cross_entropy",
+        "optimiser": _some(rng, ("sgd", "momentum", "adam"))[0],
+        "batch_size": _some(rng, ("4", "16"))[0],
+        "epochs": int(rng.integers(6, 15)),
+        "seeds": int(rng.integers(2, 5)),
+        "record": _some(rng, ("every", "log"))[0],
+        "target": _some(rng, ("train_accuracy:0.6", "train_accuracy:0.8", "train_loss:0.65", "train_loss:0.5"))[0],
+    }
+
+
+@lru_cache(maxsize=64)
+def results(number: int) -> tuple[Result, Result]:
+    """The result of that experiment, and what there is of it in the middle of its training.
+
+    In the middle some chunks of runs have not begun, and the others have come to different epochs.
+    """
+    trained = experiment(number)
+    rng = np.random.default_rng([number, 1])
+    whole: list[Record] = []
+    so_far: list[Record] = []
+    for runs in shapes(trained):
+        apart = rng.random() < 0.3
+        for chunk in [[run] for run in runs] if apart and len(runs) < 9 else [runs]:
+            records = states(trained, chunk, 10_000)[1]
+            whole += records
+            so_far += records[: int(rng.integers(0, len(records) + 1))]
+    return collect(trained, whole), collect(trained, so_far)
