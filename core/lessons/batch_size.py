@@ -234,7 +234,7 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
 # In words
 
 
-def softened(result: Result, epoch: int, layer: int) -> Finding:
+def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     """Whether a larger batch loosens the signs that one example ties, and leaves them tied more than random ones."""
     claim = "A larger batch loosens the tie between the signs, and does not undo it"
     told = Told(result)
@@ -276,7 +276,7 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
     return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
 
 
-def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Finding:
+def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch") -> Finding:
     """Whether smaller initial weights saturate less and, against that advice, tie the signs of a batch more.
 
     Judged by the functions that are flat at both ends and fed by what is never negative: half of relu's units are
@@ -365,7 +365,7 @@ def _examples(size: float) -> str:
     return "one example" if size == 1 else count(int(size), "example")
 
 
-def parting(result: Result, epoch: int, layer: int) -> list[str]:
+def apart_from_theory(result: Result, epoch: int, layer: int) -> list[str]:
     """Where the whole training set's gradient and theory part by more than `APART`, and why they may: sentences."""
     table = by_layer(result, epoch)
     table = table[table["layer"] == layer].set_index("line")

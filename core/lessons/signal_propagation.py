@@ -147,13 +147,13 @@ def points(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reach(points: pd.DataFrame) -> tuple[float, float]:
+def sw_range(points: pd.DataFrame) -> tuple[float, float]:
     """The range of sw that a diagram of these points spans: at least 0.05 to 40."""
     sw = points.loc[points["sw"] > 0, "sw"]
     return min([0.05, *(0.7 * sw)]), max([40.0, *(1.4 * sw)])
 
 
-def star(activation: str, sw: float, sb: float) -> float | None:
+def q_star(activation: str, sw: float, sb: float) -> float | None:
     """q* at (sw, sb), or None where there is no single finite one."""
     return _fixed_point(activation, sw * sw, sb * sb).q
 
@@ -252,7 +252,7 @@ def map_table(activation: str, sw: float, sb: float) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def said(activation: str, sw: float, sb: float) -> str:
+def point_words(activation: str, sw: float, sb: float) -> str:
     """What theory says of a network that starts at (sw, sb), in words."""
     point = _fixed_point(activation, sw * sw, sb * sb)
     where = f"q settles at q* = {number(point.q)}" if point.q is not None else point.note
