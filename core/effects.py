@@ -161,46 +161,55 @@ def decompose(
     draws = np.random.default_rng(0).integers(0, len(seeds), (resamples, len(seeds)))
     best, point_low, point_high = _cells(low, high, chosen, losses, whole)
     _, drawn_low, drawn_high = _cells(low, high, chosen, losses, draws)
+    chosen_rates = list(zip(best[:, 0], dead, strict=True))
     cells = pd.DataFrame(
         {
             "activation": names,
             "centred": [name not in ("logistic", "steep_logistic") for name in names],
             "steep": [name not in ("logistic", "centred_logistic") for name in names],
-            "learning_rate": [math.nan if lost else rates[i] for i, lost in zip(best[:, 0], dead, strict=True)],
+            "learning_rate": [math.nan if lost else rates[i] for i, lost in chosen_rates],
             "median_low": _natural(point_low[:, 0], what),
             "median_high": _natural(point_high[:, 0], what),
             "low": _natural(np.quantile(drawn_low, 0.025, axis=1, method="nearest"), what),
             "high": _natural(np.quantile(drawn_high, 0.975, axis=1, method="nearest"), what),
             "reached": [int(np.isfinite(high[i, best[i, 0]]).sum()) for i in range(len(names))],
             "seeds": len(seeds),
-            "edge": [
-                len(rates) > 1 and i in (0, len(rates) - 1) and not lost
-                for i, lost in zip(best[:, 0], dead, strict=True)
-            ],
+            "edge": [len(rates) > 1 and i in (0, len(rates) - 1) and not lost for i, lost in chosen_rates],
         }
     )
     if not what.log:
         cells[["low", "high"]] = cells[["high", "low"]].to_numpy()
         cells[["median_low", "median_high"]] = cells[["median_high", "median_low"]].to_numpy()
+    effects = _effects(what, names, (point_low, point_high), (drawn_low, drawn_high), len(seeds))
+    return Decomposition(what, cells, effects, rates, rate, tuple((name, runs[name].iloc[0]) for name in SETTING))
+
+
+def _effects(
+    what: Outcome,
+    names: Sequence[str],
+    point: tuple[Floats, Floats],
+    drawn: tuple[Floats, Floats],
+    seeds: int,
+) -> pd.DataFrame:
+    """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
     rows = []
     for effect, (title, weights) in EFFECTS.items():
         weight = np.array([w for w, name in zip(weights, _NAMES, strict=True) if name in names])
         if TANH not in names and weights[-1] != 0:
             continue
-        estimate = _contrast(weight, point_low, point_high)
-        draws_low, draws_high = _contrast(weight, drawn_low, drawn_high)
+        estimate = _contrast(weight, *point)
+        draws_low, draws_high = _contrast(weight, *drawn)
         ends = (np.quantile(draws_low, 0.025, method="nearest"), np.quantile(draws_high, 0.975, method="nearest"))
         rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
     effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
     effects["share"] = _shares(effects, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
-    if len(seeds) < SEEDS:
+    if seeds < SEEDS:
         effects["share"] = math.nan
     numbers = ["estimate_low", "estimate_high", "low", "high"]
     effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
-    effects["seeds"] = len(seeds)
+    effects["seeds"] = seeds
     effects["text"] = [_text(row, what) for row in effects.to_dict("records")]
-    setting = tuple((name, runs[name].iloc[0]) for name in SETTING)
-    return Decomposition(what, cells, effects, rates, rate, setting)
+    return effects
 
 
 def _scores(

@@ -88,7 +88,6 @@ def pairs_by_layer(
     return curves.over_steps(
         table.assign(group=table["line"], at=table["layer"].astype(str)),
         lines,
-        "at",
         "pairs",
         steps=steps,
         title="Which layers does a full batch leave tied?",

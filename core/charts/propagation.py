@@ -38,28 +38,16 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
         why = "q is 0 here, which has no place on a log axis" if silent else style.NOTHING
         return style.blank(heading, "hidden layer", y_title, why)
-    order = {group: place for place, group in enumerate(groups)}
-    count = max(len(groups) - 1, 1)
-    width = min(34.0, 6.0 * count)
-
-    def placed(part: pd.DataFrame) -> pd.DataFrame:
-        beside = [(order[group] / count - 0.5) * width for group in part["group"]]
-        return part.assign(at=part["layer"].astype(str), beside=beside)
-
-    steps = [str(layer) for layer in sorted(table["layer"].unique())]
-    x = alt.X(
-        "at:N",
-        scale=alt.Scale(domain=steps, type="point", padding=0.35),
-        axis=alt.Axis(title="hidden layer", labelAngle=0, grid=False),
+    x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
+    (measured, offset), (predicted, _) = (
+        curves.side_by_side(part.assign(at=part["layer"].astype(str)), groups) for part in (measured, predicted)
     )
-    offset = alt.XOffset("beside:Q", scale=alt.Scale(domain=[-17, 17], range=[-17, 17]))
     drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
     y_axis = style.position(y_title, drawn, kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
-    lines = alt.Chart(placed(predicted)[["group", "at", "beside", "predicted"]]).encode(
+    lines = alt.Chart(predicted[["group", "at", "beside", "predicted"]]).encode(
         x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )
-    measured = placed(measured)
     measured["band"] = tables.interval_text(measured["low"], measured["high"])
     measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
     dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(

@@ -149,27 +149,9 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
     """
     title = "Share saturated by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", SHARE
-    keys = ["run", "layer"]
-    columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", "saturated"]
-    table = layers.loc[layers["activation"] == activation, columns]
-    table = table[table["epoch"] == epoch].merge(
-        table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
-    )
-    finite = tables.masked(table, ["scale", "saturated"])[0]
-    table = tables.masked(finite, ["scale"], log=["scale"])[0]
-    if table.empty:
-        why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
+    points, why = _by_scale(layers, activation, epoch)
+    if points.empty:
         return style.blank(title, x_title, y_title, why)
-    points = table.groupby(["hidden", "layer", "initialiser", "gain"]).agg(
-        scale=("scale", "mean"),
-        share=("saturated", "mean"),
-        low=("saturated", "min"),
-        high=("saturated", "max"),
-        runs=("saturated", "size"),
-    )
-    points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
-    points["scheme"] = points["initialiser"].str.partition(":")[0]
-    points["name"] = "layer " + points["layer"].astype(str)
     names = [f"layer {number}" for number in sorted(points["layer"].unique())]
     schemes = sorted(points["scheme"].unique())
     colour = alt.Color(
@@ -206,6 +188,32 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
     return style.layered(
         [line, dots], title, f"{activation}, {style.when(epoch)}; mean of the runs", curves.HEIGHT, pick
     )
+
+
+def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.DataFrame, str]:
+    """The points of `saturation_by_scale`, or why there are none."""
+    keys = ["run", "layer"]
+    columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", "saturated"]
+    table = layers.loc[layers["activation"] == activation, columns]
+    table = table[table["epoch"] == epoch].merge(
+        table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
+    )
+    finite = tables.masked(table, ["scale", "saturated"])[0]
+    table = tables.masked(finite, ["scale"], log=["scale"])[0]
+    if table.empty:
+        why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
+        return table, why
+    points = table.groupby(["hidden", "layer", "initialiser", "gain"]).agg(
+        scale=("scale", "mean"),
+        share=("saturated", "mean"),
+        low=("saturated", "min"),
+        high=("saturated", "max"),
+        runs=("saturated", "size"),
+    )
+    points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
+    points["scheme"] = points["initialiser"].str.partition(":")[0]
+    points["name"] = "layer " + points["layer"].astype(str)
+    return points, ""
 
 
 def histogram_by_layer(
@@ -287,7 +295,6 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
     return curves.over_steps(
         table.assign(at=table["layer"].astype(str)),
         groups,
-        "at",
         "activation_mean",
         steps=steps,
         title="Mean activation by layer",

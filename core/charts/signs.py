@@ -109,7 +109,6 @@ def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: st
     return curves.over_steps(
         table,
         groups,
-        "at",
         f"agreement_{level}",
         steps=[str(number) for number in sorted(table["layer"].unique())],
         title="Agreement of gradient signs by layer",
@@ -155,7 +154,6 @@ def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: in
     return curves.over_steps(
         table,
         groups,
-        "at",
         "value",
         steps=LEVELS,
         title=f"Agreement of gradient signs in layer {layer}",
