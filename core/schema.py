@@ -27,6 +27,8 @@ def _full(name: str, unit: str, meaning: str) -> Column:
     return Column(name, "float64", unit, f"{meaning}; {NEEDS_FULL}")
 
 
+MAX_ORTHANT_FAN_IN = 16
+"""Weights into a neuron up to which the orthants of its updates are counted."""
 PERCENTILES = (2, 25, 50, 75, 98)
 LEVELS = ("example", "batch", "epoch")
 QUANTITIES = ("preactivation", "activation", "gradient", "positive_share")
