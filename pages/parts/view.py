@@ -47,7 +47,7 @@ def several(control: Control[list[str]]) -> tuple[str, ...]:
 
 
 def epoch(control: Control[int], shown: Shown, recorded: Recorded, groups: Collection[str] | None = None) -> int:
-    """One of the epochs to record; while training, the last up to it that all `groups` (without any, all) have reached."""
+    """One of the epochs to record; while training, the last up to it that the `groups`, or all, have reached."""
     wanted = place(control)
     reached = [recorded.epochs[group] for group in (recorded.epochs if groups is None else groups)]
     newest = [max(epoch for epoch in epochs if epoch <= wanted) for epochs in reached]
