@@ -13,11 +13,11 @@ import pandas as pd
 
 from core import findings, text
 from core.activations import ACTIVATIONS
-from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled
+from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled, with_function
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
 from core.experiment import FIELDS, Experiment, all_but, label
-from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, Finding, limits_of
+from core.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -47,7 +47,9 @@ class Claim:
 
 
 def _lacking(result: Result, *names: str) -> str:
-    """Which of these functions no run here has, as a sentence; '' where all are there."""
+    """Which of these functions no run here has, or why none is used, as a sentence; '' where all are there."""
+    if not any(result.experiment.hidden):
+        return NO_HIDDEN
     absent = [text.words(name) for name in names if name not in set(result.runs["activation"])]
     return f"No {text.listed(absent).replace(' and ', ' and no ')} run here." if absent else ""
 
@@ -66,7 +68,7 @@ def small_is_best(result: Result) -> Finding:
     told = Told(result)
     if lacking := _lacking(result, LOGISTIC):
         return Finding(claim, UNDECIDED, lacking, *limits_of(told, rates=True))
-    runs = distinct_batches(result)
+    runs = with_function(distinct_batches(result))
     groups = runs[runs["activation"] == LOGISTIC].drop_duplicates("group")
     layers = result.layers
     start = layers[(layers["epoch"] == 0) & (layers["role"] == "hidden")].groupby("group")["weight_rms"].mean()
@@ -180,6 +182,8 @@ def few_directions(result: Result) -> Finding:
     lacking = _lacking(result, LOGISTIC)
     if not lacking and not (result.layers["layer"] > 1).any():
         lacking = findings.unmeasured(result)
+    if not lacking and result.experiment.statistics != "full":
+        lacking = NO_SIGNS
     fed = told.tables.fed
     tied = fed[fed["activation"] == LOGISTIC]
     if not lacking and tied.empty:
@@ -270,7 +274,7 @@ def exponential_costs(result: Result) -> Finding:
         return found(UNDECIDED, lacking)
     if not set(result.runs["activation"]) & set(WITHOUT_EXPONENTIAL):
         return found(UNDECIDED, "No run here is of a function without eˣ, so these runs cannot tell.")
-    runs = timed(distinct_batches(result))
+    runs = timed(with_function(distinct_batches(result)))
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False

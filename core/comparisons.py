@@ -62,18 +62,16 @@ class Comparison:
         a, b = self.fast, self.slow
         ours, theirs = self.medians
         if self.tie and max(ours, theirs) == 0:
-            return f"{a} and {b} both met it at update 0"
+            return f"the median runs of {a} and {b} both met it at update 0"
         if self.tie:
             medians = [f"{group} ({_median(told, group)})" for group in (a, b)]
             return f"no difference between {text.listed(medians)}{recorded_every(told, self._later())}"
         if ours > theirs:  # the same numbers, said from the side of the faster one
             a, b, ours, theirs = b, a, theirs, ours
         if math.isinf(theirs):
-            return (
-                f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {b} did not ({_who_reached(told, b)})"
-            )
+            return f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {_who_missed(told, b)}"
         if ours == 0:
-            return f"{a} met it at update 0, {b} at a {_median(told, b)}"
+            return f"the median run of {a} met it at update 0, {b} took a {_median(told, b)}"
         coarse = recorded_every(told, self._later(), "; ") if theirs - ours <= self.step else ""
         ratio = told("times fewer updates", group=a, against=b)
         return f"{a} needed {ratio} times fewer updates than {b} ({self._interval(told, a, b)}{coarse})"
@@ -105,6 +103,13 @@ def _who_reached(told: Told, group: str) -> str:
     return f"{reached} of {text.count(reached.n, 'run')}"
 
 
+def _who_missed(told: Told, group: str) -> str:
+    """That the median run of a group missed the target, and how many did not."""
+    if told.number("reached", group=group).value:
+        return f"in {group} no more than half did ({_who_reached(told, group)})"
+    return f"{group} did not ({_who_reached(told, group)})"
+
+
 def recorded_every(told: Told, at: tuple[str, float], before: str = ", ") -> str:
     """How far apart the recorded updates of a group are at an update, where that is more than 1: ', recorded ...'."""
     group, update = at
@@ -128,6 +133,11 @@ def distinct_batches(result: Result) -> pd.DataFrame:
     return result.runs[~result.runs["batch_size"].isin(whole[1:])]
 
 
+def with_function(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose networks use their activation function: those with a hidden layer."""
+    return runs[runs["hidden"] != "none"]
+
+
 def settled(result: Result, groups: Collection[str], update: float) -> bool:
     """Whether all runs of these groups have been trained to that update, reached the target before it, or ended."""
     runs = result.runs
@@ -140,9 +150,10 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
 
     Pairs of which neither has reached the target are left out; in a result that is still growing so are those that
     have not the same seeds yet, or of which one has not been trained as long as the other one needed.
+    Networks without a hidden layer use no activation function, and are left out.
     """
     found = []
-    for _, members in distinct_batches(result).groupby(all_but("activation"), sort=False):
+    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False):
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):

@@ -373,7 +373,10 @@ def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
         return ""
     at_once = [name for name, row in names.items() if row["median_high"] == 0]
     if len(at_once) == len(names):
-        return f"All {len(names)} functions reached the target at update 0, before any training: no difference."
+        return (
+            f"The median runs of all {len(names)} functions met the target at update 0, before any training: no "
+            "difference."
+        )
     if not np.isfinite(cells["median_high"]).any():
         return f"In the median run none of the {len(names)} functions reached the target."
     if not at_once:
@@ -382,7 +385,7 @@ def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
     medians = {name: _median(found, row) for name, row in names.items() if name not in at_once}
     numbers += medians.values()
     rest = [f"{text.words(name)} {median}" for name, median in medians.items()]
-    return f"There are no ratios: {whole} reached the target at update 0, against {text.listed(rest)}."
+    return f"There are no ratios: {whole} met the target at update 0 in the median run, against {text.listed(rest)}."
 
 
 def _median(found: Decomposition, row: dict[Hashable, Any]) -> Number:

@@ -384,10 +384,10 @@ MEASURES: dict[str, Measure] = {
     ),
     # Counts of what other numbers tell: core.comparisons says what is compared, and which verdict each has.
     "comparisons": Measure(
-        "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, all "
-        "else the same, with the same seeds so far and not both medians infinite; batch sizes of at least the whole "
-        "training set are one; left out where a run is not trained to the end, has not reached the target and has a "
-        "last_update before the lesser median",
+        "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, in "
+        "networks with a hidden layer, all else the same, with the same seeds so far and not both medians infinite; "
+        "batch sizes of at least the whole training set are one; left out where a run is not trained to the end, has "
+        "not reached the target and has a last_update before the lesser median",
         None,
         lambda value: text.count(int(value), "comparison"),
     ),

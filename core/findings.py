@@ -26,6 +26,8 @@ NOTICEABLE = 0.01
 CLEARLY_LARGER = 1.5
 # Shares that are this close are one.
 TIE = 1e-9
+NO_HIDDEN = "These networks have no hidden layer."
+NO_SIGNS = "The signs were not measured: that takes full statistics."
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
 NAMED = 3
 # Runs that start from one initial scale or several, and are compared by it, are the same in these.
@@ -105,7 +107,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
         said.append(f"The {'runs start from one scale' if one else 'initial scales are too close to compare'}")
     if parts and not one_seed and set(verdicts) == {UNDECIDED}:
-        said.append(f"No scale here saturates as many as {text.share(NOTICEABLE)} of the units")
+        said.append(f"No scale here saturates as many as {text.percent(NOTICEABLE)} of the units")
     names = list(dict.fromkeys(unbounded))
     if names:
         which = text.verb(len(names), "is not judged: its slope does", "are not judged: their slopes do")
@@ -184,8 +186,7 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
     if not (result.layers["layer"] > 1).any():
         return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     if result.experiment.statistics != "full":
-        why = "The signs were not measured: that takes full statistics."
-        return Finding(claim, UNDECIDED, why, *limits_of(told))
+        return Finding(claim, UNDECIDED, NO_SIGNS, *limits_of(told))
     fed = told.tables.fed
     if fed.empty:
         why = "Every neuron that hidden units feed has one weight alone, so there are no two signs to compare."
@@ -238,6 +239,9 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
         return Finding(claim, UNDECIDED, text.sentences([best]), *limits_of(told))
     found = comparisons(result, slow)
     if not found:
+        if not any(result.experiment.hidden):
+            unused = "These networks have no hidden layer, so no activation function"
+            return Finding(claim, UNDECIDED, text.sentences([best, unused]), *limits_of(told))
         other = f"the {text.words(slow[0])}" if len(slow) == 1 else "a never negative function"
         why = (
             f"There is nothing to compare: that takes runs of a zero-centred function and of {other}, with all else "
@@ -388,7 +392,7 @@ def unmeasured(result: Result) -> str:
             return "All of these runs had diverged at initialisation, so nothing was measured in their layers."
         return "Nothing was measured in the layers of these runs."
     if not any(result.experiment.hidden):
-        return "These networks have no hidden layer."
+        return NO_HIDDEN
     return "Nothing was measured in a hidden layer."
 
 

@@ -15,6 +15,7 @@ from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once
 
 SETS = {"training": "train", "test": "test"}
+SPREAD = "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
 WIDE = 1e4  # times the least loss: more than a linear axis can show
 
 
@@ -62,7 +63,7 @@ def _curves(shown: Shown) -> None:
     if far_apart:
         st.caption("The losses are far apart: Logarithmic loss shows them all.")
     st.caption(
-        "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
+        (SPREAD if experiment.seeds > 1 else "Each group has one run. ")
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
     )
     if exploded := shown.once(convergence.exploded_text, shown.final):
@@ -99,13 +100,20 @@ def _speed_up(shown: Shown) -> None:
             "How many times fewer updates the median run takes than that of the baseline"
             + ("; the interval is a bootstrap over paired seeds." if shown.experiment.seeds > 1 else ".")
             + (" One seed shows no chance: there is no interval." if shown.experiment.seeds == 1 else "")
-            + (" All of these groups had reached the target before any training." if reached.eq(0).all() else "")
+            + _at_once(shown.runs(), medians)
             + (
                 ""
                 if len(shown.experiment.learning_rate) > 1
                 else " One learning rate is not a fair comparison: another one may suit a group better."
             )
         )
+
+
+def _at_once(runs: pd.DataFrame, medians: pd.Series) -> str:
+    """That no group was faster than another, where all of them met the target before any training; else ""."""
+    if runs["updates_to_target"].eq(0).all():
+        return " All of these groups had reached the target before any training."
+    return " In every group the median run met the target before any training." if medians.eq(0).all() else ""
 
 
 def _why_not(runs: pd.DataFrame) -> str:

@@ -69,7 +69,7 @@ def pairs_by_batch(
         base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
-    return style.layered(marks, title, subtitle, curves.HEIGHT, pick)
+    return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick)
 
 
 def pairs_by_layer(

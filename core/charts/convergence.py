@@ -226,7 +226,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     return style.layered(
         charts,
         title,
-        f"ratio of medians, 95 % interval; dashed: baseline{cut}",
+        f"{'ratio of medians, 95 % interval' if table['low'].notna().any() else 'ratio'}; dashed: baseline{cut}",
         style.row_height(len(named)),
     )
 
@@ -289,7 +289,9 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     if not lost.empty:
         edge = alt.Y("edge:Q", **y_axis)
         charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
-    return style.layered(charts, title, "25-75 % of the runs; cross: too few runs for a median", curves.HEIGHT, pick)
+    one = medians["runs"].max() == 1
+    subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick)
 
 
 def _no_median(lost: pd.DataFrame) -> alt.Chart:

@@ -12,6 +12,7 @@ from core.charts import style, tables
 
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
+ONE_RUN = "one run each"
 LINE_ROWS = 1400
 RAW_ROWS = 1500
 MOST_RAW = 375
@@ -45,6 +46,7 @@ def over_training(
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).
         smooth: window, in recorded points, of a rolling median of the line, fewer at its ends; the line itself stays,
             faint, behind.
+        subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         lines: heights of dashed neutral lines, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
     """
@@ -92,6 +94,7 @@ def over_training(
     charts.append(dots.encode(opacity=style.faded(pick) if few else alt.OpacityValue(0)))
     for cross, name in _crosses(lost, raw_lost, x, column):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
+    subtitle = of_runs(subtitle, medians["runs"])
     return style.layered(charts, title, subtitle + _explained(smooth, lost, raw_lost), HEIGHT, pick)
 
 
@@ -114,6 +117,7 @@ def over_steps(
     Args:
         table: columns group, at (one of the steps) and `column`.
         steps: texts, in the order of the axis.
+        subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         reference: columns at, value and key: a dashed neutral line for each key, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
     """
@@ -144,7 +148,12 @@ def over_steps(
     )  # fmt: skip
     dots = base.mark_point(filled=True, size=60)
     charts.append(dots.encode(y=y, opacity=style.faded(pick), tooltip=tip))
-    return style.layered(charts, title, subtitle, HEIGHT, pick)
+    return style.layered(charts, title, of_runs(subtitle, medians["runs"]), HEIGHT, pick)
+
+
+def of_runs(subtitle: str, runs: pd.Series) -> str:
+    """A subtitle that names no spread where every point of the chart is of one run; `runs` is of how many."""
+    return subtitle if runs.max() > 1 else subtitle.replace(BAND, ONE_RUN)
 
 
 def steps_axis(steps: Sequence[str], title: str) -> alt.X:

@@ -67,7 +67,9 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
         charts.append(mark.encode(x=alt.X("at:Q", **axis), y=y, color=colour, tooltip=tip))
     names = table[["title", "text"]].rename(columns={"title": "group", "text": "note"})
     charts += style.row_names(names, style.row_axis(y_title, len(table)), "note", room=170)
-    subtitle = f"median {outcome.title}, 95 % interval over paired seeds; dashed: no effect"
+    several = table["seeds"].max() > 1
+    of = f"median {outcome.title}, 95 % interval over paired seeds" if several else f"{outcome.title} of one seed"
+    subtitle = f"{of}; dashed: no effect"
     return style.layered(charts, title, subtitle, 58 * len(table))
 
 
@@ -133,7 +135,9 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
         text = alt.Chart(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
         text = text.mark_text(dy=dy, fontSize=12, color=style.NEUTRAL)
         charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text=alt.Text("name:N")))
-    subtitle = "95 % intervals; solid: centred, dashed: not; parallel: centring brings the same at either slope"
+    subtitle = "solid: centred, dashed: not; parallel: centring brings the same at either slope"
+    if table["seeds"].max() > 1:
+        subtitle = f"95 % intervals; {subtitle}"
     return style.layered(charts, title, subtitle, 320)
 
 

@@ -71,7 +71,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
             ),
         ],
         heading,
-        f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}",
+        curves.of_runs(f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
     )

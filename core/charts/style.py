@@ -247,7 +247,7 @@ class _Layers(alt.LayerChart):
 
 def when(epoch: int) -> str:
     """A recorded point in words."""
-    return "at initialisation" if epoch == 0 else f"at epoch {epoch}"
+    return "at initialisation" if epoch == 0 else f"at epoch {epoch:,}"
 
 
 def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:

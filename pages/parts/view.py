@@ -54,7 +54,7 @@ def epoch(control: Control[int], shown: Shown, recorded: Recorded, groups: Colle
     nearest = max(newest) if shown.final else min(newest)
     if nearest != wanted:
         why = "no run has numbers at" if shown.final else "training has not come to"
-        st.caption(f"Shown is epoch {nearest}: {why} epoch {wanted}.")
+        st.caption(f"Shown is epoch {nearest:,}: {why} epoch {wanted:,}.")
     return nearest
 
 
