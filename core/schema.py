@@ -200,7 +200,7 @@ def names(table: str) -> list[str]:
 
 
 def version() -> str:
-    """A text that is another whenever tables have other columns: names, types and order."""
+    """A text that changes when the columns of the tables do: their names, types or order."""
     tables = {table: [(column.name, column.dtype) for column in columns] for table, columns in SCHEMA.items()}
     return hashlib.sha256(repr(tables).encode()).hexdigest()[:8]
 

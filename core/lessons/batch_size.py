@@ -54,7 +54,7 @@ def train_examples(experiment: Experiment) -> int:
 
 
 def sizes(experiment: Experiment) -> dict[str, int]:
-    """By batch size as the tables have it, its number of examples: "full" and all beyond the data are one."""
+    """Examples in a batch, by the batch size as the tables have it: "full" and all beyond the data have the same."""
     full = train_examples(experiment)
     return {"full" if size == 0 else str(size): min(size or full, full) for size in experiment.batch_size}
 
@@ -223,7 +223,7 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     scheme = ["hidden", "initialiser", "gain"]
     long = table.melt(["line", *scheme, "scale"], list(QUANTITIES), "quantity").dropna()
     limits = feeding(result, epoch, layer).set_index("line")["limit"]
-    # Without a feeding layer there is no limit, and what an empty series maps to is text.
+    # Without a feeding layer there is no limit, and mapping by an empty series gives text.
     long["limit"] = long["line"].map(limits).astype("float64").where(long["quantity"] == "pairs")
     each = long.groupby([*scheme, "quantity"], sort=False)
     found = {"scale": each["scale"].mean(), "theory": each["limit"].mean(), "mean": each["value"].mean()}
