@@ -24,7 +24,8 @@ from core.recording import Record
 from core.results import Result, collect
 from tests.engine import shapes, states
 
-CASES = range(int(__import__("os").environ.get("FROM", "0")), int(__import__("os").environ.get("TO", "24")))
+CASES = (8, 15, 22, 26, 29, 30, 44, 53, 54, 60, 64, 68, 102, 132, 150)
+"""Few that between them have every measure and nearly every verdict of every claim; any numbers do."""
 RESAMPLES = 60
 ARGUMENTS = {
     "constant": ("0.1", "-0.5", "10", "0"), "uniform": ("0.01", "0.5", "30"), "normal": ("0", "0.01", "1", "10", "100"),
