@@ -294,7 +294,9 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
         table = by_scale(result, activation, epoch, layer, level)
         for hidden, own in table[table["scale"] > 0].groupby("hidden", sort=False):
             scheme = ["initialiser", "gain"]  # two of them may have one scale
-            wide = own.pivot(index=scheme, columns="quantity", values="mean").reindex(columns=list(QUANTITIES))
+            if own["quantity"].nunique() < len(QUANTITIES):
+                continue
+            wide = own.pivot(index=scheme, columns="quantity", values="mean")
             by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
             wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
             wide = wide[[is_random(name) for name, _ in wide.index]].dropna().sort_values("scale", kind="stable")
