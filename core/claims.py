@@ -16,7 +16,7 @@ from core.activations import ACTIVATIONS
 from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled, with_function
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
-from core.experiment import FIELDS, Experiment
+from core.experiment import FIELDS, Experiment, all_but, label
 from core.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
@@ -76,7 +76,7 @@ def small_is_best(result: Result) -> Finding:
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False
-    for _, members in groups.groupby(_ALL_BUT_SCALE, sort=False):
+    for _, members in groups.groupby(all_but("initialiser", "gain"), sort=False):
         scales = start.reindex(members["group"]).dropna().sort_values(kind="stable")
         times = medians.reindex(scales.index)
         if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not _reached(times):
@@ -325,19 +325,15 @@ CLAIMS = (
     ),
 )
 
-_ALL_BUT_SCALE = ["activation", "hidden", "batch_size", "learning_rate"]
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
-    varying = [name for name in ("hidden", "batch_size", "learning_rate") if len(getattr(experiment, name)) > 1]
-    row = members.iloc[0]
-    said = [
-        (FIELDS[name].prefix or f"{name} ") + (row[name] if isinstance(row[name], str) else f"{row[name]:g}")
-        for name in varying
-        if members[name].nunique() == 1
-    ]
+    named = ("hidden", "batch_size", "learning_rate")
+    varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
+    row = members.iloc[0].to_dict()
+    said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]
     return " · ".join(said) + ": " if said else ""
 
 

@@ -15,12 +15,12 @@ from core import text
 from core.activations import ACTIVATIONS
 from core.convergence import speed_up, unfinished
 from core.evidence import Told, step, steps
+from core.experiment import all_but
 from core.results import Result
 from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 SEEDS = 2
 """Seeds from which on there is a difference to be told from chance."""
-SAME_BUT_ACTIVATION = ["hidden", "batch_size", "initialiser", "gain", "learning_rate"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
     Networks without a hidden layer use no activation function, and are left out.
     """
     found = []
-    for _, members in with_function(distinct_batches(result)).groupby(SAME_BUT_ACTIVATION, sort=False):
+    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False):
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):

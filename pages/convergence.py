@@ -6,7 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, convergence, findings, text
+from core import convergence, findings, text
+from core.charts import convergence as charts
+from core.charts.tables import masked
+from core.experiment import NAMING
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once
@@ -25,8 +28,8 @@ def _page(shown: Shown) -> None:
         st.subheader("Which learning rate is each one's best?")
         chart.show("rate_grid", charts.rate_grid, shown.runs)
         best = once(_best_rates, shown)
-        varying = [name for name in convergence.SETTINGS if len(getattr(shown.experiment, name)) > 1]
-        columns = [*(varying or ["activation", "initialiser"]), *_BEST]
+        varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
+        columns = [*(varying or NAMING), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
@@ -157,9 +160,9 @@ def _no_place(n: int) -> str:
 def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
     epochs = shown.epochs()
-    losses = charts.masked(epochs, [loss], log=[loss])[0][loss]
+    losses = masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
-    return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]
+    return bool(far_apart), masked(epochs, [loss], log=[loss] if log else [])[1]
 
 
 _BEST = {

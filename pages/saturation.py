@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, findings
+from core import findings
 from core.activations import ACTIVATIONS
 from core.charts import propagation
+from core.charts import saturation as charts
 from core.lessons import signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.theory import saturated_intervals

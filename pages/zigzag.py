@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.charts import group_colours
 from core.charts import neuron as charts
+from core.charts.style import group_colours
 from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
 from core.neuron import Neuron

@@ -13,7 +13,7 @@ from scipy import stats
 
 from core import effects
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition, decompose
-from core.experiment import PRESETS
+from core.presets import PRESETS
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 SEEDS = 7

@@ -48,9 +48,9 @@ def taught(result: Result) -> Iterator[Finding]:
     """What lessons say of it."""
     yield signal_propagation.agreement(result)
     for epoch, layer in places(result):
-        yield batch_size.softened(result, epoch, layer)
+        yield batch_size.larger_batches(result, epoch, layer)
         for level in batch_size.WHOSE:
-            yield batch_size.trade(result, epoch, layer, level)
+            yield batch_size.smaller_weights(result, epoch, layer, level)
 
 
 def close(one: float, other: float, relative: float = 1e-9, absolute: float = 1e-12) -> bool:

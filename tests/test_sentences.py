@@ -54,9 +54,9 @@ def findings_of(result: Result) -> Iterator[Finding]:
                     continue  # so far no seed is common to all functions
     yield signal_propagation.agreement(result)
     for epoch, layer in places(result):
-        yield batch_size.softened(result, epoch, layer)
+        yield batch_size.larger_batches(result, epoch, layer)
         for level in batch_size.WHOSE:
-            yield batch_size.trade(result, epoch, layer, level)
+            yield batch_size.smaller_weights(result, epoch, layer, level)
 
 
 def places(result: Result) -> list[tuple[int, int]]:
@@ -76,7 +76,7 @@ def texts_of(result: Result) -> Iterator[str]:
     for final in (True, False):
         yield exploded_text(result, final)
     for epoch, layer in places(result):
-        yield from batch_size.parting(result, epoch, layer)
+        yield from batch_size.apart_from_theory(result, epoch, layer)
     for epoch in sorted({epoch for epoch, _ in places(result)}):
         if result.layers["role"].eq("hidden").any():
             yield from (why for _, why in signal_propagation.reasons(result, epoch))

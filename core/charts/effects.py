@@ -17,7 +17,7 @@ SLOPES = ("slope 1/4", "slope 1", "slope 1, twice as wide")
 ENDS = ["estimate_low", "estimate_high", "low", "high"]
 
 
-def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None = None) -> alt.LayerChart:
+def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     """Every effect as a bar from "no effect" to its estimate, with its 95 % interval: on this axis bars add up.
 
     An effect known as a bound only, because of censored runs, is an open triangle there that points to where it lies;
@@ -27,7 +27,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
         effects: `core.effects.Decomposition.effects`, one of log outcomes as ratios.
         outcome: what was compared.
     """
-    title = title or "What does each difference bring?"
+    title = "What does each difference bring?"
     x_title, y_title = outcome.better + (" (axis of ratios)" if outcome.log else ""), "difference"
     if effects.empty:
         return style.blank(title, x_title, y_title)
@@ -82,9 +82,7 @@ def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     return table.assign(at=at, shape=shapes)[above | below]
 
 
-def cell_medians(
-    cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str], title: str | None = None
-) -> alt.LayerChart:
+def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str]) -> alt.LayerChart:
     """The median outcome of each function by slope, a line for centred functions and a dashed one for the others.
 
     Parallel lines: centring brings the same at either slope. A median that is lost to runs that did not reach the
@@ -95,7 +93,7 @@ def cell_medians(
         outcome: what was compared.
         functions: the activation functions of the experiment, which their colours come from.
     """
-    title = title or f"Median {outcome.title}"
+    title = f"Median {outcome.title}"
     y_title = f"median {outcome.title}"
     places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
     worst, shape = ("low", "triangle-up") if outcome.log else ("high", "triangle-down")

@@ -79,11 +79,6 @@ def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
     return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(groups, strokes=True))
 
 
-def group_encodings(groups: Sequence[str], *, dash: bool = False) -> dict[str, Any]:
-    """The channels that show a group: colour, and with `dash` (of lines) dash."""
-    return {"color": group_colour(groups)} | ({"strokeDash": group_dash(groups)} if dash else {})
-
-
 def row_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group" where rows carry their names themselves: no legend."""
     domain, colours = group_colours(groups)

@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
-ROWS = 5000
 
 
 def masked(table: pd.DataFrame, columns: Sequence[str], log: Collection[str] = ()) -> tuple[pd.DataFrame, int]:
