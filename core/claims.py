@@ -129,7 +129,7 @@ def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence
     in_order = sorted(fastest, key=lambda group: float(times[group]))
     first, last = (told.number("median updates_to_target", group=group) for group in (in_order[0], in_order[-1]))
     said = str(first) if first.value == last.value else f"{text.amount(first.value)} to {last}"
-    every = recorded_every(told, (in_order[-1], last.value)) if len(fastest) > 1 else ""
+    every = recorded_every(told, [(in_order[0], first.value), (in_order[-1], last.value)]) if len(fastest) > 1 else ""
     if len(fastest) == len(scales):
         return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said}{every})"
     named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]

@@ -4,7 +4,7 @@ Updates to target are known to the recorded step only: medians that lie within o
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -65,14 +65,14 @@ class Comparison:
             return f"the median runs of {a} and {b} both met it at update 0"
         if self.tie:
             medians = [f"{group} ({_median(told, group)})" for group in (a, b)]
-            return f"no difference between {text.listed(medians)}{recorded_every(told, self._later())}"
+            return f"no difference between {text.listed(medians)}{recorded_every(told, self._points())}"
         if ours > theirs:  # the same numbers, said from the side of the faster one
             a, b, ours, theirs = b, a, theirs, ours
         if math.isinf(theirs):
             return f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {_who_missed(told, b)}"
         if ours == 0:
             return f"the median run of {a} met it at update 0, {b} took a {_median(told, b)}"
-        coarse = recorded_every(told, self._later(), "; ") if theirs - ours <= self.step else ""
+        coarse = recorded_every(told, self._points(), "; ") if theirs - ours <= self.step else ""
         ratio = told("times fewer updates", group=a, against=b)
         return f"{a} needed {ratio} times fewer updates than {b} ({self._interval(told, a, b)}{coarse})"
 
@@ -82,8 +82,9 @@ class Comparison:
         ends = [told.number(f"times fewer updates, {end}", group=group, against=against) for end in ("least", "most")]
         return text.interval(ends[0].value, ends[1].value, self.pairs)
 
-    def _later(self) -> tuple[str, float]:
-        return (self.fast, self.medians[0]) if self.medians[0] >= self.medians[1] else (self.slow, self.medians[1])
+    def _points(self) -> tuple[tuple[str, float], ...]:
+        """Where recording limits what is known: the median of either group."""
+        return (self.fast, self.medians[0]), (self.slow, self.medians[1])
 
 
 def equal(one: float, other: float, step: float) -> bool:
@@ -110,11 +111,12 @@ def _who_missed(told: Told, group: str) -> str:
     return f"{group} did not ({_who_reached(told, group)})"
 
 
-def recorded_every(told: Told, at: tuple[str, float], before: str = ", ") -> str:
-    """How far apart the recorded updates of a group are at an update, where that is more than 1: ', recorded ...'."""
-    group, update = at
-    if not math.isfinite(update) or step(steps(told.tables.result, group), update) <= 1:
+def recorded_every(told: Told, points: Sequence[tuple[str, float]], before: str = ", ") -> str:
+    """How far apart updates were recorded at a group's update, the farthest of several: ', recorded ...' if not 1."""
+    coarsest = {at: step(steps(told.tables.result, at[0]), at[1]) for at in points if math.isfinite(at[1])}
+    if max(coarsest.values(), default=0) <= 1:
         return ""
+    group, update = max(coarsest, key=coarsest.__getitem__)
     return f"{before}recorded {told('recorded step', group=group, update=update)} updates apart there"
 
 

@@ -281,7 +281,7 @@ def _fastest(told: Told, goal: str) -> str:
     last = max(ties, key=lambda group: float(medians[group]))
     first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
     median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
-    every = recorded_every(told, (last, latest.value)) if len(ties) > 1 else ""
+    every = recorded_every(told, [(best, first.value), (last, latest.value)]) if len(ties) > 1 else ""
     how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
     if len(medians) == 1:
         return f"There is one group, {best}, and it reached {goal}: {how}"

@@ -66,7 +66,9 @@ def _page(shown: Shown) -> None:
         why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
-        st.dataframe(limits[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
+        # Centred inputs have a mean of -1e-18 or so, which would read -0.000.
+        table = limits[list(COLUMNS)].assign(mean=limits["mean"].round(9) + 0.0)
+        st.dataframe(table, column_config=COLUMNS, hide_index=True, key="by_layer")
         chart.csv("theory_by_layer", lambda: limits)
     _scale(shown, epoch, layer, by)
     _formulas()

@@ -332,6 +332,14 @@ def test_ties_and_extremes_are_said_in_words(
     assert "interval" not in found.evidence
 
 
+def test_the_recorded_step_that_makes_a_tie_is_the_one_that_is_named() -> None:
+    # 270 may be anything after 180, and 315 anything after 270: 90 updates apart at the first, 45 at the second.
+    found = findings.convergence(one_each([315.0] * 3, [270.0] * 3, [0, 180, 270, 315]))
+    assert found.verdict == UNDECIDED
+    assert "median 270 to 315 updates, recorded 90 updates apart there" in found.evidence
+    assert "logistic (median 315 updates), recorded 90 updates apart there" in found.evidence
+
+
 def test_one_seed_decides_nothing_and_has_no_interval() -> None:
     found = findings.convergence(one_each([300.0], [100.0], HUNDREDS, seeds=1))
     assert found.verdict == UNDECIDED

@@ -176,7 +176,7 @@ def centring(table: pd.DataFrame) -> str:
         text += f"Mean output{' of the others' if centred else ''}: {listed(parts)}."
         never = [words(name) for name in off["activation"] if ACTIVATIONS[name].range[0] >= 0]
         if never:
-            text += f" No output of {listed(never)} is negative."
+            text += f" No output of {' or '.join(never)} is negative."
     return text.strip()
 
 

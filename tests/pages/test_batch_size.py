@@ -61,6 +61,9 @@ def test_the_scale_is_looked_at_for_the_chosen_gradient(page: AppTest) -> None:
 def test_the_table_holds_theory_beside_measurement(page: AppTest) -> None:
     expected = lesson.by_layer(result(), 0)
     assert page.dataframe[0].value["limit"].tolist() == pytest.approx(expected["limit"].tolist())
+    means = page.dataframe[0].value["mean"]
+    assert means.tolist() == pytest.approx(expected["mean"].tolist(), abs=1e-8)
+    assert not [mean for mean in means if f"{mean:.3f}" == "-0.000" and abs(mean) < 1e-9]
 
 
 @pytest.mark.parametrize("preset", ["batch_size", "initial_scale"])
