@@ -273,13 +273,9 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
-        ("group", "runs of"),
-        ("learning_rate", "learning rate", style.NUMBER),
-        ("median", "median", style.NUMBER),
-        ("band", "25-75 % of runs"),
-        ("finite", "runs with a value", "d"),
-        ("runs", "of runs", "d"),
-    )
+        ("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("median", "median", style.NUMBER),
+        ("band", "25-75 % of runs"), ("finite", "runs with a value", "d"), ("runs", "of runs", "d"),
+    )  # fmt: skip
     base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
     charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
     interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
