@@ -14,10 +14,10 @@ from core.activations import ACTIVATIONS
 from core.consistency import Bools, blocks, require
 from core.experiment import FIELDS, Experiment
 from core.fields import shorten
-from core.measures import MAX_ORTHANT_FAN_IN, random_agreement
+from core.measures import random_agreement
 from core.recording import MINI_BATCHES
 from core.results import Result, ResultError
-from core.schema import LEVELS, PERCENTILES, SCHEMA
+from core.schema import LEVELS, MAX_ORTHANT_FAN_IN, PERCENTILES, SCHEMA
 
 Float = NDArray[np.float64]
 

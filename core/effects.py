@@ -1,8 +1,8 @@
 r"""The 2 x 2 of centring and slope: how much of tanh's advantage over the logistic comes from which.
 
 Four activation functions cross two factors: the logistic and its steep version logistic(4x), each as it is and moved
-down by 1/2. Tanh is steep and centred too, and twice as wide. With T_cs the median outcome over seeds on a log scale
-(c: centred, s: steep), each effect is averaged over both levels of the other factor:
+down by 1/2. Tanh is steep and centred too, and twice as wide. With T_cs the log of the median outcome over seeds (c:
+centred, s: steep), each effect is averaged over both levels of the other factor:
 
     centring    = ((T_00 - T_10) + (T_01 - T_11)) / 2
     slope       = ((T_00 - T_01) + (T_10 - T_11)) / 2
@@ -13,7 +13,7 @@ so that centring + slope + width = T_00 - T_tanh exactly: nothing is left over a
 
 A run that did not reach the target has an outcome somewhere beyond its last update. It is kept as that interval, and
 so are all numbers that depend on it: an effect is then a bound, or open at both ends, and never a made-up number. A
-target met at update 0 counts as met after half an update, so that it has a logarithm; its ratios are not said.
+median of 0 updates counts as one of AT_ONCE, so that it has a logarithm; its ratios are not said.
 """
 
 import math
@@ -37,8 +37,8 @@ Floats = NDArray[np.float64]
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
 TANH = "tanh"
 RESAMPLES = 2000
-AT_ONCE = 0.5
-"""Updates that a target met at update 0 counts as."""
+AT_ONCE = 0.25
+"""Updates that a median of 0 counts as: less than any other, as two runs may have one of 1/2."""
 NO_DIFFERENCE = 1 + NOTICEABLE
 """Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
 SETTING = all_but("activation", "learning_rate")
@@ -162,16 +162,17 @@ def decompose(
     best, point_low, point_high = _cells(low, high, chosen, losses, whole)
     _, drawn_low, drawn_high = _cells(low, high, chosen, losses, draws)
     chosen_rates = list(zip(best[:, 0], dead, strict=True))
+    sign = 1 if what.log else -1  # the more accurate the better
     cells = pd.DataFrame(
         {
             "activation": names,
             "centred": [name not in ("logistic", "steep_logistic") for name in names],
             "steep": [name not in ("logistic", "centred_logistic") for name in names],
             "learning_rate": [math.nan if lost else rates[i] for i, lost in chosen_rates],
-            "median_low": _natural(point_low[:, 0], what),
-            "median_high": _natural(point_high[:, 0], what),
-            "low": _natural(np.quantile(drawn_low, 0.025, axis=1, method="nearest"), what),
-            "high": _natural(np.quantile(drawn_high, 0.975, axis=1, method="nearest"), what),
+            "median_low": sign * point_low[:, 0],
+            "median_high": sign * point_high[:, 0],
+            "low": sign * np.quantile(drawn_low, 0.025, axis=1, method="nearest"),
+            "high": sign * np.quantile(drawn_high, 0.975, axis=1, method="nearest"),
             "reached": [int(np.isfinite(high[i, best[i, 0]]).sum()) for i in range(len(names))],
             "seeds": len(seeds),
             "edge": [len(rates) > 1 and i in (0, len(rates) - 1) and not lost for i, lost in chosen_rates],
@@ -180,7 +181,13 @@ def decompose(
     if not what.log:
         cells[["low", "high"]] = cells[["high", "low"]].to_numpy()
         cells[["median_low", "median_high"]] = cells[["median_high", "median_low"]].to_numpy()
-    effects = _effects(what, names, (point_low, point_high), (drawn_low, drawn_high), len(seeds))
+    effects = _effects(
+        what,
+        names,
+        (_added(point_low, what), _added(point_high, what)),
+        (_added(drawn_low, what), _added(drawn_high, what)),
+        len(seeds),
+    )
     return Decomposition(what, cells, effects, rates, rate, tuple((name, runs[name].iloc[0]) for name in SETTING))
 
 
@@ -229,12 +236,10 @@ def _scores(
     if what.name == "updates_to_target":
         # Diverged runs are frozen: they will not reach it within the whole of training either.
         last = table["last_update"].where(table["status"] != "diverged", table["last_update"].max())
-        value, beyond = value.clip(lower=AT_ONCE), last.clip(lower=AT_ONCE)
-        table["low"], table["high"] = np.log(value.fillna(beyond)), np.log(value.fillna(np.inf))
+        table["low"], table["high"] = value.fillna(last), value.fillna(np.inf)
     elif what.log:
-        value = value.clip(lower=np.finfo(np.float64).tiny)
         worst = float(value.max()) if value.notna().any() else 1.0
-        table["low"], table["high"] = np.log(value.fillna(worst)), np.log(value.fillna(np.inf))
+        table["low"], table["high"] = value.fillna(worst), value.fillna(np.inf)
     else:
         worst = float(value.min()) if value.notna().any() else 1.0
         table["low"], table["high"] = -value.fillna(worst), -value.fillna(0.0)
@@ -276,12 +281,10 @@ def _contrast(weights: Floats, low: Floats, high: Floats) -> tuple[Floats, Float
     return least, greatest
 
 
-def _natural(score: Floats, what: Outcome) -> Floats:
-    if not what.log:
-        return -score
-    value = np.exp(score)
-    # exp(log(x)) is not always x.
-    return np.where(np.isclose(value, AT_ONCE), 0.0, value) if what.name == "updates_to_target" else value
+def _added(medians: Floats, what: Outcome) -> Floats:
+    """Medians on the scale on which effects add up: logarithms, of at least AT_ONCE or of what has one."""
+    least = AT_ONCE if what.name == "updates_to_target" else float(np.finfo(np.float64).tiny)
+    return np.log(np.maximum(medians, least)) if what.log else medians
 
 
 def _shares(effects: pd.DataFrame, noticeable: float) -> list[float]:

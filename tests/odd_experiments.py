@@ -9,17 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from core import effects, findings
 from core.activations import ACTIVATIONS
+from core.claims import CLAIMS
 from core.datasets import DATASETS, SCALINGS
 from core.effects import FOUR
 from core.experiment import VARIED, Experiment
+from core.findings import Finding
 from core.initialisers import INITIALISERS
+from core.lessons import batch_size, signal_propagation
 from core.losses import LOSSES
 from core.optimisers import OPTIMISERS
 from core.recording import Record
 from core.results import Result, collect
 from tests.engine import shapes, states
 
+CASES = (8, 15, 22, 26, 29, 30, 44, 53, 54, 60, 64, 68, 102, 132, 150)
+"""Few that between them have every measure and nearly every verdict of every claim; any numbers do."""
+RESAMPLES = 60
 ARGUMENTS = {
     "constant": ("0.1", "-0.5", "10", "0"), "uniform": ("0.01", "0.5", "30"), "normal": ("0", "0.01", "1", "10", "100"),
     "truncated_normal": ("0.01", "2"), "sparse": ("1", "2", "15"),
@@ -94,6 +101,10 @@ def experiment(number: int) -> Experiment:
     if kind == "two" and rng.random() < 0.7:
         settings |= _comparable(rng)
         synthetic = True
+    if kind == "2 x 2" and rng.random() < 0.6:
+        comparable = _comparable(rng) | {"learning_rate": _some(rng, ("0.3", "1", "3", "10"), 3)}
+        settings |= {name: value for name, value in comparable.items() if name not in ("activation", "initialiser")}
+        synthetic = True
     if synthetic:
         settings |= {"samples": int(rng.integers(20, 60)), "noise": _some(rng, ("0", "0.1", "1"))[0]}
     return Experiment.from_params(settings)
@@ -135,3 +146,49 @@ def results(number: int) -> tuple[Result, Result]:
             whole += records
             so_far += records[: int(rng.integers(0, len(records) + 1))]
     return collect(trained, whole), collect(trained, so_far)
+
+
+@lru_cache(maxsize=64)
+def said(case: int, whole: bool) -> dict[str, Finding]:
+    """All that is said of a result by name, apart from the 2 x 2; nothing of one without runs."""
+    result = results(case)[0 if whole else 1]
+    if result.runs.empty:
+        return {}
+    finders = (findings.saturation, findings.dead_flat, findings.gradient_signs, findings.convergence, findings.runs)
+    found = {find.__name__: find(result) for find in finders}
+    found |= {claim.id: claim.judge(result) for claim in CLAIMS}
+    found["agreement"] = signal_propagation.agreement(result)
+    for epoch, layer in places(result):
+        found[f"larger_batches {epoch} {layer}"] = batch_size.larger_batches(result, epoch, layer)
+        level = list(batch_size.WHOSE)[(case + layer) % len(batch_size.WHOSE)]
+        found[f"smaller_weights {epoch} {layer} {level}"] = batch_size.smaller_weights(result, epoch, layer, level)
+    return found
+
+
+def places(result: Result) -> list[tuple[int, int]]:
+    """The first recorded epoch with the first layer, and the last one with the last layer."""
+    layers = result.layers
+    if layers.empty:
+        return []
+    return [(int(layers["epoch"].agg(end)), int(layers["layer"].agg(end))) for end in ("min", "max")]
+
+
+Square = tuple[dict[str, Any], str, float | None]
+"""Settings of a 2 x 2, its outcome, and its learning rate."""
+
+
+@lru_cache(maxsize=64)
+def squares(case: int, whole: bool) -> list[tuple[Finding, Square]]:
+    """What is said of each 2 x 2 that there is, at each function's best rate and at one for all."""
+    runs_table = results(case)[0 if whole else 1].runs
+    found = []
+    for runs in effects.settings(runs_table).values():
+        of = {name: runs[name].iloc[0] for name in effects.SETTING}
+        for outcome in effects.OUTCOMES:
+            for rate in (None, float(runs["learning_rate"].iloc[0])):
+                try:
+                    square = effects.finding(effects.decompose(runs, outcome, rate, RESAMPLES))
+                except ValueError:  # so far no seed is common to all functions and rates
+                    continue
+                found.append((square, (of, outcome, rate)))
+    return found

@@ -718,16 +718,18 @@ class TwoByTwo:
         if self.outcome == "updates_to_target":
             time = self.tables.time(row)
             if math.isfinite(time):
-                return (math.log(max(time, 0.5)),) * 2
-            lost = self.tables.lost(row)
-            return math.log(max(self.last if lost else float(row["last_update"]), 0.5)), math.inf
+                return time, time
+            return self.last if self.tables.lost(row) else float(row["last_update"]), math.inf
         value = self.value(row)
         if self.outcome == "final_train_loss":
-            tiny = float(np.finfo(float).tiny)
-            return (
-                (math.log(max(self.worst, tiny)), math.inf) if math.isnan(value) else (math.log(max(value, tiny)),) * 2
-            )
+            return (self.worst, math.inf) if math.isnan(value) else (value, value)
         return (-self.worst, 0.0) if math.isnan(value) else (-value, -value)
+
+    def added(self, median: float) -> float:
+        """A median on the scale of addition: its logarithm, but of an accuracy."""
+        if self.outcome == "final_test_accuracy":
+            return median
+        return math.log(max(median, 0.25 if self.outcome == "updates_to_target" else float(np.finfo(float).tiny)))
 
     def best_rate(self, name: str, seeds: Sequence[str]) -> float:
         """The rate of the lowest median of what it is chosen by, else of the lowest median loss."""
@@ -751,7 +753,7 @@ class TwoByTwo:
         for name in self.functions:
             rate = self.best_rate(name, seeds)
             found = [self.bounds(self.cells[name, rate, seed]) for seed in seeds]
-            low[name], high[name] = median(pair[0] for pair in found), median(pair[1] for pair in found)
+            low[name], high[name] = (self.added(median(pair[end] for pair in found)) for end in (0, 1))
         return {
             effect: (
                 sum(weight * (low if weight > 0 else high)[name] for name, weight in weights.items()),

@@ -27,6 +27,7 @@ ENGINE = {
         "network",
         "symmetry",
         "measures",
+        "sorting",
     ),
     *("experiment", "state", "recording", "training"),
 }

@@ -1,24 +1,15 @@
 """Every number that a finding states, and its verdict, is what the CSVs say: recomputed over random experiments."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from core import effects, findings
-from core.claims import CLAIMS
-from core.evidence import Number
-from core.findings import Finding
-from core.lessons import batch_size, signal_propagation
-from core.results import Result
-from tests import odd_experiments, recomputed
+from core.evidence import MEASURES
+from tests import recomputed
 from tests.engine import data_of
+from tests.odd_experiments import CASES, RESAMPLES, results, said, squares
 from tests.recomputed import NEVER_NEGATIVE, Tables, TwoByTwo
-from tests.test_sentences import places
-
-CASES = range(int(__import__("os").environ.get("FROM", "0")), int(__import__("os").environ.get("TO", "40")))
-RESAMPLES = 60
 
 VERDICTS = {
     "saturation": recomputed.saturation,
@@ -36,23 +27,6 @@ VERDICTS = {
 }
 
 
-def told(result: Result) -> Iterator[tuple[str, Finding]]:
-    """All that is said of a result by name, apart from the 2 x 2 and lessons."""
-    for find in (findings.saturation, findings.dead_flat, findings.gradient_signs, findings.convergence, findings.runs):
-        yield find.__name__, find(result)
-    for claim in CLAIMS:
-        yield claim.id, claim.judge(result)
-
-
-def taught(result: Result) -> Iterator[Finding]:
-    """What lessons say of it."""
-    yield signal_propagation.agreement(result)
-    for epoch, layer in places(result):
-        yield batch_size.larger_batches(result, epoch, layer)
-        for level in batch_size.WHOSE:
-            yield batch_size.smaller_weights(result, epoch, layer, level)
-
-
 def close(one: float, other: float, relative: float = 1e-9, absolute: float = 1e-12) -> bool:
     same = math.isnan(one) and math.isnan(other)
     return same or math.isclose(one, other, rel_tol=relative, abs_tol=absolute)
@@ -61,48 +35,32 @@ def close(one: float, other: float, relative: float = 1e-9, absolute: float = 1e
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "so_far"])
 @pytest.mark.parametrize("case", CASES)
 def test_numbers_and_verdicts_are_those_of_the_tables(case: int, whole: bool, tmp_path: Path) -> None:
-    result = odd_experiments.results(case)[0 if whole else 1]
+    result = results(case)[0 if whole else 1]
     about = result.experiment.to_query()
-    if result.runs.empty:
-        return
     result.to_csv(tmp_path)
     tables = Tables(tmp_path, data_of(result.experiment).train_x)
-    for name, found in told(result):
-        assert found.verdict == VERDICTS[name](tables), (about, name, found)
-        for number in found.numbers:
-            value, n = recomputed.MEASURES[number.measure](tables, dict(number.of))
-            assert close(value, number.value), (about, name, number, value)
-            assert n == number.n, (about, name, number, n)
-    for found in taught(result):
+    for name, found in said(case, whole).items():
+        if name in VERDICTS:
+            assert found.verdict == VERDICTS[name](tables), (about, name, found)
         for number in found.numbers:
             value, n = recomputed.MEASURES[number.measure](tables, dict(number.of))
             predicted = "predicted" in number.measure
-            assert close(value, number.value, *((1e-3, 2e-4) if predicted else ())), (about, number, value)
-            assert n == number.n, (about, number, n)
-    for found, square in squares(result, tables):
+            assert close(value, number.value, *((1e-3, 2e-4) if predicted else ())), (about, name, number, value)
+            assert n == number.n, (about, name, number, n)
+    for found, (of, outcome, rate) in squares(case, whole):
+        square = TwoByTwo(tables, of, outcome, rate, RESAMPLES)
         assert found.verdict == square.verdict(), (about, found)
         for number in found.numbers:
-            value, n = of_square(number, square)
+            of_number = dict(number.of)
+            if "effect" in of_number:
+                value, n = square.number(number.measure, of_number["effect"])
+            else:
+                value, n = square.cell(number.measure, of_number["activation"])
             assert close(value, number.value), (about, number, value)
             assert n == number.n, (about, number, n)
 
 
-def squares(result: Result, tables: Tables) -> Iterator[tuple[Finding, TwoByTwo]]:
-    """Each 2 x 2 there is, at each function's best rate and at one for all, and the same recomputed."""
-    for runs in effects.settings(result.runs).values():
-        of = {name: runs[name].iloc[0] for name in effects.SETTING}
-        for outcome in effects.OUTCOMES:
-            for rate in (None, float(runs["learning_rate"].iloc[0])):
-                square = TwoByTwo(tables, of, outcome, rate, RESAMPLES)
-                if square.seeds and set(recomputed.FOUR) <= set(square.functions):
-                    yield effects.finding(effects.decompose(runs, outcome, rate, RESAMPLES)), square
-                else:
-                    with pytest.raises(ValueError, match="runs: "):
-                        effects.decompose(runs, outcome, rate, RESAMPLES)
-
-
-def of_square(number: Number, square: TwoByTwo) -> tuple[float, int]:
-    of = dict(number.of)
-    if "effect" in of:
-        return square.number(number.measure, of["effect"])
-    return square.cell(number.measure, of["activation"])
+def test_every_measure_is_among_the_numbers_that_were_recomputed() -> None:
+    told = [found for case in CASES for whole in (True, False) for found in said(case, whole).values()]
+    told += [found for case in CASES for whole in (True, False) for found, _ in squares(case, whole)]
+    assert {number.measure for found in told for number in found.numbers} == set(MEASURES)

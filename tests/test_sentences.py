@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from core import effects, findings, text
+from core import findings, text
 from core.activations import ACTIVATIONS
-from core.claims import CLAIMS
 from core.convergence import best_rates, exploded_text, speed_up
 from core.evidence import Number
 from core.experiment import Experiment
@@ -19,10 +18,8 @@ from core.initialisers import INITIALISERS
 from core.lessons import batch_size, signal_propagation
 from core.results import Result
 from core.text import VERDICTS, words
-from tests import odd_experiments
 from tests.engine import data_of
-
-CASES = range(int(__import__("os").environ.get("FROM", "0")), int(__import__("os").environ.get("TO", "24")))
+from tests.odd_experiments import CASES, places, results, said, squares
 
 NOUNS = ("run", "update", "seed", "group", "layer", "comparison", "function", "network", "example", "unit", "epoch")
 WRONG = {
@@ -39,36 +36,9 @@ WRONG = {
 }
 
 
-def findings_of(result: Result) -> Iterator[Finding]:
+def findings_of(case: int, whole: bool) -> list[Finding]:
     """All that is said of a result with a verdict."""
-    for find in (findings.saturation, findings.dead_flat, findings.gradient_signs, findings.convergence, findings.runs):
-        yield find(result)
-    for claim in CLAIMS:
-        yield claim.judge(result)
-    for runs in effects.settings(result.runs).values():
-        for outcome in effects.OUTCOMES:
-            for rate in (None, float(runs["learning_rate"].iloc[0])):
-                try:
-                    yield effects.finding(effects.decompose(runs, outcome, rate, resamples=50))
-                except ValueError:
-                    continue  # so far no seed is common to all functions
-    yield signal_propagation.agreement(result)
-    for epoch, layer in places(result):
-        yield batch_size.larger_batches(result, epoch, layer)
-        for level in batch_size.WHOSE:
-            yield batch_size.smaller_weights(result, epoch, layer, level)
-
-
-def places(result: Result) -> list[tuple[int, int]]:
-    """The first and the last recorded epoch, each with the first and the last layer."""
-    layers = result.layers
-    if layers.empty:
-        return []
-    return [
-        (int(epoch), int(layer))
-        for epoch in dict.fromkeys([layers["epoch"].min(), layers["epoch"].max()])
-        for layer in dict.fromkeys([layers["layer"].min(), layers["layer"].max()])
-    ]
+    return [*said(case, whole).values(), *(found for found, _ in squares(case, whole))]
 
 
 def texts_of(result: Result) -> Iterator[str]:
@@ -106,11 +76,11 @@ def absent(experiment: Experiment) -> list[str]:
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "so_far"])
 @pytest.mark.parametrize("case", CASES)
 def test_every_sentence_reads_right(case: int, whole: bool) -> None:
-    result = odd_experiments.results(case)[0 if whole else 1]
+    result = results(case)[0 if whole else 1]
     about, experiment = result.experiment.to_query(), result.experiment
     if result.runs.empty:
         return
-    for found in findings_of(result):
+    for found in findings_of(case, whole):
         assert found.verdict in (*VERDICTS, "")
         assert strange(found.sentence.replace(findings.target_text(experiment.target), "the target")) == [], about
         assert found.sentence.endswith("."), (about, found)
@@ -122,11 +92,11 @@ def test_every_sentence_reads_right(case: int, whole: bool) -> None:
             assert found.verdict in ("not decided", ""), (about, found)
             assert "interval" not in found.evidence, (about, found)
         assert unbacked(found, experiment) == [], (about, found)
-    for said in texts_of(result):
-        assert strange(said) == [], about
-        assert said == "" or said.endswith("."), (about, said)
-    for said in notes_of(result):
-        assert strange(said) == [], about
+    for text_ in texts_of(result):
+        assert strange(text_) == [], about
+        assert text_ == "" or text_.endswith("."), (about, text_)
+    for note in notes_of(result):
+        assert strange(note) == [], about
 
 
 # Numerals

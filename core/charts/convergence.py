@@ -232,7 +232,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
 
 
 def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt.LayerChart:
-    """How the outcome depends on the learning rate: median over seeds, a line for all runs of equal settings else.
+    """How the outcome depends on the learning rate: median over seeds, a line for each set of other settings.
 
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
@@ -268,22 +268,14 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     y_axis = style.position(meaning, ends, kind)
     low, high = y_axis["scale"].domain
     lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
-    lost["text"] = [
-        f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
-        for finite, total in zip(lost["finite"], lost["runs"], strict=True)
-    ]
     reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
     base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
-        ("group", "runs of"),
-        ("learning_rate", "learning rate", style.NUMBER),
-        ("median", "median", style.NUMBER),
-        ("band", "25-75 % of runs"),
-        ("finite", "runs with a value", "d"),
-        ("runs", "of runs", "d"),
-    )
+        ("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("median", "median", style.NUMBER),
+        ("band", "25-75 % of runs"), ("finite", "runs with a value", "d"), ("runs", "of runs", "d"),
+    )  # fmt: skip
     base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
     charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
     interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
@@ -291,14 +283,23 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
     if not lost.empty:
-        cross = alt.Chart(lost[["group", "learning_rate", "edge", "text"]])
-        cross = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2)
-        tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
         edge = alt.Y("edge:Q", **y_axis)
-        charts.append(cross.encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick), tooltip=tip))
+        charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
     return style.layered(charts, title, subtitle, curves.HEIGHT, pick)
+
+
+def _no_median(lost: pd.DataFrame) -> alt.Chart:
+    """A cross for each median that is lost, with how many runs have a value."""
+    words = [
+        f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
+        for finite, total in zip(lost["finite"], lost["runs"], strict=True)
+    ]
+    cross = alt.Chart(lost[["group", "learning_rate", "edge"]].assign(text=words))
+    tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
+    marks: alt.Chart = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2).encode(tooltip=tip)
+    return marks
 
 
 def _edge(lost: pd.DataFrame, low: float, high: float, accuracy: bool) -> pd.Series:

@@ -196,7 +196,7 @@ def _medians(
 
 
 def _lost(drawn: pd.DataFrame, gone: pd.DataFrame, table: pd.DataFrame, by: str, x: str) -> pd.DataFrame:
-    """The last row drawn of each line `by` that ends because of diverged runs: later `gone` has it without a value."""
+    """The last row drawn of each line `by` that ends because of diverged runs: those of `gone` come later."""
     last = drawn.groupby(by, sort=False, observed=True).tail(1)
     if "diverged" not in table:
         return last.iloc[:0]

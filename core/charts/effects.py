@@ -74,7 +74,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
 
 
 def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
-    """The effects of which one end is known: at (that end) and shape (a triangle towards the other)."""
+    """The effects with one known end: `at` is that end, `shape` a triangle that points to the other."""
     above = table["estimate_low"].between(first, last)
     below = table["estimate_high"].between(first, last)
     at = table["estimate_low"].where(above, table["estimate_high"])
@@ -95,18 +95,8 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     """
     title = f"Median {outcome.title}"
     y_title = f"median {outcome.title}"
-    places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
     worst, shape = ("low", "triangle-up") if outcome.log else ("high", "triangle-down")
-    table = cells.assign(
-        place=places,
-        order=[SLOPES.index(place) for place in places],
-        at=cells[f"median_{worst}"],
-        censored=cells["median_low"] != cells["median_high"],
-        name=cells["activation"].str.replace("_", " "),
-    )
-    table["outcome"] = [
-        f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
-    ]
+    table = _by_slope(cells, worst)
     y_kind: style.Kind = "log" if outcome.log else "linear"
     if outcome.name == "updates_to_target":  # 0 has no place on a log axis
         table[["at", "low", "high"]] = table[["at", "low", "high"]].clip(lower=AT_ONCE)
@@ -117,7 +107,7 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     table = table.assign(low=table["low"].clip(low, high), high=table["high"].clip(low, high))
     x = alt.X(
         "place:N",
-        scale=alt.Scale(domain=[place for place in SLOPES if place in places], type="point", padding=0.5),
+        scale=alt.Scale(domain=[place for place in SLOPES if place in set(table["place"])], type="point", padding=0.5),
         axis=alt.Axis(
             title="slope at 0, and width of the range", labelAngle=0, grid=False, labelExpr="split(datum.label, ', ')"
         ),
@@ -149,6 +139,22 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     if table["seeds"].max() > 1:
         subtitle = f"95 % intervals; {subtitle}"
     return style.layered(charts, title, subtitle, 320)
+
+
+def _by_slope(cells: pd.DataFrame, worst: str) -> pd.DataFrame:
+    """The cells with their place on the axis of slopes, and the `worst` end of their medians in words."""
+    places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
+    table = cells.assign(
+        place=places,
+        order=[SLOPES.index(place) for place in places],
+        at=cells[f"median_{worst}"],
+        censored=cells["median_low"] != cells["median_high"],
+        name=cells["activation"].str.replace("_", " "),
+    )
+    table["outcome"] = [
+        f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
+    ]
+    return table
 
 
 def _room_for_names(ends: NDArray[np.float64], log: bool) -> tuple[float, float]:

@@ -106,24 +106,7 @@ def phase_diagram(
         "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
         "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
     }
-    finite = tables.masked(cells, ["chi"])[0]
-    deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
-    shaded = ["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]
-    # Every move of the trial point sends them all: seven digits are more than shows.
-    shade = alt.Chart(finite.assign(shade=np.log(deep))[shaded].astype("float32"))
-    darkness = alt.Opacity(
-        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
-    )
-    tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
-    area = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
-        x=alt.X("sw_low:Q", **x_axis),
-        x2=alt.X2("sw_high:Q"),
-        y=alt.Y("sb_low:Q", **y_axis),
-        y2=alt.Y2("sb_high:Q"),
-        opacity=darkness,
-        tooltip=tip,
-    )
-    charts = [area]
+    charts = [_shading(cells, x_axis, y_axis)]
     if not line.empty:
         critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
             color=style.NEUTRAL, strokeWidth=3.5, clip=True
@@ -142,6 +125,28 @@ def phase_diagram(
     charts.append(_dots(points, "sb", x_axis, y_axis, groups))
     subtitle = "thick line: χ₁ = 1; grey: gradients reach deep; dots: these runs" + ("; ×: tried" if trial else "")
     return style.layered(charts, title, subtitle, 360)
+
+
+def _shading(cells: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> alt.Chart:
+    """The cells of a phase diagram, the darker the deeper a gradient reaches."""
+    finite = tables.masked(cells, ["chi"])[0]
+    deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
+    shaded = ["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]
+    # Every move of the trial point sends them all: seven digits are more than shows.
+    shade = alt.Chart(finite.assign(shade=np.log(deep))[shaded].astype("float32"))
+    darkness = alt.Opacity(
+        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
+    )
+    tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
+    area: alt.Chart = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
+        x=alt.X("sw_low:Q", **x_axis),
+        x2=alt.X2("sw_high:Q"),
+        y=alt.Y("sb_low:Q", **y_axis),
+        y2=alt.Y2("sb_high:Q"),
+        opacity=darkness,
+        tooltip=tip,
+    )
+    return area
 
 
 def tried(sw: float, sb: float) -> pd.DataFrame:

@@ -25,8 +25,8 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     """Share saturated in every group at a glance: a strip of cells for each, its hidden layers below each other.
 
     Columns are recorded epochs, cells the mean over the group's runs; a black line runs through the cells in which a
-    layer is dead-flat in any of them. At the right of a name: the share at the first
-    and at the last epoch drawn, mean over the layers. A group without numbers keeps its place.
+    layer is dead-flat in any of them. At the right of a name: the share at the first and at the last epoch drawn, mean
+    over the layers. A group without numbers keeps its place.
 
     Args:
         layers: the layers table.
@@ -65,19 +65,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     y = alt.Y("y:Q", scale=scale, axis=axis)
     drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
-    top = alt.Y("top:Q", scale=scale, axis=axis)
-    text = alt.Chart(names).encode(y=top)
-    name = text.mark_text(
-        align="left",
-        baseline="top",
-        color=style.NEUTRAL,
-        fontSize=12,
-        fontWeight="bold",
-        limit=alt.ExprRef("width - 95"),
-    )
-    charts.append(name.encode(x=style.at(0), text=alt.Text("group:N")))
-    note = text.mark_text(align="right", baseline="top", color=style.NEUTRAL, fontSize=12, limit=95)
-    charts.append(note.encode(x=style.at("width"), text=alt.Text("note:N")))
+    charts += style.row_names(names, {"scale": scale, "axis": axis}, "note", room=95)
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))

@@ -167,7 +167,7 @@ def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: in
 
 
 def _why_empty(layers: pd.DataFrame) -> str:
-    """Why no sign is there to draw: what has not diverged has a `gradient_std` exactly where signs are measured."""
+    """Why there is no sign to draw. Where signs are measured, a layer that has not diverged has a `gradient_std`."""
     if layers.empty:
         return style.NOTHING
     return NO_GRADIENT if layers["gradient_std"].notna().any() else NOT_MEASURED

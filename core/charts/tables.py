@@ -61,7 +61,7 @@ def _quantile(ordered: NDArray[Any], start: NDArray[Any], size: NDArray[Any], sh
 
 
 def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
-    """At most `limit` of the sorted `points`, the first and the last among them, evenly on the axis drawn."""
+    """At most `limit` of the sorted `points`, evenly spread along the axis, the first and the last among them."""
     if len(points) <= limit:
         return points
     place = np.log1p(points - points[0]) if log else np.arange(len(points), dtype=np.float64)

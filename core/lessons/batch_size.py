@@ -54,7 +54,7 @@ def train_examples(experiment: Experiment) -> int:
 
 
 def sizes(experiment: Experiment) -> dict[str, int]:
-    """By batch size as the tables have it, its number of examples: "full" and all beyond the data are one."""
+    """Examples in a batch, by the batch size as the tables have it: "full" and all beyond the data have the same."""
     full = train_examples(experiment)
     return {"full" if size == 0 else str(size): min(size or full, full) for size in experiment.batch_size}
 
@@ -223,7 +223,7 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     scheme = ["hidden", "initialiser", "gain"]
     long = table.melt(["line", *scheme, "scale"], list(QUANTITIES), "quantity").dropna()
     limits = feeding(result, epoch, layer).set_index("line")["limit"]
-    # Without a feeding layer there is no limit, and what an empty series maps to is text.
+    # Without a feeding layer there is no limit, and mapping by an empty series gives text.
     long["limit"] = long["line"].map(limits).astype("float64").where(long["quantity"] == "pairs")
     each = long.groupby([*scheme, "quantity"], sort=False)
     found = {"scale": each["scale"].mean(), "theory": each["limit"].mean(), "mean": each["value"].mean()}
@@ -294,7 +294,9 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
         table = by_scale(result, activation, epoch, layer, level)
         for hidden, own in table[table["scale"] > 0].groupby("hidden", sort=False):
             scheme = ["initialiser", "gain"]  # two of them may have one scale
-            wide = own.pivot(index=scheme, columns="quantity", values="mean").reindex(columns=list(QUANTITIES))
+            if own["quantity"].nunique() < len(QUANTITIES):
+                continue
+            wide = own.pivot(index=scheme, columns="quantity", values="mean")
             by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
             wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
             wide = wide[[is_random(name) for name, _ in wide.index]].dropna().sort_values("scale", kind="stable")

@@ -68,7 +68,7 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
     keys = [*_SETTINGS, "layer", "epoch", "quantity"]
-    # Numbers for the many texts: each of the statistics would sort through them anew.
+    # One number for each combination of texts: else each of the statistics would sort the texts anew.
     place = measured.groupby(keys, sort=False).ngroup()
     values = measured["value"].groupby(place)
     table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
