@@ -321,8 +321,8 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     found = []
     if epoch > 0:
         text = (
-            f"The lines are of initialisation. At epoch {epoch} training has tied the weights to the data and to each "
-            "other, which no theory of random weights covers."
+            f"The lines are of initialisation. At epoch {epoch:,} training has tied the weights to the data and to "
+            "each other, which no theory of random weights covers."
         )
         found.append(("Training", text))
     seen = inputs(result.experiment)
