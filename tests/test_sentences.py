@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from core import findings, text
-from core.activations import ACTIVATIONS
-from core.convergence import best_rates, exploded_text, speed_up
-from core.evidence import Number
-from core.experiment import Experiment
-from core.findings import Finding
-from core.initialisers import INITIALISERS
-from core.lessons import batch_size, signal_propagation
-from core.results import Result
+from core import text
+from core.experiment.experiment import Experiment
+from core.lessons import batch_size, findings, signal_propagation
+from core.lessons.findings import Finding
+from core.registries.activations import ACTIVATIONS
+from core.registries.initialisers import INITIALISERS
+from core.results.convergence import best_rates, exploded_text, speed_up
+from core.results.evidence import Number
+from core.results.results import Result
 from core.text import VERDICTS, words
 from tests.engine import data_of
 from tests.odd_experiments import CASES, places, results, said, squares
