@@ -105,7 +105,7 @@ def test_every_sentence_reads_right(case: int, whole: bool) -> None:
 FIXED = (
     "95 % interval", "95 % intervals", "least 95 % of the examples",
     "as many as 1 % of the units", "from 0", "at update 0", "only 2 of",
-    "the 4 functions", "the 5 functions", "All 4 functions", "All 5 functions", "as 1.0 % of", "2,000 bootstrap draws",
+    "the 4 functions", "the 5 functions", "all 4 functions", "all 5 functions", "2,000 bootstrap draws",
     "Random: 50 %", "within 10 %", "within 5 percentage", "times lower",
 )  # fmt: skip
 """What stands for definitions, and for nothing measured."""
