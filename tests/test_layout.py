@@ -161,3 +161,15 @@ def test_no_modules_of_core_import_each_other_in_a_circle() -> None:
         < order.index("core.engine.network")
         < order.index("core.engine.training")
     )
+
+
+def test_the_page_on_the_architecture_names_every_file() -> None:
+    said = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    files = [path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py") if path.stem != "__init__"]
+    named = re.findall(r"`([\w/]+\.py)`", said)
+    assert len(files) > 60
+    for path in files:
+        place = path.relative_to(ROOT).as_posix()
+        assert any(place == name or place.endswith(f"/{name}") for name in named), place
+    for name in named:
+        assert any(path.as_posix().endswith(f"/{name}") for path in [*files, ROOT / "dashboard.py"]), name
