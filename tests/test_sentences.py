@@ -32,7 +32,7 @@ WRONG = {
     "one that have": r"(?<![\d.,])1 (have|are|were)\b|(?<![\d.,])(?!1 )\d+ (has|is|was)\b",
     "a wrong ordinal": r"\d*(1[1-3](st|nd|rd)|(?<!1)(1(nd|rd|th)|2(st|rd|th)|3(st|nd|th))|[04-9](st|nd|rd))\b",
     "a long fraction": r"\d\.0*[1-9]\d{4,}",
-    "a computer's notation": r"\d[eE][+-]\d|Timestamp|np\.|\bTrue\b|\bFalse\b",
+    "a computer's notation": r"\d[eE](-0|\+0)\d|−0 %|Timestamp|np\.|\bTrue\b|\bFalse\b",
 }
 
 
