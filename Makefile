@@ -1,7 +1,7 @@
 # make run     serve the dashboard            make check    format, lint, types
 # make test    checks and the whole suite     make format   write the format, mend what lint can
 # make bench   compare the engine's speed with other libraries: 15 minutes; make bench ARGS=--quick: 3
-# make load    a class of students at once: 8 minutes; make load ARGS=--quick: 1
+# make load    a class of students at once: 8 minutes; make load ARGS=--quick: 1; ARGS=--soak: 20
 PYTHON ?= python3
 BIN := .venv/bin
 

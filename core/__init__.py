@@ -4,17 +4,19 @@ An Experiment is planned into runs, trained in batches, and becomes a Result of 
 
     activations, initialisers, optimisers, losses, datasets   registries: one entry each to add one
     synonyms, fields                                          names from elsewhere; how settings are read and refused
-    experiment                                                what to run: validation, link, JSON, cost
+    experiment, presets, cost                                 what to run: validation, link, JSON; how long it takes
     network, symmetry, state, training                        many networks at once, in segments
     measures, recording                                       saturation and gradient signs
     schema, results, convergence                              tidy tables, CSV and zip; speed
-    loading, consistency                                      a result from a file that anyone may have made
-    comparing                                                 what differs between two results, and by how much
+    placing, saving                                           files written whole or not; a sweep saved as it goes
+    loading, consistency, derived, difference                 a result from a file of anyone; two results side by side
     plan, pool, running, jobs                                 segments, processes or a cluster; one sweep, or many
     store, checkpoint, health                                 results on disk, going on; whether training works
+    settings, blas, clock                                     how a server runs; its processor and its time
     theory, neuron, timing                                    what to expect, and the lecture's small cases
     evidence, comparisons, findings, claims, effects          what a result says: numbers, verdicts and sentences
-    charts                                                    tidy table in, Altair chart out
+    text                                                      numbers and lists in words
+    lessons, charts                                           tables and sentences of the pages; their Altair charts
 
 The names below are the public ones. What needs pandas is loaded when it is first asked for, so that worker
 processes stay small.
@@ -28,7 +30,7 @@ from core.experiment import Experiment, ExperimentError
 from core.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
-    from core.comparing import compare
+    from core.difference import compare
     from core.loading import load_result
     from core.results import Result
     from core.running import run
@@ -49,7 +51,7 @@ _LATER = {
     "run": "core.running",
     "Result": "core.results",
     "load_result": "core.loading",
-    "compare": "core.comparing",
+    "compare": "core.difference",
 }
 
 

@@ -314,7 +314,7 @@ def _open(path: Path) -> "Result":
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from core.comparing import compare
+    from core.difference import compare
 
     comparison = compare(_open(arguments.first), _open(arguments.second))
     print(*comparison.lines(), sep="\n")

@@ -13,11 +13,11 @@ import pandas as pd
 
 from core import findings, text
 from core.activations import ACTIVATIONS
-from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled
+from core.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled, with_function
 from core.convergence import median_updates
 from core.evidence import Told, step, steps, timed
-from core.experiment import FIELDS, Experiment
-from core.findings import CLEARLY_LARGER, NAMED, NOTICEABLE, Finding, limits_of
+from core.experiment import FIELDS, Experiment, all_but, label
+from core.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -47,7 +47,9 @@ class Claim:
 
 
 def _lacking(result: Result, *names: str) -> str:
-    """Which of these functions no run here has, as a sentence; '' where all are there."""
+    """Which of these functions no run here has, or why none is used, as a sentence; '' where all are there."""
+    if not any(result.experiment.hidden):
+        return NO_HIDDEN
     absent = [text.words(name) for name in names if name not in set(result.runs["activation"])]
     return f"No {text.listed(absent).replace(' and ', ' and no ')} run here." if absent else ""
 
@@ -66,7 +68,7 @@ def small_is_best(result: Result) -> Finding:
     told = Told(result)
     if lacking := _lacking(result, LOGISTIC):
         return Finding(claim, UNDECIDED, lacking, *limits_of(told, rates=True))
-    runs = distinct_batches(result)
+    runs = with_function(distinct_batches(result))
     groups = runs[runs["activation"] == LOGISTIC].drop_duplicates("group")
     layers = result.layers
     start = layers[(layers["epoch"] == 0) & (layers["role"] == "hidden")].groupby("group")["weight_rms"].mean()
@@ -74,7 +76,7 @@ def small_is_best(result: Result) -> Finding:
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False
-    for _, members in groups.groupby(_ALL_BUT_SCALE, sort=False):
+    for _, members in groups.groupby(all_but("initialiser", "gain"), sort=False):
         scales = start.reindex(members["group"]).dropna().sort_values(kind="stable")
         times = medians.reindex(scales.index)
         if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not _reached(times):
@@ -127,7 +129,7 @@ def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence
     in_order = sorted(fastest, key=lambda group: float(times[group]))
     first, last = (told.number("median updates_to_target", group=group) for group in (in_order[0], in_order[-1]))
     said = str(first) if first.value == last.value else f"{text.amount(first.value)} to {last}"
-    every = recorded_every(told, (in_order[-1], last.value)) if len(fastest) > 1 else ""
+    every = recorded_every(told, [(in_order[0], first.value), (in_order[-1], last.value)]) if len(fastest) > 1 else ""
     if len(fastest) == len(scales):
         return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said}{every})"
     named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]
@@ -180,6 +182,8 @@ def few_directions(result: Result) -> Finding:
     lacking = _lacking(result, LOGISTIC)
     if not lacking and not (result.layers["layer"] > 1).any():
         lacking = findings.unmeasured(result)
+    if not lacking and result.experiment.statistics != "full":
+        lacking = NO_SIGNS
     fed = told.tables.fed
     tied = fed[fed["activation"] == LOGISTIC]
     if not lacking and tied.empty:
@@ -270,7 +274,7 @@ def exponential_costs(result: Result) -> Finding:
         return found(UNDECIDED, lacking)
     if not set(result.runs["activation"]) & set(WITHOUT_EXPONENTIAL):
         return found(UNDECIDED, "No run here is of a function without eˣ, so these runs cannot tell.")
-    runs = timed(distinct_batches(result))
+    runs = timed(with_function(distinct_batches(result)))
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False
@@ -321,19 +325,15 @@ CLAIMS = (
     ),
 )
 
-_ALL_BUT_SCALE = ["activation", "hidden", "batch_size", "learning_rate"]
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
-    varying = [name for name in ("hidden", "batch_size", "learning_rate") if len(getattr(experiment, name)) > 1]
-    row = members.iloc[0]
-    said = [
-        (FIELDS[name].prefix or f"{name} ") + (row[name] if isinstance(row[name], str) else f"{row[name]:g}")
-        for name in varying
-        if members[name].nunique() == 1
-    ]
+    named = ("hidden", "batch_size", "learning_rate")
+    varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
+    row = members.iloc[0].to_dict()
+    said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]
     return " · ".join(said) + ": " if said else ""
 
 

@@ -4,7 +4,7 @@ Updates to target are known to the recorded step only: medians that lie within o
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,12 +15,12 @@ from core import text
 from core.activations import ACTIVATIONS
 from core.convergence import speed_up, unfinished
 from core.evidence import Told, step, steps
+from core.experiment import all_but
 from core.results import Result
 from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 SEEDS = 2
 """Seeds from which on there is a difference to be told from chance."""
-SAME_BUT_ACTIVATION = ["hidden", "batch_size", "initialiser", "gain", "learning_rate"]
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,17 @@ class Comparison:
         a, b = self.fast, self.slow
         ours, theirs = self.medians
         if self.tie and max(ours, theirs) == 0:
-            return f"{a} and {b} both met it at update 0"
+            return f"the median runs of {a} and {b} both met it at update 0"
         if self.tie:
             medians = [f"{group} ({_median(told, group)})" for group in (a, b)]
-            return f"no difference between {text.listed(medians)}{recorded_every(told, self._later())}"
+            return f"no difference between {text.listed(medians)}{recorded_every(told, self._points())}"
         if ours > theirs:  # the same numbers, said from the side of the faster one
             a, b, ours, theirs = b, a, theirs, ours
         if math.isinf(theirs):
-            return (
-                f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {b} did not ({_who_reached(told, b)})"
-            )
+            return f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {_who_missed(told, b)}"
         if ours == 0:
-            return f"{a} met it at update 0, {b} at a {_median(told, b)}"
-        coarse = recorded_every(told, self._later(), "; ") if theirs - ours <= self.step else ""
+            return f"the median run of {a} met it at update 0, {b} took a {_median(told, b)}"
+        coarse = recorded_every(told, self._points(), "; ") if theirs - ours <= self.step else ""
         ratio = told("times fewer updates", group=a, against=b)
         return f"{a} needed {ratio} times fewer updates than {b} ({self._interval(told, a, b)}{coarse})"
 
@@ -84,8 +82,9 @@ class Comparison:
         ends = [told.number(f"times fewer updates, {end}", group=group, against=against) for end in ("least", "most")]
         return text.interval(ends[0].value, ends[1].value, self.pairs)
 
-    def _later(self) -> tuple[str, float]:
-        return (self.fast, self.medians[0]) if self.medians[0] >= self.medians[1] else (self.slow, self.medians[1])
+    def _points(self) -> tuple[tuple[str, float], ...]:
+        """Where recording limits what is known: the median of either group."""
+        return (self.fast, self.medians[0]), (self.slow, self.medians[1])
 
 
 def equal(one: float, other: float, step: float) -> bool:
@@ -105,11 +104,19 @@ def _who_reached(told: Told, group: str) -> str:
     return f"{reached} of {text.count(reached.n, 'run')}"
 
 
-def recorded_every(told: Told, at: tuple[str, float], before: str = ", ") -> str:
-    """How far apart the recorded updates of a group are at an update, where that is more than 1: ', recorded ...'."""
-    group, update = at
-    if not math.isfinite(update) or step(steps(told.tables.result, group), update) <= 1:
+def _who_missed(told: Told, group: str) -> str:
+    """That the median run of a group missed the target, and how many did not."""
+    if told.number("reached", group=group).value:
+        return f"in {group} no more than half did ({_who_reached(told, group)})"
+    return f"{group} did not ({_who_reached(told, group)})"
+
+
+def recorded_every(told: Told, points: Sequence[tuple[str, float]], before: str = ", ") -> str:
+    """How far apart updates were recorded at a group's update, the farthest of several: ', recorded ...' if not 1."""
+    coarsest = {at: step(steps(told.tables.result, at[0]), at[1]) for at in points if math.isfinite(at[1])}
+    if max(coarsest.values(), default=0) <= 1:
         return ""
+    group, update = max(coarsest, key=coarsest.__getitem__)
     return f"{before}recorded {told('recorded step', group=group, update=update)} updates apart there"
 
 
@@ -128,6 +135,11 @@ def distinct_batches(result: Result) -> pd.DataFrame:
     return result.runs[~result.runs["batch_size"].isin(whole[1:])]
 
 
+def with_function(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose networks use their activation function: those with a hidden layer."""
+    return runs[runs["hidden"] != "none"]
+
+
 def settled(result: Result, groups: Collection[str], update: float) -> bool:
     """Whether all runs of these groups have been trained to that update, reached the target before it, or ended."""
     runs = result.runs
@@ -140,9 +152,10 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
 
     Pairs of which neither has reached the target are left out; in a result that is still growing so are those that
     have not the same seeds yet, or of which one has not been trained as long as the other one needed.
+    Networks without a hidden layer use no activation function, and are left out.
     """
     found = []
-    for _, members in distinct_batches(result).groupby(SAME_BUT_ACTIVATION, sort=False):
+    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False):
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):

@@ -181,7 +181,7 @@ def _widths(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     """Layer sizes, inputs and outputs included, by the text of the hidden layers."""
     dataset = DATASETS[experiment.dataset]
     return {
-        "-".join(map(str, hidden)) or "none": (dataset.features, *hidden, dataset.outputs)
+        FIELDS["hidden"].kind.format(hidden): (dataset.features, *hidden, dataset.outputs)
         for hidden in experiment.hidden
     }
 

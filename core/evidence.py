@@ -133,11 +133,7 @@ def timed(runs: pd.DataFrame) -> pd.DataFrame:
 
 def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
     """The median, with the runs that are `lost` below all others; minus infinity where it falls on one of them."""
-    ordered = np.sort(values.mask(lost, -np.inf).dropna().to_numpy(np.float64))
-    if not len(ordered):
-        return float("nan")
-    middle = ordered[[(len(ordered) - 1) // 2, len(ordered) // 2]]
-    return float(middle.mean()) if np.isfinite(middle).all() else -np.inf
+    return float(values.mask(lost, -np.inf).median())
 
 
 # How values are computed
@@ -394,10 +390,10 @@ MEASURES: dict[str, Measure] = {
     ),
     # Counts of what other numbers tell: core.comparisons says what is compared, and which verdict each has.
     "comparisons": Measure(
-        "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, all "
-        "else the same, with the same seeds so far and not both medians infinite; batch sizes of at least the whole "
-        "training set are one; left out where a run is not trained to the end, has not reached the target and has a "
-        "last_update before the lesser median",
+        "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, in "
+        "networks with a hidden layer, all else the same, with the same seeds so far and not both medians infinite; "
+        "batch sizes of at least the whole training set are one; left out where a run is not trained to the end, has "
+        "not reached the target and has a last_update before the lesser median",
         None,
         lambda value: text.count(int(value), "comparison"),
     ),

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qs, quote
@@ -27,7 +27,7 @@ from core.optimisers import OPTIMISERS
 from core.synonyms import SETTINGS, VALUES, accepted, suggested
 from core.text import count, size
 
-__all__ = ["ENGINE_VERSION", "FIELDS", "PRESETS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
+__all__ = ["ENGINE_VERSION", "FIELDS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
 ENGINE_VERSION = "5"
 """Part of every experiment's key: raise it whenever the same settings come to give other numbers.
@@ -44,14 +44,13 @@ MAX_SEED = 1_000_000_000
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
 
-VARIED = ("hidden", "batch_size", "activation", "initialiser", "gain", "learning_rate")
-"""The plural settings in the order of the product, slowest first; seeds go fastest."""
-_LABELLED = ("activation", "initialiser", "hidden", "batch_size", "gain", "learning_rate")
-
 
 @dataclass(frozen=True)
 class Run:
-    """One training of one network: its number within the experiment, from 0, the settings `VARIED`, and its seed."""
+    """One training of one network: its number within the experiment, from 0, the settings `VARIED`, and its seed.
+
+    Their order is that of the product.
+    """
 
     run: int
     hidden: tuple[int, ...]
@@ -61,6 +60,17 @@ class Run:
     gain: float
     learning_rate: float
     seed: int
+
+
+VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
+"""The plural settings in the order of the product, slowest first; seeds go fastest."""
+NAMING = ("activation", "initialiser")
+"""The settings that a label begins with, and consists of where none varies."""
+
+
+def all_but(*settings: str) -> list[str]:
+    """What runs share that differ in these settings and their seed alone, in the order of a label."""
+    return [name for name in dict.fromkeys((*NAMING, *VARIED)) if name not in settings]
 
 
 def _setting(field: Field) -> Any:
@@ -302,8 +312,11 @@ class Experiment:
 
     def label(self, run: Run) -> str:
         """The label of the run's group: the settings that vary in this experiment, joined by ' · '."""
-        varying = [name for name in _LABELLED if len(getattr(self, name)) > 1] or ["activation", "initialiser"]
-        return " · ".join(FIELDS[name].prefix + FIELDS[name].kind.format(getattr(run, name)) for name in varying)
+        return label(vars(run), self.varying())
+
+    def varying(self) -> list[str]:
+        """The settings of which this experiment has several values, in the order of a label."""
+        return [name for name in all_but() if len(getattr(self, name)) > 1]
 
     def record_epochs(self) -> tuple[int, ...]:
         """The epochs that are recorded, ascending: always 0 and the last."""
@@ -373,6 +386,12 @@ FIELDS: dict[str, Field] = {
 """Every setting by name, in the order of the form and of the link."""
 
 
+def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
+    """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
+    written = ((FIELDS[name], values[name]) for name in settings or NAMING)
+    return " · ".join(f.prefix + (value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+
+
 def _field(name: str, value: object) -> Field:
     found = accepted(name, FIELDS, SETTINGS)
     if found is None:
@@ -436,72 +455,3 @@ def _limit_runs(values: Mapping[str, Any]) -> None:
         largest = max(counts, key=lambda name: counts[name])
         allowed = f"at most {MAX_RUNS:,} runs in one experiment"
         raise ExperimentError(largest, values[largest], allowed, f"makes {runs:,} runs")
-
-
-# --- presets
-
-
-@dataclass(frozen=True)
-class Preset:
-    """An experiment to start from, with the question that it answers."""
-
-    name: str
-    title: str
-    question: str
-    experiment: Experiment
-
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            "lecture",
-            "Logistic or tanh, small or large?",
-            "Why do logistic networks learn slowly, and how much of it is due to their initial weights?",
-            Experiment(),
-        ),
-        Preset(
-            "initial_scale",
-            "How large may the initial weights be?",
-            "At what scale do neurons begin to saturate, and below which one does training stall?",
-            Experiment(
-                initialiser=tuple(f"normal:{scale}" for scale in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)),
-                seeds=3,
-            ),
-        ),
-        Preset(
-            "depth",
-            "How deep can it get?",
-            "How do saturation and gradients change from layer to layer as networks get deeper?",
-            Experiment(initialiser=("glorot_uniform",), hidden=tuple((64,) * depth for depth in range(1, 7)), seeds=3),
-        ),
-        Preset(
-            "batch_size",
-            "Do gradient signs still agree in a batch?",
-            "One example ties the signs of a neuron's gradients: how large a batch lets them differ?",
-            Experiment(
-                initialiser=("glorot_uniform",), batch_size=(1, 4, 16, 64, 256, 0), epochs=5, record="every", seeds=3
-            ),
-        ),
-        Preset(
-            "two_by_two",
-            "Is it the centring or the slope?",
-            "Tanh differs from the logistic in centring, in slope and in width: how much does each of them bring, when "
-            "every function has its own best learning rate?",
-            Experiment(
-                activation=("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic", "tanh"),
-                initialiser=("glorot_uniform",),
-                hidden=((32, 32),),
-                learning_rate=(1, 2, 4, 8, 16, 32),
-                batch_size=(256,),
-                epochs=30,
-                seeds=8,
-                record="every",
-                target="train_loss:0.03",
-                statistics="standard",
-                probe=64,
-            ),
-        ),
-    )
-}
-"""Experiments to start from, in the order a form offers them."""

@@ -26,6 +26,8 @@ NOTICEABLE = 0.01
 CLEARLY_LARGER = 1.5
 # Shares that are this close are one.
 TIE = 1e-9
+NO_HIDDEN = "These networks have no hidden layer."
+NO_SIGNS = "The signs were not measured: that takes full statistics."
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
 NAMED = 3
 # Runs that start from one initial scale or several, and are compared by it, are the same in these.
@@ -105,7 +107,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
         said.append(f"The {'runs start from one scale' if one else 'initial scales are too close to compare'}")
     if parts and not one_seed and set(verdicts) == {UNDECIDED}:
-        said.append(f"No scale here saturates as many as {text.share(NOTICEABLE)} of the units")
+        said.append(f"No scale here saturates as many as {text.percent(NOTICEABLE)} of the units")
     names = list(dict.fromkeys(unbounded))
     if names:
         which = text.verb(len(names), "is not judged: its slope does", "are not judged: their slopes do")
@@ -185,8 +187,7 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
     if not (result.layers["layer"] > 1).any():
         return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     if result.experiment.statistics != "full":
-        why = "The signs were not measured: that takes full statistics."
-        return Finding(claim, UNDECIDED, why, *limits_of(told))
+        return Finding(claim, UNDECIDED, NO_SIGNS, *limits_of(told))
     fed = told.tables.fed
     if fed.empty:
         why = "Every neuron that hidden units feed has one weight alone, so there are no two signs to compare."
@@ -239,6 +240,9 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
         return Finding(claim, UNDECIDED, text.sentences([best]), *limits_of(told))
     found = comparisons(result, slow)
     if not found:
+        if not any(result.experiment.hidden):
+            unused = "These networks have no hidden layer, so no activation function"
+            return Finding(claim, UNDECIDED, text.sentences([best, unused]), *limits_of(told))
         other = f"the {text.words(slow[0])}" if len(slow) == 1 else "a never negative function"
         why = (
             f"There is nothing to compare: that takes runs of a zero-centred function and of {other}, with all else "
@@ -278,7 +282,7 @@ def _fastest(told: Told, goal: str) -> str:
     last = max(ties, key=lambda group: float(medians[group]))
     first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
     median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
-    every = recorded_every(told, (last, latest.value)) if len(ties) > 1 else ""
+    every = recorded_every(told, [(best, first.value), (last, latest.value)]) if len(ties) > 1 else ""
     how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
     if len(medians) == 1:
         return f"There is one group, {best}, and it reached {goal}: {how}"
@@ -389,7 +393,7 @@ def unmeasured(result: Result) -> str:
             return "All of these runs had diverged at initialisation, so nothing was measured in their layers."
         return "Nothing was measured in the layers of these runs."
     if not any(result.experiment.hidden):
-        return "These networks have no hidden layer."
+        return NO_HIDDEN
     return "Nothing was measured in a hidden layer."
 
 

@@ -11,17 +11,15 @@ Sign patterns are strings of "+", "-" and "0", first w1 then w2: "+-" is up in w
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.activations import ACTIVATIONS, Activation
+from core.activations import Activation
 from core.theory import condition_number, resolve
 
 Floats = NDArray[np.float64]
-Loss = Literal["squared_error", "cross_entropy"]
-LOSSES: tuple[Loss, ...] = ("squared_error", "cross_entropy")
 QUADRANTS = ("++", "-+", "--", "+-")
 
 
@@ -171,21 +169,17 @@ def _forward(network: DrawnNetwork, function: Activation, x: Floats) -> tuple[Fl
 
 @dataclass(frozen=True, eq=False)
 class Neuron:
-    """A neuron without bias that learns to answer as one with the weights `solution` does.
+    """A linear neuron without bias that learns to answer as one with the weights `solution` does.
 
-    With "squared_error" the neuron is linear, its loss per example (w . h - solution . h)^2 / 2. With
-    "cross_entropy" it is logistic, and its loss per example is the cross-entropy to the solution's probability,
-    less its least value. Either loss is convex and 0 at the solution.
+    Its loss on an example is (w . h - solution . h)^2 / 2: convex, and 0 at the solution.
 
     Attributes:
         h: the two incoming activations, shape (examples, 2).
         solution: the weights at the minimum.
-        loss: one of LOSSES.
     """
 
     h: Floats
     solution: tuple[float, float]
-    loss: Loss
 
 
 def make_neuron(
@@ -193,28 +187,21 @@ def make_neuron(
     std: float = 1.0,
     examples: int = 200,
     solution: tuple[float, float] = (1.0, -1.0),
-    loss: Loss = "squared_error",
     seed: int = 0,
 ) -> Neuron:
     """A neuron fed by f(a) of two independent pre-activations a ~ N(0, std^2); the same draws for every activation."""
     function = resolve(activation)
-    if loss not in LOSSES:
-        raise ValueError(f"loss: {loss!r} is not one of {', '.join(LOSSES)}")
     if not std > 0:
         raise ValueError(f"std: {std!r} must be above 0")
     if examples < 2:
         raise ValueError(f"examples: {examples!r} must be at least 2")
     a = std * np.random.default_rng(seed).standard_normal((examples, 2))
-    return Neuron(function.forward(a), (float(solution[0]), float(solution[1])), loss)
+    return Neuron(function.forward(a), (float(solution[0]), float(solution[1])))
 
 
 def _residuals(neuron: Neuron, h: Floats, weights: Floats) -> Floats:
     """Derivative of each example's loss with respect to its weighted sum, for h (n, 2) and weights (2,)."""
-    z, z_solution = h @ weights, h @ np.array(neuron.solution)
-    if neuron.loss == "squared_error":
-        residuals: Floats = z - z_solution
-    else:
-        residuals = 0.5 * (np.tanh(0.5 * z) - np.tanh(0.5 * z_solution))
+    residuals: Floats = h @ weights - h @ np.array(neuron.solution)
     return residuals
 
 
@@ -224,24 +211,13 @@ def loss_surface(neuron: Neuron, w1: ArrayLike, w2: ArrayLike) -> Floats:
     A grid is `loss_surface(neuron, columns[np.newaxis, :], rows[:, np.newaxis])`.
     """
     weights = np.stack(np.broadcast_arrays(np.asarray(w1, np.float64), np.asarray(w2, np.float64)), axis=-1)
-    z, z_solution = weights @ neuron.h.T, np.array(neuron.solution) @ neuron.h.T
-    if neuron.loss == "squared_error":
-        per_example = 0.5 * np.square(z - z_solution)
-    else:
-        probability = 0.5 * np.tanh(0.5 * z_solution) + 0.5
-        per_example = np.logaddexp(0.0, z) - np.logaddexp(0.0, z_solution) - probability * (z - z_solution)
-    # The cross-entropy's difference can round to -1e-17 at the solution.
-    result: Floats = np.maximum(per_example.mean(axis=-1), 0.0)
+    result: Floats = 0.5 * np.square(weights @ neuron.h.T - np.array(neuron.solution) @ neuron.h.T).mean(axis=-1)
     return result
 
 
-def hessian(neuron: Neuron, weights: tuple[float, float]) -> Floats:
-    """Second derivatives (2, 2) of the mean loss at `weights`."""
-    if neuron.loss == "squared_error":
-        curvature = np.ones(len(neuron.h))
-    else:
-        curvature = ACTIVATIONS["logistic"].slope(neuron.h @ np.array(weights))
-    result: Floats = (neuron.h * curvature[:, np.newaxis]).T @ neuron.h / len(neuron.h)
+def hessian(neuron: Neuron) -> Floats:
+    """Second derivatives (2, 2) of the mean loss, the same at all weights."""
+    result: Floats = neuron.h.T @ neuron.h / len(neuron.h)
     return result
 
 
@@ -251,10 +227,9 @@ class Conditioning:
 
     Attributes:
         measured: largest / smallest eigenvalue of the Hessian; inf where the smallest is 0.
-        formula: 1 + n mu^2 / sigma^2, n = 2: exact for the squared error and endless iid activations.
+        formula: 1 + n mu^2 / sigma^2, n = 2: exact for endless iid activations.
         mu, sigma: mean and standard deviation of the neuron's activations, both inputs together.
-        largest_rate: 2 / largest eigenvalue: full-batch descent without momentum diverges above it (on the squared
-            error).
+        largest_rate: 2 / largest eigenvalue: full-batch descent without momentum diverges above it.
         largest_rate_per_example: 2 / largest |h|^2: below it no single example's step overshoots twofold.
     """
 
@@ -267,12 +242,12 @@ class Conditioning:
 
 
 def conditioning(neuron: Neuron) -> Conditioning:
-    """Condition number of the Hessian at the solution, beside its formula, and the learning rates it allows."""
-    small, large = (float(value) for value in np.linalg.eigvalsh(hessian(neuron, neuron.solution)))
+    """Condition number of the Hessian, beside its formula, and the learning rates it allows."""
+    small, large = (float(value) for value in np.linalg.eigvalsh(hessian(neuron)))
     mu, sigma = float(neuron.h.mean()), float(neuron.h.std())
     if not (large > 0 and sigma > 0):
         raise ValueError("h: the activations are all equal, so the loss has no single minimum")
-    steepest = float(np.max(np.sum(neuron.h * neuron.h, axis=1))) * (0.25 if neuron.loss == "cross_entropy" else 1.0)
+    steepest = float(np.max(np.sum(neuron.h * neuron.h, axis=1)))
     return Conditioning(
         measured=large / small if small > 0 else math.inf,
         formula=condition_number(2, mu, sigma),
@@ -294,36 +269,19 @@ class Contour(NamedTuple):
 def contours(neuron: Neuron, levels: ArrayLike, points: int = 96) -> tuple[Contour, ...]:
     """Lines of equal loss round the solution, one a level > 0.
 
-    The losses are convex with their minimum at the solution, so each ray from there crosses each level once: the
-    crossing is found by halving. Rays are spread evenly in the Hessian's own coordinates.
+    They are ellipses on the Hessian's own axes, of half-axis sqrt(2 loss / eigenvalue); an axis along which the loss
+    does not change is cut at a million times the other. Points are spread evenly in these coordinates.
     """
     wanted = np.atleast_1d(np.asarray(levels, dtype=np.float64))
     if not (wanted > 0).all():
         raise ValueError(f"levels: {levels!r} must be above 0")
-    values, vectors = np.linalg.eigh(hessian(neuron, neuron.solution))
+    values, vectors = np.linalg.eigh(hessian(neuron))
     angle = np.linspace(0.0, 2.0 * math.pi, points)
     circle = np.stack([np.cos(angle), np.sin(angle)]) / np.sqrt(np.maximum(values, 1e-12 * values[-1]))[:, np.newaxis]
-    rays = vectors @ circle
-    shape = (wanted.size, points)
-    low, high = np.zeros(shape), np.sqrt(2.0 * wanted)[:, np.newaxis] * np.ones(shape)
-
-    def below(radius: Floats) -> NDArray[np.bool_]:
-        at = (neuron.solution[axis] + radius * rays[axis] for axis in (0, 1))
-        result: NDArray[np.bool_] = loss_surface(neuron, *at) < wanted[:, np.newaxis]
-        return result
-
-    for _ in range(40):
-        short = below(high)
-        if not short.any():
-            break
-        low, high = np.where(short, high, low), np.where(short, 2.0 * high, high)
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        short = below(middle)
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    ellipse = vectors @ circle
     return tuple(
-        Contour(float(level), neuron.solution[0] + radius * rays[0], neuron.solution[1] + radius * rays[1])
-        for level, radius in zip(wanted, high, strict=True)
+        Contour(float(level), *(neuron.solution[axis] + math.sqrt(2.0 * level) * ellipse[axis] for axis in (0, 1)))
+        for level in wanted
     )
 
 

@@ -123,7 +123,7 @@ def data_of(experiment: Experiment) -> Data:
     )
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _data_of(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> Data:
     return datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
 

@@ -17,11 +17,8 @@ from core.losses import LOSSES, correct
 from core.measures import (
     Signs,
     bin_edges,
-    counts,
-    distribution,
     example_signs,
     gradient_signs,
-    histogram,
     moments,
     percentile_columns,
     positive_share_histogram,
@@ -30,6 +27,7 @@ from core.measures import (
     summarise_signs,
 )
 from core.network import Layers, Workspace, Workspaces, back_propagate, norm, propagate, weight_gradients
+from core.sorting import counts, distribution, histogram
 from core.state import Examples, State
 from core.symmetry import tie_weights
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from core import schema
 from core.activations import ACTIVATIONS
 from core.blas import kernels
-from core.experiment import ENGINE_VERSION, Experiment
+from core.experiment import ENGINE_VERSION, FIELDS, VARIED, Experiment
 from core.measures import bin_edges
 from core.placing import whole_file
 from core.recording import Record
-from core.schema import SCHEMA, SETTINGS_FILE, Column, names
+from core.schema import GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
 
 CSV_ROWS = 10_000
 """Rows that are turned into text at a time."""
@@ -188,19 +188,17 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
 def run_settings(experiment: Experiment) -> pd.DataFrame:
     """The settings columns of the tables, one row per run, indexed by run number."""
     runs = experiment.runs()
-    rows = {
-        "run": [run.run for run in runs],
+    rows: dict[str, list[Any]] = {
         "group": [experiment.label(run) for run in runs],
         "dataset": [experiment.dataset for _ in runs],
-        "hidden": ["-".join(map(str, run.hidden)) or "none" for run in runs],
-        "batch_size": [str(run.batch_size) if run.batch_size else "full" for run in runs],
-        "activation": [run.activation for run in runs],
-        "initialiser": [run.initialiser for run in runs],
-        "gain": [run.gain for run in runs],
-        "learning_rate": [run.learning_rate for run in runs],
-        "seed": [run.seed for run in runs],
+        **{name: [getattr(run, name) for run in runs] for name in ("run", *VARIED, "seed")},
     }
-    return pd.DataFrame(rows, index=[run.run for run in runs])
+    rows |= {
+        column.name: list(map(FIELDS[column.name].kind.format, rows[column.name]))
+        for column in GROUP
+        if column.name in VARIED and column.dtype == "str"
+    }
+    return pd.DataFrame(rows, index=rows["run"], columns=[column.name for column in RUN])
 
 
 Columns = dict[str, NDArray[Any]]

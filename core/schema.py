@@ -27,6 +27,8 @@ def _full(name: str, unit: str, meaning: str) -> Column:
     return Column(name, "float64", unit, f"{meaning}; {NEEDS_FULL}")
 
 
+MAX_ORTHANT_FAN_IN = 16
+"""Weights into a neuron up to which the orthants of its updates are counted."""
 PERCENTILES = (2, 25, 50, 75, 98)
 LEVELS = ("example", "batch", "epoch")
 QUANTITIES = ("preactivation", "activation", "gradient", "positive_share")
@@ -198,7 +200,7 @@ def names(table: str) -> list[str]:
 
 
 def version() -> str:
-    """A text that is another whenever tables have other columns: names, types and order."""
+    """A text that changes when the columns of the tables do: their names, types or order."""
     tables = {table: [(column.name, column.dtype) for column in columns] for table, columns in SCHEMA.items()}
     return hashlib.sha256(repr(tables).encode()).hexdigest()[:8]
 

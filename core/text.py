@@ -22,7 +22,7 @@ _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 def number(value: float, digits: int = 3) -> str:
     """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07."""
-    written = f"{value:.{digits}g}"
+    written = f"{value + 0.0:.{digits}g}"  # there is one zero: -0.0 + 0.0 is 0.0
     if "e+" in written and abs(value) < 1e7:
         written = f"{float(written):,.0f}"
     return written.replace("-", MINUS)

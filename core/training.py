@@ -22,7 +22,6 @@ from core.datasets import Data, outputs
 from core.experiment import Experiment, Run
 from core.initialisers import INITIALISERS, parse
 from core.losses import LOSSES
-from core.measures import MAX_ORTHANT_FAN_IN
 from core.network import (
     Layers,
     Workspaces,
@@ -37,6 +36,7 @@ from core.network import (
 )
 from core.optimisers import OPTIMISERS
 from core.recording import Record, record_point
+from core.schema import MAX_ORTHANT_FAN_IN
 from core.state import Examples, State
 from core.symmetry import find
 

@@ -52,8 +52,8 @@ def _page(shown: Shown) -> None:
     chosen = view.several(BatchSize.lines)
     _curves(shown, epoch, layer, names, chosen)
     by = "these runs" if shown.final else "these runs so far"
-    lens.box(shown.once(lesson.softened, epoch, layer), by)
-    for sentence in shown.once(lesson.parting, epoch, layer):
+    lens.box(shown.once(lesson.larger_batches, epoch, layer), by)
+    for sentence in shown.once(lesson.apart_from_theory, epoch, layer):
         st.caption(notices.escaped(sentence))
     if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
@@ -66,7 +66,9 @@ def _page(shown: Shown) -> None:
         why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
-        st.dataframe(limits[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="by_layer")
+        # Centred inputs have a mean of -1e-18 or so, which would read -0.000.
+        table = limits[list(COLUMNS)].assign(mean=limits["mean"].round(9) + 0.0)
+        st.dataframe(table, column_config=COLUMNS, hide_index=True, key="by_layer")
         chart.csv("theory_by_layer", lambda: limits)
     _scale(shown, epoch, layer, by)
     _formulas()
@@ -117,7 +119,7 @@ def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
             "saturation_and_signs", charts.saturation_and_signs, partial(shown.once, lesson.by_scale, *of),
             activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
         )  # fmt: skip
-        lens.box(shown.once(lesson.trade, epoch, layer, level), by)
+        lens.box(shown.once(lesson.smaller_weights, epoch, layer, level), by)
     if scales < SEVERAL:
         offer.preset("initial_scale", FEW_SCALES if scales > 1 else ONE_SCALE)
 

@@ -6,12 +6,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, convergence, findings, text
+from core import convergence, findings, text
+from core.charts import convergence as charts
+from core.charts.tables import masked
+from core.experiment import NAMING
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once
 
 SETS = {"training": "train", "test": "test"}
+SPREAD = "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
 WIDE = 1e4  # times the least loss: more than a linear axis can show
 
 
@@ -24,8 +28,8 @@ def _page(shown: Shown) -> None:
         st.subheader("Which learning rate is each one's best?")
         chart.show("rate_grid", charts.rate_grid, shown.runs)
         best = once(_best_rates, shown)
-        varying = [name for name in convergence.SETTINGS if len(getattr(shown.experiment, name)) > 1]
-        columns = [*(varying or ["activation", "initialiser"]), *_BEST]
+        varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
+        columns = [*(varying or NAMING), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
@@ -59,7 +63,7 @@ def _curves(shown: Shown) -> None:
     if far_apart:
         st.caption("The losses are far apart: Logarithmic loss shows them all.")
     st.caption(
-        "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
+        (SPREAD if experiment.seeds > 1 else "Each group has one run. ")
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
     )
     if exploded := shown.once(convergence.exploded_text, shown.final):
@@ -96,13 +100,20 @@ def _speed_up(shown: Shown) -> None:
             "How many times fewer updates the median run takes than that of the baseline"
             + ("; the interval is a bootstrap over paired seeds." if shown.experiment.seeds > 1 else ".")
             + (" One seed shows no chance: there is no interval." if shown.experiment.seeds == 1 else "")
-            + (" All of these groups had reached the target before any training." if reached.eq(0).all() else "")
+            + _at_once(shown.runs(), medians)
             + (
                 ""
                 if len(shown.experiment.learning_rate) > 1
                 else " One learning rate is not a fair comparison: another one may suit a group better."
             )
         )
+
+
+def _at_once(runs: pd.DataFrame, medians: pd.Series) -> str:
+    """That no group was faster than another, where all of them met the target before any training; else ""."""
+    if runs["updates_to_target"].eq(0).all():
+        return " All of these groups had reached the target before any training."
+    return " In every group the median run met the target before any training." if medians.eq(0).all() else ""
 
 
 def _why_not(runs: pd.DataFrame) -> str:
@@ -149,9 +160,9 @@ def _no_place(n: int) -> str:
 def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
     epochs = shown.epochs()
-    losses = charts.masked(epochs, [loss], log=[loss])[0][loss]
+    losses = masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
-    return bool(far_apart), charts.masked(epochs, [loss], log=[loss] if log else [])[1]
+    return bool(far_apart), masked(epochs, [loss], log=[loss] if log else [])[1]
 
 
 _BEST = {

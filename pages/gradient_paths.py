@@ -71,7 +71,7 @@ def _page() -> None:
         )  # fmt: skip
     with right:
         compared = tuple(dict.fromkeys([*lesson.COMPARED, function]))
-        # Over random examples: the one on the screen has no part in it.
+        # Over random examples, so without the example on the screen: the counts are kept while that changes.
         of = (DrawnNetwork(**weights), compared)
         counts = once(lesson.combination_table, *of)
         chart.show("sign_combinations", charts.sign_combinations, partial(once, lesson.combination_table, *of))

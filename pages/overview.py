@@ -5,8 +5,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core import charts, convergence, findings
+from core import findings
+from core.charts import convergence, saturation
 from core.claims import CLAIMS, Claim, tally
+from core.convergence import with_diverged
 from core.findings import Finding
 from core.results import Result
 from pages.parts import chart, lens, link, notices
@@ -48,12 +50,12 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left:
         chart.show(
-            "train_accuracy", charts.learning_curves, partial(_epochs, shown),
+            "train_accuracy", convergence.learning_curves, partial(_epochs, shown),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
         chart.show(
-            "mean_by_layer", charts.mean_activation_by_layer, shown.layers,
+            "mean_by_layer", saturation.mean_activation_by_layer, shown.layers,
             groups=shown.groups, epoch=0,
         )  # fmt: skip
 
@@ -63,7 +65,7 @@ def _judged(result: Result) -> list[Finding]:
 
 
 def _epochs(shown: Shown) -> pd.DataFrame:
-    return convergence.with_diverged(shown.result)
+    return with_diverged(shown.result)
 
 
 def _card(claim: Claim, found: Finding) -> None:

@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from core import convergence, findings, text
-from core.experiment import VARIED
 from core.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
 from pages.parts import lens, notices, upload, view
@@ -39,7 +38,7 @@ def _page(shown: Shown) -> None:
     # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
     chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
 
-    varying = [name for name in VARIED if len(getattr(shown.experiment, name)) > 1]
+    varying = shown.experiment.varying()
     columns = [*varying, "seed", "outcome", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
     st.dataframe(
         chosen[columns].head(LISTED), key="runs", hide_index=True, column_config=_columns(varying), placeholder=""

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, findings
+from core import findings
 from core.activations import ACTIVATIONS
 from core.charts import propagation
+from core.charts import saturation as charts
 from core.lessons import signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.theory import saturated_intervals
@@ -141,8 +142,12 @@ def _theory(shown: Shown) -> pd.DataFrame:
 
 
 def _most_saturated(shown: Shown) -> str:
-    most = shown.hidden().groupby("group", sort=False)["saturated"].max()
-    return str(most.idxmax() if most.notna().any() else most.index[0])
+    """The group of the layer that the page's finding names: the most saturated one at the last recorded epoch."""
+    hidden = shown.hidden()
+    last = hidden[hidden["epoch"] == hidden["epoch"].max()]
+    most = last.groupby(["group", "layer"], sort=False)["saturated"].mean()
+    # Equal shares may differ in the last bit of their means.
+    return str(most.index[(most >= most.max() - 1e-9).to_numpy().argmax()][0])
 
 
 def _group(shown: Shown, recorded: Recorded, group: str) -> None:

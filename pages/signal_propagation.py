@@ -75,7 +75,7 @@ def _diagram(shown: Shown) -> None:
     if own.empty:
         lens.nothing_of(shown, words(activation))
         return
-    low, high = lesson.reach(own)
+    low, high = lesson.sw_range(own)
     settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
     lens.part(shown, lambda: _trial(shown, settings))
     chart.show(
@@ -95,7 +95,7 @@ def _trial(shown: Shown, settings: dict[str, Any]) -> None:
     with right:
         sw = view.place(SignalPropagation.sw)
         sb = view.place(SignalPropagation.sb)
-        st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.said(activation, sw, sb))}**")
+        st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.point_words(activation, sw, sb))}**")
         chart.show("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
     with left:
         points = partial(_points, shown, activation)
@@ -114,7 +114,7 @@ def _points(shown: Shown, activation: str) -> pd.DataFrame:
 
 
 def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:
-    return charts.length_maps(lengths, fixed_point=lesson.star(*at))
+    return charts.length_maps(lengths, fixed_point=lesson.q_star(*at))
 
 
 def _phase_diagram(

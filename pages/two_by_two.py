@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import charts, effects, findings, text
+from core import effects, findings, text
 from core.activations import ACTIVATIONS
-from core.charts.effects import cell_medians, effect_sizes
+from core.charts import convergence
+from core.charts import effects as charts
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition
 from core.findings import Finding
 from pages.parts import chart, lens, link, offer, view
@@ -55,7 +56,7 @@ def _page(shown: Shown) -> None:
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
-    chart.show(f"effects_{outcome}", effect_sizes, partial(_effects, *of), outcome=found.outcome)
+    chart.show(f"effects_{outcome}", charts.effect_sizes, partial(_effects, *of), outcome=found.outcome)
     lens.box(once(_finding, *of), "these runs" if shown.final else "these runs so far")
     if len(experiment.learning_rate) == 1:
         offer.preset("two_by_two", ONE_RATE)
@@ -65,11 +66,11 @@ def _page(shown: Shown) -> None:
     functions = tuple(dict.fromkeys(grid["activation"]))
     with left:
         chart.show(
-            f"medians_{outcome}", cell_medians, partial(_cells, *of),
+            f"medians_{outcome}", charts.cell_medians, partial(_cells, *of),
             outcome=found.outcome, functions=functions,
         )  # fmt: skip
     with right:
-        chart.show(f"rates_{outcome}", charts.rate_grid, partial(_grid, shown, network), quantity=outcome)
+        chart.show(f"rates_{outcome}", convergence.rate_grid, partial(_grid, shown, network), quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")

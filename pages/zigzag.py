@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.charts import group_colours
 from core.charts import neuron as charts
+from core.charts.style import group_colours
 from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
 from core.neuron import Neuron
@@ -74,7 +74,7 @@ def _walk(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     summary = zigzag.summary_table(descent, walked)
     plain = replace(descent, momentum=0.0)
     before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
-    # The landscape stays while the descent on it changes.
+    # The loss does not depend on the descent: its contours and tiles are kept while that changes.
     land = Descent(std=descent.std, draw=descent.draw)
     return _Walk(
         neurons,

@@ -159,9 +159,9 @@ def said(case: int, whole: bool) -> dict[str, Finding]:
     found |= {claim.id: claim.judge(result) for claim in CLAIMS}
     found["agreement"] = signal_propagation.agreement(result)
     for epoch, layer in places(result):
-        found[f"softened {epoch} {layer}"] = batch_size.softened(result, epoch, layer)
+        found[f"larger_batches {epoch} {layer}"] = batch_size.larger_batches(result, epoch, layer)
         level = list(batch_size.WHOSE)[(case + layer) % len(batch_size.WHOSE)]
-        found[f"trade {epoch} {layer} {level}"] = batch_size.trade(result, epoch, layer, level)
+        found[f"smaller_weights {epoch} {layer} {level}"] = batch_size.smaller_weights(result, epoch, layer, level)
     return found
 
 

@@ -340,7 +340,7 @@ class Comparison:
 def comparisons(tables: Tables, slow: Sequence[str]) -> list[Comparison]:
     """All comparisons of which at least one side's median is finite."""
     alike = ("hidden", "batch_size", "initialiser", "gain", "learning_rate")
-    groups = {row["group"]: row for row in tables.distinct}
+    groups = {row["group"]: row for row in tables.distinct if row["hidden"] != "none"}
     found = [
         Comparison(tables, ours, theirs)
         for theirs, their in groups.items()
@@ -653,7 +653,7 @@ def few_directions(tables: Tables) -> str:
 def exponential_costs(tables: Tables) -> str:
     """Whether an update takes longer with the logistic than with functions without an exponential."""
     verdicts = []
-    rows = timed(tables, tables.distinct)
+    rows = timed(tables, [row for row in tables.distinct if row["hidden"] != "none"])
     alike = ("hidden", "batch_size", "last_update")
     for settings in distinct(rows, *alike):
         own = where(rows, dict(zip(alike, settings, strict=True)))

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 from altair.utils.schemapi import debug_mode
 
-from core import Experiment, charts, convergence, run
-from core.charts import signs, style, tables
+from core import Experiment, run
+from core.charts import convergence, saturation, signs, style, tables
+from core.convergence import survival
 from core.lessons.saturation import dead_flat_layers
 from core.schema import LEVELS, PERCENTILES, names
 
@@ -198,46 +199,46 @@ def speed_ups(groups: tuple[str, ...]) -> pd.DataFrame:
 
 
 CHARTS: dict[str, Callable[[Tables], alt.LayerChart]] = {
-    "saturation_heatmap": lambda t: charts.saturation_heatmap(t.layers, group=_first(t)),
-    "saturation_overview": lambda t: charts.saturation_overview(t.layers, groups=t.groups),
-    "saturation_by_scale": lambda t: charts.saturation_by_scale(t.layers, activation="tanh"),
-    "saturation_by_scale, trained": lambda t: charts.saturation_by_scale(t.layers, activation="logistic", epoch=3),
-    "histogram of a": lambda t: charts.histogram_by_layer(
+    "saturation_heatmap": lambda t: saturation.saturation_heatmap(t.layers, group=_first(t)),
+    "saturation_overview": lambda t: saturation.saturation_overview(t.layers, groups=t.groups),
+    "saturation_by_scale": lambda t: saturation.saturation_by_scale(t.layers, activation="tanh"),
+    "saturation_by_scale, trained": lambda t: saturation.saturation_by_scale(t.layers, activation="logistic", epoch=3),
+    "histogram of a": lambda t: saturation.histogram_by_layer(
         t.histograms, group=_first(t), epoch=0, quantity="preactivation", saturated=[(-math.inf, -4.4), (4.4, math.inf)]
     ),
-    "histogram of h": lambda t: charts.histogram_by_layer(
+    "histogram of h": lambda t: saturation.histogram_by_layer(
         t.histograms, group=_first(t), epoch=3, quantity="activation"
     ),
-    "mean_activation": lambda t: charts.mean_activation(t.layers, groups=t.groups, layer=1),
-    "mean_activation_by_layer": lambda t: charts.mean_activation_by_layer(t.layers, groups=t.groups, epoch=0),
-    "sign_distribution": lambda t: charts.sign_distribution(
+    "mean_activation": lambda t: saturation.mean_activation(t.layers, groups=t.groups, layer=1),
+    "mean_activation_by_layer": lambda t: saturation.mean_activation_by_layer(t.layers, groups=t.groups, epoch=0),
+    "sign_distribution": lambda t: signs.sign_distribution(
         t.histograms, groups=t.groups, epoch=0, layer=2, level="example", fan_in=64
     ),
-    "agreement_by_layer": lambda t: charts.agreement_by_layer(t.layers, groups=t.groups, level="batch", epoch=0),
-    "same_sign by layer": lambda t: charts.agreement_by_layer(
-        t.layers, groups=t.groups, level="example", epoch=3, measure="same_sign"
+    "agreement_by_layer": lambda t: signs.agreement_by_layer(t.layers, groups=t.groups, level="batch", epoch=0),
+    "agreement_by_layer, trained": lambda t: signs.agreement_by_layer(
+        t.layers, groups=t.groups, level="example", epoch=3
     ),
-    "agreement_over_training": lambda t: charts.agreement_over_training(
+    "agreement_over_training": lambda t: signs.agreement_over_training(
         t.layers, groups=t.groups, level="epoch", layer=2
     ),
-    "agreement_by_level": lambda t: charts.agreement_by_level(t.layers, groups=t.groups, epoch=0, layer=2),
-    "loss": lambda t: charts.learning_curves(curves(t.epochs), groups=t.groups),
-    "loss, all options": lambda t: charts.learning_curves(
+    "agreement_by_level": lambda t: signs.agreement_by_level(t.layers, groups=t.groups, epoch=0, layer=2),
+    "loss": lambda t: convergence.learning_curves(curves(t.epochs), groups=t.groups),
+    "loss, all options": lambda t: convergence.learning_curves(
         curves(t.epochs), groups=t.groups, x="update", log_x=True, log_y=True, raw_runs=True, smooth=3, target=0.1
     ),
-    "accuracy": lambda t: charts.learning_curves(
+    "accuracy": lambda t: convergence.learning_curves(
         curves(t.epochs), groups=t.groups, quantity="test_accuracy", raw_runs=True, target=0.9
     ),
-    "update ratio": lambda t: charts.learning_curves(
+    "update ratio": lambda t: convergence.learning_curves(
         curves(t.epochs), groups=t.groups, quantity="update_to_weight_ratio", log_y=True
     ),
-    "share_reached": lambda t: charts.share_reached(convergence.survival(t.runs), groups=t.groups),
-    "share_reached, log": lambda t: charts.share_reached(convergence.survival(t.runs), groups=t.groups, log_x=True),
-    "updates_to_target": lambda t: charts.updates_to_target(outcomes(t.runs), groups=t.groups),
-    "speed_up": lambda t: charts.speed_up(speed_ups(t.groups), groups=t.groups),
-    "rate_grid": lambda t: charts.rate_grid(t.runs),
-    "rate_grid of loss": lambda t: charts.rate_grid(t.runs, quantity="final_train_loss"),
-    "rate_grid of accuracy": lambda t: charts.rate_grid(t.runs, quantity="best_test_accuracy"),
+    "share_reached": lambda t: convergence.share_reached(survival(t.runs), groups=t.groups),
+    "share_reached, log": lambda t: convergence.share_reached(survival(t.runs), groups=t.groups, log_x=True),
+    "updates_to_target": lambda t: convergence.updates_to_target(outcomes(t.runs), groups=t.groups),
+    "speed_up": lambda t: convergence.speed_up(speed_ups(t.groups), groups=t.groups),
+    "rate_grid": lambda t: convergence.rate_grid(t.runs),
+    "rate_grid of loss": lambda t: convergence.rate_grid(t.runs, quantity="final_train_loss"),
+    "rate_grid of accuracy": lambda t: convergence.rate_grid(t.runs, quantity="best_test_accuracy"),
 }
 
 
@@ -394,7 +395,7 @@ def test_every_title_fits_one_line_of_a_phone(chart: str) -> None:
 
 def test_a_title_of_ones_own_is_wrapped_to_a_phone() -> None:
     title = "Who reaches the target first, and by how much, on a phone and with <b>odd</b> signs"
-    spec = charts.rate_grid(lecture().runs, title=title).to_dict()
+    spec = convergence.speed_up(speed_ups(lecture().groups), groups=lecture().groups, title=title).to_dict()
     assert " ".join(spec["title"]["text"]) == title
     assert max(map(len, spec["title"]["text"])) <= style.TITLE_WIDTH
 
@@ -452,11 +453,11 @@ def test_a_groups_colour_depends_only_on_the_list_of_groups() -> None:
     expected = dict(zip(groups, style.PALETTE, strict=False))
     one = lecture().layers[lecture().layers["group"] == groups[3]]
     for chart in (
-        charts.mean_activation(one, groups=groups, layer=1),
-        charts.agreement_by_layer(one, groups=groups, level="example", epoch=0),
-        charts.learning_curves(lecture().epochs, groups=groups),
-        charts.updates_to_target(outcomes(lecture().runs), groups=groups),
-        charts.sign_distribution(lecture().histograms, groups=groups, epoch=0, layer=2, level="batch", fan_in=64),
+        saturation.mean_activation(one, groups=groups, layer=1),
+        signs.agreement_by_layer(one, groups=groups, level="example", epoch=0),
+        convergence.learning_curves(lecture().epochs, groups=groups),
+        convergence.updates_to_target(outcomes(lecture().runs), groups=groups),
+        signs.sign_distribution(lecture().histograms, groups=groups, epoch=0, layer=2, level="batch", fan_in=64),
     ):
         scales = [c["scale"] for c in _inside(chart.to_dict()["layer"], "color") if isinstance(c, dict)]
         assert scales
@@ -465,7 +466,7 @@ def test_a_groups_colour_depends_only_on_the_list_of_groups() -> None:
 
 def test_forty_groups_each_have_their_own_pair_of_colour_and_dash() -> None:
     groups = [f"group {i}" for i in range(40)]
-    looks = zip(charts.group_colours(groups)[1], map(tuple, charts.group_dashes(groups)[1]), strict=True)
+    looks = zip(style.group_colours(groups)[1], map(tuple, style.group_dashes(groups)[1]), strict=True)
     assert len(set(looks)) == 40
 
 
@@ -473,7 +474,7 @@ def test_forty_groups_each_have_their_own_pair_of_colour_and_dash() -> None:
 
 
 def test_median_and_band_are_numpys() -> None:
-    chart = charts.learning_curves(lecture().epochs, groups=lecture().groups)
+    chart = convergence.learning_curves(lecture().epochs, groups=lecture().groups)
     line = _layer(chart, "line", "drawn").set_index(["group", "epoch"])["drawn"]
     band = _layer(chart, "area", "low").set_index(["group", "epoch"])
     assert len(line) == len(band) == len(lecture().groups) * len(EPOCHS)
@@ -504,7 +505,7 @@ def test_a_diverged_run_counts_as_worse_than_all_others() -> None:
 
 def test_a_line_ends_where_most_runs_have_diverged() -> None:
     t = made("rates, the highest diverges")
-    line = _layer(charts.learning_curves(curves(t.epochs), groups=t.groups), "line", "drawn")
+    line = _layer(convergence.learning_curves(curves(t.epochs), groups=t.groups), "line", "drawn")
     lost = line[line["group"] == "tanh · normal:1 · rate 3"]
     kept = line[line["group"] == "tanh · normal:1 · rate 1"]
     assert lost["epoch"].max() == 1
@@ -528,7 +529,7 @@ def test_a_line_that_ends_because_of_diverged_runs_ends_with_a_cross_that_the_su
             ]
         )
     )
-    spec = charts.learning_curves(table, groups=["most", "few"], smooth=smooth, raw_runs=raw_runs).to_dict()
+    spec = convergence.learning_curves(table, groups=["most", "few"], smooth=smooth, raw_runs=raw_runs).to_dict()
     crosses = [layer for layer in spec["layer"] if layer["mark"].get("shape") == style.CROSS]
     ends = [
         {(row["group"], row["epoch"], row[layer["encoding"]["y"]["field"]]) for row in spec["datasets"][name]}
@@ -541,28 +542,28 @@ def test_a_line_that_ends_because_of_diverged_runs_ends_with_a_cross_that_the_su
     subtitle = " ".join(spec["title"]["subtitle"])
     assert "cross: half of the runs or more diverged" in subtitle
     assert ("small cross: a run diverged" in subtitle) == raw_runs
-    whole = charts.learning_curves(table[table["group"] == "few"], groups=["few"]).to_dict()
+    whole = convergence.learning_curves(table[table["group"] == "few"], groups=["few"]).to_dict()
     assert "cross" not in " ".join(whole["title"]["subtitle"])
     assert not [layer for layer in whole["layer"] if layer["mark"].get("shape") == style.CROSS]
 
 
 def test_masking_says_how_many_rows_it_leaves_out() -> None:
     table = pd.DataFrame({"a": [1.0, np.nan, 0.0, -1.0, np.inf, 2.0], "b": [1.0, 1.0, 1.0, 1.0, 1.0, np.nan]})
-    kept, left_out = charts.masked(table, ["a"])
+    kept, left_out = tables.masked(table, ["a"])
     assert (kept["a"].to_list(), left_out) == ([1.0, 0.0, -1.0, 2.0], 2)
-    kept, left_out = charts.masked(table, ["a", "b"], log=["a"])
+    kept, left_out = tables.masked(table, ["a", "b"], log=["a"])
     assert (kept["a"].to_list(), left_out) == ([1.0], 5)
 
 
 def test_smoothing_draws_the_rolling_median_and_keeps_the_line_behind() -> None:
     values = [5.0, 1.0, 4.0, 2.0, 3.0]
     table = pd.DataFrame({"group": "a", "run": 0, "epoch": range(5), "train_loss": values})
-    chart = charts.learning_curves(table, groups=["a"], smooth=3)
+    chart = convergence.learning_curves(table, groups=["a"], smooth=3)
     drawn = _layer(chart, "line", "drawn")
     assert drawn["drawn"].to_list() == [5.0, 4.0, 2.0, 3.0, 3.0]
     assert _layer(chart, "line", "median")["median"].to_list() == values
     assert "smoothed: median of 3 recorded points" in " ".join(chart.to_dict()["title"]["subtitle"])
-    assert "smoothed" not in " ".join(charts.learning_curves(table, groups=["a"]).to_dict()["title"]["subtitle"])
+    assert "smoothed" not in " ".join(convergence.learning_curves(table, groups=["a"]).to_dict()["title"]["subtitle"])
 
 
 @pytest.mark.parametrize("window", [1, 3, 5, 9, 15])
@@ -578,7 +579,7 @@ def test_the_window_of_smoothing_shrinks_evenly_so_that_both_ends_stay_themselve
 
 def test_the_heatmap_shows_the_mean_share_of_the_runs() -> None:
     group = lecture().groups[1]
-    cells = _layer(charts.saturation_heatmap(lecture().layers, group=group), "rect", "layer")
+    cells = _layer(saturation.saturation_heatmap(lecture().layers, group=group), "rect", "layer")
     part = lecture().layers[(lecture().layers["group"] == group) & (lecture().layers["role"] == "hidden")]
     expected = part.groupby(["layer", "epoch"])["saturated"].mean()
     assert cells.set_index(["layer", "epoch"])["share"].to_dict() == pytest.approx(expected.to_dict())
@@ -586,7 +587,7 @@ def test_the_heatmap_shows_the_mean_share_of_the_runs() -> None:
 
 
 def test_the_overview_shows_every_group_and_layer_and_says_how_it_began_and_ended() -> None:
-    chart = charts.saturation_overview(lecture().layers, groups=lecture().groups)
+    chart = saturation.saturation_overview(lecture().layers, groups=lecture().groups)
     cells = _layer(chart, "rect", "y")
     expected = lecture().layers.query("role == 'hidden'").groupby(["group", "layer", "epoch"])["saturated"].mean()
     assert cells.set_index(["group", "layer", "epoch"])["share"].to_dict() == pytest.approx(expected.to_dict())
@@ -601,7 +602,7 @@ def test_a_group_without_numbers_keeps_its_place_in_the_overview() -> None:
     late = lecture().groups[2]
     part = lecture().layers[lecture().layers["group"] != late]
     names = [
-        _layer(charts.saturation_overview(table, groups=lecture().groups), "text", "top").set_index("group")
+        _layer(saturation.saturation_overview(table, groups=lecture().groups), "text", "top").set_index("group")
         for table in (lecture().layers, part)
     ]
     assert names[1].loc[late, "note"] == ""
@@ -615,18 +616,18 @@ def test_initial_scale_is_the_measured_root_mean_square_and_zeros_are_left_out()
             weight_std=lecture().layers["weight_std"].mask(all_equal, 0.0),
             weight_rms=lecture().layers["weight_rms"].mask(all_equal, rms),
         )
-        points = _layer(charts.saturation_by_scale(layers, activation="tanh"), "line", "share")
+        points = _layer(saturation.saturation_by_scale(layers, activation="tanh"), "line", "share")
         assert set(points["initialiser"]) == drawn
         one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].iloc[0]
         assert one["scale"] == pytest.approx(0.01, rel=0.03)
     zeros = lecture().layers.assign(weight_rms=0.0)
-    assert "all initial weights are 0" in json.dumps(charts.saturation_by_scale(zeros, activation="tanh").to_dict())
+    assert "all initial weights are 0" in json.dumps(saturation.saturation_by_scale(zeros, activation="tanh").to_dict())
 
 
 def test_networks_of_other_widths_are_other_points_on_the_axis_of_scales() -> None:
     wide = lecture().layers.assign(hidden="128-128-128", weight_rms=0.02)
     both = pd.concat([lecture().layers, wide.assign(run=wide["run"] + 1000)])
-    points = _layer(charts.saturation_by_scale(both, activation="tanh"), "line", "share")
+    points = _layer(saturation.saturation_by_scale(both, activation="tanh"), "line", "share")
     one = points[(points["initialiser"] == "normal:0.01") & (points["name"] == "layer 1")].set_index("hidden")
     assert one["scale"].to_dict() == pytest.approx({"64-64-64": 0.01, "128-128-128": 0.02}, rel=0.03)
 
@@ -646,9 +647,9 @@ def test_a_dead_flat_layer_is_crossed_out_and_named(one_group: bool) -> None:
     layers = dies()
     group = "tanh · normal:1"
     chart = (
-        charts.saturation_heatmap(layers, group=group)
+        saturation.saturation_heatmap(layers, group=group)
         if one_group
-        else charts.saturation_overview(layers, groups=lecture().groups)
+        else saturation.saturation_overview(layers, groups=lecture().groups)
     )
     spec = chart.to_dict()
     (bar,) = [
@@ -661,14 +662,14 @@ def test_a_dead_flat_layer_is_crossed_out_and_named(one_group: bool) -> None:
     assert set(said) == {"dead-flat"}
     assert "black line: the layer is dead-flat" in " ".join(spec["title"]["subtitle"])
     alive = layers.assign(dead_flat=layers["dead_flat"].mask(layers["dead_flat"] == 1, 0.0))
-    assert "dead-flat" not in json.dumps(charts.saturation_heatmap(alive, group=group).to_dict()["title"])
+    assert "dead-flat" not in json.dumps(saturation.saturation_heatmap(alive, group=group).to_dict()["title"])
 
 
 def test_a_layer_that_is_dead_flat_in_some_runs_says_in_how_many() -> None:
     layers = dies()
     layers["dead_flat"] = layers["dead_flat"].mask(layers["seed"] > 0, 0.0)
     seeds = layers["seed"].nunique()
-    rows = _rows(charts.saturation_heatmap(layers, group="tanh · normal:1").to_dict())
+    rows = _rows(saturation.saturation_heatmap(layers, group="tanh · normal:1").to_dict())
     assert {row["said"] for row in rows if "said" in row} == {f"dead-flat in 1 of {seeds}"}
 
 
@@ -688,10 +689,10 @@ def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
     groups = result.experiment.groups()
     at: dict[str, Any] = {"groups": groups, "level": "batch"}
     empty = [
-        charts.agreement_by_layer(result.layers, **at, epoch=0),
-        charts.agreement_over_training(result.layers, **at, layer=2),
-        charts.agreement_by_level(result.layers, groups=groups, epoch=0, layer=2),
-        charts.sign_distribution(result.histograms, **at, epoch=0, layer=2, fan_in=6),
+        signs.agreement_by_layer(result.layers, **at, epoch=0),
+        signs.agreement_over_training(result.layers, **at, layer=2),
+        signs.agreement_by_level(result.layers, groups=groups, epoch=0, layer=2),
+        signs.sign_distribution(result.histograms, **at, epoch=0, layer=2, fan_in=6),
     ]
     for chart in empty:
         said = [row["text"].replace("\n", " ") for row in _rows(chart.to_dict())]
@@ -700,7 +701,7 @@ def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
 
 def test_signs_that_no_neuron_has_are_not_called_unmeasured() -> None:
     result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, initialiser=("zeros",), bias=False))
-    chart = charts.agreement_by_layer(result.layers, groups=result.experiment.groups(), level="batch", epoch=0)
+    chart = signs.agreement_by_layer(result.layers, groups=result.experiment.groups(), level="batch", epoch=0)
     drawn = result.layers.query("epoch == 0")["agreement_batch"].notna().any()
     assert drawn or [row["text"] for row in _rows(chart.to_dict())] == ["no neuron has a gradient here"]
 
@@ -708,7 +709,7 @@ def test_signs_that_no_neuron_has_are_not_called_unmeasured() -> None:
 def test_a_histogram_keeps_its_axis_over_epochs_and_names_the_share_beyond() -> None:
     part = lecture().histograms[lecture().histograms["epoch"] == 0]
     group = lecture().groups[1]
-    chart = charts.histogram_by_layer(part, group=group, epoch=0, quantity="preactivation")
+    chart = saturation.histogram_by_layer(part, group=group, epoch=0, quantity="preactivation")
     notes = [row["note"] for row in _rows(chart.to_dict()) if row.get("group") == "layer 1" and "note" in row]
     chosen = part[(part["group"] == group) & (part["layer"] == 1) & (part["quantity"] == "preactivation")]
     below = chosen.loc[np.isneginf(chosen["left"]), "count"].sum() / chosen["count"].sum()
@@ -716,7 +717,7 @@ def test_a_histogram_keeps_its_axis_over_epochs_and_names_the_share_beyond() -> 
     whole = lecture().histograms
     axes = {
         json.dumps(
-            charts.histogram_by_layer(whole, group=group, epoch=e, quantity="preactivation").to_dict()["layer"][0][
+            saturation.histogram_by_layer(whole, group=group, epoch=e, quantity="preactivation").to_dict()["layer"][0][
                 "encoding"
             ]["x"]
         )
@@ -736,7 +737,7 @@ def test_the_reference_of_the_signs_is_the_binomial_distribution(n: int) -> None
 
 
 def test_tied_signs_are_spikes_and_free_signs_are_the_reference() -> None:
-    chart = charts.sign_distribution(
+    chart = signs.sign_distribution(
         lecture().histograms, groups=lecture().groups, epoch=0, layer=2, level="example", fan_in=64
     )
     bars = _layer(chart, "rect", "top")
@@ -749,7 +750,7 @@ def test_tied_signs_are_spikes_and_free_signs_are_the_reference() -> None:
 
 
 def test_agreement_stands_beside_that_of_random_signs() -> None:
-    chart = charts.agreement_by_layer(lecture().layers, groups=lecture().groups, level="example", epoch=0)
+    chart = signs.agreement_by_layer(lecture().layers, groups=lecture().groups, level="example", epoch=0)
     reference = _layer(chart, "line", "value")
     assert reference["value"].to_list() == pytest.approx([0.0993] * 4)
     line = _layer(chart, "line", "median")
@@ -769,7 +770,7 @@ def test_a_run_that_did_not_reach_the_target_stands_at_its_last_update_and_in_th
             last_update=[1800, 1800, 90, 1800],
         )
     )
-    chart = charts.updates_to_target(runs, groups=lecture().groups)
+    chart = convergence.updates_to_target(runs, groups=lecture().groups)
     dots = _layer(chart, "point", "y").set_index("seed").sort_index()
     assert dots["at"].to_list() == [100, 1800, 90, 300]
     assert dots["outcome"].to_list() == ["reached", "not reached", "diverged", "reached, then diverged"]
@@ -777,22 +778,22 @@ def test_a_run_that_did_not_reach_the_target_stands_at_its_last_update_and_in_th
     assert legend == ("reached", "reached, then diverged", "not reached", "diverged")
     notes = [row["note"] for row in _rows(chart.to_dict()) if "note" in row]
     assert set(notes) == {"2/4 reached"}
-    reached = charts.updates_to_target(runs.head(1), groups=lecture().groups)
+    reached = convergence.updates_to_target(runs.head(1), groups=lecture().groups)
     assert _layer(reached, "rule", "top")["at"].to_list() == [100.0]
 
 
 def test_steps_of_the_share_reached_are_those_of_the_table() -> None:
-    survival = convergence.survival(lecture().runs)
-    drawn = _layer(charts.share_reached(survival, groups=lecture().groups), "line", "reached")
-    assert len(drawn) == len(survival)
+    reached = survival(lecture().runs)
+    drawn = _layer(convergence.share_reached(reached, groups=lecture().groups), "line", "reached")
+    assert len(drawn) == len(reached)
     pd.testing.assert_series_equal(
-        drawn.groupby("group")["reached"].max(), survival.groupby("group")["reached"].max(), check_dtype=False
+        drawn.groupby("group")["reached"].max(), reached.groupby("group")["reached"].max(), check_dtype=False
     )
 
 
 def test_a_speed_up_without_a_number_has_its_words_instead() -> None:
     table = speed_ups(lecture().groups)
-    chart = charts.speed_up(table, groups=lecture().groups)
+    chart = convergence.speed_up(table, groups=lecture().groups)
     points = _layer(chart, "point", "y")
     assert points["group"].to_list() == [lecture().groups[0], *lecture().groups[3:]]
     words = [row["text"] for row in _rows(chart.to_dict()) if "text" in row and row.get("group") is None]
@@ -803,7 +804,7 @@ def test_a_speed_up_without_a_number_has_its_words_instead() -> None:
 
 def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
     t = made("rates, the highest diverges")
-    chart = charts.rate_grid(t.runs, quantity="final_train_loss")
+    chart = convergence.rate_grid(t.runs, quantity="final_train_loss")
     lost = _layer(chart, "point", "edge")
     assert set(lost["learning_rate"]) == {3.0}
     assert lost["group"].to_list() == lost["group"].drop_duplicates().to_list()
@@ -815,14 +816,14 @@ def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
 def test_a_group_that_met_the_target_before_any_training_has_its_place_on_the_rate_grid() -> None:
     t = made("rates, the highest diverges")
     runs = t.runs.assign(updates_to_target=t.runs["updates_to_target"].mask(t.runs["learning_rate"] == 0.1, 0.0))
-    chart = charts.rate_grid(runs)
+    chart = convergence.rate_grid(runs)
     _sound(chart.to_dict())
     line = _layer(chart, "line", "median")
     assert set(line.loc[line["learning_rate"] == 0.1, "median"]) == {0.0}
     assert line.loc[line["learning_rate"] == 0.1, "group"].nunique() == 6
     assert {scale["type"] for scale in _inside(chart.to_dict()["layer"][0]["encoding"]["y"], "scale")} == {"symlog"}
     assert _layer(chart, "point", "edge")["edge"].gt(1).all()
-    nowhere = charts.rate_grid(t.runs.assign(updates_to_target=0.0))
+    nowhere = convergence.rate_grid(t.runs.assign(updates_to_target=0.0))
     _sound(nowhere.to_dict())
 
 

@@ -121,7 +121,7 @@ def test_smaller_weights_saturate_less_and_tie_the_signs_more() -> None:
     assert wide["saturated"].is_monotonic_increasing
     assert wide["pairs"].is_monotonic_decreasing
     assert wide["pairs"].iloc[0] > 0.95
-    assert lesson.trade(digits(), 0, 2).verdict == SUPPORTED
+    assert lesson.smaller_weights(digits(), 0, 2).verdict == SUPPORTED
     tanh = lesson.by_scale(digits(), "tanh", 0, 2, "batch").query("quantity == 'pairs'")
     assert tanh["mean"].tolist() == pytest.approx([lesson.FREE] * 3, abs=0.02)
 
@@ -191,7 +191,7 @@ def pairs(logistic: tuple[float, float], tanh: tuple[float, float] = (0.5, 0.5))
 def test_a_batch_loosens_the_tie_only_where_agreement_falls_and_stays_above_chance(
     logistic: tuple[float, float], verdict: str
 ) -> None:
-    found = lesson.softened(pairs(logistic), 0, 2)
+    found = lesson.larger_batches(pairs(logistic), 0, 2)
     assert found.verdict == verdict
     assert "logistic 100 % with one example" in found.evidence or logistic[0] < 1
     assert "Random: 50 %" in found.evidence
@@ -199,18 +199,18 @@ def test_a_batch_loosens_the_tie_only_where_agreement_falls_and_stays_above_chan
 
 def test_where_nothing_is_never_negative_nothing_is_tied() -> None:
     tanh = trained(activation="tanh")
-    assert lesson.softened(tanh, 0, 2).verdict == UNDECIDED
-    assert lesson.trade(tanh, 0, 2).verdict == UNDECIDED
+    assert lesson.larger_batches(tanh, 0, 2).verdict == UNDECIDED
+    assert lesson.smaller_weights(tanh, 0, 2).verdict == UNDECIDED
 
 
 def test_a_function_with_one_batch_size_so_far_is_left_out_until_there_are_two() -> None:
     whole = trained(batch_size=(1, 16, 0), activation=("logistic", "tanh"))
     late = (whole.layers["activation"] == "tanh") & (whole.layers["batch_size"] != "16")
     so_far = replace(whole, layers=whole.layers[~late])
-    assert "tanh" not in lesson.softened(so_far, 0, 2).evidence
-    assert lesson.softened(so_far, 0, 2).verdict == lesson.softened(whole, 0, 2).verdict
+    assert "tanh" not in lesson.larger_batches(so_far, 0, 2).evidence
+    assert lesson.larger_batches(so_far, 0, 2).verdict == lesson.larger_batches(whole, 0, 2).verdict
     one = replace(whole, layers=whole.layers[whole.layers["batch_size"] == "16"])
-    assert lesson.softened(one, 0, 2).verdict == UNDECIDED
+    assert lesson.larger_batches(one, 0, 2).verdict == UNDECIDED
 
 
 def test_two_initialisers_of_one_scale_are_two_and_one_without_gradients_is_none() -> None:
@@ -220,7 +220,7 @@ def test_two_initialisers_of_one_scale_are_two_and_one_without_gradients_is_none
     scales = lesson.by_scale(result, "logistic", 2, 2, "batch")
     assert scales.duplicated(["quantity", "scale"]).any()
     least = scales.loc[scales["initialiser"] == "normal:0.01", "scale"].min()
-    assert f" to {least:.2g}: saturated" in lesson.trade(result, 0, 2).evidence
+    assert f" to {least:.2g}: saturated" in lesson.smaller_weights(result, 0, 2).evidence
 
 
 def test_the_medians_in_words_are_those_of_the_chart() -> None:
@@ -228,12 +228,12 @@ def test_the_medians_in_words_are_those_of_the_chart() -> None:
     table = lesson.by_batch(result, 2, 2)
     medians = table[table["activation"] == "logistic"].groupby("size")["pairs"].median()
     said = f"logistic {share(medians[1])} with one example, {share(medians[120])} with 120 examples"
-    assert said in lesson.softened(result, 2, 2).evidence
+    assert said in lesson.larger_batches(result, 2, 2).evidence
 
 
 def test_one_seed_decides_nothing() -> None:
     result = trained(seeds=1, initialiser=("normal:0.01", "normal:1"))
-    for found in (lesson.softened(result, 0, 2), lesson.trade(result, 0, 2)):
+    for found in (lesson.larger_batches(result, 0, 2), lesson.smaller_weights(result, 0, 2)):
         assert found.verdict == UNDECIDED
         assert found.evidence.endswith(ONE_SEED)
 
@@ -251,7 +251,7 @@ def test_one_seed_decides_nothing() -> None:
 )
 def test_why_there_are_no_pairs_is_said_and_nothing_is_decided(settings: dict[str, Any], why: str) -> None:
     result = trained(**settings)
-    for found in (lesson.softened(result, 0, 2), lesson.trade(result, 0, 2)):
+    for found in (lesson.larger_batches(result, 0, 2), lesson.smaller_weights(result, 0, 2)):
         assert found.verdict == UNDECIDED
         assert why in found.evidence
     assert settings.get("hidden") != "1-1" or lesson.theory_by_batch(result, 0, 2).empty
@@ -261,20 +261,20 @@ def test_units_that_start_alike_are_neither_predicted_nor_judged() -> None:
     alone, beside = (
         trained(initialiser=names, activation="logistic") for names in ("normal:1", ("normal:1", "constant:10"))
     )
-    assert lesson.softened(beside, 0, 2).verdict == lesson.softened(alone, 0, 2).verdict
-    assert lesson.ALIKE in lesson.softened(beside, 0, 2).evidence
+    assert lesson.larger_batches(beside, 0, 2).verdict == lesson.larger_batches(alone, 0, 2).verdict
+    assert lesson.ALIKE in lesson.larger_batches(beside, 0, 2).evidence
     limits = lesson.feeding(beside, 0, 2).set_index("line")["limit"]
     assert limits.notna().to_dict() == {"normal:1": True, "constant:10": False}
-    only = lesson.softened(trained(initialiser="constant:10", activation="logistic"), 0, 2)
+    only = lesson.larger_batches(trained(initialiser="constant:10", activation="logistic"), 0, 2)
     assert only.verdict == UNDECIDED
-    assert lesson.trade(beside, 0, 2).verdict == UNDECIDED
+    assert lesson.smaller_weights(beside, 0, 2).verdict == UNDECIDED
 
 
 def test_half_of_relus_units_are_flat_at_any_scale_so_it_does_not_judge_the_trade() -> None:
     scales = ("normal:0.01", "normal:1")
-    assert lesson.trade(trained(activation="relu", initialiser=scales), 0, 2).verdict == UNDECIDED
+    assert lesson.smaller_weights(trained(activation="relu", initialiser=scales), 0, 2).verdict == UNDECIDED
     one, both = (
-        lesson.trade(trained(activation=names, initialiser=scales), 0, 2)
+        lesson.smaller_weights(trained(activation=names, initialiser=scales), 0, 2)
         for names in ("logistic", ("logistic", "relu"))
     )
     assert (one.verdict, one.evidence) == (both.verdict, both.evidence)
@@ -282,14 +282,17 @@ def test_half_of_relus_units_are_flat_at_any_scale_so_it_does_not_judge_the_trad
 
 
 def test_inputs_that_are_never_negative_tie_the_first_layer_whatever_the_function() -> None:
-    assert lesson.softened(trained(activation="tanh", scaling="unit_interval"), 0, 1).verdict in (SUPPORTED, MIXED)
+    assert lesson.larger_batches(trained(activation="tanh", scaling="unit_interval"), 0, 1).verdict in (
+        SUPPORTED,
+        MIXED,
+    )
 
 
 @pytest.mark.parametrize(("full", "side"), [(0.99, "above"), (0.6, "below"), (0.84, "")])
 def test_where_theory_and_the_whole_training_set_part_the_side_is_named(full: float, side: str) -> None:
     limit = pair_agreement(0.5, 0.2)
     assert limit == pytest.approx(0.83, abs=0.01)
-    said = lesson.parting(pairs((1.0, full), (1.0, limit)), 0, 2)
+    said = lesson.apart_from_theory(pairs((1.0, full), (1.0, limit)), 0, 2)
     assert [f"lies {side} theory" in sentence for sentence in said] == [True] * bool(side)
 
 
@@ -299,7 +302,7 @@ def test_where_theory_and_the_whole_training_set_part_the_side_is_named(full: fl
 def test_no_result_is_too_odd_for_its_tables_words_and_charts(unusual: dict[str, Any]) -> None:
     result = trained(**unusual)
     for layer in sorted(result.layers["layer"].unique()):
-        for found in (lesson.softened(result, 0, layer), lesson.trade(result, 0, layer)):
+        for found in (lesson.larger_batches(result, 0, layer), lesson.smaller_weights(result, 0, layer)):
             assert "nan" not in found.sentence
         for chart in drawn(result, 0, layer):
             _sound(chart.to_dict())

@@ -109,6 +109,8 @@ def test_words_about_centring_follow_the_means() -> None:
     assert "outputs of tanh keep it" in both
     assert "Mean output of the others: logistic 0.5." in both
     assert "No output of logistic is negative." in both
+    three = lesson.centring(lesson.output_table(["logistic", "tanh", "relu"], 1.0, THRESHOLD))
+    assert "No output of logistic or relu is negative." in three
     assert "Mean output: relu 0.798." in lesson.centring(lesson.output_table(["relu"], 2.0, THRESHOLD))
     assert "Mean output" not in lesson.centring(lesson.output_table(["identity", "softsign"], 2.0, THRESHOLD))
 

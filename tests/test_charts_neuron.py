@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from core.activations import ACTIVATIONS
-from core.charts import group_colours
 from core.charts import neuron as charts
+from core.charts.style import group_colours
 from core.lessons import gradient_paths, zigzag
 from core.lessons.zigzag import EXAMPLE, FUNCTIONS, SOLUTION, UPDATES, Descent
 from core.neuron import DrawnNetwork

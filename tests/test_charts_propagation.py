@@ -94,8 +94,8 @@ def test_a_map_without_a_fixed_point_says_so_instead_of_a_number() -> None:
     assert row["sw"] > math.sqrt(2)
     assert math.isnan(row["q"])
     assert row["note"] == "no finite fixed point: q grows without limit from layer to layer"
-    assert lesson.said("relu", 2.0, 0.0).startswith("no finite fixed point")
-    assert "every q is a fixed point" in lesson.said("relu", math.sqrt(2), 0.0)
+    assert lesson.point_words("relu", 2.0, 0.0).startswith("no finite fixed point")
+    assert "every q is a fixed point" in lesson.point_words("relu", math.sqrt(2), 0.0)
 
 
 def test_glorot_weights_start_at_the_critical_point_of_tanh_and_far_from_the_logistics() -> None:
@@ -143,11 +143,11 @@ def test_the_curve_of_depth_scales_is_that_of_the_fixed_points(name: str) -> Non
 
 
 def test_what_is_said_of_a_point_is_what_theory_says() -> None:
-    said = lesson.said("tanh", math.sqrt(4.0), math.sqrt(0.05))
+    said = lesson.point_words("tanh", math.sqrt(4.0), math.sqrt(0.05))
     assert "q* = 2.2" in said
     assert "χ₁ = 1.34: gradients grow" in said
-    assert "χ₁ = 0.759: gradients shrink" in lesson.said("tanh", 1.0, math.sqrt(0.05))
-    assert "keep their size" in lesson.said("tanh", 1.0, 0.0)
+    assert "χ₁ = 0.759: gradients shrink" in lesson.point_words("tanh", 1.0, math.sqrt(0.05))
+    assert "keep their size" in lesson.point_words("tanh", 1.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_is_said_of_a_point_is_what_theory_says() -> None:
     ],
 )
 def test_how_fast_gradients_change_is_said_in_layers(name: str, sw: float, sb: float, said: str) -> None:
-    assert lesson.said(name, sw, sb).endswith(said)
+    assert lesson.point_words(name, sw, sb).endswith(said)
 
 
 def test_one_seed_decides_nothing_and_one_unit_is_one_unit() -> None:
@@ -233,7 +233,7 @@ def test_the_verdict_follows_the_measurement() -> None:
 def test_the_length_map_settles_at_the_fixed_point_from_every_start() -> None:
     table = lesson.map_table("tanh", 2.0, 0.3)
     ends = table[table["layer"] == lesson.MAP_LAYERS]["q"]
-    assert ends.to_list() == pytest.approx([lesson.star("tanh", 2.0, 0.3)] * 3, rel=1e-3)
+    assert ends.to_list() == pytest.approx([lesson.q_star("tanh", 2.0, 0.3)] * 3, rel=1e-3)
 
 
 # --- charts
@@ -269,7 +269,7 @@ def test_the_phase_diagram_names_its_phases_and_holds_the_runs_points(name: str)
     runs = result(hidden="8-8-8", activation=("logistic", "tanh", "relu"), initialiser=("normal:1", "glorot_normal"))
     points = lesson.points(runs)
     own = points[points["activation"] == name]
-    low, high = lesson.reach(own)
+    low, high = lesson.sw_range(own)
     chart = charts.phase_diagram(
         own,
         cells=lesson.phase_table(name, low, high),
@@ -296,7 +296,7 @@ def test_the_phase_diagram_names_its_phases_and_holds_the_runs_points(name: str)
 def test_a_depth_scale_without_bound_is_drawn_at_the_edge(name: str) -> None:
     runs = result(hidden="8-8-8", activation=(name,), initialiser=("glorot_normal", "orthogonal", "zeros"))
     points = lesson.points(runs)
-    curve = lesson.depth_table(name, *lesson.reach(points))
+    curve = lesson.depth_table(name, *lesson.sw_range(points))
     assert math.isinf(curve["depth_scale"].max())
     data = rows_of(charts.depth_scales(points, curve=curve, groups=runs.experiment.groups(), depth=3))
     drawn = [row["drawn"] for rows in data for row in rows if "drawn" in row]
@@ -307,7 +307,7 @@ def test_a_depth_scale_without_bound_is_drawn_at_the_edge(name: str) -> None:
 @pytest.mark.parametrize(("name", "sw", "sb"), [("relu", 10.0, 3.0), ("tanh", 0.1, 0.0), ("tanh", 1.5, 0.3)])
 def test_a_map_that_explodes_or_dies_out_is_drawn_as_far_as_there_are_numbers(name: str, sw: float, sb: float) -> None:
     table = lesson.map_table(name, sw, sb)
-    star = lesson.star(name, sw, sb)
+    star = lesson.q_star(name, sw, sb)
     data = rows_of(charts.length_maps(table, fixed_point=star))
     values = [row["q"] for rows in data for row in rows if "q" in row]
     assert 0 < min(values) <= max(values) < 1e21

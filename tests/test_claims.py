@@ -18,6 +18,9 @@ from tests.test_findings import FAST, NEVER, SLOW, TWO_BY_TWO, made_up, updates
 THREE = replace(TWO_BY_TWO, activation=("logistic",), initialiser=("normal:0.01", "normal:0.1", "normal:1"))
 
 
+SCALES = ("normal:0.01", "normal:1")
+
+
 @lru_cache
 def trained(**settings: Any) -> Result:
     quick = {"dataset": "iris", "hidden": "8-8", "epochs": 12, "seeds": 4, "learning_rate": 0.3, "batch_size": 8}
@@ -210,6 +213,30 @@ def test_a_claim_about_the_logistic_is_not_decided_by_other_functions(claim: cla
     found = claim.judge(trained(activation=others, initialiser="normal:0.01,normal:2", epochs=2, seeds=2))
     assert found.verdict == UNDECIDED
     assert found.evidence == "No logistic run here."
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_without_a_hidden_layer_no_function_is_used_and_none_is_judged(claim: claims.Claim) -> None:
+    # The same network under three names: one of them may be 1.1 times as fast as another by mere chance.
+    settings = {"hidden": "none", "activation": ("logistic", "tanh", "relu"), "target": "train_accuracy:0.5"}
+    found = claim.judge(trained(**settings))
+    assert (found.verdict, found.evidence) == (UNDECIDED, "These networks have no hidden layer.")
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_networks_without_a_hidden_layer_change_no_verdict(claim: claims.Claim) -> None:
+    settings = {"activation": ("logistic", "tanh", "relu"), "target": "train_accuracy:0.5", "initialiser": SCALES}
+    both, one = (trained(hidden=hidden, **settings) for hidden in (("none", "8-8"), ("8-8",)))
+    with_none, alone = claim.judge(both), claim.judge(one)
+    if claim.id == "Q7":  # that is about times, and each training has its own
+        assert "none" not in with_none.evidence
+    else:
+        assert with_none.verdict == alone.verdict
+
+
+def test_the_signs_that_standard_statistics_leave_out_are_said_to_be_in_one_way() -> None:
+    result = trained(activation=("logistic", "tanh"), statistics="standard")
+    assert judged("Q4", result).evidence == judged("Q5", result).evidence == findings.NO_SIGNS
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)

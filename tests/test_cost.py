@@ -64,7 +64,8 @@ def test_no_estimate_is_of_tenths_of_a_second(seconds: float, words: str) -> Non
 def test_nothing_is_measured_before_an_estimate_is_asked_for() -> None:
     describe = """
         from core import cost
-        from core.experiment import PRESETS, Experiment
+        from core.experiment import Experiment
+        from core.presets import PRESETS
         experiment = Experiment.from_text("activation=relu&seeds=3")
         print(experiment.key, experiment.to_query(), experiment.to_json(), experiment.groups(), experiment.runs())
         assert not cost.probes

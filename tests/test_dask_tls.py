@@ -20,7 +20,7 @@ pytest.importorskip("distributed", reason="a cluster takes the package distribut
 pytestmark = pytest.mark.timeout(180)
 
 ROOT = Path(__file__).parents[1]
-DASK = Path(sys.executable).with_name("dask")
+DASK = str(Path(sys.executable).with_name("dask"))
 OF = ("SCHEDULER", "WORKER", "CLIENT")
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 
 from core import effects
 from core.effects import FOUR, OUTCOMES, TANH, Decomposition, decompose
-from core.experiment import PRESETS
+from core.presets import PRESETS
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 SEEDS = 7
@@ -336,8 +336,8 @@ def test_one_seed_has_no_interval_and_decides_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (dict.fromkeys((*FOUR, TANH), 0.0), "All 5 functions reached the target at update 0"),
-        ({TANH: 0.0}, "There are no ratios: tanh reached the target at update 0, against logistic 400 updates,"),
+        (dict.fromkeys((*FOUR, TANH), 0.0), "The median runs of all 5 functions met the target at update 0"),
+        ({TANH: 0.0}, "There are no ratios: tanh met the target at update 0 in the median run, against logistic 400"),
         (dict.fromkeys((*FOUR, TANH), NEVER), "In the median run none of the 5 functions reached the target."),
     ],
 )

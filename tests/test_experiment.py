@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from core.activations import ACTIVATIONS
 from core.cost import duration
 from core.datasets import DATASETS, SCALINGS, load
-from core.experiment import FIELDS, MAX_RUNS, PRESETS, VARIED, Experiment
+from core.experiment import FIELDS, MAX_RUNS, VARIED, Experiment
 from core.fields import MAX_TEXT, ExperimentError, shorten
 from core.initialisers import INITIALISERS
 from core.losses import LOSSES
 from core.optimisers import OPTIMISERS
+from core.presets import PRESETS
 from pages.parts.catalogue import PAGES
 
 # --- every valid experiment

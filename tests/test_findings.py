@@ -123,7 +123,7 @@ def test_functions_whose_slope_does_not_change_with_the_scale_are_not_judged_by_
 def test_scales_at_which_nothing_saturates_tell_nothing_of_large_weights() -> None:
     found = findings.saturation(by_scheme({"normal:0.001": (0.001, 0.0), "normal:0.01": (0.01, 0.0)}))
     assert found.verdict == UNDECIDED
-    assert "No scale here saturates as many as 1.0 % of the units" in found.evidence
+    assert "No scale here saturates as many as 1 % of the units" in found.evidence
 
 
 def test_one_seed_decides_nothing_about_saturation() -> None:
@@ -294,8 +294,22 @@ HUNDREDS = list(range(0, 1001, 100))
         ([15.0] * 3, [15.0] * 3, [0, 15, 30], UNDECIDED, "tanh (median 15 updates) and logistic"),
         ([15.0] * 3, [15.0] * 3, [0, 15, 30], UNDECIDED, "recorded 15 updates apart there"),
         ([0.0] * 3, [0.0] * 3, HUNDREDS, UNDECIDED, "All 6 runs met train accuracy ≥ 0.9 at update 0"),
-        ([300.0] * 3, [0.0] * 3, HUNDREDS, SUPPORTED, "tanh met it at update 0, logistic at a"),
-        ([0.0] * 3, [300.0] * 3, HUNDREDS, NOT_SUPPORTED, "logistic met it at update 0, tanh at"),
+        ([300.0, 0.0, 0.0], [0.0] * 3, HUNDREDS, UNDECIDED, "median runs of tanh and logistic both met it at update 0"),
+        ([300.0] * 3, NEVER, HUNDREDS, NOT_SUPPORTED, "tanh did not (0 of 3 runs)"),
+        (
+            [300.0] * 3,
+            [0.0] * 3,
+            HUNDREDS,
+            SUPPORTED,
+            "the median run of tanh met it at update 0, logistic took a median 300 updates",
+        ),
+        (
+            [0.0] * 3,
+            [300.0] * 3,
+            HUNDREDS,
+            NOT_SUPPORTED,
+            "the median run of logistic met it at update 0, tanh took a median 300 updates",
+        ),
         (
             [300.0] * 3,
             [100.0] * 3,
@@ -304,7 +318,7 @@ HUNDREDS = list(range(0, 1001, 100))
             "needed 3 times fewer updates than logistic (3 seeds)",
         ),
         ([100.0] * 3, [200.0] * 3, HUNDREDS, NOT_SUPPORTED, "(3 seeds; recorded 100 updates apart there)"),
-        ([100.0, *NEVER[:2]], [300.0] * 3, HUNDREDS, UNDECIDED, "logistic did not (1 of 3 runs)"),
+        ([100.0, *NEVER[:2]], [300.0] * 3, HUNDREDS, UNDECIDED, "in logistic no more than half did (1 of 3 runs)"),
         ([100.0, *NEVER[:2]], [300.0, *NEVER[:2]], HUNDREDS, UNDECIDED, "In no group have more than half of the runs"),
         (NEVER, NEVER, HUNDREDS, UNDECIDED, "None of the 6 runs has reached train accuracy ≥ 0.9."),
     ],
@@ -316,6 +330,14 @@ def test_ties_and_extremes_are_said_in_words(
     assert said in found.evidence
     assert found.verdict == verdict
     assert "interval" not in found.evidence
+
+
+def test_the_recorded_step_that_makes_a_tie_is_the_one_that_is_named() -> None:
+    # 270 may be anything after 180, and 315 anything after 270: 90 updates apart at the first, 45 at the second.
+    found = findings.convergence(one_each([315.0] * 3, [270.0] * 3, [0, 180, 270, 315]))
+    assert found.verdict == UNDECIDED
+    assert "median 270 to 315 updates, recorded 90 updates apart there" in found.evidence
+    assert "logistic (median 315 updates), recorded 90 updates apart there" in found.evidence
 
 
 def test_one_seed_decides_nothing_and_has_no_interval() -> None:

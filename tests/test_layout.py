@@ -1,6 +1,7 @@
 """How the code hangs together: what each module may import, and what starting a process costs."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ ENGINE = {
         "network",
         "symmetry",
         "measures",
+        "sorting",
     ),
     *("experiment", "state", "recording", "training"),
 }
@@ -38,6 +40,13 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted((ROOT / "core").rglob("*.py"))}
+
+
+@pytest.mark.parametrize("package", ["core", "core.charts", "core.lessons"])
+def test_a_package_names_every_module_in_it(package: str) -> None:
+    said = ast.get_docstring(ast.parse(MODULES[package].read_text(encoding="utf-8"))) or ""
+    inside = {name.removeprefix(f"{package}.") for name in MODULES if name.rpartition(".")[0] == package}
+    assert inside - {"__main__"} <= set(re.findall(r"\w+", said))
 
 
 @cache

@@ -77,6 +77,15 @@ def test_the_formula_multiplies_out_to_the_gradient(weight: int) -> None:
     assert latex.count(r"\textcolor{#abcdef}") == 4
 
 
+def test_a_gradient_of_0_has_no_sign() -> None:
+    drawn = DrawnNetwork(v=0.0)
+    assert math.copysign(1, paths_of(drawn, "tanh").gradient_w2) == -1
+    for weight in (1, 2):
+        latex = gradient_paths.formula(paths_of(drawn, "tanh"), weight, "#abcdef")
+        assert not re.search(r"-0(?![.\d])", latex)
+        assert latex.endswith(r"&= 0\end{aligned}")
+
+
 def test_over_random_examples_only_a_function_of_both_signs_lets_the_gradients_differ() -> None:
     table = gradient_paths.combination_table(DrawnNetwork(), COMPARED, 2000)
     counts = table.pivot_table(index="function", columns="pattern", values="count", sort=False)
@@ -163,6 +172,8 @@ def test_a_start_at_the_minimum_and_a_path_that_diverges_are_said_as_such() -> N
     at = Descent(start=zigzag.SOLUTION)
     tables = {"tanh": zigzag.direction_table(at.neuron("tanh"), at.start)}
     assert "tanh at it (0 of 4 quadrants open)" in zigzag.direction_words(tables, 0)
+    beside = {"tanh": zigzag.direction_table(at.neuron("tanh"), (1.0, 0.0))}
+    assert "tanh on one axis with it (" in zigzag.direction_words(beside, 0)
     assert zigzag.path_table(at.paths(["tanh"], UPDATES))["share"].isna().all()
     assert zigzag.summary_table(at, at.paths(["tanh"], UPDATES))["tortuosity"].isna().all()
 

@@ -1,6 +1,7 @@
 """The load benchmark's visitors do what a browser does: a few of them, with nothing timed."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -10,6 +11,8 @@ from tests.browser.harness import Server, serve
 from tests.load.client import Session, VisitError
 from tests.load.memory import group_bytes
 from tests.load.report import Row, timed
+from tests.load.scenarios import QUICK, Bench
+from tests.load.soak import AT_ONCE, soak
 
 TINY = "dataset=iris&hidden=8&epochs=20&seeds=2"
 
@@ -51,6 +54,20 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
         return session
 
     assert len(asyncio.run(visit()).errors) == 1
+
+
+def test_a_soak_says_what_the_server_holds_in_the_end_and_at_first(tmp_path: Path) -> None:
+    if not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("this system does not say what a process holds")
+    rows: list[Row] = []
+    with serve(tmp_path / "store", tmp_path / "server.log") as server:
+        bench = Bench(server, replace(QUICK, result=TINY), rows.append)
+        asyncio.run(soak(bench, seconds=6.0))
+    first, *ratios = rows
+    assert first.n >= AT_ONCE
+    assert first.errors == 0
+    assert [row.measured.partition(",")[0] for row in ratios] == ["memory", "descriptors", "threads"]
+    assert all(row.value is not None and 0.2 < row.value < 5 for row in ratios)
 
 
 def test_a_goal_is_met_without_errors_only() -> None:

@@ -14,9 +14,10 @@ import pytest
 from core import loading
 from core.activations import ACTIVATIONS
 from core.datasets import DATASETS
-from core.experiment import PRESETS, Experiment
+from core.experiment import Experiment
 from core.loading import load_result, read_table
 from core.measures import bin_edges
+from core.presets import PRESETS
 from core.results import Result, ResultError, collect, csv_bytes, versions
 from core.schema import FILES, SCHEMA, names
 from tests.engine import change, records, singles, train

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from core import measures
+from core import measures, sorting
 from core.activations import ACTIVATIONS
 from core.experiment import Experiment
 from core.results import Result, collect
@@ -402,7 +402,7 @@ def test_histograms_count_every_value_between_their_edges(case: str) -> None:
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=50))
 def test_every_value_lands_in_exactly_one_bin(values: list[float]) -> None:
     for quantity, name in (("preactivation", "tanh"), ("activation", "relu"), ("gradient", "tanh")):
-        counts = measures.histogram(np.sort(values)[None], measures.bin_edges(quantity, ACTIVATIONS[name]))
+        counts = sorting.histogram(np.sort(values)[None], measures.bin_edges(quantity, ACTIVATIONS[name]))
         assert counts.sum() == len(values)
 
 
@@ -419,7 +419,7 @@ ROWS = {
 @pytest.fixture(params=[True, False], ids=["sorts quickly", "sorts slowly"])
 def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor of either kind, whatever this one is."""
-    monkeypatch.setattr(measures, "sorts_quickly", lambda: request.param)
+    monkeypatch.setattr(sorting, "sorts_quickly", lambda: request.param)
 
 
 @pytest.mark.parametrize("case", list(ROWS))
@@ -429,16 +429,16 @@ def test_percentiles_and_counts_are_those_of_the_sorted_values(case: str, dtype:
     values = ROWS[case](np.random.default_rng(5)).astype(dtype)[:, None]
     ordered = np.sort(values, axis=-1)
     ranks = [round(p / 100 * (values.shape[-1] - 1)) for p in PERCENTILES]
-    np.testing.assert_array_equal(measures.percentiles(values), ordered[..., ranks])
+    np.testing.assert_array_equal(sorting.percentiles(values), ordered[..., ranks])
     for quantity, name in (("preactivation", "tanh"), ("activation", "tanh"), ("activation", "logistic")):
         edges = measures.bin_edges(quantity, ACTIVATIONS[name])
         within = values.clip(edges[0], edges[-1])
         counts = np.histogram(within[1].clip(-1e9, 1e9), edges.clip(-1e9, 1e9))[0]
-        np.testing.assert_array_equal(measures.even_histogram(within, edges)[1, 0], counts)
-        ranked, taken = measures.distribution(within, edges)
-        np.testing.assert_array_equal(ranked, measures.percentiles(within))
-        np.testing.assert_array_equal(taken, measures.even_histogram(within, edges))
-        np.testing.assert_array_equal(measures.counts(within, edges), taken)
+        np.testing.assert_array_equal(sorting.even_histogram(within, edges)[1, 0], counts)
+        ranked, taken = sorting.distribution(within, edges)
+        np.testing.assert_array_equal(ranked, sorting.percentiles(within))
+        np.testing.assert_array_equal(taken, sorting.even_histogram(within, edges))
+        np.testing.assert_array_equal(sorting.counts(within, edges), taken)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -457,14 +457,14 @@ def test_values_next_to_an_edge_are_in_the_same_bin_by_either_way_of_counting(
             near.append(step)
     values = np.concatenate([*near, -near[0] * 0.0])[None]
     ordered = np.sort(values, axis=-1)
-    first = measures._first_values(tuple(edges), values.dtype)
-    np.testing.assert_array_equal(measures.histogram(ordered, first), measures.even_histogram(values, edges))
+    first = sorting._first_values(tuple(edges), values.dtype)
+    np.testing.assert_array_equal(sorting.histogram(ordered, first), sorting.even_histogram(values, edges))
 
 
 def test_a_negative_zero_is_a_zero_at_a_rank_too() -> None:
     values = np.full((1, 5000), -0.0, np.float32)
     values[0, ::2] = 0.0
-    assert not np.signbit(measures.percentiles(values)).any()
+    assert not np.signbit(sorting.percentiles(values)).any()
 
 
 def test_what_is_not_a_number_stays_in_its_own_row() -> None:
@@ -473,7 +473,7 @@ def test_what_is_not_a_number_stays_in_its_own_row() -> None:
     broken[1, ::3] = np.nan
     edges = measures.bin_edges("preactivation", ACTIVATIONS["tanh"])
     with np.errstate(invalid="ignore"):
-        for given in (lambda v: measures.even_histogram(v, edges), measures.percentiles):
+        for given in (lambda v: sorting.even_histogram(v, edges), sorting.percentiles):
             np.testing.assert_array_equal(given(broken)[[0, 2]], given(values)[[0, 2]])
 
 

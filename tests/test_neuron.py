@@ -14,7 +14,7 @@ from autograd import hessian as second_derivatives
 
 from core import neuron, theory
 from core.activations import ACTIVATIONS
-from core.neuron import LOSSES, QUADRANTS, DrawnNetwork, Neuron
+from core.neuron import QUADRANTS, DrawnNetwork, Neuron
 
 # The registry's smooth functions, written again for the library that differentiates them.
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -33,12 +33,9 @@ def random_networks(count: int) -> list[DrawnNetwork]:
 
 
 def loss_of_two_weights(made: Neuron) -> Callable[[Any], Any]:
-    """The mean loss as a function of (w1, w2), up to a constant, for autograd."""
+    """The mean loss as a function of (w1, w2), for autograd."""
     z_solution = made.h @ np.array(made.solution)
-    if made.loss == "squared_error":
-        return lambda w: anp.mean(0.5 * (anp.dot(made.h, w) - z_solution) ** 2)
-    target = 1 / (1 + np.exp(-z_solution))
-    return lambda w: anp.mean(anp.log(1 + anp.exp(anp.dot(made.h, w))) - target * anp.dot(made.h, w))
+    return lambda w: anp.mean(0.5 * (anp.dot(made.h, w) - z_solution) ** 2)
 
 
 # Gradient paths
@@ -113,31 +110,28 @@ def test_a_pattern_names_the_sign_of_each_of_two_numbers() -> None:
 # The loss over two weights
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_steps_and_curvature_of_the_loss_equal_another_library_s_derivatives(loss: neuron.Loss) -> None:
-    made = neuron.make_neuron("logistic", loss=loss)
+def test_steps_and_curvature_of_the_loss_equal_another_library_s_derivatives() -> None:
+    made = neuron.make_neuron("logistic")
     function = loss_of_two_weights(made)
     for point in (START, (0.3, 0.2), made.solution):
         at = np.array(point)
         np.testing.assert_allclose(-neuron.example_steps(made, point).mean(axis=0), grad(function)(at), atol=1e-14)
-        np.testing.assert_allclose(neuron.hessian(made, point), second_derivatives(function)(at), rtol=1e-9)
+        np.testing.assert_allclose(neuron.hessian(made), second_derivatives(function)(at), rtol=1e-9)
         surface = neuron.loss_surface(made, *point)
         assert surface == pytest.approx(function(at) - function(np.array(made.solution)), abs=1e-14)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_loss_is_zero_at_the_solution_and_above_it_elsewhere(loss: neuron.Loss) -> None:
-    made = neuron.make_neuron("tanh", loss=loss, solution=(0.7, -2.0))
+def test_the_loss_is_zero_at_the_solution_and_above_it_elsewhere() -> None:
+    made = neuron.make_neuron("tanh", solution=(0.7, -2.0))
     assert neuron.loss_surface(made, 0.7, -2.0) == pytest.approx(0.0, abs=1e-15)
     surface = neuron.loss_surface(made, np.linspace(-3, 3, 11)[np.newaxis, :], np.linspace(-3, 3, 7)[:, np.newaxis])
     assert surface.shape == (7, 11)
     assert (surface > 0).all()
 
 
-@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", ["logistic", "tanh"])
-def test_every_point_of_a_contour_has_the_contour_s_loss_and_the_line_closes(name: str, loss: neuron.Loss) -> None:
-    made = neuron.make_neuron(name, loss=loss)
+def test_every_point_of_a_contour_has_the_contour_s_loss_and_the_line_closes(name: str) -> None:
+    made = neuron.make_neuron(name)
     lines = neuron.contours(made, [0.001, 0.05, 0.4], points=48)
     assert [line.loss for line in lines] == [0.001, 0.05, 0.4]
     for line in lines:
@@ -187,19 +181,18 @@ def test_the_full_batch_reaches_quadrants_that_no_example_does() -> None:
 def test_the_path_of_the_full_batch_on_a_quadratic_follows_its_closed_form() -> None:
     made = neuron.make_neuron("logistic")
     path = neuron.descend(made, START, 0.7, steps=40, batch_size=None)
-    shrink = np.eye(2) - 0.7 * neuron.hessian(made, START)
+    shrink = np.eye(2) - 0.7 * neuron.hessian(made)
     error = np.array(START) - np.array(made.solution)
     for step in (1, 7, 40):
         expected = np.array(made.solution) + np.linalg.matrix_power(shrink, step) @ error
         assert (path.w1[step], path.w2[step]) == pytest.approx(tuple(expected))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("batch_size", "momentum"), [(1, 0.0), (7, 0.9), (None, 0.5)])
 def test_a_descent_equals_the_same_steps_with_another_library_s_gradients(
-    loss: neuron.Loss, batch_size: int | None, momentum: float
+    batch_size: int | None, momentum: float
 ) -> None:
-    made = neuron.make_neuron("logistic", examples=20, loss=loss)
+    made = neuron.make_neuron("logistic", examples=20)
     path = neuron.descend(made, START, 0.2, 30, batch_size, momentum, seed=3)
     rng = np.random.default_rng(3)
     weights, velocity = np.array(START), np.zeros(2)
@@ -296,12 +289,11 @@ def test_the_same_seed_gives_the_same_path_and_every_activation_the_same_pre_act
         (lambda: neuron.make_neuron("sigmoid"), "'sigmoid' is not one of logistic"),
         (lambda: neuron.make_neuron("tanh", std=0.0), "std: 0.0"),
         (lambda: neuron.make_neuron("tanh", examples=1), "examples: 1"),
-        (lambda: neuron.make_neuron("tanh", loss="hinge"), "loss: 'hinge'"),  # type: ignore[arg-type]
         (lambda: neuron.descend(neuron.make_neuron("tanh"), START, 0.0, 5), "learning_rate: 0.0"),
         (lambda: neuron.descend(neuron.make_neuron("tanh"), START, 0.1, 5, momentum=1.0), "momentum: 1.0"),
         (lambda: neuron.descend(neuron.make_neuron("tanh"), START, 0.1, 5, batch_size=201), "batch_size: 201"),
         (lambda: neuron.contours(neuron.make_neuron("tanh"), [0.0]), "levels"),
-        (lambda: neuron.conditioning(Neuron(np.ones((5, 2)), START, "squared_error")), "all equal"),
+        (lambda: neuron.conditioning(Neuron(np.ones((5, 2)), START)), "all equal"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(call: Callable[[], object], words: str) -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.experiment import PRESETS, Experiment
+from core.experiment import Experiment
 from core.plan import Speedometer, Work, plan
+from core.presets import PRESETS
 from core.settings import Settings
 from tests.processes import SMALL
 

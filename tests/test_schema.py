@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.experiment import Experiment
-from core.schema import NEEDS_FULL, SCHEMA, Column, data_dictionary, names, version
+from core.experiment import VARIED, Experiment
+from core.schema import GROUP, NEEDS_FULL, SCHEMA, Column, data_dictionary, names, version
 from tests.engine import train
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -21,6 +21,10 @@ def test_columns_have_plain_names_of_which_none_stands_twice(table: str) -> None
     # Dots and brackets in a column's name make empty charts.
     assert all(name.isidentifier() and name == name.lower() for name in names(table))
     assert len(set(names(table))) == len(names(table))
+
+
+def test_every_table_carries_all_settings_that_an_experiment_may_vary() -> None:
+    assert {column.name for column in GROUP} == {"group", "dataset", *VARIED}
 
 
 @pytest.mark.parametrize("table", SCHEMA)

@@ -41,7 +41,13 @@ def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: st
 
 
 def test_numbers_have_three_digits_a_real_minus_and_no_exponent_unless_huge() -> None:
-    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5, 2e8)] == ["−0.123", "2", "1,230", "2e+08"]
+    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5, 2e8, -0.0)] == [
+        "−0.123",
+        "2",
+        "1,230",
+        "2e+08",
+        "0",
+    ]
 
 
 def test_a_share_that_is_not_there_is_said_so() -> None:

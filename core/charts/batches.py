@@ -23,7 +23,6 @@ def pairs_by_batch(
     epoch: int,
     full: int,
     why: str = style.NOTHING,
-    title: str | None = None,
 ) -> alt.LayerChart:
     """Share of pairs of gradient signs that agree against batch size: median and 25-75 % of the runs, theory dashed.
 
@@ -34,7 +33,7 @@ def pairs_by_batch(
         full: size of the full batch.
         why: why there is nothing to draw, where that is so.
     """
-    title = title or f"How batch size loosens signs in layer {layer}"
+    title = f"How batch size loosens signs in layer {layer}"
     x_title = "examples in a batch"
     medians = tables.masked(tables.spread(table, ["line", "size"], "pairs"), ["median", "low", "high"])[0]
     if medians.empty:
@@ -70,17 +69,11 @@ def pairs_by_batch(
         base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
-    return style.layered(marks, title, subtitle, curves.HEIGHT, pick)
+    return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick)
 
 
 def pairs_by_layer(
-    table: pd.DataFrame,
-    *,
-    limits: pd.DataFrame,
-    lines: Sequence[str],
-    epoch: int,
-    why: str = style.NOTHING,
-    title: str | None = None,
+    table: pd.DataFrame, *, limits: pd.DataFrame, lines: Sequence[str], epoch: int, why: str = style.NOTHING
 ) -> alt.LayerChart:
     """Share of pairs that agree in the gradient of the whole training set, by layer, with theory's large batch.
 
@@ -95,10 +88,9 @@ def pairs_by_layer(
     return curves.over_steps(
         table.assign(group=table["line"], at=table["layer"].astype(str)),
         lines,
-        "at",
         "pairs",
         steps=steps,
-        title=title or "Which layers does a full batch leave tied?",
+        title="Which layers does a full batch leave tied?",
         subtitle=f"gradient of the whole training set, {style.when(epoch)}; {curves.BAND}; dashed: theory",
         x_title="layer (the last is the output)",
         y_title=PAIRS,
@@ -108,9 +100,7 @@ def pairs_by_layer(
     )
 
 
-def saturation_and_signs(
-    table: pd.DataFrame, *, activation: str, layer: int, epoch: int, whose: str, title: str | None = None
-) -> alt.LayerChart:
+def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, epoch: int, whose: str) -> alt.LayerChart:
     """Saturated units and pairs of gradient signs that agree against the initial scale, both on one axis of shares.
 
     Args:
@@ -118,7 +108,7 @@ def saturation_and_signs(
         activation: what the units are, in words.
         whose: whose gradient, in words.
     """
-    title = title or "Saturation and tied signs by initial scale"
+    title = "Saturation and tied signs by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", "share"
     table = tables.masked(table, ["scale", "mean"], log=["scale"])[0]
     if table.empty:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from core import text
 from core.charts import curves, style, tables
+from core.convergence import SETTINGS
+from core.experiment import label
 
 MEASURES = {
     "train_loss": "training loss (mean per example)",
@@ -38,7 +40,6 @@ OUTCOME_SHAPES = {
     "stopped early": "square",
 }
 """The mark of each of `core.convergence.OUTCOMES`."""
-SETTINGS = ("hidden", "batch_size", "activation", "initialiser", "gain")
 STEP_ROWS = 4000
 STRIP_ROWS = 3600
 
@@ -54,7 +55,6 @@ def learning_curves(
     raw_runs: bool = False,
     smooth: int = 1,
     target: float | None = None,
-    title: str | None = None,
 ) -> alt.LayerChart:
     """A quantity over training: median line and 25-75 % band over the runs of each group.
 
@@ -77,7 +77,7 @@ def learning_curves(
         epochs,
         groups,
         quantity,
-        title=title or MEASURES[quantity].partition(" (")[0].capitalize(),
+        title=MEASURES[quantity].partition(" (")[0].capitalize(),
         subtitle=curves.BAND + ("" if target is None else "; dashed: target"),
         y_title=MEASURES[quantity],
         y_kind="log" if log_y else "share" if accuracy else "linear",
@@ -90,9 +90,7 @@ def learning_curves(
     )
 
 
-def share_reached(
-    survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool = False, title: str | None = None
-) -> alt.LayerChart:
+def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool = False) -> alt.LayerChart:
     """Share of runs that have reached the target by each update, as steps.
 
     Args:
@@ -100,7 +98,7 @@ def share_reached(
         groups: the experiment's groups, in its order.
         log_x: a symlog axis, on which update 0 has its place.
     """
-    title = title or "Share of runs that reached the target"
+    title = "Share of runs that reached the target"
     x_title, y_title = curves.TIMES["update"], "share of all runs of the group"
     table = tables.masked(survival[survival["group"].isin(groups)], ["update", "reached", "at_risk"])[0]
     if table.empty:
@@ -125,7 +123,7 @@ def share_reached(
     return style.layered([line, dots], title, "share that has reached the target so far", 300, pick)
 
 
-def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
+def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
     """Updates to target of every run, a row for each group: dots, with a tick at the median.
 
     Runs that did not reach the target are open triangles at their last update, those that diverged first crosses; the
@@ -136,7 +134,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str], title: str |
         groups: the experiment's groups, in its order; rows are drawn for those that `runs` holds.
     """
     column = "updates_to_target"
-    title = title or "Updates to target, run by run"
+    title = "Updates to target, run by run"
     x_title, y_title = "weight updates to target", "run group"
     table = runs[runs["group"].isin(groups)]
     table = table.assign(at=table[column].fillna(table["last_update"]))
@@ -228,13 +226,13 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     return style.layered(
         charts,
         title,
-        f"ratio of medians, 95 % interval; dashed: baseline{cut}",
+        f"{'ratio of medians, 95 % interval' if table['low'].notna().any() else 'ratio'}; dashed: baseline{cut}",
         style.row_height(len(named)),
     )
 
 
-def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title: str | None = None) -> alt.LayerChart:
-    """How the outcome depends on the learning rate: median over seeds, a line for all runs of equal settings else.
+def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt.LayerChart:
+    """How the outcome depends on the learning rate: median over seeds, a line for each set of other settings.
 
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
@@ -243,7 +241,7 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
         quantity: one of FINALS.
     """
     meaning = FINALS[quantity]
-    title = title or f"{meaning.capitalize()} by learning rate"
+    title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
     settings = _settings(runs)
@@ -270,22 +268,14 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     y_axis = style.position(meaning, ends, kind)
     low, high = y_axis["scale"].domain
     lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
-    lost["text"] = [
-        f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
-        for finite, total in zip(lost["finite"], lost["runs"], strict=True)
-    ]
     reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
     base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
-        ("group", "runs of"),
-        ("learning_rate", "learning rate", style.NUMBER),
-        ("median", "median", style.NUMBER),
-        ("band", "25-75 % of runs"),
-        ("finite", "runs with a value", "d"),
-        ("runs", "of runs", "d"),
-    )
+        ("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("median", "median", style.NUMBER),
+        ("band", "25-75 % of runs"), ("finite", "runs with a value", "d"), ("runs", "of runs", "d"),
+    )  # fmt: skip
     base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
     charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
     interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
@@ -293,12 +283,23 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", title:
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
     if not lost.empty:
-        cross = alt.Chart(lost[["group", "learning_rate", "edge", "text"]])
-        cross = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2)
-        tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
         edge = alt.Y("edge:Q", **y_axis)
-        charts.append(cross.encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick), tooltip=tip))
-    return style.layered(charts, title, "25-75 % of the runs; cross: too few runs for a median", curves.HEIGHT, pick)
+        charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
+    one = medians["runs"].max() == 1
+    subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick)
+
+
+def _no_median(lost: pd.DataFrame) -> alt.Chart:
+    """A cross for each median that is lost, with how many runs have a value."""
+    words = [
+        f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
+        for finite, total in zip(lost["finite"], lost["runs"], strict=True)
+    ]
+    cross = alt.Chart(lost[["group", "learning_rate", "edge"]].assign(text=words))
+    tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
+    marks: alt.Chart = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2).encode(tooltip=tip)
+    return marks
 
 
 def _edge(lost: pd.DataFrame, low: float, high: float, accuracy: bool) -> pd.Series:
@@ -323,10 +324,6 @@ def _reached_text(reached: int, runs: int, median: float) -> str:
 
 
 def _settings(runs: pd.DataFrame) -> list[str]:
-    """A label of every run from the settings that vary, the learning rate left out (as `Experiment.label`)."""
-    if runs.empty:
-        return []
-    words = {"batch_size": "batch ", "gain": "gain "}
-    vary = [name for name in SETTINGS if runs[name].nunique() > 1] or ["activation", "initialiser"]
-    columns = [[words.get(name, "") + (f"{v:g}" if name == "gain" else str(v)) for v in runs[name]] for name in vary]
-    return [" · ".join(parts) for parts in zip(*columns, strict=True)]
+    """A label of every run from the settings that vary, the learning rate left out."""
+    varying = [name for name in SETTINGS if runs[name].nunique() > 1]
+    return [label(row, varying) for row in runs[SETTINGS].to_dict("records")]

@@ -17,7 +17,7 @@ SLOPES = ("slope 1/4", "slope 1", "slope 1, twice as wide")
 ENDS = ["estimate_low", "estimate_high", "low", "high"]
 
 
-def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None = None) -> alt.LayerChart:
+def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     """Every effect as a bar from "no effect" to its estimate, with its 95 % interval: on this axis bars add up.
 
     An effect known as a bound only, because of censored runs, is an open triangle there that points to where it lies;
@@ -27,7 +27,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
         effects: `core.effects.Decomposition.effects`, one of log outcomes as ratios.
         outcome: what was compared.
     """
-    title = title or "What does each difference bring?"
+    title = "What does each difference bring?"
     x_title, y_title = outcome.better + (" (axis of ratios)" if outcome.log else ""), "difference"
     if effects.empty:
         return style.blank(title, x_title, y_title)
@@ -67,12 +67,14 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome, title: str | None =
         charts.append(mark.encode(x=alt.X("at:Q", **axis), y=y, color=colour, tooltip=tip))
     names = table[["title", "text"]].rename(columns={"title": "group", "text": "note"})
     charts += style.row_names(names, style.row_axis(y_title, len(table)), "note", room=170)
-    subtitle = f"median {outcome.title}, 95 % interval over paired seeds; dashed: no effect"
+    several = table["seeds"].max() > 1
+    of = f"median {outcome.title}, 95 % interval over paired seeds" if several else f"{outcome.title} of one seed"
+    subtitle = f"{of}; dashed: no effect"
     return style.layered(charts, title, subtitle, 58 * len(table))
 
 
 def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
-    """The effects of which one end is known: at (that end) and shape (a triangle towards the other)."""
+    """The effects with one known end: `at` is that end, `shape` a triangle that points to the other."""
     above = table["estimate_low"].between(first, last)
     below = table["estimate_high"].between(first, last)
     at = table["estimate_low"].where(above, table["estimate_high"])
@@ -80,9 +82,7 @@ def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
     return table.assign(at=at, shape=shapes)[above | below]
 
 
-def cell_medians(
-    cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str], title: str | None = None
-) -> alt.LayerChart:
+def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str]) -> alt.LayerChart:
     """The median outcome of each function by slope, a line for centred functions and a dashed one for the others.
 
     Parallel lines: centring brings the same at either slope. A median that is lost to runs that did not reach the
@@ -93,20 +93,10 @@ def cell_medians(
         outcome: what was compared.
         functions: the activation functions of the experiment, which their colours come from.
     """
-    title = title or f"Median {outcome.title}"
+    title = f"Median {outcome.title}"
     y_title = f"median {outcome.title}"
-    places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
     worst, shape = ("low", "triangle-up") if outcome.log else ("high", "triangle-down")
-    table = cells.assign(
-        place=places,
-        order=[SLOPES.index(place) for place in places],
-        at=cells[f"median_{worst}"],
-        censored=cells["median_low"] != cells["median_high"],
-        name=cells["activation"].str.replace("_", " "),
-    )
-    table["outcome"] = [
-        f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
-    ]
+    table = _by_slope(cells, worst)
     y_kind: style.Kind = "log" if outcome.log else "linear"
     if outcome.name == "updates_to_target":  # 0 has no place on a log axis
         table[["at", "low", "high"]] = table[["at", "low", "high"]].clip(lower=AT_ONCE)
@@ -117,7 +107,7 @@ def cell_medians(
     table = table.assign(low=table["low"].clip(low, high), high=table["high"].clip(low, high))
     x = alt.X(
         "place:N",
-        scale=alt.Scale(domain=[place for place in SLOPES if place in places], type="point", padding=0.5),
+        scale=alt.Scale(domain=[place for place in SLOPES if place in set(table["place"])], type="point", padding=0.5),
         axis=alt.Axis(
             title="slope at 0, and width of the range", labelAngle=0, grid=False, labelExpr="split(datum.label, ', ')"
         ),
@@ -145,8 +135,26 @@ def cell_medians(
         text = alt.Chart(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
         text = text.mark_text(dy=dy, fontSize=12, color=style.NEUTRAL)
         charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text=alt.Text("name:N")))
-    subtitle = "95 % intervals; solid: centred, dashed: not; parallel: centring brings the same at either slope"
+    subtitle = "solid: centred, dashed: not; parallel: centring brings the same at either slope"
+    if table["seeds"].max() > 1:
+        subtitle = f"95 % intervals; {subtitle}"
     return style.layered(charts, title, subtitle, 320)
+
+
+def _by_slope(cells: pd.DataFrame, worst: str) -> pd.DataFrame:
+    """The cells with their place on the axis of slopes, and the `worst` end of their medians in words."""
+    places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
+    table = cells.assign(
+        place=places,
+        order=[SLOPES.index(place) for place in places],
+        at=cells[f"median_{worst}"],
+        censored=cells["median_low"] != cells["median_high"],
+        name=cells["activation"].str.replace("_", " "),
+    )
+    table["outcome"] = [
+        f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
+    ]
+    return table
 
 
 def _room_for_names(ends: NDArray[np.float64], log: bool) -> tuple[float, float]:

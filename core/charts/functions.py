@@ -43,9 +43,7 @@ def activation_dash(names: Sequence[str]) -> alt.StrokeDash:
     return alt.StrokeDash("activation:N", scale=scale, legend=style.legend(names, strokes=True))
 
 
-def function_curves(
-    table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float, title: str | None = None
-) -> alt.LayerChart:
+def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float) -> alt.LayerChart:
     """f or f' of several activation functions on one axis: thick where they have slope, thin where saturated.
 
     Args:
@@ -94,22 +92,21 @@ def function_curves(
             thick,
             dots,
         ],
-        title or heading,
+        heading,
         "thin: saturated; grey: 95 % of the pre-activations",
         280,
         pick,
     )
 
 
-def output_distributions(
-    histogram: pd.DataFrame, *, outputs: pd.DataFrame, title: str = "Distribution of the output h = f(a)"
-) -> alt.LayerChart:
+def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> alt.LayerChart:
     """The distribution of each function's output in a row of its own, with 0 and the mean marked.
 
     Args:
         histogram: columns activation, left, right, share (of the sample) and expected (by quadrature).
         outputs: a row for each function, in order: columns activation, std, mean, saturated, n.
     """
+    title = "Distribution of the output h = f(a)"
     names = outputs["activation"].to_list()
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
     table = histogram.assign(
@@ -152,9 +149,7 @@ def _mean_text(value: float) -> str:
     return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "\N{MINUS SIGN}")
 
 
-def saturation_by_std(
-    table: pd.DataFrame, *, names: Sequence[str], outputs: pd.DataFrame, title: str | None = None
-) -> alt.LayerChart:
+def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.DataFrame) -> alt.LayerChart:
     """Share saturated against the standard deviation of a Gaussian pre-activation, with the sample's at one.
 
     Args:
@@ -197,20 +192,21 @@ def saturation_by_std(
                 y=alt.Y("sample_saturated:Q", **y_axis), opacity=opacity, tooltip=tip
             ),
         ],
-        title or "Share saturated by spread",
+        "Share saturated by spread",
         f"lines: theory; dots at {std:g}: {n:,} samples, ± 2 standard errors",
         260,
         pick,
     )
 
 
-def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per element") -> alt.LayerChart:
+def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
     """Measured time per element, forward and backward, of every function, the cheapest first.
 
     Args:
         table: columns activation, dtype, direction, seconds_per_element, repeats, needs_exponential.
         dtype: the precision to show.
     """
+    title = "Time per element"
     x_title, y_title = "nanoseconds per element", "activation function"
     part = tables.masked(table[table["dtype"] == dtype], ["seconds_per_element"])[0]
     if part.empty:
@@ -257,12 +253,13 @@ def activation_costs(table: pd.DataFrame, *, dtype: str, title: str = "Time per 
     )
 
 
-def step_shares(table: pd.DataFrame, *, title: str = "Share of a training step") -> alt.LayerChart:
+def step_shares(table: pd.DataFrame) -> alt.LayerChart:
     """The activation functions' share of the time of a whole training step, against layer width.
 
     Args:
         table: columns activation, dtype, width, seconds_per_step, seconds_in_activation, share, repeats.
     """
+    title = "Share of a training step"
     x_title, y_title = "units in each layer", "share of the step's time"
     table = tables.masked(table, ["share", "width"], log=["width"])[0]
     if table.empty:

@@ -55,21 +55,10 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     """
     table = table.assign(label=table["name"].map(LABELS), text=[number(value) for value in table["value"]])
     table["sign"] = ["positive" if value > 0 else "negative" if value < 0 else "zero" for value in table["value"]]
-    nodes = table[table["name"].isin(PLACES)].copy()
-    nodes["x"], nodes["y"] = zip(*nodes["name"].map(PLACES), strict=True)
-    nodes["label"] = [
-        label if math.isnan(a) or name == "h3" else f"{label}, a = {number(a)}"
-        for name, label, a in zip(nodes["name"], nodes["label"], nodes["preactivation"], strict=True)
-    ]
+    nodes, edges = _placed(table)
     value = table.set_index("name")["text"]
     a3 = f"a = {number(float(table.set_index('name')['preactivation']['h3']))}"
     ends = f"t = {value['target']}\nL = {value['loss']}"
-
-    edges = table[table["kind"] == "weight"].copy()
-    edges["x"], edges["y"] = zip(*edges["start"].map(PLACES), strict=True)
-    edges["x2"], edges["y2"] = zip(*edges["end"].map(PLACES), strict=True)
-    edges["width"] = np.clip(1.0 + 2.2 * edges["value"].abs(), 1.0, 8.0)
-    edges["text"] = edges["label"] + " = " + edges["text"]
 
     key = alt.Legend(title=None, orient="bottom", symbolType="circle")
     colour = alt.Color("sign:N", scale=alt.Scale(domain=list(SIGNS), range=list(SIGNS.values())), legend=key)
@@ -116,6 +105,22 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     shared = pd.DataFrame({"x": [1.0], "y": [0.69], "text": [f"common factor {number(bracket)}"]})
     charts.append(_text(shared, "text", color=COMMON, fontWeight="bold", align="right"))
     return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
+
+
+def _placed(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The units of the drawn network at x, y, and its weights from x, y to x2, y2."""
+    nodes = table[table["name"].isin(PLACES)].copy()
+    nodes["x"], nodes["y"] = zip(*nodes["name"].map(PLACES), strict=True)
+    nodes["label"] = [
+        label if math.isnan(a) or name == "h3" else f"{label}, a = {number(a)}"
+        for name, label, a in zip(nodes["name"], nodes["label"], nodes["preactivation"], strict=True)
+    ]
+    edges = table[table["kind"] == "weight"].copy()
+    edges["x"], edges["y"] = zip(*edges["start"].map(PLACES), strict=True)
+    edges["x2"], edges["y2"] = zip(*edges["end"].map(PLACES), strict=True)
+    edges["width"] = np.clip(1.0 + 2.2 * edges["value"].abs(), 1.0, 8.0)
+    edges["text"] = edges["label"] + " = " + edges["text"]
+    return nodes, edges
 
 
 def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[float, float]) -> alt.LayerChart:

@@ -20,9 +20,7 @@ SHALLOWEST = 0.1
 AT_HEIGHT = 0.45  # of the phase diagram: where the phases are named
 
 
-def theory_by_layer(
-    table: pd.DataFrame, *, groups: Sequence[str], quantity: str, epoch: int = 0, title: str | None = None
-) -> alt.LayerChart:
+def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str, epoch: int = 0) -> alt.LayerChart:
     """What theory predicts of every hidden layer (lines) over what the runs measured (dots, 25-75 % of the runs).
 
     Args:
@@ -32,7 +30,6 @@ def theory_by_layer(
         epoch: the recorded epoch that `table` was measured at.
     """
     heading, y_title, kind = QUANTITIES[quantity]
-    heading = title or heading
     table = table[(table["quantity"] == quantity) & table["group"].isin(groups)]
     log = kind == "log"
     measured = tables.masked(table, ["low", "median", "high"], log=["low", "median", "high"] if log else [])[0]
@@ -41,28 +38,16 @@ def theory_by_layer(
         silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
         why = "q is 0 here, which has no place on a log axis" if silent else style.NOTHING
         return style.blank(heading, "hidden layer", y_title, why)
-    order = {group: place for place, group in enumerate(groups)}
-    count = max(len(groups) - 1, 1)
-    width = min(34.0, 6.0 * count)
-
-    def placed(part: pd.DataFrame) -> pd.DataFrame:
-        beside = [(order[group] / count - 0.5) * width for group in part["group"]]
-        return part.assign(at=part["layer"].astype(str), beside=beside)
-
-    steps = [str(layer) for layer in sorted(table["layer"].unique())]
-    x = alt.X(
-        "at:N",
-        scale=alt.Scale(domain=steps, type="point", padding=0.35),
-        axis=alt.Axis(title="hidden layer", labelAngle=0, grid=False),
+    x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
+    (measured, offset), (predicted, _) = (
+        curves.side_by_side(part.assign(at=part["layer"].astype(str)), groups) for part in (measured, predicted)
     )
-    offset = alt.XOffset("beside:Q", scale=alt.Scale(domain=[-17, 17], range=[-17, 17]))
     drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
     y_axis = style.position(y_title, drawn, kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
-    lines = alt.Chart(placed(predicted)[["group", "at", "beside", "predicted"]]).encode(
+    lines = alt.Chart(predicted[["group", "at", "beside", "predicted"]]).encode(
         x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )
-    measured = placed(measured)
     measured["band"] = tables.interval_text(measured["low"], measured["high"])
     measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
     dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
@@ -86,7 +71,7 @@ def theory_by_layer(
             ),
         ],
         heading,
-        f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}",
+        curves.of_runs(f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
     )
@@ -99,7 +84,6 @@ def phase_diagram(
     line: pd.DataFrame,
     groups: Sequence[str],
     trial: tuple[float, float] | None = None,
-    title: str = "Where gradients survive depth",
 ) -> alt.LayerChart:
     """The phase diagram of (sw, sb): depth scale as shade, the critical line, the groups' points and a trial point.
 
@@ -110,6 +94,7 @@ def phase_diagram(
         groups: the experiment's groups, in its order.
         trial: (sw, sb) of a point to mark with a cross.
     """
+    title = "Where gradients survive depth"
     x_title, y_title = "σw (root of fan_in × variance of the weights)", "σb (std of the biases)"
     low, high = float(cells["sw_low"].min()), float(cells["sw_high"].max())
     top = float(cells["sb_high"].max())
@@ -121,24 +106,7 @@ def phase_diagram(
         "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
         "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
     }
-    finite = tables.masked(cells, ["chi"])[0]
-    deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
-    shaded = ["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]
-    # Every move of the trial point sends them all: seven digits are more than shows.
-    shade = alt.Chart(finite.assign(shade=np.log(deep))[shaded].astype("float32"))
-    darkness = alt.Opacity(
-        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
-    )
-    tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
-    area = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
-        x=alt.X("sw_low:Q", **x_axis),
-        x2=alt.X2("sw_high:Q"),
-        y=alt.Y("sb_low:Q", **y_axis),
-        y2=alt.Y2("sb_high:Q"),
-        opacity=darkness,
-        tooltip=tip,
-    )
-    charts = [area]
+    charts = [_shading(cells, x_axis, y_axis)]
     if not line.empty:
         critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
             color=style.NEUTRAL, strokeWidth=3.5, clip=True
@@ -157,6 +125,28 @@ def phase_diagram(
     charts.append(_dots(points, "sb", x_axis, y_axis, groups))
     subtitle = "thick line: χ₁ = 1; grey: gradients reach deep; dots: these runs" + ("; ×: tried" if trial else "")
     return style.layered(charts, title, subtitle, 360)
+
+
+def _shading(cells: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> alt.Chart:
+    """The cells of a phase diagram, the darker the deeper a gradient reaches."""
+    finite = tables.masked(cells, ["chi"])[0]
+    deep = finite["depth_scale"].clip(SHALLOWEST, 100.0)
+    shaded = ["sw", "sb", "sw_low", "sw_high", "sb_low", "sb_high", "q", "chi", "shade"]
+    # Every move of the trial point sends them all: seven digits are more than shows.
+    shade = alt.Chart(finite.assign(shade=np.log(deep))[shaded].astype("float32"))
+    darkness = alt.Opacity(
+        "shade:Q", scale=alt.Scale(domain=[np.log(0.3), np.log(30.0)], range=[0.02, 0.42], clamp=True), legend=None
+    )
+    tip = style.tip(("sw", "σw", ".3~g"), ("sb", "σb", ".3~g"), ("q", "q*", ".3~g"), ("chi", "χ₁", ".3~g"))
+    area: alt.Chart = shade.mark_rect(color=style.NEUTRAL, strokeWidth=0).encode(
+        x=alt.X("sw_low:Q", **x_axis),
+        x2=alt.X2("sw_high:Q"),
+        y=alt.Y("sb_low:Q", **y_axis),
+        y2=alt.Y2("sb_high:Q"),
+        opacity=darkness,
+        tooltip=tip,
+    )
+    return area
 
 
 def tried(sw: float, sb: float) -> pd.DataFrame:
@@ -208,14 +198,7 @@ def _phases(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["sw", "sb", "phase"])
 
 
-def depth_scales(
-    points: pd.DataFrame,
-    *,
-    curve: pd.DataFrame,
-    groups: Sequence[str],
-    depth: int,
-    title: str = "How many layers a gradient survives",
-) -> alt.LayerChart:
+def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[str], depth: int) -> alt.LayerChart:
     """Depth scale 1 / |log chi_1| against sw at sb = 0, with the groups on it and their networks' depth as a line.
 
     Args:
@@ -224,6 +207,7 @@ def depth_scales(
         groups: the experiment's groups, in its order.
         depth: hidden layers of the networks.
     """
+    title = "How many layers a gradient survives"
     x_title, y_title = "σw", "depth scale (layers)"
     curve = curve.assign(drawn=curve["depth_scale"].clip(SHALLOWEST, DEEPEST))
     curve = tables.masked(curve, ["drawn", "sw"], log=["drawn", "sw"])[0]
@@ -246,15 +230,14 @@ def depth_scales(
     return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
 
 
-def length_maps(
-    table: pd.DataFrame, *, fixed_point: float | None, title: str = "q from layer to layer"
-) -> alt.LayerChart:
+def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerChart:
     """q_l over the layers from several starts, and the fixed point as a dashed line.
 
     Args:
         table: columns start, layer, q; what is beyond the largest float or at 0 is not drawn.
         fixed_point: q*, or None where there is no single finite one.
     """
+    title = "q from layer to layer"
     x_title, y_title = "layer (0 is the start)", "q: mean square of a"
     table = tables.masked(table, ["q"], log=["q"])[0]
     if table.empty:

@@ -12,12 +12,7 @@ from core.activations import ACTIVATIONS
 from core.charts import curves, rows, style, tables
 from core.text import percent
 
-SHARES = {
-    "saturated": "share saturated",
-    "saturated_low": "share saturated low (a < 0)",
-    "saturated_high": "share saturated high (a > 0)",
-    "saturated_neurons": "share of saturated neurons",
-}
+SHARE = "share saturated"
 PICK_LAYER = "pick_layer"
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left")
 CELLS = 1600
@@ -26,29 +21,25 @@ INK, HALO = "#000000", "#ffffff"  # on the cells of a heatmap, which look alike 
 VALUES = {"preactivation": "pre-activation a", "activation": "activation h"}
 
 
-def saturation_overview(
-    layers: pd.DataFrame, *, groups: Sequence[str], column: str = "saturated", title: str | None = None
-) -> alt.LayerChart:
+def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
     """Share saturated in every group at a glance: a strip of cells for each, its hidden layers below each other.
 
     Columns are recorded epochs, cells the mean over the group's runs; a black line runs through the cells in which a
-    layer is dead-flat in any of them. At the right of a name: the share at the first
-    and at the last epoch drawn, mean over the layers. A group without numbers keeps its place.
+    layer is dead-flat in any of them. At the right of a name: the share at the first and at the last epoch drawn, mean
+    over the layers. A group without numbers keeps its place.
 
     Args:
         layers: the layers table.
         groups: the experiment's groups, in its order.
-        column: one of SHARES.
     """
-    meaning = SHARES[column]
-    title = title or f"{meaning.capitalize()} in every group"
+    title = "Share saturated in every group"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer, by run group"
     named = list(groups[: style.MOST_ROWS])
     cut = f"; the first {len(named)} of {len(groups)} groups" if len(named) < len(groups) else ""
     # What has diverged keeps its rows, but has no cells.
     hidden = layers["group"].isin(named) & (layers["role"] == "hidden")
-    table = layers.loc[hidden, ["group", "layer", "epoch", "dead_flat", column]]
-    finite = tables.masked(table, [column])[0]
+    table = layers.loc[hidden, ["group", "layer", "epoch", "dead_flat", "saturated"]]
+    finite = tables.masked(table, ["saturated"])[0]
     if finite.empty:
         return style.blank(title, x_title, y_title)
     rows = table[["group", "layer"]].drop_duplicates()
@@ -59,7 +50,7 @@ def saturation_overview(
     height = float(depth.sum()) * size + NAME * len(named)
 
     epochs = tables.thin(np.unique(finite["epoch"].to_numpy()), max(2, min(60, 2 * CELLS // int(depth.sum()))))
-    cells = _cells(finite[finite["epoch"].isin(epochs)], ["group", "layer", "epoch"], column)
+    cells = _cells(finite[finite["epoch"].isin(epochs)], ["group", "layer", "epoch"])
     rank = cells.groupby("group")["layer"].rank(method="dense") - 1
     cells["y"] = cells["group"].map(place) + NAME - 4 + rank * size
     cells["y2"] = cells["y"] + max(size - 1, size * 0.9)
@@ -72,21 +63,9 @@ def saturation_overview(
         title=y_title if height > 120 else "layer", labels=False, ticks=False, grid=False, domain=False, titlePadding=24
     )
     y = alt.Y("y:Q", scale=scale, axis=axis)
-    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour(meaning))
-    charts = [drawn.encode(tooltip=_cell_tip(meaning, ("group", "group")))]
-    top = alt.Y("top:Q", scale=scale, axis=axis)
-    text = alt.Chart(names).encode(y=top)
-    name = text.mark_text(
-        align="left",
-        baseline="top",
-        color=style.NEUTRAL,
-        fontSize=12,
-        fontWeight="bold",
-        limit=alt.ExprRef("width - 95"),
-    )
-    charts.append(name.encode(x=style.at(0), text=alt.Text("group:N")))
-    note = text.mark_text(align="right", baseline="top", color=style.NEUTRAL, fontSize=12, limit=95)
-    charts.append(note.encode(x=style.at("width"), text=alt.Text("note:N")))
+    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
+    charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
+    charts += style.row_names(names, {"scale": scale, "axis": axis}, "note", room=95)
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
@@ -101,9 +80,7 @@ def saturation_overview(
     return style.layered(charts, title, note, int(height))
 
 
-def saturation_heatmap(
-    layers: pd.DataFrame, *, group: str, column: str = "saturated", title: str | None = None
-) -> alt.LayerChart:
+def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     """Share saturated by hidden layer and recorded epoch: mean over the group's runs.
 
     A black line runs through the cells in which a layer is dead-flat in any of them.
@@ -111,17 +88,15 @@ def saturation_heatmap(
     Args:
         layers: the layers table.
         group: the group to show.
-        column: one of SHARES.
     """
-    meaning = SHARES[column]
-    title = title or meaning.capitalize()
+    title = "Share saturated"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
-    own = layers.loc[layers["group"] == group, ["layer", "epoch", "dead_flat", column]]
-    table = tables.masked(own, [column])[0]
+    own = layers.loc[layers["group"] == group, ["layer", "epoch", "dead_flat", "saturated"]]
+    table = tables.masked(own, ["saturated"])[0]
     if table.empty:
         return style.blank(title, x_title, y_title)
     epochs = tables.thin(np.unique(table["epoch"].to_numpy()), min(60, CELLS // table["layer"].nunique()))
-    cells = _cells(table[table["epoch"].isin(epochs)], ["layer", "epoch"], column)
+    cells = _cells(table[table["epoch"].isin(epochs)], ["layer", "epoch"])
     cells["percent"] = [percent(share) for share in cells["share"]]
     numbers = sorted(cells["layer"].unique())
     x = _epochs(epochs, x_title)
@@ -133,7 +108,7 @@ def saturation_heatmap(
     base = alt.Chart(cells).encode(x=x, y=y)
     # Numbers where a cell has room for them, which depends on the screen.
     size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
-    charts = [base.mark_rect().encode(color=_share_colour(meaning), tooltip=_cell_tip(meaning))]
+    charts = [base.mark_rect().encode(color=_share_colour(), tooltip=_cell_tip())]
     for ink, part in ((HALO, cells[cells["share"] <= 0.55]), (INK, cells[cells["share"] > 0.55])):
         number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
         charts.append(number.encode(x=x, y=y, text=alt.Text("percent:N")))
@@ -149,9 +124,7 @@ def saturation_heatmap(
     return style.layered(charts, title, f"{group}; mean of the runs{_flat_note(flat)}", row * len(numbers))
 
 
-def saturation_by_scale(
-    layers: pd.DataFrame, *, activation: str, epoch: int = 0, column: str = "saturated", title: str | None = None
-) -> alt.LayerChart:
+def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0) -> alt.LayerChart:
     """Share saturated against the root mean square of the layer's initial weights, a line for each hidden layer.
 
     The scale is the measured one (weight_rms at epoch 0), so that every initialiser and gain has its place on
@@ -161,32 +134,12 @@ def saturation_by_scale(
         layers: the layers table.
         activation: the activation function to show.
         epoch: a recorded epoch.
-        column: one of SHARES.
     """
-    meaning = SHARES[column]
-    title = title or f"{meaning.capitalize()} by initial scale"
-    x_title, y_title = "initial scale (root mean square of the weights)", meaning
-    keys = ["run", "layer"]
-    columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", column]
-    table = layers.loc[layers["activation"] == activation, columns]
-    table = table[table["epoch"] == epoch].merge(
-        table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
-    )
-    finite = tables.masked(table, ["scale", column])[0]
-    table = tables.masked(finite, ["scale"], log=["scale"])[0]
-    if table.empty:
-        why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
+    title = "Share saturated by initial scale"
+    x_title, y_title = "initial scale (root mean square of the weights)", SHARE
+    points, why = _by_scale(layers, activation, epoch)
+    if points.empty:
         return style.blank(title, x_title, y_title, why)
-    points = table.groupby(["hidden", "layer", "initialiser", "gain"]).agg(
-        scale=("scale", "mean"),
-        share=(column, "mean"),
-        low=(column, "min"),
-        high=(column, "max"),
-        runs=(column, "size"),
-    )
-    points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
-    points["scheme"] = points["initialiser"].str.partition(":")[0]
-    points["name"] = "layer " + points["layer"].astype(str)
     names = [f"layer {number}" for number in sorted(points["layer"].unique())]
     schemes = sorted(points["scheme"].unique())
     colour = alt.Color(
@@ -206,7 +159,7 @@ def saturation_by_scale(
         ("gain", "gain", style.NUMBER),
         ("hidden", "hidden layers"),
         ("scale", "initial scale", style.NUMBER),
-        ("share", meaning, ".4~p"),
+        ("share", SHARE, ".4~p"),
         ("low", "least of the runs", ".4~p"),
         ("high", "most of the runs", ".4~p"),
         ("runs", "runs", "d"),
@@ -225,14 +178,34 @@ def saturation_by_scale(
     )
 
 
+def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.DataFrame, str]:
+    """The points of `saturation_by_scale`, or why there are none."""
+    keys = ["run", "layer"]
+    columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", "saturated"]
+    table = layers.loc[layers["activation"] == activation, columns]
+    table = table[table["epoch"] == epoch].merge(
+        table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
+    )
+    finite = tables.masked(table, ["scale", "saturated"])[0]
+    table = tables.masked(finite, ["scale"], log=["scale"])[0]
+    if table.empty:
+        why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
+        return table, why
+    points = table.groupby(["hidden", "layer", "initialiser", "gain"]).agg(
+        scale=("scale", "mean"),
+        share=("saturated", "mean"),
+        low=("saturated", "min"),
+        high=("saturated", "max"),
+        runs=("saturated", "size"),
+    )
+    points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
+    points["scheme"] = points["initialiser"].str.partition(":")[0]
+    points["name"] = "layer " + points["layer"].astype(str)
+    return points, ""
+
+
 def histogram_by_layer(
-    histograms: pd.DataFrame,
-    *,
-    group: str,
-    epoch: int,
-    quantity: str,
-    saturated: Sequence[tuple[float, float]] = (),
-    title: str | None = None,
+    histograms: pd.DataFrame, *, group: str, epoch: int, quantity: str, saturated: Sequence[tuple[float, float]] = ()
 ) -> alt.LayerChart:
     """Distribution of the pre-activation or activation in each layer, a row of bars for each.
 
@@ -247,7 +220,7 @@ def histogram_by_layer(
         saturated: ranges of the quantity to shade as saturated (ends may be infinite).
     """
     meaning = VALUES[quantity]
-    title = title or f"Distribution of the {meaning}"
+    title = f"Distribution of the {meaning}"
     y_title = "layer"
     here = (histograms["group"] == group) & (histograms["quantity"] == quantity)
     table = histograms.loc[here, ["activation", "layer", "epoch", "left", "right", "count"]]
@@ -287,32 +260,21 @@ def histogram_by_layer(
     )
 
 
-def mean_activation(
-    layers: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    layer: int,
-    x: str = "epoch",
-    log_x: bool = True,
-    title: str | None = None,
-) -> alt.LayerChart:
+def mean_activation(layers: pd.DataFrame, *, groups: Sequence[str], layer: int) -> alt.LayerChart:
     """Mean activation of a hidden layer over training: median and 25-75 % band over the runs of each group."""
     return curves.over_training(
-        layers.loc[layers["layer"] == layer, ["group", "run", x, "activation_mean"]],
+        layers.loc[layers["layer"] == layer, ["group", "run", "epoch", "activation_mean"]],
         groups,
         "activation_mean",
-        title=title or f"Mean activation of layer {layer} over training",
+        title=f"Mean activation of layer {layer} over training",
         subtitle=f"{curves.BAND}; dashed: zero-centred",
         y_title="mean of h over examples and units",
-        x=x,
-        log_x=log_x,
+        log_x=True,
         lines=[0.0],
     )
 
 
-def mean_activation_by_layer(
-    layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, title: str | None = None
-) -> alt.LayerChart:
+def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int) -> alt.LayerChart:
     """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
     hidden = (layers["epoch"] == epoch) & (layers["role"] == "hidden")
     table = layers.loc[hidden, ["group", "layer", "activation_mean"]]
@@ -321,10 +283,9 @@ def mean_activation_by_layer(
     return curves.over_steps(
         table.assign(at=table["layer"].astype(str)),
         groups,
-        "at",
         "activation_mean",
         steps=steps,
-        title=title or "Mean activation by layer",
+        title="Mean activation by layer",
         subtitle=f"{style.when(epoch)}; {curves.BAND}; dashed: zero-centred",
         x_title="hidden layer",
         y_title="mean of h over examples and units",
@@ -340,10 +301,10 @@ def _domain(bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
     return float(bounded["left"].min()), float(bounded["right"].max())
 
 
-def _cells(table: pd.DataFrame, by: list[str], column: str) -> pd.DataFrame:
+def _cells(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """The cells of a heatmap: mean, least and most of the runs for each of `by`."""
     parts = table.groupby(by, sort=False)
-    cells = parts[column].agg(share="mean", least="min", most="max", runs="size").reset_index()
+    cells = parts["saturated"].agg(share="mean", least="min", most="max", runs="size").reset_index()
     return cells.assign(flat=parts["dead_flat"].sum().to_numpy().astype(np.int64))
 
 
@@ -387,12 +348,12 @@ def _flat_note(flat: pd.DataFrame) -> str:
     return "" if flat.empty else "; black line: the layer is dead-flat"
 
 
-def _cell_tip(meaning: str, *first: tuple[str, str]) -> list[alt.Tooltip]:
+def _cell_tip(*first: tuple[str, str]) -> list[alt.Tooltip]:
     return style.tip(
         *first,
         ("layer", "layer", "d"),
         ("epoch", "epoch", ",d"),
-        ("share", meaning, ".4~p"),
+        ("share", SHARE, ".4~p"),
         ("least", "least of the runs", ".4~p"),
         ("most", "most of the runs", ".4~p"),
         ("runs", "runs", "d"),
@@ -410,13 +371,13 @@ def _epochs(epochs: NDArray[np.int64], title: str, edge: float = 0.5) -> alt.X:
     )
 
 
-def _share_colour(meaning: str) -> alt.Color:
+def _share_colour() -> alt.Color:
     """The one colour scale of all heatmaps of shares."""
     return alt.Color(
         "share:Q",
         scale=alt.Scale(domain=[0, 1], scheme="cividis"),
         legend=alt.Legend(
-            title=meaning,
+            title=SHARE,
             orient="bottom",
             format="%",
             values=[0, 0.25, 0.5, 0.75, 1],

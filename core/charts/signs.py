@@ -14,24 +14,13 @@ from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
 
 WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whole training set"}
-MEASURES = {
-    "agreement": "agreement of gradient signs",
-    "same_sign": "share of neurons with one sign",
-    "no_gradient": "share of neurons without gradient",
-}
+AGREEMENT = "agreement of gradient signs"
 RANDOM = "random signs"
 NO_GRADIENT = "no neuron has a gradient here"
 
 
 def sign_distribution(
-    histograms: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    epoch: int,
-    layer: int,
-    level: str,
-    fan_in: int,
-    title: str | None = None,
+    histograms: pd.DataFrame, *, groups: Sequence[str], epoch: int, layer: int, level: str, fan_in: int
 ) -> alt.LayerChart:
     """Distribution over neurons of the share of positive weight gradients, a row for each group.
 
@@ -46,7 +35,7 @@ def sign_distribution(
         level: "example", "batch" or "epoch".
         fan_in: incoming weights per neuron, for the reference.
     """
-    title = title or f"Gradient of {WHOSE[level]}, layer {layer}"
+    title = f"Gradient of {WHOSE[level]}, layer {layer}"
     x_title, y_title = "share of positive weight gradients", "run group"
     here = (histograms["quantity"] == "positive_share") & (histograms["level"] == level)
     here &= (histograms["epoch"] == epoch) & (histograms["layer"] == layer) & histograms["group"].isin(groups)
@@ -105,15 +94,7 @@ def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: in
     return up_to(right) - up_to(left)
 
 
-def agreement_by_layer(
-    layers: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    level: str,
-    epoch: int,
-    measure: str = "agreement",
-    title: str | None = None,
-) -> alt.LayerChart:
+def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: str, epoch: int) -> alt.LayerChart:
     """Agreement of gradient signs in every layer at one epoch, with that of random signs.
 
     Args:
@@ -121,104 +102,82 @@ def agreement_by_layer(
         groups: the experiment's groups, in its order.
         level: "example", "batch" or "epoch".
         epoch: a recorded epoch.
-        measure: one of MEASURES.
     """
-    columns = ["group", "layer", "hidden", "agreement_random", f"{measure}_{level}"]
-    empty = _why_empty(layers)
+    columns = ["group", "layer", "hidden", "agreement_random", f"agreement_{level}"]
     table = layers.loc[(layers["epoch"] == epoch) & layers["group"].isin(groups), columns]
     table = table.assign(at=table["layer"].astype(str))
     return curves.over_steps(
         table,
         groups,
-        "at",
-        f"{measure}_{level}",
+        f"agreement_{level}",
         steps=[str(number) for number in sorted(table["layer"].unique())],
-        title=title or f"{MEASURES[measure].capitalize()} by layer",
-        subtitle=_subtitle(measure, f"gradient of {WHOSE[level]}, {style.when(epoch)}"),
+        title="Agreement of gradient signs by layer",
+        subtitle=_subtitle(f"gradient of {WHOSE[level]}, {style.when(epoch)}"),
         x_title="layer (the last is the output)",
-        y_title=MEASURES[measure],
+        y_title=AGREEMENT,
         y_kind="share",
-        reference=_random(table, ["at", "hidden"], "hidden") if measure == "agreement" else None,
-        empty=empty,
-    )
-
-
-def agreement_over_training(
-    layers: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    level: str,
-    layer: int,
-    measure: str = "agreement",
-    x: str = "epoch",
-    log_x: bool = True,
-    title: str | None = None,
-) -> alt.LayerChart:
-    """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
-    columns = ["group", "run", x, "agreement_random", f"{measure}_{level}"]
-    table = layers.loc[(layers["layer"] == layer) & layers["group"].isin(groups), columns]
-    lines = table["agreement_random"].unique().tolist() if measure == "agreement" else ()
-    return curves.over_training(
-        table,
-        groups,
-        f"{measure}_{level}",
-        title=title or f"{MEASURES[measure].capitalize()} in layer {layer}",
-        subtitle=_subtitle(measure, f"gradient of {WHOSE[level]}"),
-        y_title=MEASURES[measure],
-        y_kind="share",
-        x=x,
-        log_x=log_x,
-        lines=lines,
+        reference=_random(table),
         empty=_why_empty(layers),
     )
 
 
-def agreement_by_level(
-    layers: pd.DataFrame,
-    *,
-    groups: Sequence[str],
-    epoch: int,
-    layer: int,
-    measure: str = "agreement",
-    title: str | None = None,
+def agreement_over_training(
+    layers: pd.DataFrame, *, groups: Sequence[str], level: str, layer: int, log_x: bool = True
 ) -> alt.LayerChart:
+    """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
+    columns = ["group", "run", "epoch", "agreement_random", f"agreement_{level}"]
+    table = layers.loc[(layers["layer"] == layer) & layers["group"].isin(groups), columns]
+    return curves.over_training(
+        table,
+        groups,
+        f"agreement_{level}",
+        title=f"Agreement of gradient signs in layer {layer}",
+        subtitle=_subtitle(f"gradient of {WHOSE[level]}"),
+        y_title=AGREEMENT,
+        y_kind="share",
+        log_x=log_x,
+        lines=table["agreement_random"].unique().tolist(),
+        empty=_why_empty(layers),
+    )
+
+
+def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, layer: int) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
-    columns = ["group", "hidden", "agreement_random", *(f"{measure}_{level}" for level in LEVELS)]
+    columns = ["group", "hidden", "agreement_random", *(f"agreement_{level}" for level in LEVELS)]
     here = (layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)
     table, empty = layers.loc[here, columns], _why_empty(layers)
     each = [
-        table[["group", "hidden", "agreement_random"]].assign(at=level, value=table[f"{measure}_{level}"])
+        table[["group", "hidden", "agreement_random"]].assign(at=level, value=table[f"agreement_{level}"])
         for level in LEVELS
     ]
     table = pd.concat(each)
     return curves.over_steps(
         table,
         groups,
-        "at",
         "value",
         steps=LEVELS,
-        title=title or f"{MEASURES[measure].capitalize()} in layer {layer}",
-        subtitle=_subtitle(measure, style.when(epoch)),
+        title=f"Agreement of gradient signs in layer {layer}",
+        subtitle=_subtitle(style.when(epoch)),
         x_title="gradient of one example, one batch, one epoch",
-        y_title=MEASURES[measure],
+        y_title=AGREEMENT,
         y_kind="share",
-        reference=_random(table, ["at", "hidden"], "hidden") if measure == "agreement" else None,
+        reference=_random(table),
         empty=empty,
     )
 
 
 def _why_empty(layers: pd.DataFrame) -> str:
-    """Why no sign is there to draw: what has not diverged has a `gradient_std` exactly where signs are measured."""
+    """Why there is no sign to draw. Where signs are measured, a layer that has not diverged has a `gradient_std`."""
     if layers.empty:
         return style.NOTHING
     return NO_GRADIENT if layers["gradient_std"].notna().any() else NOT_MEASURED
 
 
-def _subtitle(measure: str, what: str) -> str:
-    return f"{what}; {curves.BAND}" + (f"; dashed: {RANDOM}" if measure == "agreement" else "")
+def _subtitle(what: str) -> str:
+    return f"{what}; {curves.BAND}; dashed: {RANDOM}"
 
 
-def _random(table: pd.DataFrame, by: list[str], key: str) -> pd.DataFrame:
-    """The reference of every step: columns at, value, key."""
-    reference = tables.masked(table, ["agreement_random"])[0].groupby(by)["agreement_random"].mean().reset_index()
-    return reference.rename(columns={"agreement_random": "value", key: "key"})
+def _random(table: pd.DataFrame) -> pd.DataFrame:
+    """The agreement of random signs at every step `at`, for each network: columns at, key, value."""
+    means = tables.masked(table, ["agreement_random"])[0].groupby(["at", "hidden"])["agreement_random"].mean()
+    return means.rename_axis(index={"hidden": "key"}).rename("value").reset_index()

@@ -79,11 +79,6 @@ def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
     return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(groups, strokes=True))
 
 
-def group_encodings(groups: Sequence[str], *, dash: bool = False) -> dict[str, Any]:
-    """The channels that show a group: colour, and with `dash` (of lines) dash."""
-    return {"color": group_colour(groups)} | ({"strokeDash": group_dash(groups)} if dash else {})
-
-
 def row_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group" where rows carry their names themselves: no legend."""
     domain, colours = group_colours(groups)
@@ -143,7 +138,7 @@ def symlog_ticks(high: float) -> list[float]:
 
 
 def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: Sequence[float] = ()) -> dict[str, Any]:
-    """Title, scale and axis of a position channel: domain, and where vega's would do badly ticks, explicit.
+    """Title, scale and axis of a position channel: an explicit domain, and ticks where vega's own would crowd.
 
     `ticks` replace those of a log axis.
     """
@@ -176,7 +171,7 @@ def row_axis(title: str, count: int) -> dict[str, Any]:
 
 
 def shown(groups: Sequence[str], table: pd.DataFrame) -> tuple[list[str], str]:
-    """The groups that `table` holds, as many as a chart of rows has room for; and in words if that leaves some out."""
+    """The groups that `table` holds, as many as there is room for, one a row; and a remark where some are left out."""
     present = set(table["group"])
     named = [group for group in groups if group in present]
     note = f"; the first {MOST_ROWS} of {len(named)} groups" if len(named) > MOST_ROWS else ""
@@ -191,9 +186,9 @@ def row_height(count: int) -> int:
 def row_names(names: pd.DataFrame, axis: dict[str, Any], note: str | None = None, room: int = 130) -> list[alt.Chart]:
     """Texts along the top of each row: column "group" on the left and, if named, column `note` on the right.
 
-    `names` has one row per row of the chart, in order.
+    `names` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
-    table = names.assign(top=np.arange(len(names)) + 0.08)
+    table = names if "top" in names else names.assign(top=np.arange(len(names)) + 0.08)
     base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
     room = room if note else 0
     name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
@@ -252,7 +247,7 @@ class _Layers(alt.LayerChart):
 
 def when(epoch: int) -> str:
     """A recorded point in words."""
-    return "at initialisation" if epoch == 0 else f"at epoch {epoch}"
+    return "at initialisation" if epoch == 0 else f"at epoch {epoch:,}"
 
 
 def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
@@ -289,5 +284,5 @@ def _finite(values: Iterable[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _tick_format(low: float, high: float) -> str:
-    # With a precision of its own; else vega takes that of the axis's range, and 0.5 becomes 0k.
+    # With an explicit precision: vega would take that of the axis's range, and write 0.5 as 0k.
     return ".3~s" if high >= 1000 and not 0 < low < 1 else ".6~g"

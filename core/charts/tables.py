@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
-ROWS = 5000
 
 
 def masked(table: pd.DataFrame, columns: Sequence[str], log: Collection[str] = ()) -> tuple[pd.DataFrame, int]:
@@ -62,7 +61,7 @@ def _quantile(ordered: NDArray[Any], start: NDArray[Any], size: NDArray[Any], sh
 
 
 def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
-    """At most `limit` of the sorted `points`, the first and the last among them, evenly on the axis drawn."""
+    """At most `limit` of the sorted `points`, evenly spread along the axis, the first and the last among them."""
     if len(points) <= limit:
         return points
     place = np.log1p(points - points[0]) if log else np.arange(len(points), dtype=np.float64)

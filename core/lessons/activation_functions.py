@@ -18,7 +18,7 @@ REACH = 6.0
 POINTS = 241
 BINS = 40
 STDS = (0.1, 10.0)
-# Within this factor of each other two medians of a shared machine are the same.
+# Two medians within this factor of each other count as the same: others use the machine too.
 NOTICEABLE_RATIO = 1.1
 
 # What the lecture's claim is tested on: with eˣ, and without.
@@ -145,7 +145,7 @@ def output_histogram(names: Sequence[str], std: float, n: int = SAMPLE, seed: in
     outputs = {name: ACTIVATIONS[name].forward(a) for name in names}
     ends = [ACTIVATIONS[name].forward(3.1 * std * np.array([-1.0, 1.0])) for name in names]
     low, high = min(0.0, *(float(end[0]) for end in ends)), max(0.0, *(float(end[1]) for end in ends))
-    # 0 is the middle of a bin, so that what is symmetric about it looks so.
+    # 0 is the middle of a bin, so that a distribution that is symmetric about 0 looks symmetric.
     width = max(high - low, 1e-9) / BINS
     centre_bins = (np.floor(low / width), np.ceil(high / width))
     edges = (np.arange(centre_bins[0], centre_bins[1] + 2) - 0.5) * width
@@ -176,7 +176,7 @@ def centring(table: pd.DataFrame) -> str:
         text += f"Mean output{' of the others' if centred else ''}: {listed(parts)}."
         never = [words(name) for name in off["activation"] if ACTIVATIONS[name].range[0] >= 0]
         if never:
-            text += f" No output of {listed(never)} is negative."
+            text += f" No output of {' or '.join(never)} is negative."
     return text.strip()
 
 

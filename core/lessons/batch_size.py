@@ -14,14 +14,14 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from core import datasets, findings
+from core import findings
 from core.activations import ACTIVATIONS
 from core.evidence import Told
-from core.experiment import Experiment
+from core.experiment import Experiment, all_but
 from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.initialisers import is_random
+from core.plan import data_of
 from core.results import Result
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
@@ -42,7 +42,7 @@ BELOW = (
 )
 ALIKE = "Starts that are not random are not judged: their units are alike, which ties the signs whatever feeds them."
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-LINE = ("activation", "initialiser", "hidden", "gain", "learning_rate")
+LINE = all_but("batch_size")
 """What runs of one line share: all but seed and batch size."""
 NO_PAIRS = "each neuron has one incoming weight here, so there are no pairs"
 NO_GRADIENT = "no neuron has two weights with a gradient here"
@@ -54,20 +54,9 @@ def train_examples(experiment: Experiment) -> int:
 
 
 def sizes(experiment: Experiment) -> dict[str, int]:
-    """By batch size as the tables have it, its number of examples: "full" and all beyond the data are one."""
+    """Examples in a batch, by the batch size as the tables have it: "full" and all beyond the data have the same."""
     full = train_examples(experiment)
     return {"full" if size == 0 else str(size): min(size or full, full) for size in experiment.batch_size}
-
-
-def _train_x(experiment: Experiment) -> NDArray[np.float64]:
-    e = experiment
-    return _load(e.dataset, e.samples, e.noise, e.scaling, e.test_share, e.data_seed)
-
-
-@lru_cache(maxsize=8)
-def _load(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> NDArray[np.float64]:
-    data = datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
-    return data.train_x
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +88,7 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
     Columns: those of the run and its point in the layers table, size (examples), pairs.
     """
-    kept = ["run", "group", "activation", "initialiser", "gain", "hidden", "learning_rate", "seed", "epoch", "layer"]
+    kept = ["run", "group", *LINE, "seed", "epoch", "layer"]
     rows = _rows(result, epoch, [*kept, *(f"pair_agreement_{level}" for level in LEVELS)])
     rows = rows[rows["layer"] == layer]
     levels: dict[str, pd.Series | int] = {"batch": rows["size"]}
@@ -158,7 +147,7 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
 @lru_cache(maxsize=64)
 def _input_moments(experiment: Experiment) -> tuple[float, float]:
-    train_x = _train_x(experiment)
+    train_x = data_of(experiment).train_x
     varying = train_x[:, np.ptp(train_x, axis=0) > 0]
     return float(varying.mean()), float(varying.std())
 
@@ -234,7 +223,7 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     scheme = ["hidden", "initialiser", "gain"]
     long = table.melt(["line", *scheme, "scale"], list(QUANTITIES), "quantity").dropna()
     limits = feeding(result, epoch, layer).set_index("line")["limit"]
-    # Without a feeding layer there is no limit, and what an empty series maps to is text.
+    # Without a feeding layer there is no limit, and mapping by an empty series gives text.
     long["limit"] = long["line"].map(limits).astype("float64").where(long["quantity"] == "pairs")
     each = long.groupby([*scheme, "quantity"], sort=False)
     found = {"scale": each["scale"].mean(), "theory": each["limit"].mean(), "mean": each["value"].mean()}
@@ -245,7 +234,7 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
 # In words
 
 
-def softened(result: Result, epoch: int, layer: int) -> Finding:
+def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     """Whether a larger batch loosens the signs that one example ties, and leaves them tied more than random ones."""
     claim = "A larger batch loosens the tie between the signs, and does not undo it"
     told = Told(result)
@@ -287,7 +276,7 @@ def softened(result: Result, epoch: int, layer: int) -> Finding:
     return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
 
 
-def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Finding:
+def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch") -> Finding:
     """Whether smaller initial weights saturate less and, against that advice, tie the signs of a batch more.
 
     Judged by the functions that are flat at both ends and fed by what is never negative: half of relu's units are
@@ -314,8 +303,8 @@ def trade(result: Result, epoch: int, layer: int, level: str = "batch") -> Findi
             if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]
-            for (initialiser, gain), row in wide.iloc[[0, -1]].iterrows():
-                of = {"activation": activation, "hidden": hidden, "initialiser": initialiser, "gain": gain}
+            for row in wide.iloc[[0, -1]].reset_index().to_dict("records"):
+                of = {"activation": activation, "hidden": hidden, **{name: row[name] for name in scheme}}
                 runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
                 told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
                 told.keep("mean saturated, alike once", row["saturated"], row["measured"], **of, epoch=epoch)
@@ -378,7 +367,7 @@ def _examples(size: float) -> str:
     return "one example" if size == 1 else count(int(size), "example")
 
 
-def parting(result: Result, epoch: int, layer: int) -> list[str]:
+def apart_from_theory(result: Result, epoch: int, layer: int) -> list[str]:
     """Where the whole training set's gradient and theory part by more than `APART`, and why they may: sentences."""
     table = by_layer(result, epoch)
     table = table[table["layer"] == layer].set_index("line")

@@ -152,7 +152,7 @@ def _step(paths: GradientPaths) -> str:
 
 
 def _latex(value: float) -> str:
-    text = f"{value:.3g}"
+    text = f"{value + 0.0:.3g}"  # there is one zero: -0.0 + 0.0 is 0.0
     mantissa, _, exponent = text.partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 

@@ -6,12 +6,13 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from core import datasets, findings, theory
+from core import findings, theory
 from core.activations import ACTIVATIONS
 from core.evidence import Number, Told
-from core.experiment import Experiment
+from core.experiment import Experiment, all_but
 from core.findings import Finding
 from core.initialisers import is_random
+from core.plan import data_of
 from core.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
 
@@ -22,7 +23,7 @@ SHARE_TOLERANCE = 0.05
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
-_SETTINGS = ["group", "hidden", "activation", "initialiser", "gain"]
+_SETTINGS = ["group", *all_but("batch_size", "learning_rate")]
 _GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
 
 
@@ -40,16 +41,10 @@ class Inputs:
     high: float
 
 
+@lru_cache(maxsize=64)
 def inputs(experiment: Experiment) -> Inputs:
     """The inputs of the examples that the experiment's layers are measured on."""
-    e = experiment
-    return _inputs(e.dataset, e.samples, e.noise, e.scaling, e.test_share, e.data_seed, e.probe)
-
-
-@lru_cache(maxsize=64)
-def _inputs(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int, probe: int) -> Inputs:
-    data = datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
-    squares = np.square(data.train_x[: probe or None]).mean(axis=1)
+    squares = np.square(data_of(experiment).train_x[: experiment.probe or None]).mean(axis=1)
     low, high = np.quantile(squares, [0.05, 0.95])
     return Inputs(float(squares.mean()), float(low), float(high))
 
@@ -73,7 +68,7 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
     keys = [*_SETTINGS, "layer", "epoch", "quantity"]
-    # Numbers for the many texts: each of the statistics would sort through them anew.
+    # One number for each combination of texts: else each of the statistics would sort the texts anew.
     place = measured.groupby(keys, sort=False).ngroup()
     values = measured["value"].groupby(place)
     table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
@@ -92,11 +87,11 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
-        own = tuple(variances.xs(str(settings.group)).sort_index())
-        for layer in _layers(settings.activation, own, mean_square, threshold):
+        own, activation = tuple(variances.xs(str(settings.group)).sort_index()), str(settings.activation)
+        for layer in _layers(activation, own, mean_square, threshold):
             found[settings.group, layer.layer, "length"] = layer.q
             # Without any spread all units are at a = 0, where relu is flat too.
-            flat = layer.q == 0 and ACTIVATIONS[settings.activation].slope_ratio(np.zeros(1))[0] < threshold
+            flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
             found[settings.group, layer.layer, "saturated"] = (
                 1.0 if flat else layer.saturated_low + layer.saturated_high
             )
@@ -152,13 +147,13 @@ def points(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reach(points: pd.DataFrame) -> tuple[float, float]:
+def sw_range(points: pd.DataFrame) -> tuple[float, float]:
     """The range of sw that a diagram of these points spans: at least 0.05 to 40."""
     sw = points.loc[points["sw"] > 0, "sw"]
     return min([0.05, *(0.7 * sw)]), max([40.0, *(1.4 * sw)])
 
 
-def star(activation: str, sw: float, sb: float) -> float | None:
+def q_star(activation: str, sw: float, sb: float) -> float | None:
     """q* at (sw, sb), or None where there is no single finite one."""
     return _fixed_point(activation, sw * sw, sb * sb).q
 
@@ -257,7 +252,7 @@ def map_table(activation: str, sw: float, sb: float) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def said(activation: str, sw: float, sb: float) -> str:
+def point_words(activation: str, sw: float, sb: float) -> str:
     """What theory says of a network that starts at (sw, sb), in words."""
     point = _fixed_point(activation, sw * sw, sb * sb)
     where = f"q settles at q* = {number(point.q)}" if point.q is not None else point.note
@@ -326,8 +321,8 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     found = []
     if epoch > 0:
         text = (
-            f"The lines are of initialisation. At epoch {epoch} training has tied the weights to the data and to each "
-            "other, which no theory of random weights covers."
+            f"The lines are of initialisation. At epoch {epoch:,} training has tied the weights to the data and to "
+            "each other, which no theory of random weights covers."
         )
         found.append(("Training", text))
     seen = inputs(result.experiment)

@@ -188,7 +188,7 @@ def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
         wanted = sign_pattern(SOLUTION[0] - at["w1"], SOLUTION[1] - at["w2"])
         towards = int(table.loc[table["pattern"] == wanted, "count"].sum())
         free = int((table["count"] > 0).sum())
-        said = share(towards / EXAMPLES) if "0" not in wanted else "at it" if wanted == "00" else "it lies on an axis"
+        said = share(towards / EXAMPLES) if "0" not in wanted else "at it" if wanted == "00" else "on one axis with it"
         parts.append(f"{words(function)} {said} ({free} of 4 quadrants open)")
     return f"After {count(step, 'step')}, single examples that step into the quadrant of the minimum: {listed(parts)}."
 

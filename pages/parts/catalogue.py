@@ -25,7 +25,7 @@ def _groups(given: Given) -> Sequence[str]:
 
 
 def _functions(given: Given) -> Sequence[str]:
-    """The activation functions, each once, as they are said."""
+    """The activation functions in words, each once."""
     return list(dict.fromkeys(map(words, given.experiment.activation)))
 
 

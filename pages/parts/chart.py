@@ -15,9 +15,9 @@ from core.results import csv_bytes
 from pages.parts import turns
 from pages.parts.shown import once
 
-# It checks every part of a chart as it is made, which takes as long as making it. The tests check them whole.
+# altair checks every part of a chart as it is made, which doubles the time. The tests check whole charts.
 schemapi.disable_debug_mode()
-# Its own allocator keeps what the tables of charts and results no longer take.
+# Arrow's own allocator would keep the memory that the tables of charts and results have given up.
 pa.set_memory_pool(pa.system_memory_pool())
 _converting = threading.Lock()
 

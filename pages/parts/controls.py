@@ -193,7 +193,7 @@ def _no_choice(name: str, text: str, allowed: list[str]) -> ExperimentError:
 
 
 def _nearest(text: str, allowed: list[str]) -> str:
-    """Of the texts that are `allowed` the nearest number, or where it is none the most alike, if one is like it."""
+    """The nearest of the `allowed` texts: by value if it is a number, else the most similar one, if any is."""
     numbers = [other for other in allowed if math.isfinite(_number(other))]
     given = _number(text)
     if numbers and math.isfinite(given):

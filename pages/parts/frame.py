@@ -41,7 +41,7 @@ def main() -> None:
         link.box()
         below = st.container()
     link.publish()  # what is on the screen changes now, and its page may take a moment
-    # A page that is ready comes before its sidebar, which is as much work; one that still trains takes its time.
+    # A page that is ready is drawn before its sidebar, which takes as long; one that still trains is drawn after it.
     ready = training.in_training() is None
     if not ready:
         _sidebar(pages, above, below)

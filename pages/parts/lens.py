@@ -17,10 +17,10 @@ from pages.parts.shown import Drawn, Shown, Source
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
 LOOK = 1.0  # seconds between two looks at a job that trains
 REDRAW = 2.0  # seconds between two drawings of its numbers so far: drawing takes time that training could have
-# Of a processor, at most, that the server gives to drawing for others what still grows: training needs the rest.
+# The share of a processor that may go into drawing, for all visitors, results that still grow: training needs the rest.
 SHARE = 0.1
 MANY = 6  # jobs at a time from which on everybody looks less often
-# Streamlit fades what a run has not drawn again yet: what is redrawn all the time would never be seen clearly.
+# Streamlit fades what it is about to redraw: a page that is redrawn all the time would never be seen clearly.
 CLEAR = '<style>[data-testid="stMain"] [data-stale="true"] {opacity: 1 !important}</style>'
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)

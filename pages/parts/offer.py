@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.experiment import PRESETS
+from core.presets import PRESETS
 from pages.parts import link, training
 
 

@@ -44,7 +44,7 @@ def play(control: Control[int], last: int, draw: Callable[[int], None]) -> None:
 
 
 def stop() -> None:
-    """Let it rest where it is."""
+    """Stop where it is."""
     session.current().playing = False
 
 

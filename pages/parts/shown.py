@@ -124,7 +124,7 @@ def once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     seen: list[Shown] = []
     call = _identity(partial(function, *args, **kwargs), seen)
-    # What there will soon be another version of must not push out what lasts.
+    # A version that will soon be replaced must not push out what lasts.
     keep = _lasting if all(shown.final for shown in seen) else _growing
     made: T = keep(call, partial(function, *args, **kwargs))
     return made

@@ -47,19 +47,19 @@ def several(control: Control[list[str]]) -> tuple[str, ...]:
 
 
 def epoch(control: Control[int], shown: Shown, recorded: Recorded, groups: Collection[str] | None = None) -> int:
-    """One of the epochs to record; while training, the newest up to it that all `groups`, or all there are, reached."""
+    """One of the epochs to record; while training, the last up to it that the `groups`, or all, have reached."""
     wanted = place(control)
     reached = [recorded.epochs[group] for group in (recorded.epochs if groups is None else groups)]
     newest = [max(epoch for epoch in epochs if epoch <= wanted) for epochs in reached]
     nearest = max(newest) if shown.final else min(newest)
     if nearest != wanted:
         why = "no run has numbers at" if shown.final else "training has not come to"
-        st.caption(f"Shown is epoch {nearest}: {why} epoch {wanted}.")
+        st.caption(f"Shown is epoch {nearest:,}: {why} epoch {wanted:,}.")
     return nearest
 
 
 def layer(control: Control[int], shown: Shown, recorded: Recorded) -> int:
-    """One of the layers; while training has not come to it, the nearest that there are numbers of."""
+    """One of the layers; until training has come to it, the nearest one that has numbers."""
     wanted = place(control)
     nearest = min(recorded.layers, key=lambda number: abs(number - wanted))
     if nearest != wanted:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.comparing import Comparison, compare, relative
+from core.difference import Difference, compare, relative
 from core.experiment import Experiment
 from core.loading import load_result
 from core.results import Result
@@ -53,11 +53,11 @@ def _train(experiment: Experiment, switches: dict[str, str]) -> Result:
 
 def _row(experiment: Experiment, name: str, own: Result, other: Result) -> Row:
     """Groups whose median updates to target leave the range of their own runs (wanted: none), and all that differs."""
-    comparison = compare(own, other)
-    outside = [group for group, _, median in comparison.medians if not _within(own, group, median)]
+    difference = compare(own, other)
+    outside = [group for group, _, median in difference.medians if not _within(own, group, median)]
     setting = f"{len(experiment.runs())} runs, {experiment.epochs} epochs"
     return Row(SECTION, "lecture", name, setting, unit="", ratio=float(len(outside)), target=0.0, below=True,
-               note=f"{other.versions['kernels']}: {_said(comparison, own, other)}")  # fmt: skip
+               note=f"{other.versions['kernels']}: {_said(difference, own, other)}")  # fmt: skip
 
 
 def _within(own: Result, group: str, median: float) -> bool:
@@ -65,11 +65,11 @@ def _within(own: Result, group: str, median: float) -> bool:
     return bool(times.min() <= median <= times.max())
 
 
-def _said(comparison: Comparison, own: Result, other: Result) -> str:
-    if comparison.equal:
+def _said(difference: Difference, own: Result, other: Result) -> str:
+    if difference.equal:
         return "equal to the bit"
-    parts = [f"{len(comparison.statuses)} statuses and {len(comparison.verdicts)} verdicts differ"]
-    medians = [relative(first, second) for _, first, second in comparison.medians]
+    parts = [f"{len(difference.statuses)} statuses and {len(difference.verdicts)} verdicts differ"]
+    medians = [relative(first, second) for _, first, second in difference.medians]
     parts.append(f"{len(medians)} medians of updates to target differ, by {max(medians, default=0.0):.1%} at most")
     for column in ("updates_to_target", "final_train_loss"):
         pairs = zip(own.runs[column], other.runs[column], strict=True)

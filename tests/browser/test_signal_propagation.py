@@ -60,9 +60,9 @@ def test_a_point_tried_moves_with_the_keyboard_and_its_words_are_theory(
     dashboard: Server, page: Page, tmp_path: Path
 ) -> None:
     open_at(page, dashboard.link("signal_propagation", **QUICK, sw="1.8", sb="0"))
-    expect(page.get_by_text(f"At ×, tanh: {lesson.said('tanh', 1.8, 0.0)}")).to_be_visible()
+    expect(page.get_by_text(f"At ×, tanh: {lesson.point_words('tanh', 1.8, 0.0)}")).to_be_visible()
     press(page, "σw to try", "ArrowRight", 2, "sw=2")
-    expect(page.get_by_text(f"At ×, tanh: {lesson.said('tanh', 2.0, 0.0)}")).to_be_visible()
+    expect(page.get_by_text(f"At ×, tanh: {lesson.point_words('tanh', 2.0, 0.0)}")).to_be_visible()
     lengths = table(page, "length_map", tmp_path)
     from_one = lengths[lengths["start"] == 1.0]["q"].to_list()
     assert from_one[1:] == pytest.approx(length_map("tanh", 4.0, 0.0, lesson.MAP_LAYERS, 1.0).tolist())

@@ -15,6 +15,7 @@ from core.timing import machine
 from tests.benchmarks.report import heading
 from tests.browser.harness import Server, serve
 from tests.load import scenarios
+from tests.load import soak as soaking
 from tests.load.memory import group_bytes
 from tests.load.report import Row, line
 from tests.load.scenarios import QUICK, Bench, Sizes
@@ -23,8 +24,11 @@ HOSTED = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "100000"}
 """Environment that docs/hosting.md advises."""
 
 
-async def visits(server: Server, sizes: Sizes, wait: bool) -> tuple[list[Row], dict[str, int]]:
-    """All scenarios; the rows, and what went wrong and how often. With `wait` memory is looked at after they left."""
+async def visits(server: Server, sizes: Sizes, wait: bool, soak: float | None) -> tuple[list[Row], dict[str, int]]:
+    """All scenarios; the rows, and what went wrong and how often. With `wait` memory is looked at after they left.
+
+    With `soak` the one scenario of so many seconds instead.
+    """
     rows: list[Row] = []
 
     def tell(row: Row) -> None:
@@ -33,6 +37,9 @@ async def visits(server: Server, sizes: Sizes, wait: bool) -> tuple[list[Row], d
 
     bench = Bench(server, sizes, tell)
     await scenarios.prepare(bench)
+    if soak is not None:
+        await soaking.soak(bench, soak)
+        return rows, dict(bench.troubles)
     before = group_bytes(server.process.pid)
     await scenarios.shared_link(bench, 0.0)
     files = await scenarios.shared_link(bench, sizes.arrival)
@@ -65,11 +72,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="within a minute or so: fewer visitors, no look afterwards"
     )
+    parser.add_argument(
+        "--soak",
+        nargs="?",
+        type=float,
+        const=soaking.SECONDS,
+        metavar="SECONDS",
+        help=f"visitor after visitor instead, {soaking.VISITS:,} or for so long ({soaking.SECONDS:g} if unset)",
+    )
     parser.add_argument("--csv", type=Path, default=Path("results/load.csv"), help="where to write the table")
     arguments = parser.parse_args(argv)
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     header = heading(
-        machine(), date, "python -m tests.load" + (" --quick" if arguments.quick else ""), os.cpu_count() or 1
+        machine(),
+        date,
+        "python -m tests.load" + (" --quick" if arguments.quick else "") + (" --soak" if arguments.soak else ""),
+        os.cpu_count() or 1,
     )
     print(*header, line(), sep="\n", flush=True)
     began = time.monotonic()
@@ -77,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(serve(folder / "store", folder / "server.log", HOSTED))
         sizes = QUICK if arguments.quick else Sizes()
-        rows, troubles = asyncio.run(visits(server, sizes, wait=not arguments.quick))
+        rows, troubles = asyncio.run(visits(server, sizes, wait=not arguments.quick, soak=arguments.soak))
     for trouble, count in troubles.items():
         print(f"{count} x {trouble}")
     print(f"{time.monotonic() - began:.0f} s. {arguments.csv}")

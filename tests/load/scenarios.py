@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from uuid import uuid4
 
-from core.experiment import PRESETS
+from core.presets import PRESETS
 from pages.parts.catalogue import PAGES
 from tests.browser.harness import Server, find_browser
 from tests.load import browsers
@@ -130,7 +130,7 @@ async def _patient(visit: Awaitable[float]) -> float | None:
         return None
 
 
-async def _all(visits: Iterable[Awaitable[float]]) -> list[float]:
+async def all_of(visits: Iterable[Awaitable[float]]) -> list[float]:
     """Seconds of those visits that succeeded."""
     taken = await asyncio.gather(*(_patient(visit) for visit in visits))
     return [seconds for seconds in taken if seconds is not None]
@@ -147,11 +147,11 @@ async def prepare(bench: Bench) -> None:
     sizes = bench.sizes
     wanted = dict.fromkeys(sizes.query(page) for page in (sizes.shared, *sizes.pages))
     sessions = [bench.session(sizes.shared, query) for query in wanted]
-    first = await _all(_first_chart(session) for session in sessions[:1])
-    whole = await _all(session.result() for session in sessions[:1])
+    first = await all_of(_first_chart(session) for session in sessions[:1])
+    whole = await all_of(session.result() for session in sessions[:1])
     for session in sessions[1:]:
-        await _all([session.open()])
-        await _all([session.result()])
+        await all_of([session.open()])
+        await all_of([session.result()])
     errors = await bench.leave(sessions)
     note = "a server that has just started: imports, workers, training"
     bench.tell(timed("The first visitor, nothing stored", "to first chart", first, errors, note=note))
@@ -171,7 +171,7 @@ async def shared_link(bench: Bench, over: float) -> list[str]:
     if over and sizes.windows and find_browser():
         windows = asyncio.create_task(asyncio.to_thread(browsers.visit, link, sizes.windows, over / sizes.windows / 4))
     pauses = [over * number / sizes.visitors for number in range(sizes.visitors)]
-    taken = await _all(_first_chart(session, pause) for session, pause in zip(sessions, pauses, strict=True))
+    taken = await all_of(_first_chart(session, pause) for session, pause in zip(sessions, pauses, strict=True))
     seen = await windows if windows else browsers.Visits()
     during = group_bytes(bench.server.process.pid)
     errors = await bench.leave(sessions, seen.errors)
@@ -197,7 +197,7 @@ async def memory_afterwards(bench: Bench, before: dict[int, int], left_at: float
     await asyncio.sleep(max(0.0, left_at + KEPT_SECONDS + 1.0 - time.monotonic()))
     # Old sessions go when a session ends.
     last = bench.session(bench.sizes.shared, bench.sizes.query(bench.sizes.shared))
-    await _all([_first_chart(last)])
+    await all_of([_first_chart(last)])
     errors = await bench.leave([last])
     await asyncio.sleep(1.0)
     after = group_bytes(bench.server.process.pid)
@@ -228,7 +228,7 @@ async def first_visits(bench: Bench, files: list[str]) -> None:
         return time.perf_counter() - begin
 
     pauses = [sizes.arrival * number / len(sessions) for number in range(len(sessions))]
-    taken = await _all(visit(session, pause) for session, pause in zip(sessions, pauses, strict=True))
+    taken = await all_of(visit(session, pause) for session, pause in zip(sessions, pauses, strict=True))
     errors = await bench.leave(sessions, missing)
     name = f"{len(sessions)} with empty caches within {sizes.arrival:g} s"
     bench.tell(timed(name, "to first chart", taken, errors, note=f"{len(files)} files each, all from this server"))
@@ -248,7 +248,7 @@ async def moving(bench: Bench, count: int, name: str, goal: float | None = None,
                 return 0.0
             taken.append(await session.move(bench.rng))
 
-    await _all(visitor(session) for session in sessions)
+    await all_of(visitor(session) for session in sessions)
     errors = await bench.leave([*sessions, *more])
     bench.tell(timed(name, "rerun", taken, errors, goal, f"a control every {sizes.think:g} s"))
 
@@ -257,10 +257,10 @@ async def moving_beside_a_job(bench: Bench) -> None:
     """The same while somebody's long sweep trains, which is cancelled afterwards."""
     sizes = bench.sizes
     trainer = bench.session(sizes.shared, sizes.job)
-    first = await _all([_first_chart(trainer)])
+    first = await all_of([_first_chart(trainer)])
     await moving(bench, sizes.active, f"{sizes.active} move controls beside a job", RERUN)
     begin = time.perf_counter()
-    cancelled = await _all([trainer.press("cancel")] if first else [])
+    cancelled = await all_of([trainer.press("cancel")] if first else [])
     took = [time.perf_counter() - begin] if cancelled else []
     bench.tell(timed("The job is cancelled", "until it has stopped", took, await bench.leave([trainer]), CANCEL))
 
@@ -270,10 +270,10 @@ async def _looking(bench: Bench, count: int, pages: Sequence[str]) -> list[Sessi
     around = itertools.cycle(pages)
     sessions = [bench.session(page, bench.sizes.query(page)) for page in itertools.islice(around, count)]
     for begin in range(0, count, 5):
-        await _all(session.open() for session in sessions[begin : begin + 5])
+        await all_of(session.open() for session in sessions[begin : begin + 5])
     for session in sessions:
         if not session.errors and not session.movable():
-            await _all([session.goto(bench.sizes.shared)])
+            await all_of([session.goto(bench.sizes.shared)])
     return [session for session in sessions if session.movable() or session.errors]
 
 
@@ -310,11 +310,11 @@ async def limit(bench: Bench) -> None:
     queries = [f"{bench.sizes.job}&first_seed={3000 + place}" for place in range(3)]
     sessions = [bench.session(bench.sizes.shared, query, cookie) for query in queries]
     for session in sessions:
-        await _all([session.open()])
+        await all_of([session.open()])
     refused = [any("the limit is" in notice for notice in session.notices) for session in sessions]
     wrong = [] if refused == [False, False, True] else ["a limit was not honoured"]
     for session in sessions[:2]:
-        await _all([session.press("cancel")])
+        await all_of([session.press("cancel")])
     errors = await bench.leave(sessions, wrong)
     bench.tell(Row("One visitor asks for three sweeps at once", "refused", 3, "", value=sum(refused), errors=errors))
 
@@ -333,7 +333,7 @@ async def capacity(bench: Bench, page: str) -> None:
         ("the whole page", sizes.page_seconds, False, None),
     ):
         sessions = [bench.session(page, sizes.query(page)) for _ in range(sizes.clients)]
-        await _all(session.open() for session in sessions)
+        await all_of(session.open() for session in sessions)
         if move and not all(session.movable() for session in sessions):
             await bench.leave(sessions)
             continue
@@ -345,7 +345,7 @@ async def capacity(bench: Bench, page: str) -> None:
                 taken.append(await (session.move(bench.rng) if move else session.rerun()))  # noqa: B023
             return 0.0
 
-        await _all(visitor(session) for session in sessions)
+        await all_of(visitor(session) for session in sessions)
         rate = len(taken) / (time.perf_counter() - begin)
         errors = await bench.leave(sessions)
         row = timed(name, f"{measured}, reruns/s", taken, errors)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import PRESETS, Experiment
+from core.experiment import Experiment
 from core.lessons import batch_size as lesson
+from core.presets import PRESETS
 from core.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
@@ -33,8 +34,8 @@ def plain(at: AppTest) -> str:
 def test_at_first_the_second_layer_at_initialisation(page: AppTest) -> None:
     assert page.select_slider(key="view_epoch").value == 0
     assert page.select_slider(key="view_layer").value == 2
-    assert lesson.softened(result(), 0, 2).evidence in plain(page)
-    assert lesson.trade(result(), 0, 2).evidence in plain(page)
+    assert lesson.larger_batches(result(), 0, 2).evidence in plain(page)
+    assert lesson.smaller_weights(result(), 0, 2).evidence in plain(page)
     assert charts(page) == 3
     assert csv_files(page) == 4
     assert refused(page) == []
@@ -44,7 +45,7 @@ def test_another_layer_and_epoch_give_their_own_numbers(page: AppTest) -> None:
     page.select_slider(key="view_layer").set_value(3)
     page.select_slider(key="view_epoch").set_value(2)
     again(page)
-    assert lesson.softened(result(), 2, 3).evidence in plain(page)
+    assert lesson.larger_batches(result(), 2, 3).evidence in plain(page)
     assert (page.query_params["layer"], page.query_params["epoch"]) == ("3", "2")
 
 
@@ -60,6 +61,9 @@ def test_the_scale_is_looked_at_for_the_chosen_gradient(page: AppTest) -> None:
 def test_the_table_holds_theory_beside_measurement(page: AppTest) -> None:
     expected = lesson.by_layer(result(), 0)
     assert page.dataframe[0].value["limit"].tolist() == pytest.approx(expected["limit"].tolist())
+    means = page.dataframe[0].value["mean"]
+    assert means.tolist() == pytest.approx(expected["mean"].tolist(), abs=1e-8)
+    assert not [mean for mean in means if f"{mean:.3f}" == "-0.000" and abs(mean) < 1e-9]
 
 
 @pytest.mark.parametrize("preset", ["batch_size", "initial_scale"])

@@ -123,6 +123,27 @@ def test_a_comparison_that_says_nothing_is_not_drawn_and_extremes_are_said(
     assert charts(at) == drawn
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("train_loss:0.69316", "before any training"),  # tanh at once, the logistic not at all
+        ("train_accuracy:0.3", "In every group the median run met the target before any training."),
+    ],
+)
+def test_only_where_all_groups_met_the_target_at_once_is_it_said_of_all(
+    monkeypatch: pytest.MonkeyPatch, target: str, said: str
+) -> None:
+    experiment = Experiment.from_params(
+        {"dataset": "two_moons", "activation": "logistic,tanh", "initialiser": "normal:0.01", "target": target}
+        | {"epochs": "2", "seeds": "5", "hidden": "16-16-16", "statistics": "standard"}
+    )
+    trained = train(experiment)
+    medians = trained.runs["updates_to_target"].fillna(1e9).groupby(trained.runs["group"]).median()
+    at = open_on(monkeypatch, "convergence", trained)
+    assert (said in captions(at)) == bool(medians.eq(0).all())
+    assert "All of these groups" not in captions(at)
+
+
 def test_runs_in_training_are_not_said_to_have_missed_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = result("none reached")
     found = records(whole.experiment, segment=1)

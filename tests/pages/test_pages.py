@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import FIELDS, PRESETS, Experiment
+from core.experiment import FIELDS, Experiment
 from core.jobs import Job, Jobs
+from core.presets import PRESETS
 from core.settings import Settings
 from core.store import Store
 from pages.parts import training

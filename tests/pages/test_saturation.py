@@ -1,10 +1,12 @@
 """Saturation and gradient signs without a browser: dead layers are seen, one thing is not called several."""
 
+import json
 from functools import lru_cache
 from typing import Any
 
 import pytest
 
+from core import findings
 from core.experiment import Experiment
 from core.lessons.saturation import dead_flat_layers
 from core.results import Result
@@ -31,6 +33,20 @@ def test_layers_that_died_are_listed_with_when_and_whether_they_left(monkeypatch
 def test_where_none_died_there_is_no_such_table(monkeypatch: pytest.MonkeyPatch) -> None:
     at = open_on(monkeypatch, "saturation", result(initialiser="normal:0.01"))
     assert len(at.dataframe) == 0
+
+
+def test_the_group_called_most_saturated_is_the_one_that_the_finding_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    # One seed of normal:0.01 dies whole; at the last epoch, over the runs, another scheme is the most saturated one.
+    shown = result(
+        dataset="two_moons", activation="relu", initialiser=("normal:0.01", "normal:1"), hidden="1", epochs=20, seeds=3
+    )
+    hidden = shown.layers[shown.layers["role"] == "hidden"]
+    last = hidden[hidden["epoch"] == hidden["epoch"].max()].groupby("group")["saturated"].mean()
+    assert hidden.groupby("group")["saturated"].max().idxmax() != last.idxmax()
+    assert f"the most saturated hidden layer is layer 1 of {last.idxmax()}:" in findings.saturation(shown).evidence
+    at = open_on(monkeypatch, "saturation", shown)
+    subtitles = [" ".join(json.loads(each.proto.spec)["title"]["subtitle"]) for each in at.get("vega_lite_chart")]
+    assert [text for text in subtitles if text.startswith(f"{last.idxmax()}; mean of the runs")]
 
 
 def test_one_incoming_weight_is_one_random_sign(monkeypatch: pytest.MonkeyPatch) -> None:

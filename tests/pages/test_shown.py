@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 import streamlit as st
 
-from core import charts
+from core.charts import convergence, saturation
 from core.experiment import Experiment
 from core.results import Result
 from core.running import run
@@ -116,7 +116,7 @@ def test_what_there_are_numbers_of_is_told_by_group_and_layer(result: Result) ->
 
 
 def test_a_chart_carries_its_data_as_tables_named_by_their_order(result: Result) -> None:
-    drawn = charts.learning_curves(result.epochs, groups=SMALL.groups(), quantity="train_loss")
+    drawn = convergence.learning_curves(result.epochs, groups=SMALL.groups(), quantity="train_loss")
     spec = chart.specification(drawn)
     as_rows = drawn.to_dict()
     tables = spec["datasets"]
@@ -130,7 +130,7 @@ def test_a_chart_carries_its_data_as_tables_named_by_their_order(result: Result)
 
 def test_charts_of_other_numbers_differ_in_their_tables_alone(result: Result) -> None:
     def drawn(rows: pd.DataFrame) -> dict[str, object]:
-        return chart.specification(charts.mean_activation_by_layer(rows, groups=SMALL.groups(), epoch=0))
+        return chart.specification(saturation.mean_activation_by_layer(rows, groups=SMALL.groups(), epoch=0))
 
     layers = result.layers.assign(activation_mean=0.5)
     first, other = drawn(layers), drawn(layers.assign(seed=layers["seed"] + 1))

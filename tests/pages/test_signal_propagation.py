@@ -71,7 +71,7 @@ def test_every_group_has_its_point_and_those_without_a_fixed_point_say_so(page: 
 
 
 def test_the_point_tried_is_described_and_moves_with_the_sliders(page: AppTest) -> None:
-    assert lesson.said("logistic", 1.5, 0.3) in said(page).replace("\\", "")
+    assert lesson.point_words("logistic", 1.5, 0.3) in said(page).replace("\\", "")
     page.selectbox(key="view_diagram").set_value("relu")
     page.slider(key="view_sw").set_value(2.0)
     page.slider(key="view_sb").set_value(0.0)

@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core import effects
 from core.effects import FOUR, TANH
-from core.experiment import PRESETS, Experiment
+from core.experiment import Experiment
+from core.presets import PRESETS
 from core.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said

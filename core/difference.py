@@ -73,7 +73,7 @@ class ColumnChange:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Difference:
     """What differs between two results.
 
     Attributes:
@@ -104,7 +104,7 @@ class Comparison:
         return not (self.settings or self.columns or alone)
 
     def lines(self) -> Iterator[str]:
-        """The comparison in words, for a terminal."""
+        """The difference in words, for a terminal."""
         yield from _part("settings that differ", self.settings)
         yield from _part("versions that differ", self.versions)
         alone = ((self.first_only["runs"], "first"), (self.second_only["runs"], "second"))
@@ -142,11 +142,11 @@ def relative(first: float, second: float) -> float:
     return abs(first - second) / largest if largest else 0.0
 
 
-def compare(first: Result, second: Result) -> Comparison:
+def compare(first: Result, second: Result) -> Difference:
     """What differs between two results."""
     merged = {name: _merged(name, first, second) for name in SCHEMA}
     both = {name: rows[rows["_merge"] == "both"] for name, rows in merged.items()}
-    return Comparison(
+    return Difference(
         settings=_changes(*map(_settings, (first.experiment, second.experiment))),
         versions=_changes(first.versions, second.versions),
         common={name: len(rows) for name, rows in both.items()},

@@ -15,7 +15,7 @@ import pytest
 
 from core import blas
 from core.__main__ import main
-from core.comparing import Change, compare, relative
+from core.difference import Change, compare, relative
 from core.experiment import Experiment
 from core.loading import load_result
 from core.results import Result, from_elsewhere, versions
@@ -44,12 +44,12 @@ def test_a_result_is_equal_to_itself_and_to_another_training_of_it(result: Resul
     again = run(TINY)
     again.runs["seconds"] = result.runs["seconds"] * 3
     # What a claim says of time is for the times.
-    comparison = compare(result, again)
-    assert comparison.equal
-    assert (comparison.settings, comparison.versions, comparison.statuses) == ((), (), ())
-    assert comparison.columns == ()
-    assert comparison.common == {name: len(result.table(name)) for name in SCHEMA}
-    assert list(comparison.lines())[-1] == "equal to the bit, but for the times"
+    difference = compare(result, again)
+    assert difference.equal
+    assert (difference.settings, difference.versions, difference.statuses) == ((), (), ())
+    assert difference.columns == ()
+    assert difference.common == {name: len(result.table(name)) for name in SCHEMA}
+    assert list(difference.lines())[-1] == "equal to the bit, but for the times"
 
 
 def test_one_number_that_differs_by_a_quarter_is_found_and_so_is_the_last_bit_of_another(result: Result) -> None:
@@ -75,10 +75,10 @@ def test_another_status_and_its_median_are_told_by_group_and_seed(result: Result
         changed = with_values(changed, "runs", "updates_to_target", row, value)
     changed = with_values(changed, "runs", "status", rows[2], "not_reached")
     first = with_values(result, "runs", "status", rows[2], "converged")
-    comparison = compare(first, changed)
-    assert comparison.statuses == (Change("tanh, seed 2", "converged", "not_reached"),)
+    difference = compare(first, changed)
+    assert difference.statuses == (Change("tanh, seed 2", "converged", "not_reached"),)
     before = float(np.median(result.runs["updates_to_target"][rows].fillna(math.inf)))
-    assert comparison.medians == (("tanh", before, 12.0),)
+    assert difference.medians == (("tanh", before, 12.0),)
 
 
 def test_a_number_that_only_one_has_differs_by_no_amount_and_two_missing_ones_are_equal(result: Result) -> None:
@@ -92,13 +92,13 @@ def test_a_number_that_only_one_has_differs_by_no_amount_and_two_missing_ones_ar
 
 def test_runs_are_matched_by_their_settings_and_seeds(result: Result) -> None:
     other = run(replace(TINY, activation=("tanh",), seeds=4, first_seed=1))
-    comparison = compare(result, other)
-    assert {change.name for change in comparison.settings} == {"activation", "seeds", "first_seed"}
-    assert [comparison.common["runs"], comparison.first_only["runs"], comparison.second_only["runs"]] == [2, 4, 2]
-    runs_and_epochs = [column for column in comparison.columns if column.table != "histograms"]
+    difference = compare(result, other)
+    assert {change.name for change in difference.settings} == {"activation", "seeds", "first_seed"}
+    assert [difference.common["runs"], difference.first_only["runs"], difference.second_only["runs"]] == [2, 4, 2]
+    runs_and_epochs = [column for column in difference.columns if column.table != "histograms"]
     assert runs_and_epochs == [], "the same runs, trained among others"
-    assert not comparison.equal
-    assert compare(other, result).common == comparison.common
+    assert not difference.equal
+    assert compare(other, result).common == difference.common
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_the_kernels_named_are_those_that_the_process_was_told_to_use() -> None:
 def test_tables_without_rows_are_compared(result: Result) -> None:
     tables: Any = {name: result.table(name).iloc[:0] for name in SCHEMA}
     empty = replace(result, **tables)
-    comparison = compare(empty, result)
-    assert comparison.common["runs"] == 0
-    assert comparison.second_only["runs"] == len(result.runs)
-    assert not comparison.equal
+    difference = compare(empty, result)
+    assert difference.common["runs"] == 0
+    assert difference.second_only["runs"] == len(result.runs)
+    assert not difference.equal
     assert compare(empty, empty).equal
