@@ -19,7 +19,7 @@ from core.lessons import batch_size, signal_propagation
 from core.results import Result
 from core.text import VERDICTS, words
 from tests.engine import data_of
-from tests.odd_experiments import CASES, places, results, said, squares
+from tests.odd_experiments import CASES, Case, places, results, said, squares
 
 NOUNS = ("run", "update", "seed", "group", "layer", "comparison", "function", "network", "example", "unit", "epoch")
 WRONG = {
@@ -36,7 +36,7 @@ WRONG = {
 }
 
 
-def findings_of(case: int, whole: bool) -> list[Finding]:
+def findings_of(case: Case, whole: bool) -> list[Finding]:
     """All that is said of a result with a verdict."""
     return [*said(case, whole).values(), *(found for found, _ in squares(case, whole))]
 
@@ -74,8 +74,8 @@ def absent(experiment: Experiment) -> list[str]:
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "so_far"])
-@pytest.mark.parametrize("case", CASES)
-def test_every_sentence_reads_right(case: int, whole: bool) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case)[:60])
+def test_every_sentence_reads_right(case: Case, whole: bool) -> None:
     result = results(case)[0 if whole else 1]
     about, experiment = result.experiment.to_query(), result.experiment
     if result.runs.empty:
@@ -105,7 +105,7 @@ def test_every_sentence_reads_right(case: int, whole: bool) -> None:
 FIXED = (
     "95 % interval", "95 % intervals", "least 95 % of the examples",
     "as many as 1 % of the units", "from 0", "at update 0", "only 2 of",
-    "the 4 functions", "the 5 functions", "All 4 functions", "All 5 functions", "as 1.0 % of", "2,000 bootstrap draws",
+    "the 4 functions", "the 5 functions", "all 4 functions", "all 5 functions", "as 1.0 % of", "2,000 bootstrap draws",
     "Random: 50 %", "within 10 %", "within 5 percentage", "times lower",
 )  # fmt: skip
 """What stands for definitions, and for nothing measured."""
