@@ -32,6 +32,15 @@ LINKS = (
         "dataset=two_moons&samples=40&activation=tanh,logistic&initialiser=constant:10,normal:0.5,constant:0.01&hidden=6"
         "&epochs=3&seeds=3&record=every&target=train_accuracy:0.5"
     ),
+    (
+        "dataset=two_moons&samples=40&activation=logistic&initialiser=constant:10,normal:0.5&hidden=6&learning_rate=1"
+        "&batch_size=4&epochs=3&seeds=3&record=every&target=train_accuracy:0.8"
+    ),
+    # Without the run that diverged the median accuracy would be another.
+    (
+        "dataset=two_moons&samples=60&activation=relu&initialiser=he_normal&gain=3&learning_rate=0.3&hidden=16-16-16"
+        "&batch_size=8&epochs=4&seeds=7&statistics=standard&target=train_accuracy:0.7"
+    ),
     # Two identical starts; several medians that are one, to the recorded step.
     (
         "dataset=circles&samples=40&noise=0.05&scaling=raw&activation=relu,logistic&initialiser=zeros,normal:10,normal:1"
