@@ -133,7 +133,7 @@ def _check_layers(result: Result) -> None:
     threshold = result.experiment.saturation_threshold
     flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
     beside = layers["saturated_low"] + layers["saturated_high"]
-    more = layers["activation"].map(flat_at_0) & (layers["saturated"] > beside)
+    more = layers["activation"].map(flat_at_0).astype(bool) & (layers["saturated"] > beside)
     wanted = layers["saturated"].where(more, beside)
     _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
     neurons = layers["saturated_neurons"]
