@@ -1,22 +1,18 @@
 """The engine of the initialisation lab; knows nothing of the dashboard.
 
-An Experiment is planned into runs, trained in batches, and becomes a Result of tidy tables:
+An Experiment is planned into runs, trained in batches, and becomes a Result of tidy tables. Each room knows only those
+that stand above it in this list:
 
-    activations, initialisers, optimisers, losses, datasets   registries: one entry each to add one
-    synonyms, fields                                          names from elsewhere; how settings are read and refused
-    experiment, presets, cost                                 what to run: validation, link, JSON; how long it takes
-    network, symmetry, state, training                        many networks at once, in segments
-    measures, recording                                       saturation and gradient signs
-    schema, results, convergence                              tidy tables, CSV and zip; speed
-    placing, saving                                           files written whole or not; a sweep saved as it goes
-    loading, consistency, derived, difference                 a result from a file of anyone; two results side by side
-    plan, pool, running, jobs                                 segments, processes or a cluster; one sweep, or many
-    store, checkpoint, health                                 results on disk, going on; whether training works
-    settings, blas, clock                                     how a server runs; its processor and its time
-    theory, neuron, timing                                    what to expect, and the lecture's small cases
-    evidence, comparisons, findings, claims, effects          what a result says: numbers, verdicts and sentences
-    text                                                      numbers and lists in words
-    lessons, charts                                           tables and sentences of the pages; their Altair charts
+    text, settings, schema   words and numbers; how a server runs; the tables, column by column
+    machine                  one BLAS thread, the time of a call, quick sorting
+    registries               activations, initialisers, losses, optimisers, data sets: one entry each to add one
+    experiment               what to run: validation, link, JSON, presets, cost
+    engine                   many networks at once, in segments; what is measured in them
+    theory                   what to expect before anything is trained
+    results                  tidy tables, their files, and what follows from them
+    jobs                     segments on processes or a cluster; a store; one sweep, or those of many visitors
+    lessons                  what a result says: tables, verdicts and sentences
+    charts                   tidy table in, Altair chart out
 
 The names below are the public ones. What needs pandas is loaded when it is first asked for, so that worker
 processes stay small.
@@ -24,16 +20,16 @@ processes stay small.
 
 from typing import TYPE_CHECKING, Any
 
-from core.activations import ACTIVATIONS
-from core.datasets import DATASETS
-from core.experiment import Experiment, ExperimentError
-from core.initialisers import INITIALISERS
+from core.experiment.experiment import Experiment, ExperimentError
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS
+from core.registries.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
-    from core.difference import compare
-    from core.loading import load_result
-    from core.results import Result
-    from core.running import run
+    from core.jobs.running import run
+    from core.lessons.difference import compare
+    from core.results.loading import load_result
+    from core.results.results import Result
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,10 +44,10 @@ __all__ = [
 ]
 
 _LATER = {
-    "run": "core.running",
-    "Result": "core.results",
-    "load_result": "core.loading",
-    "compare": "core.difference",
+    "run": "core.jobs.running",
+    "Result": "core.results.results",
+    "load_result": "core.results.loading",
+    "compare": "core.lessons.difference",
 }
 
 

@@ -22,24 +22,24 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from core.activations import ACTIVATIONS
-from core.cost import duration
-from core.datasets import DATASETS
-from core.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
-from core.fields import MAX_DECAY, ExperimentError, shorten
-from core.initialisers import INITIALISERS
-from core.losses import LOSSES
-from core.optimisers import OPTIMISERS
-from core.placing import PlaceError, check_folder, check_zip, partial, whole_folder
+from core.experiment.cost import duration
+from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
+from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
+from core.jobs.store import Store
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS
+from core.registries.initialisers import INITIALISERS
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
+from core.registries.synonyms import SETTINGS, VALUES
+from core.results.placing import PlaceError, check_folder, check_zip, partial, whole_folder
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError, read_bytes
-from core.store import Store
-from core.synonyms import SETTINGS, VALUES
 from core.text import amount, count
 
 if TYPE_CHECKING:
-    from core.plan import Progress
-    from core.results import Result
+    from core.jobs.plan import Progress
+    from core.results.results import Result
 
 Rows = list[tuple[str, ...]]
 
@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Execute the command line `argv` (that of the process if None) and return the exit status."""
-    from core.pool import JobError
+    from core.jobs.pool import JobError
 
     try:
         arguments = _parser().parse_args(argv)
@@ -160,8 +160,8 @@ def _size(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from core.running import run
-    from core.saving import Saved
+    from core.jobs.running import run
+    from core.jobs.saving import Saved
 
     experiment = _read(arguments.experiment)
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
@@ -243,7 +243,7 @@ def _read(text: str) -> Experiment:
 @contextlib.contextmanager
 def _executor(workers: int | None) -> Iterator[Executor | None]:
     """What trains: the Dask cluster of the settings, processes, or this very process where it is to be one."""
-    from core import pool
+    from core.jobs import pool
 
     settings = Settings.read()
     if workers is not None:
@@ -265,7 +265,7 @@ def _show(progress: "Progress") -> None:
 
 def _summary(result: "Result") -> Rows:
     """One row per group of runs: what became of them, how fast (the median over all of them), how well."""
-    from core import convergence
+    from core.results import convergence
 
     medians = convergence.median_updates(result.runs)
     outcomes, exploded = convergence.outcomes(result), convergence.exploded(result)
@@ -304,7 +304,7 @@ def _summary(result: "Result") -> Rows:
 
 def _open(path: Path) -> "Result":
     """The result in a zip that a person has named."""
-    from core.loading import ResultError, load_result
+    from core.results.loading import ResultError, load_result
 
     with path.open("rb") as file:
         try:
@@ -314,7 +314,7 @@ def _open(path: Path) -> "Result":
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from core.difference import compare
+    from core.lessons.difference import compare
 
     comparison = compare(_open(arguments.first), _open(arguments.second))
     print(*comparison.lines(), sep="\n")
@@ -322,7 +322,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from core.convergence import unfinished
+    from core.results.convergence import unfinished
 
     store, result = _store(), _open(arguments.zip)
     engine = result.versions.get("engine", "unknown")
@@ -340,8 +340,8 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _health(arguments: argparse.Namespace) -> None:
-    from core import health
-    from core.pool import JobError
+    from core.jobs import health
+    from core.jobs.pool import JobError
 
     try:
         print(health.check(Settings.read(), arguments.seconds or health.SECONDS))

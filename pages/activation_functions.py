@@ -6,11 +6,11 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core import timing
-from core.activations import ACTIVATIONS
 from core.charts import functions as charts
 from core.lessons import activation_functions as lesson
+from core.registries.activations import ACTIVATIONS
 from core.text import words
+from core.theory import timing
 from pages.parts import chart, lens, link, session, training, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import ActivationFunctions

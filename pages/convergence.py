@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import convergence, findings, text
+from core import text
 from core.charts import convergence as charts
 from core.charts.tables import masked
-from core.experiment import NAMING
+from core.experiment.experiment import NAMING
+from core.lessons import findings
+from core.results import convergence
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once

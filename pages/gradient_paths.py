@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from core.activations import ACTIVATIONS
 from core.charts import neuron as charts
 from core.lessons import gradient_paths as lesson
-from core.neuron import DrawnNetwork, gradient_paths
+from core.registries.activations import ACTIVATIONS
 from core.text import words
+from core.theory.neuron import DrawnNetwork, gradient_paths
 from pages.parts import chart, link, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import GradientPaths

@@ -5,8 +5,8 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core import findings
 from core.charts import signs as charts
+from core.lessons import findings
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
 from pages.parts import chart, lens, view

@@ -5,12 +5,12 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core import findings
 from core.charts import convergence, saturation
-from core.claims import CLAIMS, Claim, tally
-from core.convergence import with_diverged
-from core.findings import Finding
-from core.results import Result
+from core.lessons import findings
+from core.lessons.claims import CLAIMS, Claim, tally
+from core.lessons.findings import Finding
+from core.results.convergence import with_diverged
+from core.results.results import Result
 from pages.parts import chart, lens, link, notices
 from pages.parts.shown import Shown
 

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import convergence, findings, text
-from core.results import Result, csv_bytes
+from core import text
+from core.lessons import findings
+from core.results import convergence
+from core.results.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
 from pages.parts import lens, notices, upload, view
 from pages.parts.catalogue import Runs

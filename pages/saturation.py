@@ -6,13 +6,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import findings
-from core.activations import ACTIVATIONS
 from core.charts import propagation
 from core.charts import saturation as charts
-from core.lessons import signal_propagation
+from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
-from core.theory import saturated_intervals
+from core.registries.activations import ACTIVATIONS
+from core.theory.theory import saturated_intervals
 from pages.parts import chart, lens, link, view
 from pages.parts.catalogue import Saturation
 from pages.parts.shown import Recorded, Shown, once

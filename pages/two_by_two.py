@@ -6,12 +6,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core import effects, findings, text
-from core.activations import ACTIVATIONS
+from core import text
 from core.charts import convergence
 from core.charts import effects as charts
-from core.effects import FOUR, OUTCOMES, TANH, Decomposition
-from core.findings import Finding
+from core.lessons import effects, findings
+from core.lessons.effects import FOUR, OUTCOMES, TANH, Decomposition
+from core.lessons.findings import Finding
+from core.registries.activations import ACTIVATIONS
 from pages.parts import chart, lens, link, offer, view
 from pages.parts.catalogue import TwoByTwo
 from pages.parts.shown import Shown, once

@@ -11,8 +11,8 @@ from core.charts import neuron as charts
 from core.charts.style import group_colours
 from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
-from core.neuron import Neuron
 from core.text import words
+from core.theory.neuron import Neuron
 from pages.parts import chart, link, player, session, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import Zigzag

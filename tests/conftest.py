@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from core import cost
-from core.cost import Speed
+from core.experiment import cost
+from core.experiment.cost import Speed
 from core.settings import cpu_count
 
 # Shared machines stall now and then: pytest-timeout watches the clock, not hypothesis. In CI the same examples every

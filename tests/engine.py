@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from core import datasets
-from core.datasets import Data
-from core.experiment import Experiment, Run
-from core.recording import Record
-from core.results import Result, collect
+from core.engine.recording import Record
+from core.engine.state import State
+from core.engine.training import advance, start
+from core.experiment.experiment import Experiment, Run
+from core.registries import datasets
+from core.registries.datasets import Data
+from core.results.results import Result, collect
 from core.schema import SCHEMA
-from core.state import State
-from core.training import advance, start
 
 Array = NDArray[Any]
 Cut = Callable[[list[Run]], list[list[Run]]]

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from core.experiment import Experiment
-from core.loading import load_result
-from core.results import ResultError
-from core.running import run
+from core.experiment.experiment import Experiment
+from core.jobs.running import run
+from core.results.loading import load_result
+from core.results.results import ResultError
 from core.schema import FILES
 
 COUNT = 1000

@@ -9,19 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from core import effects, findings
-from core.activations import ACTIVATIONS
-from core.claims import CLAIMS
-from core.datasets import DATASETS, SCALINGS
-from core.effects import FOUR
-from core.experiment import VARIED, Experiment
-from core.findings import Finding
-from core.initialisers import INITIALISERS
-from core.lessons import batch_size, signal_propagation
-from core.losses import LOSSES
-from core.optimisers import OPTIMISERS
-from core.recording import Record
-from core.results import Result, collect
+from core.engine.recording import Record
+from core.experiment.experiment import VARIED, Experiment
+from core.lessons import batch_size, effects, findings, signal_propagation
+from core.lessons.claims import CLAIMS
+from core.lessons.effects import FOUR
+from core.lessons.findings import Finding
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS, SCALINGS
+from core.registries.initialisers import INITIALISERS
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
+from core.results.results import Result, collect
 from tests.engine import shapes, states
 
 NUMBERED = (8, 15, 29, 60, 62, 71, 80, 87, 95, 109, 127, 134, 137, 146, 150)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
 
 SMALL = Experiment(
     dataset="iris",

@@ -1,7 +1,7 @@
 """The numbers and verdicts of findings, computed again from a result's CSVs by code that shares nothing with them.
 
-Plain Python over rows of text, after the definitions in words: `core.evidence.MEASURES` and the functions' docstrings
-say what is meant, and no code of theirs is used. Of `core` nothing is imported.
+Plain Python over rows of text, after the definitions in words: `core.results.evidence.MEASURES` and the functions'
+docstrings say what is meant, and no code of theirs is used. Of `core` nothing is imported.
 """
 
 import csv

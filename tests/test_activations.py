@@ -1,4 +1,4 @@
-"""core.activations against closed forms from SciPy, central differences and the limits of the number formats."""
+"""Activation functions against closed forms from SciPy, central differences and the limits of the number formats."""
 
 import math
 from decimal import Decimal, localcontext
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from core.activations import ACTIVATIONS
+from core.registries.activations import ACTIVATIONS
 
 Array = NDArray[Any]
 NAMES = list(ACTIVATIONS)

@@ -18,8 +18,8 @@ from altair.utils.schemapi import debug_mode
 
 from core import Experiment, run
 from core.charts import convergence, saturation, signs, style, tables
-from core.convergence import survival
 from core.lessons.saturation import dead_flat_layers
+from core.results.convergence import survival
 from core.schema import LEVELS, PERCENTILES, names
 
 Tables = Any
@@ -731,7 +731,7 @@ def test_the_reference_of_the_signs_is_the_binomial_distribution(n: int) -> None
     edges = np.linspace(0, 1, 22)
     found = signs.binomial_shares(edges[:-1], edges[1:], n)
     expected = np.zeros(21)
-    for k in range(n + 1):  # as core.measures puts a share into its bin
+    for k in range(n + 1):  # as core.engine.measures puts a share into its bin
         expected[min(int(k / n * 21), 20)] += math.comb(n, k) / 2**n
     assert found == pytest.approx(expected, abs=1e-9)
 

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.charts import batches as charts
-from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.experiment.experiment import Experiment
 from core.lessons import batch_size as lesson
-from core.results import Result
+from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.results.results import Result
 from core.text import NOT_MEASURED, ONE_SEED, share
-from core.theory import pair_agreement
+from core.theory.theory import pair_agreement
 from tests.engine import at_start, data_of, train
 from tests.test_charts import _sound
 from tests.test_findings import FAST, TWO_BY_TWO, made_up, updates

@@ -10,7 +10,7 @@ import pytest
 
 from core.charts import style
 from core.charts.effects import COLOURS, cell_medians, effect_sizes
-from core.effects import FOUR, OUTCOMES, TANH, decompose
+from core.lessons.effects import FOUR, OUTCOMES, TANH, decompose
 from tests.test_charts import _sound
 from tests.test_effects import NEVER, SEEDS, factors, runs, spread
 

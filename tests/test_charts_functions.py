@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
-from core.activations import ACTIVATIONS
 from core.charts import functions as charts
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED
 from core.lessons import activation_functions as lesson
-from core.timing import ActivationCost, Machine, StepCost
+from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED
+from core.registries.activations import ACTIVATIONS
+from core.theory.timing import ActivationCost, Machine, StepCost
 
 NAMES = list(ACTIVATIONS)
 THRESHOLD = 0.05

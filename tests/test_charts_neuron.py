@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.activations import ACTIVATIONS
 from core.charts import neuron as charts
 from core.charts.style import group_colours
 from core.lessons import gradient_paths, zigzag
 from core.lessons.zigzag import EXAMPLE, FUNCTIONS, SOLUTION, UPDATES, Descent
-from core.neuron import DrawnNetwork
-from core.neuron import gradient_paths as paths_of
+from core.registries.activations import ACTIVATIONS
 from core.text import number
+from core.theory.neuron import DrawnNetwork
+from core.theory.neuron import gradient_paths as paths_of
 
 ROWS = 5000
 

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import datasets
-from core.activations import ACTIVATIONS
 from core.charts import propagation as charts
-from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.experiment.experiment import Experiment
 from core.lessons import signal_propagation as lesson
-from core.results import Result
+from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.registries import datasets
+from core.registries.activations import ACTIVATIONS
+from core.results.results import Result
 from core.text import ONE_SEED
-from core.theory import fixed_point
+from core.theory.theory import fixed_point
 from tests.engine import train
 
 SMALL: dict[str, Any] = {"dataset": "iris", "epochs": 1, "record": "0,1", "seeds": 3, "statistics": "standard"}

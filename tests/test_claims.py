@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from core import claims, findings
-from core.claims import CLAIMS
-from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.lessons import claims, findings
+from core.lessons.claims import CLAIMS
+from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
+from core.results.results import Result
 from pages.parts.catalogue import PAGES
 from tests.engine import train
 from tests.test_findings import FAST, NEVER, SLOW, TWO_BY_TWO, made_up, updates

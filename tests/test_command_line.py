@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 
-from core import results, running
 from core.__main__ import main
-from core.activations import ACTIVATIONS
-from core.datasets import DATASETS
-from core.experiment import Experiment
-from core.initialisers import INITIALISERS
-from core.loading import load_result
-from core.losses import LOSSES
-from core.optimisers import OPTIMISERS
-from core.pool import JobError
-from core.results import collect
+from core.experiment.experiment import Experiment
+from core.jobs import running
+from core.jobs.pool import JobError
+from core.jobs.store import FORMAT, Store
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS
+from core.registries.initialisers import INITIALISERS
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
+from core.results import results
+from core.results.loading import load_result
+from core.results.results import collect
 from core.schema import SCHEMA
-from core.store import FORMAT, Store
 from tests.engine import assert_same_tables, change, records, singles, train
 
 TINY = Experiment.from_text(
@@ -251,7 +252,7 @@ def test_ctrl_c_ends_training_with_status_130_and_one_line(workers: int, tmp_pat
 SLOW = Experiment.from_text("dataset=iris&hidden=8&epochs=400&seeds=2&record=0,1,50,200&batch_size=32")
 KILLED = """
 import os, signal, sys
-from core import running, saving
+from core.jobs import running, saving
 from core.__main__ import main
 running.RUN_SECONDS, saving.SECONDS, saving.COST = 0.05, 0.0, 0
 save, saves = saving.Saved.save, []

@@ -1,4 +1,4 @@
-"""core.convergence against a worked example, SciPy's survival analysis, and cases whose answer is plain."""
+"""core.results.convergence against a worked example, SciPy's survival analysis, and cases whose answer is plain."""
 
 import math
 import warnings
@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from core import convergence
-from core.convergence import best_rates, median_updates, speed_up, survival
-from core.experiment import Experiment
-from core.results import collect
+from core.experiment.experiment import Experiment
+from core.results import convergence
+from core.results.convergence import best_rates, median_updates, speed_up, survival
+from core.results.results import collect
 from tests.engine import change, data_of, records, train
 from tests.test_training import SWEEP
 

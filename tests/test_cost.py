@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core import cost
-from core.cost import REFERENCE, Cost, Speed, speed
-from core.experiment import Experiment, ExperimentError
+from core.experiment import cost
+from core.experiment.cost import REFERENCE, Cost, Speed, speed
+from core.experiment.experiment import Experiment, ExperimentError
 from core.settings import Settings
 from tests.processes import PATIENCE, in_process
 
@@ -32,7 +32,7 @@ def test_a_probe_that_was_disturbed_is_put_right_a_minute_later_and_a_slower_mac
     minute = iter(range(1000, 2000))
     monkeypatch.setattr(cost, "probes", deque(maxlen=cost.PROBES))
     monkeypatch.setattr(cost, "_probe", lambda: replace(SAME, call=next(seen)))
-    monkeypatch.setattr("core.cost.time.monotonic", lambda: cost.PROBE_SECONDS * next(minute))
+    monkeypatch.setattr("core.experiment.cost.time.monotonic", lambda: cost.PROBE_SECONDS * next(minute))
     cost._speed_in.cache_clear()
     assert [speed().call for _ in range(7)] == [1.7, *[0.9] * 5, 1.2]
     cost._speed_in.cache_clear()
@@ -63,9 +63,9 @@ def test_no_estimate_is_of_tenths_of_a_second(seconds: float, words: str) -> Non
 
 def test_nothing_is_measured_before_an_estimate_is_asked_for() -> None:
     describe = """
-        from core import cost
-        from core.experiment import Experiment
-        from core.presets import PRESETS
+        from core.experiment import cost
+        from core.experiment.experiment import Experiment
+        from core.experiment.presets import PRESETS
         experiment = Experiment.from_text("activation=relu&seeds=3")
         print(experiment.key, experiment.to_query(), experiment.to_json(), experiment.groups(), experiment.runs())
         assert not cost.probes
@@ -87,11 +87,11 @@ def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent() ->
     program = in_process("""
         import gc, os, tempfile, threading, time
         from pathlib import Path
-        from core import cost
-        from core.experiment import Experiment
-        from core.jobs import Jobs
+        from core.experiment import cost
+        from core.experiment.experiment import Experiment
+        from core.jobs.jobs import Jobs
         from core.settings import Settings
-        from core.store import Store
+        from core.jobs.store import Store
 
         def memory(jobs):
             texts = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in (os.getpid(), *jobs._executor.pids()))

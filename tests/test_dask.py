@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from core import jobs, pool
-from core.checkpoint import restore
-from core.jobs import Jobs
-from core.loading import load_result
-from core.plan import data_of
-from core.pool import Cluster, JobError, capacity, open_executor
-from core.results import Result
-from core.running import run
+from core.experiment.data import data_of
+from core.jobs import jobs, pool
+from core.jobs.checkpoint import restore
+from core.jobs.jobs import Jobs
+from core.jobs.pool import Cluster, JobError, capacity, open_executor
+from core.jobs.running import run
+from core.jobs.store import Store
+from core.results.loading import load_result
+from core.results.results import Result
 from core.settings import Settings
-from core.store import Store
 from tests.engine import assert_same_tables
 from tests.processes import PATIENCE, SMALL, kill_own_process, until
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.loading import load_result
-from core.running import run
+from core.jobs.running import run
+from core.results.loading import load_result
 from tests.engine import assert_same_tables
 from tests.processes import SMALL, until
 

@@ -11,7 +11,7 @@ import pytest
 import sklearn.datasets
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from core.datasets import DATASETS, MAX_SAMPLES, MIN_SAMPLES, SCALINGS, Data, Dataset, load, scale
+from core.registries.datasets import DATASETS, MAX_SAMPLES, MIN_SAMPLES, SCALINGS, Data, Dataset, load, scale
 
 REAL = [name for name, dataset in DATASETS.items() if not dataset.synthetic]
 SYNTHETIC = [name for name, dataset in DATASETS.items() if dataset.synthetic]
@@ -52,8 +52,8 @@ def test_iris_at_a_test_share_of_a_twentieth_trains_on_144() -> None:
 def test_real_data_and_initialisers_need_no_import_of_scikit_learn() -> None:
     code = f"""
 import sys
-from core import initialisers
-from core.datasets import load
+from core.registries import initialisers
+from core.registries.datasets import load
 for name in {REAL}:
     load(name)
 sys.exit("sklearn" in sys.modules or "scipy" in sys.modules)

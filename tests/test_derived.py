@@ -1,4 +1,4 @@
-"""core.derived: in a file that claims numbers which its other numbers belie, the first of them is named and refused."""
+"""In a file that claims numbers which its other numbers belie, the first of them is named and refused."""
 
 import io
 import re
@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.experiment import Experiment
-from core.loading import ResultError, load_result
-from core.results import Result, csv_bytes
+from core.experiment.experiment import Experiment
+from core.results.loading import ResultError, load_result
+from core.results.results import Result, csv_bytes
 from core.schema import LEVELS, SCHEMA, names
 from tests.engine import change, train
 from tests.test_loading import changed, with_cell, with_rows
@@ -200,7 +200,7 @@ def test_what_training_gives_is_believed(experiment: Experiment) -> None:
 
 
 def test_every_column_that_full_statistics_alone_measure_is_known() -> None:
-    from core.derived import OF_FULL_STATISTICS
+    from core.results.derived import OF_FULL_STATISTICS
 
     full, standard = train(SMALL), train(change(SMALL, statistics="standard"))
     for name, columns in OF_FULL_STATISTICS.items():

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import blas
 from core.__main__ import main
-from core.difference import Change, compare, relative
-from core.experiment import Experiment
-from core.loading import load_result
-from core.results import Result, from_elsewhere, versions
-from core.running import run
+from core.experiment.experiment import Experiment
+from core.jobs.running import run
+from core.lessons.difference import Change, compare, relative
+from core.machine import blas
+from core.results.loading import load_result
+from core.results.results import Result, from_elsewhere, versions
 from core.schema import SCHEMA
 
 TINY = Experiment(
@@ -153,7 +153,7 @@ def test_a_result_from_another_kind_of_processor_is_told_from_one_of_this() -> N
 def test_the_kernels_named_are_those_that_the_process_was_told_to_use() -> None:
     told = [
         subprocess.run(
-            [sys.executable, "-c", "from core.blas import kernels; print(kernels())"],
+            [sys.executable, "-c", "from core.machine.blas import kernels; print(kernels())"],
             env={**os.environ, "OPENBLAS_CORETYPE": kernel}, capture_output=True, text=True, check=True,
         ).stdout
         for kernel in ("Nehalem", "Haswell")

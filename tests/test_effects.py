@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from core import effects
-from core.effects import FOUR, OUTCOMES, TANH, Decomposition, decompose
-from core.presets import PRESETS
+from core.experiment.presets import PRESETS
+from core.lessons import effects
+from core.lessons.effects import FOUR, OUTCOMES, TANH, Decomposition, decompose
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 SEEDS = 7

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.activations import ACTIVATIONS
-from core.cost import duration
-from core.datasets import DATASETS, SCALINGS, load
-from core.experiment import FIELDS, MAX_RUNS, VARIED, Experiment
-from core.fields import MAX_TEXT, ExperimentError, shorten
-from core.initialisers import INITIALISERS
-from core.losses import LOSSES
-from core.optimisers import OPTIMISERS
-from core.presets import PRESETS
+from core.experiment.cost import duration
+from core.experiment.experiment import FIELDS, MAX_RUNS, VARIED, Experiment
+from core.experiment.fields import MAX_TEXT, ExperimentError, shorten
+from core.experiment.presets import PRESETS
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS, SCALINGS, load
+from core.registries.initialisers import INITIALISERS
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
 from pages.parts.catalogue import PAGES
 
 # --- every valid experiment
@@ -418,12 +418,12 @@ def test_changing_a_setting_changes_the_key_and_one_parameter(name: str) -> None
 def test_the_key_depends_on_the_version_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     key = Experiment().key
     assert re.fullmatch("[0-9a-f]{64}", key)
-    monkeypatch.setattr("core.experiment.ENGINE_VERSION", "another")
+    monkeypatch.setattr("core.experiment.experiment.ENGINE_VERSION", "another")
     assert Experiment().key != key
 
 
 def test_the_key_is_the_same_in_every_process() -> None:
-    script = "from core.experiment import Experiment; print(Experiment(seeds=3).key)"
+    script = "from core.experiment.experiment import Experiment; print(Experiment(seeds=3).key)"
     keys = {
         subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}
@@ -569,7 +569,7 @@ def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command_tha
 
 def test_an_estimate_makes_no_data_and_needs_no_heavy_module() -> None:
     script = (
-        "import sys; from core.experiment import Experiment as E;"
+        "import sys; from core.experiment.experiment import Experiment as E;"
         "E(seeds=10_000, gain=1, activation='tanh').cost();"
         "print([m for m in ('pandas', 'sklearn', 'scipy', 'streamlit', 'altair') if m in sys.modules])"
     )

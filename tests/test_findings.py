@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from core import findings
-from core.comparisons import centring_alone
-from core.experiment import Experiment
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from core.results import Result
-from core.running import run
+from core.experiment.experiment import Experiment
+from core.jobs.running import run
+from core.lessons import findings
+from core.lessons.comparisons import centring_alone
+from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from core.results.results import Result
 from core.schema import names
 
 TWO_BY_TWO = Experiment(initialiser=("normal:0.01", "normal:1"), seeds=3, hidden=((8,),))

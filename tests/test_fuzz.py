@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.experiment import FIELDS, Experiment
-from core.presets import PRESETS
+from core.experiment.experiment import FIELDS, Experiment
+from core.experiment.presets import PRESETS
 from tests.fuzz import COUNT, FORMULAS
 
 pytestmark = pytest.mark.timeout(180)  # half a minute on an idle machine

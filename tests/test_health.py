@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from core import health, jobs, pool
 from core.__main__ import main
-from core.health import check
-from core.pool import JobError
+from core.jobs import health, jobs, pool
+from core.jobs.health import check
+from core.jobs.pool import JobError
+from core.jobs.store import Store
 from core.settings import Settings
-from core.store import Store
 from tests.processes import kill_own_process
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said_in_one_line_with_status_1(
 def test_a_hang_does_not_keep_the_command_from_ending() -> None:
     script = """
         import sys, time
-        from core import jobs
+        from core.jobs import jobs
         from core.__main__ import main
         class Hanging(jobs.Pool):
             def submit(self, fn, *args):

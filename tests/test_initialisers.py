@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.initialisers import INITIALISERS, TRUNCATED_STD, Floats, canonical, parse, variance_scaling
+from core.registries.initialisers import INITIALISERS, TRUNCATED_STD, Floats, canonical, parse, variance_scaling
 
 SHAPE = (300, 200)
 

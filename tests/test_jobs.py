@@ -14,16 +14,16 @@ from typing import Any, ClassVar
 
 import pytest
 
-from core import jobs, running
-from core import plan as planning
-from core.experiment import Experiment, ExperimentError
-from core.jobs import Job, Jobs, Visitor
-from core.plan import Chunk, Progress, Segment, Start
-from core.pool import JobError, Pool
-from core.results import Result
-from core.running import run
+from core.experiment.experiment import Experiment, ExperimentError
+from core.jobs import jobs, running
+from core.jobs import plan as planning
+from core.jobs.jobs import Job, Jobs, Visitor
+from core.jobs.plan import Chunk, Progress, Segment, Start
+from core.jobs.pool import JobError, Pool
+from core.jobs.running import run
+from core.jobs.store import Store
+from core.results.results import Result
 from core.settings import Settings
-from core.store import Store
 from tests.engine import assert_same_tables
 from tests.processes import LONG, PATIENCE, SMALL, in_process, kill_own_process, until
 
@@ -683,7 +683,7 @@ def test_a_program_that_ends_in_mid_sweep_ends_promptly_and_quietly() -> None:
         import time
         from pathlib import Path
         from core import Experiment
-        from core.jobs import Jobs
+        from core.jobs.jobs import Jobs
         from core.settings import Settings
         registry = Jobs(Settings(store=Path(), workers=2))
         job = registry.submit(Experiment(dataset="two_moons", hidden=(4,), epochs=10_000), "ann")

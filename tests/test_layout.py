@@ -14,24 +14,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = ("streamlit", "altair", "sklearn", "pandas", "scipy")
 
-ENGINE = {
-    *(
-        "schema",
-        "activations",
-        "losses",
-        "optimisers",
-        "initialisers",
-        "datasets",
-        "blas",
-        "clock",
-        "network",
-        "symmetry",
-        "measures",
-        "sorting",
-    ),
-    *("experiment", "state", "recording", "training"),
-}
-"""The modules that train and measure: what a worker process loads."""
+FLOORS = (
+    *("text", "settings", "schema", "machine", "registries", "experiment", "engine"),
+    *("theory", "results", "jobs", "lessons", "charts"),
+)
+"""The rooms of `core`, and the files beside them: each imports only what stands before it."""
+ENGINE = FLOORS[: FLOORS.index("engine") + 1]
+"""What a worker process may load."""
 
 
 def name_of(path: Path) -> str:
@@ -42,7 +31,7 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sorted((ROOT / "core").rglob("*.py"))}
 
 
-@pytest.mark.parametrize("package", ["core", "core.charts", "core.lessons"])
+@pytest.mark.parametrize("package", sorted({name.rpartition(".")[0] for name in MODULES} - {""}))
 def test_a_package_names_every_module_in_it(package: str) -> None:
     said = ast.get_docstring(ast.parse(MODULES[package].read_text(encoding="utf-8"))) or ""
     inside = {name.removeprefix(f"{package}.") for name in MODULES if name.rpartition(".")[0] == package}
@@ -81,7 +70,9 @@ def fresh(code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["core", "core.training", "core.network, core.measures, core.recording"])
+@pytest.mark.parametrize(
+    "module", ["core", "core.engine.training", "core.engine.network, core.engine.measures, core.engine.recording"]
+)
 def test_the_engine_loads_none_of_the_heavy_packages(module: str) -> None:
     loaded = fresh(f"import sys, {module}\nprint(*(name for name in {HEAVY} if name in sys.modules))")
     assert loaded.split() == []
@@ -90,9 +81,9 @@ def test_the_engine_loads_none_of_the_heavy_packages(module: str) -> None:
 def test_a_worker_trains_and_measures_without_the_heavy_packages() -> None:
     code = f"""
 import sys
-from core.datasets import load
-from core.experiment import Experiment
-from core.training import advance, start
+from core.registries.datasets import load
+from core.experiment.experiment import Experiment
+from core.engine.training import advance, start
 experiment = Experiment(dataset="iris", activation="tanh", hidden=(3,), epochs=1)
 state, records = advance(start(experiment, experiment.runs(), load("iris")), 1)
 assert len(records) == 2
@@ -124,36 +115,35 @@ def test_only_charts_know_altair() -> None:
     assert all(name.startswith("core.charts") for name in users)
 
 
+def floor(module: str) -> int | None:
+    """On which floor a module of `core` is; None for another one, and for the way in."""
+    _, _, inside = module.partition("core.")
+    room = inside.partition(".")[0]
+    return FLOORS.index(room) if module.startswith("core.") and room != "__main__" else None
+
+
+def test_nothing_is_imported_from_a_floor_above() -> None:
+    for name, path in MODULES.items():
+        own = floor(name)
+        for imported in imports(path, everywhere=True):
+            other = floor(imported)
+            assert own is None or other is None or other <= own, f"{name} imports {imported}"
+
+
 def test_the_engine_imports_only_the_engine_numpy_and_the_standard_library() -> None:
-    # Whatever an experiment is split into belongs to the engine too.
-    allowed = {f"core.{name}" for name in ENGINE} | {
-        "core.cost",
-        "core.fields",
-        "core.settings",
-        "core.synonyms",
-        "core.text",
-    }
-    for name in sorted(allowed & MODULES.keys()):
-        for imported in imports(MODULES[name]):
+    for name, path in MODULES.items():
+        if (own := floor(name)) is None or own >= len(ENGINE):
+            continue
+        for imported in imports(path):
             top = imported.partition(".")[0]
-            if top == "core":
-                assert imported in allowed, f"{name} imports {imported}"
-            else:
-                assert top in sys.stdlib_module_names | {"numpy", "threadpoolctl"}, f"{name} imports {imported}"
-    assert {f"core.{name}" for name in ENGINE} <= MODULES.keys()
-
-
-def test_nothing_that_trains_or_collects_imports_charts_findings_or_jobs() -> None:
-    for name in (*sorted(ENGINE), "results", "convergence", "theory"):
-        for imported in imports(MODULES[f"core.{name}"], everywhere=True):
-            assert not imported.startswith(("core.charts", "core.findings", "core.jobs", "core.lessons")), name
+            assert top in sys.stdlib_module_names | {"core", "numpy", "threadpoolctl"}, f"{name} imports {imported}"
 
 
 def test_scikit_learn_is_imported_only_where_a_data_set_is_made() -> None:
     for name, path in MODULES.items():
         assert "sklearn" not in {imported.partition(".")[0] for imported in imports(path)}, name
         if "sklearn" in {imported.partition(".")[0] for imported in imports(path, everywhere=True)}:
-            assert name == "core.datasets"
+            assert name == "core.registries.datasets"
 
 
 def test_no_modules_of_core_import_each_other_in_a_circle() -> None:
@@ -166,4 +156,20 @@ def test_no_modules_of_core_import_each_other_in_a_circle() -> None:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(f"a circle: {' -> '.join(error.args[1])}")
-    assert order.index("core.activations") < order.index("core.network") < order.index("core.training")
+    assert (
+        order.index("core.registries.activations")
+        < order.index("core.engine.network")
+        < order.index("core.engine.training")
+    )
+
+
+def test_the_page_on_the_architecture_names_every_file() -> None:
+    said = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    files = [path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py") if path.stem != "__init__"]
+    named = re.findall(r"`([\w/]+\.py)`", said)
+    assert len(files) > 60
+    for path in files:
+        place = path.relative_to(ROOT).as_posix()
+        assert any(place == name or place.endswith(f"/{name}") for name in named), place
+    for name in named:
+        assert any(path.as_posix().endswith(f"/{name}") for path in [*files, ROOT / "dashboard.py"]), name

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.activations import ACTIVATIONS
-from core.experiment import Experiment
-from core.losses import LOSSES
-from core.network import allocate, back_propagate, propagate
-from core.theory import gaussian_saturation
-from core.training import start
+from core.engine.network import allocate, back_propagate, propagate
+from core.engine.training import start
+from core.experiment.experiment import Experiment
+from core.registries.activations import ACTIVATIONS
+from core.registries.losses import LOSSES
+from core.theory.theory import gaussian_saturation
 from tests.engine import at_start, change, data_of, states, train
 
 # The lecture's setting, small: real data, two hidden layers.

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.activations import ACTIVATIONS
 from core.lessons import gradient_paths, zigzag
 from core.lessons.zigzag import BATCH, COMPARED, EXAMPLE, FUNCTIONS, UPDATES, Descent
-from core.neuron import DrawnNetwork, loss_surface
-from core.neuron import gradient_paths as paths_of
+from core.registries.activations import ACTIVATIONS
+from core.theory.neuron import DrawnNetwork, loss_surface
+from core.theory.neuron import gradient_paths as paths_of
 
 tenths = st.integers(-30, 30).map(lambda value: value / 10)
 networks = st.builds(DrawnNetwork, *[tenths] * 10)

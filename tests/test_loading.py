@@ -1,4 +1,4 @@
-"""core.loading and core.consistency: a result from a file that anyone may have made is whole, or refused in a line."""
+"""A result from a file that anyone may have made is whole, or refused in a line."""
 
 import io
 import json
@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import loading
-from core.activations import ACTIVATIONS
-from core.datasets import DATASETS
-from core.experiment import Experiment
-from core.loading import load_result, read_table
-from core.measures import bin_edges
-from core.presets import PRESETS
-from core.results import Result, ResultError, collect, csv_bytes, versions
+from core.engine.measures import bin_edges
+from core.experiment.experiment import Experiment
+from core.experiment.presets import PRESETS
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS
+from core.results import loading
+from core.results.loading import load_result, read_table
+from core.results.results import Result, ResultError, collect, csv_bytes, versions
 from core.schema import FILES, SCHEMA, names
 from tests.engine import change, records, singles, train
 from tests.test_results import SMALL, zipped

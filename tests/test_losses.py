@@ -1,4 +1,4 @@
-"""core.losses against SciPy, autograd and central differences."""
+"""core.registries.losses against SciPy, autograd and central differences."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from core.losses import LOSSES, correct, logistic_in_place
+from core.registries.losses import LOSSES, correct, logistic_in_place
 
 Array = NDArray[Any]
 OUTPUTS = (1, 2, 3, 10)

@@ -1,4 +1,4 @@
-"""core.measures and core.recording against slow loops written from the definitions."""
+"""core.engine.measures and core.engine.recording against slow loops written from the definitions."""
 
 import itertools
 import math
@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from core import measures, sorting
-from core.activations import ACTIVATIONS
-from core.experiment import Experiment
-from core.results import Result, collect
+from core.engine import measures
+from core.experiment.experiment import Experiment
+from core.machine import sorting
+from core.registries.activations import ACTIVATIONS
+from core.results.results import Result, collect
 from core.schema import LEVELS, PERCENTILES
 from tests.engine import at_start, change, data_of, explicit, states, train
 from tests.test_activations import FORMULAS, SLOPES

@@ -1,4 +1,4 @@
-"""core.network: passes and gradients against autograd, central differences and plain loops."""
+"""core.engine.network: passes and gradients against autograd, central differences and plain loops."""
 
 import itertools
 import math
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import network
-from core.activations import ACTIVATIONS
-from core.losses import LOSSES
+from core.engine import network
+from core.registries.activations import ACTIVATIONS
+from core.registries.losses import LOSSES
 from tests.test_activations import FORMULAS
 from tests.test_losses import by_definition
 

@@ -1,4 +1,4 @@
-"""core.neuron against another library's gradients, closed forms and exhaustive counting."""
+"""core.theory.neuron against another library's gradients, closed forms and exhaustive counting."""
 
 import math
 from collections.abc import Callable
@@ -12,9 +12,9 @@ import pytest
 from autograd import grad
 from autograd import hessian as second_derivatives
 
-from core import neuron, theory
-from core.activations import ACTIVATIONS
-from core.neuron import QUADRANTS, DrawnNetwork, Neuron
+from core.registries.activations import ACTIVATIONS
+from core.theory import neuron, theory
+from core.theory.neuron import QUADRANTS, DrawnNetwork, Neuron
 
 # The registry's smooth functions, written again for the library that differentiates them.
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.evidence import MEASURES
+from core.results.evidence import MEASURES
 from tests import recomputed
 from tests.engine import data_of
 from tests.odd_experiments import CASES, RESAMPLES, Case, results, said, squares

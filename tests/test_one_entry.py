@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(180)  # the copy is trained and opened in a pro
 
 ENTRIES: dict[str, tuple[str, str, str]] = {
     "activation": (
-        "core/activations.py",
+        "core/registries/activations.py",
         "    for activation in (\n",
         r"""        Activation(
             name="elu", formula=r"\max(x, e^{\min(x, 0)} - 1)", slope_formula=r"e^{\min(x, 0)}",
@@ -32,7 +32,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
 """,
     ),
     "initialiser": (
-        "core/initialisers.py",
+        "core/registries/initialisers.py",
         "INITIALISERS: dict[str, Initialiser] = {\n",
         """    "signs": Initialiser(
         "signs", lambda rng, shape, size: size * np.sign(rng.standard_normal(shape)),
@@ -41,7 +41,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
 """,
     ),
     "dataset": (
-        "core/datasets.py",
+        "core/registries/datasets.py",
         "DATASETS: dict[str, Dataset] = {\n",
         """    "stripes": Dataset(
         name="stripes", summary="Two stripes", source="made up", feature_names=("x1", "x2"),
@@ -51,13 +51,13 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
 """,
     ),
     "optimiser": (
-        "core/optimisers.py",
+        "core/registries/optimisers.py",
         "    for optimiser in (\n",
         """        Optimiser("half_sgd", "w <- w - rate g / 2", 0, True, None, lambda g, *_: np.divide(g, 2, out=g)),
 """,
     ),
     "loss": (
-        "core/losses.py",
+        "core/registries/losses.py",
         "    for loss in (\n",
         """        Loss(
             name="double_cross_entropy", summary="twice the cross-entropy",
@@ -67,7 +67,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
 """,
     ),
     "the loss's slope": (
-        "core/losses.py",
+        "core/registries/losses.py",
         "LOSSES: dict[str, Loss] = {\n",
         """def _twice(logits: Array, targets: Array) -> None:
     _cross_entropy_delta(logits, targets)
@@ -83,7 +83,7 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
 """,
     ),
     "its producer": (
-        "core/recording.py",
+        "core/engine/recording.py",
         '        "role": "output" if',
         '        "largest_weight": np.abs(weight[..., :-1]).max(axis=(-1, -2)),\n',
     ),
@@ -122,8 +122,8 @@ import io
 import json
 import pytest
 from core.__main__ import main
-from core.experiment import FIELDS, Experiment
-from core.running import run
+from core.experiment.experiment import FIELDS, Experiment
+from core.jobs.running import run
 from core.schema import data_dictionary
 from pages.parts.catalogue import PAGES
 from tests.pages.lessons import open_lesson
@@ -266,7 +266,7 @@ def test_results_of_before_the_column_are_not_found_and_called_of_an_earlier_ver
 import sys
 from pathlib import Path
 from core import Experiment, run
-from core.store import Store
+from core.jobs.store import Store
 experiment = Experiment.from_text({query!r})
 store = Store(Path({str(tmp_path / "store")!r}), 10**8)
 print(store.load(experiment.key))

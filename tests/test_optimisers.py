@@ -1,4 +1,4 @@
-"""core.optimisers against the scalar formulas and scikit-learn's optimisers."""
+"""core.registries.optimisers against the scalar formulas and scikit-learn's optimisers."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.optimisers import OPTIMISERS
+from core.registries.optimisers import OPTIMISERS
 
 Array = NDArray[Any]
 RATE = 0.05

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.experiment import Experiment
-from core.plan import Speedometer, Work, plan
-from core.presets import PRESETS
+from core.experiment.experiment import Experiment
+from core.experiment.presets import PRESETS
+from core.jobs.plan import Speedometer, Work, plan
 from core.settings import Settings
 from tests.processes import SMALL
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core.pool import NICENESS, JobError, Pool
-from core.running import run
+from core.jobs.pool import NICENESS, JobError, Pool
+from core.jobs.running import run
 from tests.processes import PATIENCE, SMALL, gone, in_process, kill_own_process, until
 
 
@@ -28,7 +28,7 @@ def test_a_worker_holds_no_streamlit_pandas_altair_or_sklearn(pool: Pool) -> Non
     run(SMALL, pool)
     modules = [pool.submit(eval, "sorted(__import__('sys').modules)") for _ in range(4)]
     for loaded in (future.result() for future in modules):
-        assert "core.training" in loaded
+        assert "core.engine.training" in loaded
         assert not {"streamlit", "pandas", "altair", "sklearn", "scipy"} & set(loaded)
 
 
@@ -110,7 +110,7 @@ def test_a_closed_pool_takes_no_calls_cancels_what_waits_and_its_workers_end(tmp
 def test_workers_do_not_execute_the_main_script_and_end_with_a_parent_that_is_killed() -> None:
     parent = in_process("""
         import time
-        from core.pool import Pool
+        from core.jobs.pool import Pool
         print("main", flush=True)
         pool = Pool(2)
         pool.warm_up()

@@ -1,4 +1,4 @@
-"""core.results: tables as the schema says, and files that read back equal."""
+"""core.results.results: tables as the schema says, and files that read back equal."""
 
 import csv
 import io
@@ -14,13 +14,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from core.activations import ACTIVATIONS
-from core.experiment import Experiment
-from core.initialisers import INITIALISERS
-from core.loading import load_result, read_table
-from core.optimisers import OPTIMISERS
-from core.recording import Record
-from core.results import Result, collect, csv_bytes, versions
+from core.engine.recording import Record
+from core.experiment.experiment import Experiment
+from core.registries.activations import ACTIVATIONS
+from core.registries.initialisers import INITIALISERS
+from core.registries.optimisers import OPTIMISERS
+from core.results.loading import load_result, read_table
+from core.results.results import Result, collect, csv_bytes, versions
 from core.schema import LEVELS, QUANTITIES, SCHEMA, STATUSES, Column, names
 from tests.engine import change, data_of, records, singles, train
 from tests.test_training import DIVERGING, IRIS, SWEEP

@@ -17,16 +17,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import checkpoint, jobs
-from core.checkpoint import CheckpointError, dump, restore
-from core.experiment import Experiment
-from core.jobs import Jobs
-from core.plan import Segment, Start, Work, data_of, recorded, segment, untrained
-from core.results import Result, collect
-from core.running import run
+from core.engine.state import State
+from core.experiment.data import data_of
+from core.experiment.experiment import Experiment
+from core.jobs import checkpoint, jobs
+from core.jobs.checkpoint import CheckpointError, dump, restore
+from core.jobs.jobs import Jobs
+from core.jobs.plan import Segment, Start, Work, recorded, segment, untrained
+from core.jobs.running import run
+from core.jobs.store import FORMAT, Store
+from core.results.results import Result, collect
 from core.settings import Settings
-from core.state import State
-from core.store import FORMAT, Store
 from tests.engine import assert_same_tables
 from tests.processes import PATIENCE, SMALL, in_process, until
 
@@ -226,9 +227,9 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
         from concurrent.futures import ThreadPoolExecutor
         from dataclasses import replace
         from pathlib import Path
-        from core import jobs
-        from core.plan import Work, segment
-        from core.store import Store
+        from core.jobs import jobs
+        from core.jobs.plan import Work, segment
+        from core.jobs.store import Store
         from tests.test_resume import SETTINGS, SWEEP, Watched, an_epoch
 
         jobs.CHECKPOINT_SECONDS = jobs.CHECKPOINT_COST = 0

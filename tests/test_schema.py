@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.experiment import VARIED, Experiment
+from core.experiment.experiment import VARIED, Experiment
 from core.schema import GROUP, NEEDS_FULL, SCHEMA, Column, data_dictionary, names, version
 from tests.engine import train
 

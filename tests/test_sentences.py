@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from core import findings, text
-from core.activations import ACTIVATIONS
-from core.convergence import best_rates, exploded_text, speed_up
-from core.evidence import Number
-from core.experiment import FIELDS, Experiment
-from core.findings import Finding
-from core.initialisers import INITIALISERS
-from core.lessons import batch_size, signal_propagation
-from core.results import Result
+from core import text
+from core.experiment.experiment import FIELDS, Experiment
+from core.lessons import batch_size, findings, signal_propagation
+from core.lessons.findings import Finding
+from core.registries.activations import ACTIVATIONS
+from core.registries.initialisers import INITIALISERS
+from core.results.convergence import best_rates, exploded_text, speed_up
+from core.results.evidence import Number
+from core.results.results import Result
 from core.text import VERDICTS, words
 from tests.engine import data_of
 from tests.odd_experiments import CASES, Case, places, results, said, squares
@@ -105,7 +105,7 @@ def test_every_sentence_reads_right(case: Case, whole: bool) -> None:
 FIXED = (
     "95 % interval", "95 % intervals", "least 95 % of the examples",
     "as many as 1 % of the units", "from 0", "at update 0", "only 2 of",
-    "the 4 functions", "the 5 functions", "all 4 functions", "all 5 functions", "as 1.0 % of", "2,000 bootstrap draws",
+    "the 4 functions", "the 5 functions", "all 4 functions", "all 5 functions", "2,000 bootstrap draws",
     "Random: 50 %", "within 10 %", "within 5 percentage", "times lower",
 )  # fmt: skip
 """What stands for definitions, and for nothing measured."""

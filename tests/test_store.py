@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 import pandas as pd
 import pytest
 
-from core import store as store_module
-from core.experiment import Experiment
-from core.results import Result
-from core.running import run
+from core.experiment.experiment import Experiment
+from core.jobs import store as store_module
+from core.jobs.running import run
+from core.jobs.store import DAMAGED, FORMAT, Store
+from core.results.results import Result
 from core.schema import SCHEMA
-from core.store import DAMAGED, FORMAT, Store
 
 TINY = Experiment(
     dataset="iris", activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1, record="0,1"

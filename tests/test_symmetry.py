@@ -1,4 +1,4 @@
-"""core.symmetry: units that start equal stay equal, as in the network that has one unit for each class of them."""
+"""Units that start equal stay equal, as in the network that has one unit for each class of them."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import symmetry
-from core.experiment import Experiment
-from core.training import start
+from core.engine import symmetry
+from core.engine.training import start
+from core.experiment.experiment import Experiment
 from tests.engine import assert_same_tables, change, data_of, singles, states, train
 from tests.test_training import SETTINGS, shuffled
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from core.activations import ACTIVATIONS
-from core.datasets import DATASETS, SCALINGS
-from core.experiment import FIELDS, Experiment
-from core.fields import TARGETS, ExperimentError
-from core.initialisers import INITIALISERS, canonical, parse
-from core.losses import LOSSES
-from core.optimisers import OPTIMISERS
-from core.synonyms import SETTINGS, VALUES, accepted, plain
+from core.experiment.experiment import FIELDS, Experiment
+from core.experiment.fields import TARGETS, ExperimentError
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS, SCALINGS
+from core.registries.initialisers import INITIALISERS, canonical, parse
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
+from core.registries.synonyms import SETTINGS, VALUES, accepted, plain
 from pages.parts.catalogue import PAGES
 
 NAMES: dict[str, Collection[str]] = {

@@ -1,4 +1,4 @@
-"""core.theory against published values, adaptive integration, closed forms and simulated networks."""
+"""core.theory.theory against published values, adaptive integration, closed forms and simulated networks."""
 
 import math
 from collections.abc import Callable
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from core import theory
-from core.activations import ACTIVATIONS, Activation
+from core.registries.activations import ACTIVATIONS, Activation
+from core.theory import theory
 
 NAMES = list(ACTIVATIONS)
 BOUNDED = [name for name, activation in ACTIVATIONS.items() if math.isfinite(activation.range[1])]

@@ -1,4 +1,4 @@
-"""core.timing against a stopwatch of its own, an imitation clock and the machine's own description."""
+"""core.theory.timing against a stopwatch of its own, an imitation clock and the machine's own description."""
 
 import platform
 import statistics
@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core import timing
-from core.activations import ACTIVATIONS
+from core.registries.activations import ACTIVATIONS
+from core.theory import timing
 
 
 def test_every_activation_is_timed_in_both_directions_and_both_precisions() -> None:

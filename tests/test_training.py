@@ -1,4 +1,4 @@
-"""core.training: loss curves against autograd and scikit-learn, bits that do not depend on chunks, divergence."""
+"""Training: loss curves against autograd and scikit-learn, bits that do not depend on chunks, divergence."""
 
 import copy
 import itertools
@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.experiment import Experiment, Run
-from core.network import Workspaces
-from core.optimisers import OPTIMISERS
-from core.recording import record_point
-from core.training import ORDER, WEIGHTS, advance, start
+from core.engine.network import Workspaces
+from core.engine.recording import record_point
+from core.engine.training import ORDER, WEIGHTS, advance, start
+from core.experiment.experiment import Experiment, Run
+from core.registries.optimisers import OPTIMISERS
 from tests.engine import (
     assert_same_tables,
     change,
@@ -244,7 +244,7 @@ def test_a_runs_numbers_do_not_depend_on_what_else_is_in_the_sweep() -> None:
 
 
 def test_records_in_any_order_give_the_same_tables() -> None:
-    from core.results import collect
+    from core.results.results import collect
 
     in_order = records(SWEEP, singles)
     shuffled_records = [in_order[i] for i in np.random.default_rng(0).permutation(len(in_order))]

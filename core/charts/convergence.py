@@ -8,8 +8,8 @@ import pandas as pd
 
 from core import text
 from core.charts import curves, style, tables
-from core.convergence import SETTINGS
-from core.experiment import label
+from core.experiment.experiment import label
+from core.results.convergence import SETTINGS
 
 MEASURES = {
     "train_loss": "training loss (mean per example)",
@@ -39,7 +39,7 @@ OUTCOME_SHAPES = {
     "in training": "triangle-right",
     "stopped early": "square",
 }
-"""The mark of each of `core.convergence.OUTCOMES`."""
+"""The mark of each of `core.results.convergence.OUTCOMES`."""
 STEP_ROWS = 4000
 STRIP_ROWS = 3600
 
@@ -62,7 +62,7 @@ def learning_curves(
     median is lost to such runs.
 
     Args:
-        epochs: the epochs table, with the rows of diverged runs (`core.convergence.with_diverged`).
+        epochs: the epochs table, with the rows of diverged runs (`core.results.convergence.with_diverged`).
         groups: the experiment's groups, in its order.
         quantity: one of MEASURES.
         x: "epoch" or "update".
@@ -94,7 +94,7 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     """Share of runs that have reached the target by each update, as steps.
 
     Args:
-        survival: columns group, update, reached, at_risk (`core.convergence.survival`).
+        survival: columns group, update, reached, at_risk (`core.results.convergence.survival`).
         groups: the experiment's groups, in its order.
         log_x: a symlog axis, on which update 0 has its place.
     """
@@ -130,7 +130,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     median counts both as later than any other.
 
     Args:
-        runs: the runs table with a column outcome (`core.convergence.outcomes`).
+        runs: the runs table with a column outcome (`core.results.convergence.outcomes`).
         groups: the experiment's groups, in its order; rows are drawn for those that `runs` holds.
     """
     column = "updates_to_target"
@@ -186,7 +186,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
     end is drawn to the edge of the chart.
 
     Args:
-        table: columns group, ratio, low, high, text (`core.convergence.speed_up`).
+        table: columns group, ratio, low, high, text (`core.results.convergence.speed_up`).
         groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
     """
     title = title or "Speed-up over the baseline"

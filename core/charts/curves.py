@@ -40,7 +40,7 @@ def over_training(
 
     Args:
         table: columns group, run, epoch or update, and `column`; and, where diverged runs are to be marked, diverged:
-            true from where a run diverged on (`core.convergence.with_diverged`).
+            true from where a run diverged on (`core.results.convergence.with_diverged`).
         groups: the experiment's groups, in its order.
         worst: see `tables.spread`.
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).

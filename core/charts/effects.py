@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import style
-from core.effects import AT_ONCE, TANH, Outcome
+from core.lessons.effects import AT_ONCE, TANH, Outcome
 
 # Not among the first hues, which are those of the functions.
 PART, WHOLE = style.PALETTE[5], style.NEUTRAL
@@ -24,7 +24,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     one that is open on both sides is its words alone.
 
     Args:
-        effects: `core.effects.Decomposition.effects`, one of log outcomes as ratios.
+        effects: `core.lessons.effects.Decomposition.effects`, one of log outcomes as ratios.
         outcome: what was compared.
     """
     title = "What does each difference bring?"
@@ -89,7 +89,7 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     target is an open triangle at the least that it can be.
 
     Args:
-        cells: `core.effects.Decomposition.cells`.
+        cells: `core.lessons.effects.Decomposition.cells`.
         outcome: what was compared.
         functions: the activation functions of the experiment, which their colours come from.
     """

@@ -7,8 +7,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.activations import ACTIVATIONS
 from core.charts import curves, rows, style, tables
+from core.registries.activations import ACTIVATIONS
 
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
 UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape

@@ -1,4 +1,4 @@
-"""Charts of the two small worlds of `core.neuron`: the drawn network, and descent over two weights."""
+"""Charts of the two small worlds of `core.theory.neuron`: the drawn network, and descent over two weights."""
 
 import math
 from collections.abc import Sequence

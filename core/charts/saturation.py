@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.activations import ACTIVATIONS
 from core.charts import curves, rows, style, tables
+from core.registries.activations import ACTIVATIONS
 from core.text import percent
 
 SHARE = "share saturated"

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
-from core.measures import SHARE_EDGES
+from core.engine.measures import SHARE_EDGES
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
 

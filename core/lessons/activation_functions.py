@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.activations import ACTIVATIONS
-from core.findings import Finding
+from core.lessons.findings import Finding
+from core.registries.activations import ACTIVATIONS
 from core.text import MINUS, count, listed, number, percent, share, verdict, words
-from core.theory import gaussian_output, gaussian_saturation
-from core.timing import ELEMENTS, ActivationCost, Machine, StepCost
+from core.theory.theory import gaussian_output, gaussian_saturation
+from core.theory.timing import ELEMENTS, ActivationCost, Machine, StepCost
 
 SAMPLE = 10_000
 REACH = 6.0

@@ -15,17 +15,17 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from core import findings
-from core.activations import ACTIVATIONS
-from core.evidence import Told
-from core.experiment import Experiment, all_but
-from core.findings import CLEARLY_LARGER, NOTICEABLE, Finding
-from core.initialisers import is_random
-from core.plan import data_of
-from core.results import Result
+from core.experiment.data import data_of
+from core.experiment.experiment import Experiment, all_but
+from core.lessons import findings
+from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
+from core.registries.activations import ACTIVATIONS
+from core.registries.initialisers import is_random
+from core.results.evidence import Told
+from core.results.results import Result
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
-from core.theory import pair_agreement, pair_agreement_by_batch
+from core.theory.theory import pair_agreement, pair_agreement_by_batch
 
 FREE = 0.5
 """Agreement of pairs of independent random signs."""

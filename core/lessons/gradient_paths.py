@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from core.activations import ACTIVATIONS
-from core.neuron import QUADRANTS, DrawnNetwork, GradientPaths, sign_combinations
+from core.registries.activations import ACTIVATIONS
 from core.text import listed, number, sentence, share, words
+from core.theory.neuron import QUADRANTS, DrawnNetwork, GradientPaths, sign_combinations
 
 EXAMPLES = 10_000
 COMPARED = ("logistic", "tanh", "centred_logistic")

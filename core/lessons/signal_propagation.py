@@ -6,15 +6,16 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from core import findings, theory
-from core.activations import ACTIVATIONS
-from core.evidence import Number, Told
-from core.experiment import Experiment, all_but
-from core.findings import Finding
-from core.initialisers import is_random
-from core.plan import data_of
-from core.results import Result
+from core.experiment.data import data_of
+from core.experiment.experiment import Experiment, all_but
+from core.lessons import findings
+from core.lessons.findings import Finding
+from core.registries.activations import ACTIVATIONS
+from core.registries.initialisers import is_random
+from core.results.evidence import Number, Told
+from core.results.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
+from core.theory import theory
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.neuron import (
+from core.text import count, listed, number, percent, share, words
+from core.theory.neuron import (
     QUADRANTS,
     Conditioning,
     Neuron,
@@ -19,7 +20,6 @@ from core.neuron import (
     make_neuron,
     sign_pattern,
 )
-from core.text import count, listed, number, percent, share, words
 
 FUNCTIONS = ("logistic", "tanh", "centred_logistic", "steep_logistic", "steep_centred_logistic", "softsign", "relu")
 COMPARED = FUNCTIONS[:3]

@@ -6,15 +6,14 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from core import effects
-from core.activations import ACTIVATIONS
-from core.experiment import Experiment
-from core.lessons import batch_size, signal_propagation
+from core.experiment.experiment import Experiment
+from core.lessons import batch_size, effects, signal_propagation
 from core.lessons import zigzag as descent
-from core.neuron import DrawnNetwork
-from core.results import run_settings
+from core.registries.activations import ACTIVATIONS
+from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import words
+from core.theory.neuron import DrawnNetwork
 from pages.parts.controls import Control, Given, buttons, declared, drop_down, last, number, several, slider, switch
 
 HOME = "overview"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import streamlit as st
 from altair.utils import schemapi
 
-from core.results import csv_bytes
+from core.results.results import csv_bytes
 from pages.parts import turns
 from pages.parts.shown import once
 

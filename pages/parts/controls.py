@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
-from core.experiment import Experiment, ExperimentError
-from core.synonyms import VALUES, suggested
+from core.experiment.experiment import Experiment, ExperimentError
+from core.registries.synonyms import VALUES, suggested
 
 T = TypeVar("T")
 C = TypeVar("C", bound=str | int)

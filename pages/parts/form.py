@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from core.datasets import DATASETS
-from core.experiment import FIELDS, Experiment, ExperimentError, Field
-from core.initialisers import INITIALISERS
-from core.presets import PRESETS
+from core.experiment.experiment import FIELDS, Experiment, ExperimentError, Field
+from core.experiment.presets import PRESETS
+from core.registries.datasets import DATASETS
+from core.registries.initialisers import INITIALISERS
 from pages.parts import link, notices, session, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.

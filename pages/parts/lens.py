@@ -9,8 +9,8 @@ from functools import partial
 import streamlit as st
 from streamlit.errors import StreamlitInvalidLayoutContextError
 
-from core.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
-from core.results import Result, from_elsewhere
+from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
+from core.results.results import Result, from_elsewhere
 from pages.parts import frame, link, notices, session, training, turns
 from pages.parts.shown import Drawn, Shown, Source
 

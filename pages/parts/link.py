@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import streamlit as st
 
-from core.experiment import FIELDS, Experiment, ExperimentError
-from core.fields import shorten
-from core.synonyms import suggested
+from core.experiment.experiment import FIELDS, Experiment, ExperimentError
+from core.experiment.fields import shorten
+from core.registries.synonyms import suggested
 from core.text import listed
 from pages.parts import session, training
 from pages.parts.catalogue import PAGES, Entry

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.presets import PRESETS
+from core.experiment.presets import PRESETS
 from pages.parts import link, training
 
 

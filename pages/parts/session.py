@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.shown import Drawn, Source
 

@@ -10,9 +10,9 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import pandas as pd
 import streamlit as st
 
-from core.experiment import Experiment
-from core.jobs import Status
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.jobs.jobs import Status
+from core.results.results import Result
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -5,11 +5,11 @@ import ipaddress
 
 import streamlit as st
 
-from core.experiment import Experiment, ExperimentError
-from core.jobs import Job, Jobs, Visitor
-from core.pool import JobError
+from core.experiment.experiment import Experiment, ExperimentError
+from core.jobs.jobs import Job, Jobs, Visitor
+from core.jobs.pool import JobError
+from core.jobs.store import Store
 from core.settings import Settings
-from core.store import Store
 from pages.parts import session
 from pages.parts.shown import Source
 

@@ -12,11 +12,11 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.convergence import unfinished
-from core.experiment import ENGINE_VERSION, Experiment
-from core.fields import shorten
-from core.loading import load_result
-from core.results import Result, ResultError
+from core.experiment.experiment import ENGINE_VERSION, Experiment
+from core.experiment.fields import shorten
+from core.results.convergence import unfinished
+from core.results.loading import load_result
+from core.results.results import Result, ResultError
 from core.schema import SCHEMA
 from pages.parts import link, notices, session, training
 

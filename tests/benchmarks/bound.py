@@ -63,6 +63,6 @@ def least_seconds(workload: Workload, speed: Speed, cores: int) -> float:
 
 def experiment_test_examples(workload: Workload) -> int:
     """Examples on which the product measures the test loss."""
-    from core.plan import data_of
+    from core.experiment.data import data_of
 
     return len(data_of(workload.experiment).test_y)

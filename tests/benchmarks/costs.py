@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
 from tests.benchmarks.contest import WORKERS, in_turns
 from tests.benchmarks.report import Row
 from tests.benchmarks.workers import Worker

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.difference import Difference, compare, relative
-from core.experiment import Experiment
-from core.loading import load_result
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.lessons.difference import Difference, compare, relative
+from core.results.loading import load_result
+from core.results.results import Result
 from tests.benchmarks.report import Row
 
 SECTION = "Another kind of processor"

@@ -8,11 +8,13 @@ import os
 
 import numpy as np
 
-from core import plan, training
-from core.cost import Cost
-from core.experiment import Experiment
-from core.pool import Pool
-from core.running import run
+from core.engine import training
+from core.experiment.cost import Cost
+from core.experiment.data import data_of
+from core.experiment.experiment import Experiment
+from core.jobs import plan
+from core.jobs.pool import Pool
+from core.jobs.running import run
 from tests.benchmarks.workers import peak_bytes
 from tests.benchmarks.workloads import Array, Trained, joined
 
@@ -25,7 +27,7 @@ class Product:
 
     def prepare(self, experiment: Experiment, workers: int) -> None:
         self.experiment = experiment
-        plan.data_of(experiment)
+        data_of(experiment)
         if workers > 1 and self.pool is None:
             self.pool = Pool(workers)
             self.pool.warm_up()
@@ -72,7 +74,7 @@ class Product:
 
 def final_weights(experiment: Experiment) -> list[Trained]:
     """Final weights of every run, per activation, from `training` itself; losses are left empty."""
-    data = plan.data_of(experiment)
+    data = data_of(experiment)
     chunks = itertools.groupby(plan.plan(experiment, 1), key=lambda chunk: chunk.runs[0].activation)
     found = []
     for _, same in chunks:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
-from core.timing import Machine
+from core.theory.timing import Machine
 
 
 @dataclass(frozen=True)

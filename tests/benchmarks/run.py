@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from core.timing import machine
+from core.theory.timing import machine
 from tests.benchmarks.bound import Speed, least_seconds
 from tests.benchmarks.contest import PEERS, SECTION, WORKERS, contest, environment, peers
 from tests.benchmarks.costs import estimates, precision, second_core, statistics_cost

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
 from tests.benchmarks.contest import WORKERS
 from tests.benchmarks.costs import MOONS
 from tests.benchmarks.report import Row

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from core.presets import PRESETS
+from core.experiment.presets import PRESETS
 from pages.parts.catalogue import PAGES
 from tests.benchmarks.report import Row
 from tests.browser.harness import FLAGS, Server, chart_ready, find_browser, serve

@@ -11,8 +11,8 @@ STATEMENTS = {
     "Python alone": "pass",
     "NumPy": "import numpy",
     "import core": "import core",
-    "the engine, to train": "import core.running",
-    "the tables too": "from core import run; import core.results",
+    "the engine, to train": "import core.jobs.running",
+    "the tables too": "from core import run; import core.results.results",
 }
 TARGETS = {"import core": 0.7}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
 from tests.benchmarks import peers_numpy, product
 from tests.benchmarks.agreement import DisagreementError, chaotic_runs, check
 from tests.benchmarks.workloads import WORKLOADS, Trained, problems

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core import training
-from core.experiment import Experiment, Run
-from core.network import augment, encode_targets
-from core.plan import data_of
-from core.state import Examples
+from core.engine import training
+from core.engine.network import augment, encode_targets
+from core.engine.state import Examples
+from core.experiment.data import data_of
+from core.experiment.experiment import Experiment, Run
 
 Array = NDArray[Any]
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.activations import ACTIVATIONS
 from core.lessons import activation_functions as lesson
+from core.registries.activations import ACTIVATIONS
 from tests.browser.harness import (
     Server,
     chart_ready,

@@ -6,7 +6,7 @@ import pandas as pd
 from playwright.sync_api import Page, expect
 
 from core import Experiment, load_result
-from core.results import csv_bytes
+from core.results.results import csv_bytes
 from core.schema import SCHEMA, names
 from tests.browser.harness import Server, chart_ready, download, visit
 

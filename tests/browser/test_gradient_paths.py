@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.neuron import DrawnNetwork, gradient_paths
 from core.text import number
+from core.theory.neuron import DrawnNetwork, gradient_paths
 from tests.browser.harness import Server, chart_ready, download, wait_until_idle
 from tests.browser.lessons import open_lesson, press, said, slider
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from core.claims import CLAIMS
+from core.lessons.claims import CLAIMS
 from tests.browser.conftest import StartServer
 from tests.browser.harness import PATIENCE, Server, visit, wait_until_idle
 

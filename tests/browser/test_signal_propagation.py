@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.lessons import signal_propagation as lesson
-from core.theory import fixed_point, length_map
+from core.theory.theory import fixed_point, length_map
 from tests.browser.harness import (
     PATIENCE,
     Server,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.presets import PRESETS
+from core.experiment.presets import PRESETS
 from tests.browser.harness import (
     PATIENCE,
     Server,

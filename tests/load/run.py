@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from core.timing import machine
+from core.theory.timing import machine
 from tests.benchmarks.report import heading
 from tests.browser.harness import Server, serve
 from tests.load import scenarios

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from uuid import uuid4
 
-from core.presets import PRESETS
+from core.experiment.presets import PRESETS
 from pages.parts.catalogue import PAGES
 from tests.browser.harness import Server, find_browser
 from tests.load import browsers

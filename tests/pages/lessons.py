@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import Experiment
-from core.jobs import Jobs
+from core.experiment.experiment import Experiment
+from core.jobs.jobs import Jobs
 from core.settings import Settings
 from pages.parts import session, training
 from pages.parts.catalogue import PAGES

@@ -8,9 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import Experiment
-from core.jobs import Jobs
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.jobs.jobs import Jobs
+from core.results.results import Result
 from core.settings import Settings
 from pages.parts import session, training
 from pages.parts.catalogue import PAGES

@@ -8,10 +8,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core import timing
-from core.activations import ACTIVATIONS
 from core.lessons import activation_functions as lesson
+from core.registries.activations import ACTIVATIONS
 from core.text import words
+from core.theory import timing
 from tests.pages.lessons import again, open_lesson, refused, said
 
 FIRST = ["logistic", "tanh", "relu"]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
+from core.experiment.presets import PRESETS
 from core.lessons import batch_size as lesson
-from core.presets import PRESETS
-from core.results import Result
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
 from tests.pages.results import charts, csv_files, open_on

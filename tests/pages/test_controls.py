@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from core.effects import FOUR, TANH
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
+from core.lessons.effects import FOUR, TANH
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.controls import Given, accepted
 from tests.pages.lessons import ROOT

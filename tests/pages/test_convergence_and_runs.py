@@ -7,9 +7,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core import findings
-from core.experiment import Experiment
-from core.results import Result, collect
+from core.experiment.experiment import Experiment
+from core.lessons import findings
+from core.results.results import Result, collect
 from pages.parts import notices
 from tests.engine import records, train
 from tests.pages.lessons import refused

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from core.experiment import Experiment
-from core.results import Result, versions
-from core.running import run
+from core.experiment.experiment import Experiment
+from core.jobs.running import run
+from core.results.results import Result, versions
 from tests.pages.results import captions, open_on
 
 TINY = Experiment(dataset="iris", activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1)

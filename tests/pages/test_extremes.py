@@ -4,10 +4,10 @@ from functools import lru_cache
 
 import pytest
 
-from core import findings
-from core.effects import FOUR, TANH
-from core.experiment import Experiment
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.lessons import findings
+from core.lessons.effects import FOUR, TANH
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import refused
 from tests.pages.results import OF_A_RESULT, captions, open_on

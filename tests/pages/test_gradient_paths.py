@@ -5,8 +5,8 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.neuron import DrawnNetwork, gradient_paths
 from core.text import number
+from core.theory.neuron import DrawnNetwork, gradient_paths
 from tests.pages.lessons import again, open_lesson, refused, said
 
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import pytest
 
-from core.effects import FOUR, TANH
-from core.experiment import Experiment
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.lessons.effects import FOUR, TANH
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.results import OF_A_RESULT, captions, open_on
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.claims import CLAIMS, tally
-from core.experiment import Experiment
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.lessons.claims import CLAIMS, tally
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import refused, said
 from tests.pages.results import captions, charts, csv_files, open_on

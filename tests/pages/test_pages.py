@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import FIELDS, Experiment
-from core.jobs import Job, Jobs
-from core.presets import PRESETS
+from core.experiment.experiment import FIELDS, Experiment
+from core.experiment.presets import PRESETS
+from core.jobs.jobs import Job, Jobs
+from core.jobs.store import Store
 from core.settings import Settings
-from core.store import Store
 from pages.parts import training
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.session import KEY, Session

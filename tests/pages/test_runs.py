@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import pytest
 
-from core.experiment import Experiment
-from core.results import Result, csv_bytes
+from core.experiment.experiment import Experiment
+from core.results.results import Result, csv_bytes
 from tests.engine import train
 from tests.pages.results import captions, open_on
 

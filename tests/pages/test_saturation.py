@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from core import findings
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
+from core.lessons import findings
 from core.lessons.saturation import dead_flat_layers
-from core.results import Result
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.results import captions, open_on
 

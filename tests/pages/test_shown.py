@@ -16,9 +16,9 @@ import pytest
 import streamlit as st
 
 from core.charts import convergence, saturation
-from core.experiment import Experiment
-from core.results import Result
-from core.running import run
+from core.experiment.experiment import Experiment
+from core.jobs.running import run
+from core.results.results import Result
 from pages.parts import chart, lens, training
 from pages.parts.shown import Shown, once
 

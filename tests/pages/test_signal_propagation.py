@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.experiment import Experiment
+from core.experiment.experiment import Experiment
 from core.lessons import signal_propagation as lesson
-from core.results import Result
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
 from tests.pages.results import open_on

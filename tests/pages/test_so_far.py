@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import streamlit as st
 
-from core.effects import FOUR, TANH
-from core.experiment import Experiment, Run
-from core.recording import Record
-from core.results import Result, collect
+from core.engine.recording import Record
+from core.experiment.experiment import Experiment, Run
+from core.lessons.effects import FOUR, TANH
+from core.results.results import Result, collect
 from tests.engine import records
 from tests.pages.lessons import again, refused
 from tests.pages.results import OF_A_RESULT, follow, job_on

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import effects
-from core.effects import FOUR, TANH
-from core.experiment import Experiment
-from core.presets import PRESETS
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.experiment.presets import PRESETS
+from core.lessons import effects
+from core.lessons.effects import FOUR, TANH
+from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
 from tests.pages.results import captions, charts, csv_files, open_on

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import pytest
 
-from core.experiment import Experiment
-from core.results import Result
+from core.experiment.experiment import Experiment
+from core.results.results import Result
 from pages.parts.shown import Source
 from pages.parts.upload import Upload
 from tests.engine import train

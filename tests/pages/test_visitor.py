@@ -12,9 +12,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.jobs import Jobs
+from core.jobs.jobs import Jobs
+from core.jobs.store import Store
 from core.settings import Settings
-from core.store import Store
 from pages.parts import session, training
 from tests.processes import PATIENCE, until
 
@@ -93,7 +93,7 @@ def test_a_full_disk_is_said_on_the_page(jobs: Jobs, monkeypatch: pytest.MonkeyP
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("core.store.os.fsync", full)
+    monkeypatch.setattr("core.jobs.store.os.fsync", full)
     at = page(epochs="1")
     assert session_of(at).source.wait(PATIENCE)
     until(lambda: jobs.store is not None and jobs.store.warning)

@@ -1,0 +1,295 @@
+"""Training of a chunk of runs: `start` makes a state, `advance` carries it on by some epochs.
+
+A chunk holds runs that share layer widths, batch size and activation. They train together on two leading
+axes, (groups, seeds): runs with one seed share their order of examples. A run's numbers do not depend on
+what else is in its chunk, on how the epochs are cut into segments, or on where they are computed.
+`advance` is a pure function of a picklable state, so that any executor can run it.
+"""
+
+import copy
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engine.network import (
+    Layers,
+    Workspaces,
+    allocate,
+    augment,
+    back_propagate,
+    encode_targets,
+    norm,
+    products,
+    propagate,
+    weight_gradients,
+)
+from core.engine.recording import Record, record_point
+from core.engine.state import Examples, State
+from core.engine.symmetry import find
+from core.experiment.experiment import Experiment, Run
+from core.machine.blas import one_blas_thread
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import Data, outputs
+from core.registries.initialisers import INITIALISERS, parse
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
+from core.schema import MAX_ORTHANT_FAN_IN
+
+Array = NDArray[Any]
+
+WEIGHTS, ORDER = 0, 1
+"""Purposes of random streams: SeedSequence(seed, spawn_key=(purpose, layer or epoch))."""
+
+
+@dataclass
+class _Batches:
+    """Buffers of one epoch: the shuffled examples in both layouts, and gradients."""
+
+    by_example: Array
+    by_feature: Array
+    targets: Array
+    gradients: list[Layers] = field(default_factory=list)
+
+
+def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
+    """The state before the first update.
+
+    Args:
+        runs: runs of one (hidden, batch_size, activation): some groups by some seeds, the seeds fastest.
+        data: what `core.registries.datasets.load` gives for the experiment.
+
+    Raises:
+        ValueError: runs of different shapes, or not the same seeds of every group.
+    """
+    if len({(run.hidden, run.batch_size, run.activation) for run in runs}) != 1:
+        raise ValueError("runs of one chunk share hidden, batch_size and activation")
+    shape = _groups_by_seeds(runs)
+
+    train = _examples(data.train_x, data.train_y, len(data.class_names), experiment)
+    test = _examples(data.test_x, data.test_y, len(data.class_names), experiment)
+    sizes = (data.train_x.shape[1], *runs[0].hidden, len(train.targets))
+    drawn = [initial_weights(experiment, run, sizes, train) for run in runs]
+    weights = [np.stack(layer).reshape(*shape, *layer[0].shape) for layer in zip(*drawn, strict=True)]
+    optimiser = OPTIMISERS[experiment.optimiser.partition(":")[0]]
+    full = experiment.statistics == "full"
+    nothing = np.full(shape, np.nan)
+    return State(
+        experiment=experiment,
+        runs=tuple(runs),
+        shape=shape,
+        train=train,
+        test=test,
+        weights=weights,
+        initial=[w.copy() for w in weights] if full else [],
+        slots=[[np.zeros_like(w) for _ in range(optimiser.slots)] for w in weights],
+        alive=np.ones(shape, np.bool_),
+        initial_loss=nothing.copy(),
+        previous=[np.zeros_like(w) for w in weights] if full else [],
+        stride=np.zeros(shape),
+        path=np.zeros(shape),
+        cosine=np.zeros(shape),
+        cosines=np.zeros(shape),
+        step_ratio=nothing.copy(),
+        visited=[_orthants(w) if full else None for w in weights],
+        ties=find(weights),
+    )
+
+
+def _groups_by_seeds(runs: Sequence[Run]) -> tuple[int, int]:
+    seeds = len({run.seed for run in runs})
+    groups = [runs[i : i + seeds] for i in range(0, len(runs), seeds)]
+    for group in groups:
+        one_group = len({replace(run, run=0, seed=0) for run in group}) == 1
+        if not one_group or [run.seed for run in group] != [run.seed for run in groups[0]]:
+            raise ValueError("runs of one chunk are groups by seeds: the same seeds of every group, seeds fastest")
+    return len(groups), seeds
+
+
+def _examples(x: Array, y: NDArray[np.int64], classes: int, experiment: Experiment) -> Examples:
+    by_example = augment(x, experiment.bias, experiment.dtype)
+    targets = encode_targets(y, outputs(classes), experiment.dtype)
+    return Examples(np.ascontiguousarray(by_example.T), by_example, targets, y)
+
+
+def _orthants(weight: Array) -> Array | None:
+    *leading, fan_in_and_bias = weight.shape
+    fan_in = fan_in_and_bias - 1
+    return np.zeros((*leading, max(1, 2**fan_in // 8)), np.uint8) if fan_in <= MAX_ORTHANT_FAN_IN else None
+
+
+def initial_weights(experiment: Experiment, run: Run, sizes: Sequence[int], train: Examples) -> Layers:
+    """One run's initial weights, (fan_out, fan_in + 1) per layer, biases 0; from its own random streams."""
+    name, argument = parse(run.initialiser)
+    scheme = INITIALISERS[name]
+    weights = []
+    for layer, shape in enumerate(itertools.pairwise(sizes)):
+        rng = np.random.default_rng(np.random.SeedSequence(run.seed, spawn_key=(WEIGHTS, layer)))
+        matrix = scheme(rng, shape, argument=argument, gain=run.gain, dtype=np.float64)
+        weights.append(np.concatenate([matrix.T, np.zeros((shape[1], 1))], axis=1))
+    if scheme.data_driven:
+        _unit_variance(weights, run, sizes, train, experiment)
+    return [weight.astype(experiment.dtype) for weight in weights]
+
+
+def _unit_variance(weights: Layers, run: Run, sizes: Sequence[int], train: Examples, experiment: Experiment) -> None:
+    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of standard deviation `gain`.
+
+    They are those of the whole training set: what is measured, the probe, must not change what is trained. They are
+    linear in the layer's weights, so that one rescaling is exact.
+    """
+    below = train.by_feature.astype(np.float64)
+    work = allocate((), sizes, len(train), np.float64, experiment.bias)
+    for layer, weight in enumerate(weights):
+        a = weight @ below
+        deviation = a.std()
+        if deviation > 0:
+            weight *= run.gain / deviation
+            a *= run.gain / deviation
+        if layer < len(work.activation):
+            ACTIVATIONS[run.activation].quick_forward(a, out=work.activation[layer])
+            below = work.augmented[layer]
+
+
+def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
+    """Train on by `epochs` epochs (fewer at the end); the given state is left as it was.
+
+    Returns:
+        The new state and a record for every recorded epoch met, initialisation included on the first call.
+    """
+    began = perf_counter()
+    state = copy.copy(state)
+    state.weights, state.previous = _copied(state.weights), _copied(state.previous)
+    state.slots = [_copied(slots) for slots in state.slots]
+    state.visited = [None if v is None else v.copy() for v in state.visited]
+    state.alive = state.alive.copy()
+
+    points = set(state.experiment.record_epochs())
+    records: list[Record] = []
+    earlier = state.seconds
+    workspaces = Workspaces(state.shape, state.sizes, state.weights[0].dtype, state.experiment.bias)
+    with one_blas_thread(), np.errstate(all="ignore"):
+        if state.recorded < 0:
+            records.append(_record(state, workspaces))
+        batches = _buffers(state) if epochs and not state.finished else None
+        for _ in range(epochs):
+            if state.finished or batches is None:
+                break
+            _train_epoch(state, batches, workspaces, measured=state.epoch + 1 in points)
+            state.epoch += 1
+            if state.epoch in points:
+                state.seconds = earlier + perf_counter() - began
+                records.append(_record(state, workspaces))
+    state.previous = _copied(state.previous)  # out of the buffers, which end here
+    state.seconds = earlier + perf_counter() - began
+    return state, tuple(records)
+
+
+def _copied(arrays: Layers) -> Layers:
+    return [array.copy() for array in arrays]
+
+
+def _buffers(state: State) -> _Batches:
+    train, seeds = state.train, state.shape[1]
+    if state.batch == len(train):  # every update sees everything: the order does not matter
+        batches = _Batches(train.by_example, train.by_feature, train.targets)
+    else:
+        batches = _Batches(
+            np.empty((seeds, *train.by_example.shape), train.by_example.dtype),
+            np.empty((seeds, *train.by_feature.shape), train.by_feature.dtype),
+            np.empty((seeds, *train.targets.shape), train.targets.dtype),
+        )
+    batches.gradients = [[np.empty_like(w) for w in state.weights] for _ in range(2 if state.full else 1)]
+    return batches
+
+
+def _shuffle(state: State, batches: _Batches) -> None:
+    train = state.train
+    for i, run in enumerate(state.runs[: state.shape[1]]):
+        stream = np.random.SeedSequence(run.seed, spawn_key=(ORDER, state.epoch))
+        order = np.random.default_rng(stream).permutation(len(train))
+        np.take(train.by_example, order, axis=0, out=batches.by_example[i])
+        np.take(train.targets, order, axis=1, out=batches.targets[i])
+    np.copyto(batches.by_feature, batches.by_example.swapaxes(-1, -2))
+
+
+def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: bool) -> None:
+    experiment, activation = state.experiment, state.activation
+    loss = LOSSES[experiment.loss]
+    name, _, given = experiment.optimiser.partition(":")
+    optimiser = OPTIMISERS[name]
+    argument = float(given) if given else optimiser.argument or 0.0
+    rate = np.array([run.learning_rate for run in state.runs], np.float64).reshape(*state.shape, 1, 1)
+    rate = (rate * state.alive[..., None, None]).astype(experiment.dtype)
+    if batches.by_example is not state.train.by_example:
+        _shuffle(state, batches)
+
+    for begin in range(0, len(state.train), state.batch):
+        end = min(begin + state.batch, len(state.train))
+        work = workspaces.of(end - begin)
+        logits = propagate(state.weights, batches.by_feature[..., begin:end], work, activation, state.ties)
+        loss.delta(logits, batches.targets[..., begin:end])
+        scale = rate / (end - begin) if optimiser.folds_rate else 1.0 / (end - begin)
+        np.multiply(logits, scale, out=logits)
+        back_propagate(state.weights, work, activation, state.ties)
+        updates = batches.gradients[state.update % len(batches.gradients)]
+        weight_gradients(batches.by_example[..., begin:end, :], work, updates, state.ties)
+        state.update += 1
+        for update, slots in zip(updates, state.slots, strict=True):
+            optimiser.step(update, slots, rate, argument, state.update)
+        if measured and end == len(state.train):
+            state.step_ratio = norm(updates) / norm(state.weights)
+        if state.full:
+            _follow(state, updates)
+        for weight, update in zip(state.weights, updates, strict=True):
+            np.subtract(weight, update, out=weight)
+
+
+def _follow(state: State, updates: Layers) -> None:
+    """Add this update to the path, the cosines and the orthants visited."""
+    stride = norm(updates)
+    if state.update > 1:
+        cosine = products(updates, state.previous) / (stride * state.stride)
+        turned = np.isfinite(cosine)  # not where one of the two updates was none
+        state.cosine = state.cosine + np.where(turned, cosine, 0.0)
+        state.cosines = state.cosines + turned
+    state.path = state.path + stride
+    state.stride = stride
+    state.previous = updates
+    for update, visited in zip(updates, state.visited, strict=True):
+        if visited is not None:
+            _visit(update[..., :-1], visited)
+
+
+def _visit(update: Array, visited: Array) -> None:
+    """Mark the orthant of each neuron's update: bit i of its number is set where component i falls (update > 0).
+
+    A component of 0 lies on the border of two orthants and is counted on the side of the first that is not 0, so that
+    an update whose other components share a sign stays in one of the two orthants of one sign.
+    """
+    first = np.argmax(update != 0, axis=-1, keepdims=True)
+    falls = np.where(np.take_along_axis(update, first, axis=-1) > 0, update >= 0, update > 0)
+    packed = np.packbits(falls, axis=-1, bitorder="little").astype(np.int64)
+    number = packed[..., 0] if packed.shape[-1] == 1 else packed[..., 0] + 256 * packed[..., 1]
+    flat = visited.reshape(-1, visited.shape[-1])
+    moved = np.flatnonzero(update.any(axis=-1))
+    number = number.ravel()[moved]
+    flat[moved, number >> 3] |= (1 << (number & 7)).astype(np.uint8)
+
+
+def _record(state: State, workspaces: Workspaces) -> Record:
+    record = record_point(state, workspaces)
+    if state.recorded < 0:
+        state.initial_loss = record.epochs["train_loss"]
+    state.recorded = state.epoch
+    if record.diverged.any():
+        state.alive &= ~record.diverged
+        # Zero weights stay finite and, at learning rate 0, unchanged: the others cannot be slowed or spoilt.
+        for arrays in (state.weights, state.previous, *zip(*state.slots, strict=True)):
+            for array in arrays:
+                array[record.diverged] = 0.0
+    return record

@@ -1,0 +1,24 @@
+"""The data that an experiment is about, loaded once and kept."""
+
+import functools
+
+from core.experiment.experiment import Experiment
+from core.registries import datasets
+from core.registries.datasets import Data
+
+
+def data_of(experiment: Experiment) -> Data:
+    """The experiment's data set."""
+    return _data_of(
+        experiment.dataset,
+        experiment.samples,
+        experiment.noise,
+        experiment.scaling,
+        experiment.test_share,
+        experiment.data_seed,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _data_of(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> Data:
+    return datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)

@@ -1,0 +1,458 @@
+"""What to train and measure, as plain values: the frozen `Experiment`, its text forms and its runs.
+
+Each setting is described once, beside its default, in the class `Experiment`: `FIELDS` collects these
+descriptions, and validation, the link, JSON and the form all read them. A new setting is one entry there.
+The runs of an experiment are the Cartesian product of its plural settings and its seeds.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import parse_qs, quote
+
+import numpy as np
+
+from core.experiment import fields
+from core.experiment.cost import Cost, Load, duration, estimate
+from core.experiment.fields import ExperimentError, Field
+from core.registries import datasets
+from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import DATASETS
+from core.registries.losses import LOSSES
+from core.registries.optimisers import OPTIMISERS
+from core.registries.synonyms import SETTINGS, VALUES, accepted, suggested
+from core.text import count, size
+
+__all__ = ["ENGINE_VERSION", "FIELDS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
+
+ENGINE_VERSION = "5"
+"""Part of every experiment's key: raise it whenever the same settings come to give other numbers.
+
+5: units that start equal stay so, LSUV looks at the whole training set, what is measured of saturated units is right to
+the ends of the number format, and a flat unit at a = 0 is saturated.
+"""
+
+MAX_DOCUMENT = 100_000
+"""Characters in a whole link or JSON text."""
+MAX_RUNS = 100_000
+"""Runs in one experiment."""
+MAX_SEED = 1_000_000_000
+LOG_POINTS = 15
+"""Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one network: its number within the experiment, from 0, the settings `VARIED`, and its seed.
+
+    Their order is that of the product.
+    """
+
+    run: int
+    hidden: tuple[int, ...]
+    batch_size: int
+    activation: str
+    initialiser: str
+    gain: float
+    learning_rate: float
+    seed: int
+
+
+VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
+"""The plural settings in the order of the product, slowest first; seeds go fastest."""
+NAMING = ("activation", "initialiser")
+"""The settings that a label begins with, and consists of where none varies."""
+
+
+def all_but(*settings: str) -> list[str]:
+    """What runs share that differ in these settings and their seed alone, in the order of a label."""
+    return [name for name in dict.fromkeys((*NAMING, *VARIED)) if name not in settings]
+
+
+def _setting(field: Field) -> Any:
+    """A dataclass field that carries its own description."""
+    return dataclasses.field(default=field.default, metadata={"description": field})
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to train and measure. Immutable; every value is checked and normalised when it is made.
+
+    Plural settings accept one value, a list or text ('logistic,tanh'), and are tuples afterwards; numbers
+    may come as text. Raises ExperimentError for anything else.
+    """
+
+    # fmt: off
+    dataset: str = _setting(Field(
+        "digits", fields.choice(DATASETS, VALUES["dataset"]), "Data", "Data set",
+        "What the networks learn to classify.",
+    ))
+    samples: int = _setting(Field(
+        400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
+        "How many examples a synthetic data set has.", unit="examples", synthetic_only=True,
+    ))
+    noise: float = _setting(Field(
+        0.1, fields.number(datasets.MIN_NOISE, datasets.MAX_NOISE), "Data", "Noise",
+        "Standard deviation of the noise added to a synthetic data set.", synthetic_only=True,
+    ))
+    scaling: str = _setting(Field(
+        "standardised", fields.choice(datasets.SCALINGS, VALUES["scaling"]), "Data", "Input scaling",
+        "Standardised inputs have mean 0 and both signs. Unit-interval inputs are never negative, which ties the signs "
+        "of the first layer's gradients.",
+    ))
+    test_share: float = _setting(Field(
+        0.2, fields.number(datasets.MIN_TEST_SHARE, datasets.MAX_TEST_SHARE), "Data", "Test share",
+        "Share of the examples kept back for testing.", unit="share",
+    ))
+    data_seed: int = _setting(Field(
+        0, fields.whole(0, MAX_SEED), "Data", "Data seed", "Seed of the synthetic data and of the train/test split.",
+    ))
+    activation: tuple[str, ...] = _setting(Field(
+        ("logistic", "tanh"), fields.choice(ACTIVATIONS, VALUES["activation"]), "Network", "Activation functions",
+        "Activation functions of the hidden layers, to be compared.", plural=True,
+    ))
+    initialiser: tuple[str, ...] = _setting(Field(
+        ("normal:0.01", "normal:1", "glorot_uniform"), fields.scheme(), "Network", "Initialisers",
+        "Schemes that draw the initial weights, as name or name:argument. normal:0.01 is a normal distribution with "
+        "standard deviation 0.01.", plural=True,
+    ))
+    gain: tuple[float, ...] = _setting(Field(
+        (1.0,), fields.number(1e-9, 100.0), "Network", "Gains",
+        "Factors on the initial weights.", plural=True, prefix="gain ",
+    ))
+    hidden: tuple[tuple[int, ...], ...] = _setting(Field(
+        ((64, 64, 64),), fields.layers(), "Network", "Hidden layers",
+        "Widths of the hidden layers joined by '-', input side first; several networks separated by commas.",
+        unit="units", plural=True,
+    ))
+    bias: bool = _setting(Field(
+        True, fields.switch(), "Network", "Biases", "Whether the units have biases, which start at 0.",
+    ))
+    loss: str = _setting(Field(
+        "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
+        "Cross-entropy, or the squared error of logistic outputs as was usual in the lecture's era.",
+    ))
+    optimiser: str = _setting(Field(
+        "sgd", fields.update_rule(), "Training", "Optimiser",
+        "Update rule, as name or name:argument, such as momentum:0.9.",
+    ))
+    learning_rate: tuple[float, ...] = _setting(Field(
+        (0.1,), fields.number(1e-9, 1e3), "Training", "Learning rates",
+        "Several make a grid: a fair comparison lets each initialiser have its best rate.", plural=True, prefix="rate ",
+    ))
+    batch_size: tuple[int, ...] = _setting(Field(
+        (32,), fields.whole(1, 100_000, VALUES["batch_size"], full=0), "Training", "Batch sizes",
+        "Examples per weight update; 'full' is the whole training set.", unit="examples", plural=True, prefix="batch ",
+    ))
+    epochs: int = _setting(Field(
+        40, fields.whole(1, fields.MAX_EPOCHS), "Training", "Epochs", "Passes over the training set.", unit="epochs",
+    ))
+    seeds: int = _setting(Field(
+        5, fields.whole(1, 10_000), "Training", "Seeds",
+        "How many times each setting is trained, from different initial weights: the spread shows chance.",
+    ))
+    first_seed: int = _setting(Field(
+        0, fields.whole(0, MAX_SEED), "Training", "First seed", "Seed of the first repetition; the others follow it.",
+    ))
+    record: str = _setting(Field(
+        "log", fields.points(), "Measurement", "Recorded epochs",
+        "When to measure: 'log' is dense at first and sparse later, 'every' is each epoch, or a list such as 0,1,5,20. "
+        "Start and end are always recorded.", unit="epochs",
+    ))
+    target: str = _setting(Field(
+        "train_accuracy:0.9", fields.goal(), "Measurement", "Target",
+        "A run has converged once it reaches this, as measure:value.",
+    ))
+    saturation_threshold: float = _setting(Field(
+        0.05, fields.number(1e-6, 1.0), "Measurement", "Saturation threshold",
+        "A unit is saturated where its slope is below this share of the activation function's largest.", unit="share",
+    ))
+    statistics: str = _setting(Field(
+        "full", fields.choice(("full", "standard")), "Measurement", "Statistics",
+        "Full adds the gradient signs and the paths of the weights, which take longer.",
+    ))
+    probe: int = _setting(Field(
+        256, fields.whole(1, 100_000, VALUES["probe"], all=0), "Measurement", "Probe",
+        "Training examples that the layers are measured on; 'all' is the whole training set.", unit="examples",
+    ))
+    dtype: str = _setting(Field(
+        "float32", fields.choice(("float32", "float64"), VALUES["dtype"]), "Measurement", "Precision",
+        "float64 is the reference and takes twice the time.",
+    ))
+    # fmt: on
+
+    def __post_init__(self) -> None:
+        values = {name: field.read(getattr(self, name)) for name, field in FIELDS.items()}
+        # Rules about settings together; where one raises, it names a setting that is not at its default.
+        _keep_defaults_on_real_data(values)
+        values["record"] = _complete_record(values["record"], values["epochs"])
+        _limit_runs(values)
+        for name, value in values.items():
+            FIELDS[name].check_length(FIELDS[name].write(value), value)
+            object.__setattr__(self, name, value)
+
+    # --- text and back
+
+    @property
+    def key(self) -> str:
+        """sha256 (hexadecimal) over the canonical settings and the engine's version."""
+        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def to_params(self) -> dict[str, str]:
+        """Link parameters in canonical text; what is at its default is left out."""
+        values = ((field, getattr(self, field.name)) for field in FIELDS.values())
+        return {field.name: field.write(value) for field, value in values if value != field.default}
+
+    def to_query(self) -> str:
+        """The parameters as the query of a link, without '?': 'activation=tanh&seeds=10'; '' for the default."""
+        return "&".join(f"{name}={quote(text, safe=':,')}" for name, text in self.to_params().items())
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, object]) -> Self:
+        """The experiment that link parameters describe; raises ExperimentError at the first wrong one."""
+        experiment, errors = cls.read_params(params)
+        if errors:
+            raise errors[0]
+        return experiment
+
+    @classmethod
+    def read_params(
+        cls, params: Mapping[str, object], ignore: Iterable[str] = ()
+    ) -> tuple[Self, tuple[ExperimentError, ...]]:
+        """Lenient reading: wrong settings fall back to their defaults, each with its error.
+
+        Args:
+            params: values by setting, as text, as lists of text (repeated parameters) or as Python values.
+            ignore: names that belong to somebody else, such as a page's own parameters.
+        """
+        errors: list[ExperimentError] = []
+        values: dict[str, Any] = {}
+        ignored = frozenset(ignore)
+        for name, value in params.items():
+            if name in ignored:
+                continue
+            try:
+                field = _field(name, value)
+                if field.name in values:
+                    raise ExperimentError(name, value, "each setting once", f"says {field.name} a second time")
+                values[field.name] = field.read(value)
+            except ExperimentError as error:
+                errors.append(error)
+        while True:
+            try:
+                return cls(**values), tuple(errors)
+            except ExperimentError as error:
+                # Settings that are right alone but wrong together.
+                errors.append(error)
+                del values[error.field]
+
+    def to_json(self) -> str:
+        """All settings as a JSON object, defaults included."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The experiment in a JSON object of settings, or in an object that holds one under 'experiment'."""
+        allowed = "a JSON object of settings"
+        _check_document(text)
+        try:
+            document = json.loads(text, object_pairs_hook=_unique)
+        except RecursionError:
+            raise ExperimentError("experiment", text, allowed, "is nested too deeply") from None
+        except json.JSONDecodeError as error:
+            problem = f"is not JSON ({error.msg} at line {error.lineno}, column {error.colno})"
+            raise ExperimentError("experiment", text, allowed, problem) from None
+        except ExperimentError:
+            raise
+        except ValueError:
+            raise ExperimentError("experiment", text, allowed, "holds a number of thousands of digits") from None
+        if isinstance(document, dict):
+            document = document.get("experiment", document)
+        if not isinstance(document, dict):
+            raise ExperimentError("experiment", text, allowed, "is not a JSON object")
+        return cls.from_params(document)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The experiment in a query ('activation=tanh&seeds=10'), in a whole link, or in JSON text."""
+        return cls.read_text(text)[0]
+
+    @classmethod
+    def read_text(cls, text: str) -> tuple[Self, tuple[str, ...]]:
+        """As `from_text`, with the names of a whole link's parameters that are no settings.
+
+        They say how a page shows a result. A bare query and JSON hold settings only.
+        """
+        _check_document(text)
+        text = text.strip()
+        if text[:1] in ("{", "["):
+            return cls.from_json(text), ()
+        link, mark, query = text.partition("#")[0].partition("?")
+        params = _parse_query(query if mark or "://" in link else link)
+        whole_link = "://" in link or (link and mark)
+        foreign = tuple(name for name in params if whole_link and accepted(name, FIELDS, SETTINGS) is None)
+        return cls.from_params({name: value for name, value in params.items() if name not in foreign}), foreign
+
+    # --- runs
+
+    def runs(self) -> tuple[Run, ...]:
+        """All runs in order: the product of `VARIED`, then seeds fastest."""
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        combinations = itertools.product(*(getattr(self, name) for name in VARIED), seeds)
+        return tuple(Run(number, *values) for number, values in enumerate(combinations))
+
+    def groups(self) -> tuple[str, ...]:
+        """The labels of the groups (runs that differ in nothing but their seed), in run order."""
+        return tuple(map(self.label, dataclasses.replace(self, seeds=1).runs()))
+
+    def label(self, run: Run) -> str:
+        """The label of the run's group: the settings that vary in this experiment, joined by ' · '."""
+        return label(vars(run), self.varying())
+
+    def varying(self) -> list[str]:
+        """The settings of which this experiment has several values, in the order of a label."""
+        return [name for name in all_but() if len(getattr(self, name)) > 1]
+
+    def record_epochs(self) -> tuple[int, ...]:
+        """The epochs that are recorded, ascending: always 0 and the last."""
+        if self.record == "every":
+            return tuple(range(self.epochs + 1))
+        if self.record == "log":
+            return tuple(sorted({0, *map(round, np.geomspace(1, self.epochs, LOG_POINTS).tolist())}))
+        return tuple(map(int, self.record.split(",")))
+
+    def part_sizes(self) -> tuple[int, int]:
+        """Examples in the training and in the test part."""
+        return DATASETS[self.dataset].part_sizes(self.samples, self.test_share)
+
+    @staticmethod
+    def updates_per_epoch(train_examples: int, batch_size: int) -> int:
+        """Weight updates in one pass over `train_examples`; a batch size of 0 is the whole training set."""
+        return math.ceil(train_examples / batch_size) if batch_size else 1
+
+    # --- cost
+
+    def cost(self) -> Cost:
+        """An estimate from the shapes alone; no data are loaded."""
+        dataset = DATASETS[self.dataset]
+        train, test = self.part_sizes()
+        groups = len(self.initialiser) * len(self.gain) * len(self.learning_rate)
+        return estimate(
+            [
+                Load(
+                    widths=(dataset.features, *hidden, dataset.outputs),
+                    groups=groups,
+                    runs=groups * self.seeds,
+                    batch=min(batch_size or train, train),
+                    train=train,
+                    test=test,
+                    probe=min(self.probe or train, train),
+                    epochs=self.epochs,
+                    updates=self.epochs * self.updates_per_epoch(train, batch_size),
+                    points=len(self.record_epochs()),
+                    full=self.statistics == "full",
+                    itemsize=np.dtype(self.dtype).itemsize,
+                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
+                )
+                for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
+            ]
+        )
+
+    def check_limit(self, limit_seconds: float = math.inf, limit_bytes: float = math.inf) -> None:
+        """Raises ExperimentError with the estimate and the command that runs it elsewhere, where it takes more."""
+        cost = self.cost()
+        elsewhere = f"here; make it smaller, or run it elsewhere: {self.command()}"
+        extent = f"({count(cost.runs, 'run')}, {count(cost.updates, 'update')})"
+        if cost.seconds > limit_seconds:
+            allowed, problem = f"up to {duration(limit_seconds)} {elsewhere}", f"on one core {extent} is too long"
+            raise ExperimentError("experiment", f"about {duration(cost.seconds)}", allowed, problem)
+        if cost.bytes > limit_bytes:
+            allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
+            raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
+
+    def command(self) -> str:
+        """The command that runs this experiment without a browser, and gives a zip that opens in one."""
+        return f'python -m core run "{self.to_query()}" --out results/ --zip result.zip'
+
+
+FIELDS: dict[str, Field] = {
+    f.name: dataclasses.replace(f.metadata["description"], name=f.name) for f in dataclasses.fields(Experiment)
+}
+"""Every setting by name, in the order of the form and of the link."""
+
+
+def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
+    """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
+    written = ((FIELDS[name], values[name]) for name in settings or NAMING)
+    return " · ".join(f.prefix + (value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+
+
+def _field(name: str, value: object) -> Field:
+    found = accepted(name, FIELDS, SETTINGS)
+    if found is None:
+        meant = suggested(name, FIELDS, SETTINGS)
+        problem = f"belongs to no known setting{meant.remark}"
+        raise ExperimentError(name, value, ", ".join(FIELDS), problem, meant.ours)
+    return FIELDS[found]
+
+
+def _check_document(text: str) -> None:
+    if len(text) > MAX_DOCUMENT:
+        allowed = f"at most {MAX_DOCUMENT:,} characters"
+        raise ExperimentError("experiment", text, allowed, f"takes {len(text):,} characters")
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object's members; raises ExperimentError where a name stands twice."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        name = next(name for name in names if names.count(name) > 1)
+        values = [value for key, value in pairs if key == name]
+        raise ExperimentError(name, values, "each setting once", "is given twice")
+    return members
+
+
+def _parse_query(query: str) -> dict[str, object]:
+    """Values by name; a repeated parameter gives the list of its texts."""
+    for part in query.split("&"):
+        if part and "=" not in part:
+            allowed = "settings such as activation=tanh&seeds=10, a dashboard link, or JSON text"
+            raise ExperimentError("experiment", part, allowed, "is not a setting with its value")
+    params = parse_qs(query, keep_blank_values=True)
+    return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
+
+
+def _keep_defaults_on_real_data(values: Mapping[str, Any]) -> None:
+    dataset = values["dataset"]
+    for name, field in FIELDS.items():
+        if field.synthetic_only and values[name] != field.default and not DATASETS[dataset].synthetic:
+            synthetic = ", ".join(d for d in DATASETS if DATASETS[d].synthetic)
+            allowed = f"{field.write(field.default)} with {dataset}, which is real data (synthetic: {synthetic})"
+            raise ExperimentError(name, values[name], allowed, "has no effect on real data")
+
+
+def _complete_record(record: str, epochs: int) -> str:
+    """`record` with the first and the last epoch in its list."""
+    if record in FIELDS["record"].kind.choices:
+        return record
+    recorded = {0, *map(int, record.split(",")), epochs}
+    if max(recorded) > epochs:
+        allowed = f"log, every, or epochs from 0 to {epochs:,}, the last"
+        raise ExperimentError("record", record, allowed, f"holds {max(recorded):,}, after the last epoch")
+    return ",".join(map(str, sorted(recorded)))
+
+
+def _limit_runs(values: Mapping[str, Any]) -> None:
+    counts = {name: len(values[name]) for name in VARIED} | {"seeds": values["seeds"]}
+    runs = math.prod(counts.values())
+    if runs > MAX_RUNS:
+        largest = max(counts, key=lambda name: counts[name])
+        allowed = f"at most {MAX_RUNS:,} runs in one experiment"
+        raise ExperimentError(largest, values[largest], allowed, f"makes {runs:,} runs")

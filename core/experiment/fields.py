@@ -1,0 +1,399 @@
+"""How settings are described, read from text or Python values, checked and written as text.
+
+A `Kind` reads and writes one value; a `Field` is one setting of a kind, with what a form shows of it. Whatever is
+wrong with a value is an `ExperimentError`.
+"""
+
+import dataclasses
+import math
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from core.registries.initialisers import INITIALISERS, canonical
+from core.registries.optimisers import OPTIMISERS
+from core.registries.synonyms import VALUES, Synonyms, accepted, suggested
+
+MAX_TEXT = 2_000
+"""Characters in one setting, written as text."""
+MAX_LAYERS = 50
+MAX_WIDTH = 2_000
+MAX_EPOCHS = 10_000
+MAX_DECAY = 0.9999
+"""Largest argument of an optimiser: at 1 it would never forget its first gradient."""
+TARGETS = {"train_accuracy": 1.0, "test_accuracy": 1.0, "train_loss": 1e6, "test_loss": 1e6}
+"""Measures that a target may be set for, with the largest value: at least an accuracy, at most a loss."""
+USUAL_TARGETS = {"train_accuracy": "0.9", "test_accuracy": "0.9", "train_loss": "0.1", "test_loss": "0.1"}
+"""A value of each, as an example."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def shorten(value: object, length: int = 60) -> str:
+    """`value` as one line of printable text of about `length` characters at most; strings stand in quotes."""
+    try:
+        text = value[: length + 1] if isinstance(value, str) else reprlib.repr(value)
+    except ValueError:  # Python refuses to write out whole numbers of thousands of digits
+        text = "a number of thousands of digits"
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    if len(text) > length:
+        text = text[: length - 1] + "…"
+    return f"'{text}'" if isinstance(value, str) else text
+
+
+class ExperimentError(ValueError):
+    """A wrong setting: `str()` is one line of plain text naming field, value, what is allowed and the nearest name.
+
+    Attributes:
+        field: name of the setting (as the user gave it, where it is unknown); 'experiment' for the whole.
+        value: the value as given.
+        allowed: what is allowed, in words.
+        problem: what is wrong with the value, continuing "<value> ...".
+        nearest: the valid name most like the one given, or "".
+    """
+
+    def __init__(self, field: str, value: object, allowed: str, problem: str = "is not valid", nearest: str = ""):
+        super().__init__(field, value, allowed, problem, nearest)
+        self.field, self.value, self.allowed, self.problem, self.nearest = field, value, allowed, problem, nearest
+
+    def __str__(self) -> str:
+        hint = f"; did you mean '{self.nearest}'?" if self.nearest else ""
+        field = shorten(self.field).strip("'")
+        return f"{field}: {shorten(self.value)} {self.problem}; allowed: {self.allowed}{hint}"
+
+
+class _RefusedError(Exception):
+    """A kind's refusal of one value: the problem and, where there is one, the nearest valid name."""
+
+
+def _split(value: object) -> Sequence[object]:
+    """The items of a plural setting: 'a,b', a list, a tuple or an array, or one bare item."""
+    if isinstance(value, str):
+        return value.split(",")
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes | bytearray):
+        return list(value)
+    return [value]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one value of a setting is read, written and offered.
+
+    Attributes:
+        control: what a form offers: choice, whole, number, switch or text.
+        parse: text or Python value -> the normalised value; raises `_RefusedError`.
+        format: the normalised value -> text that `parse` reads back.
+        allowed: what is allowed, in words.
+        choices: valid names (choice), or names that may be followed by ':argument' (text).
+        low, high: limits, both allowed (whole, number).
+        words: special values by the word that stands for them in text, such as {'full': 0}.
+        split: a plural setting's value -> its items.
+    """
+
+    control: str
+    parse: Callable[[object], Any]
+    format: Callable[[Any], str]
+    allowed: str
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    words: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    split: Callable[[object], Sequence[object]] = _split
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of an experiment, for the codec, for validation and for a form.
+
+    Attributes:
+        default: normalised default.
+        kind: how one value is read, written and offered.
+        section: heading of the form that the setting stands under.
+        label, help, unit: what a form shows.
+        plural: whether several values are allowed; the value is then a tuple.
+        synthetic_only: whether it must keep its default with real data.
+        prefix: what stands before the value in a group's label.
+        name: attribute, link parameter, JSON key and table column.
+    """
+
+    default: Any
+    kind: Kind
+    section: str
+    label: str
+    help: str
+    unit: str = ""
+    plural: bool = False
+    synthetic_only: bool = False
+    prefix: str = ""
+    name: str = ""
+
+    def read(self, value: object) -> Any:
+        """The normalised form of a text or Python value; raises ExperimentError."""
+        if not self.plural:
+            return self._item(value)
+        self.check_length(value, value)
+        items = tuple(self._item(item) for item in self.kind.split(value))
+        if not items:
+            raise ExperimentError(self.name, value, self.kind.allowed, "is empty")
+        for item, count in Counter(items).items():
+            if count > 1:
+                allowed = f"each value once; {self.kind.allowed}"
+                raise ExperimentError(self.name, value, allowed, f"holds {self.kind.format(item)} twice")
+        return items
+
+    def write(self, value: Any) -> str:
+        """The canonical text of a normalised value: what a link carries."""
+        return ",".join(map(self.kind.format, value)) if self.plural else self.kind.format(value)
+
+    def check_length(self, text: object, value: object) -> None:
+        """Raises ExperimentError where `text`, which stands for `value`, is too long."""
+        if isinstance(text, str) and len(text) > MAX_TEXT:
+            allowed = f"at most {MAX_TEXT:,} characters"
+            raise ExperimentError(self.name, value, allowed, f"takes {len(text):,} characters")
+
+    def _item(self, value: object) -> Any:
+        self.check_length(value, value)
+        if isinstance(value, str):
+            value = value.strip()
+            if not value:
+                raise ExperimentError(self.name, value, self.kind.allowed, "is empty")
+        try:
+            return self.kind.parse(value)
+        except _RefusedError as refusal:
+            raise ExperimentError(self.name, value, self.kind.allowed, *refusal.args) from None
+
+
+# --- kinds
+
+
+def _known(value: object, names: Collection[str], synonyms: Synonyms) -> str:
+    if not isinstance(value, str):
+        raise _RefusedError("is not a name")
+    found = accepted(value, names, synonyms)
+    if found is None:
+        meant = suggested(value, names, synonyms)
+        raise _RefusedError(f"is not a known name{meant.remark}", meant.ours)
+    return found
+
+
+def choice(names: Collection[str], synonyms: Synonyms = MappingProxyType({})) -> Kind:
+    """One of `names`."""
+    choices = tuple(names)
+    return Kind("choice", lambda value: _known(value, choices, synonyms), str, ", ".join(choices), choices)
+
+
+def whole(low: int, high: int, synonyms: Synonyms = MappingProxyType({}), **words: int) -> Kind:
+    """A whole number from `low` to `high`, or one that a word stands for."""
+    texts = {number: word for word, number in words.items()}
+
+    def parse(value: object) -> int:
+        if isinstance(value, str):
+            if (word := accepted(value, words, synonyms)) is not None:
+                return words[word]
+            if not _WHOLE.fullmatch(value):
+                raise _RefusedError("is not a whole number", suggested(value, words, synonyms).ours)
+            value = int(value)
+        if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+            raise _RefusedError("is not a whole number")
+        number = int(value)
+        if not low <= number <= high and number not in texts:
+            raise _RefusedError("is out of range")
+        return number
+
+    allowed = " or ".join([f"a whole number from {low:,} to {high:,}", *(f"'{word}'" for word in words)])
+    return Kind("whole", parse, lambda v: texts.get(v, str(v)), allowed, low=low, high=high, words=words)
+
+
+def _as_number(value: object) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise _RefusedError("is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _RefusedError("is not a finite number")
+    return number + 0.0  # -0.0 and 0.0 are one value
+
+
+def _number_text(value: float) -> str:
+    """Shortest text that reads back as `value`: 0.1, 1, 1e-5; never a '+', which a link would turn into a space."""
+    return repr(value).removesuffix(".0").replace("e+", "e").replace("e-0", "e-")
+
+
+def number(low: float, high: float) -> Kind:
+    """A number from `low` to `high`."""
+
+    def parse(value: object) -> float:
+        number = _as_number(value)
+        if not low <= number <= high:
+            raise _RefusedError("is out of range")
+        return number
+
+    return Kind("number", parse, _number_text, f"a number from {_number_text(low)} to {high:,g}", low=low, high=high)
+
+
+def switch() -> Kind:
+    """True or false."""
+    texts = {"true": True, "false": False}
+
+    def parse(value: object) -> bool:
+        if isinstance(value, str) and (word := accepted(value, texts, VALUES["bias"])) is not None:
+            return texts[word]
+        if not isinstance(value, bool | np.bool_):
+            meant = suggested(value, texts, VALUES["bias"]).ours if isinstance(value, str) else ""
+            raise _RefusedError("is neither true nor false", meant)
+        return bool(value)
+
+    return Kind("switch", parse, lambda v: "true" if v else "false", "true, false", tuple(texts))
+
+
+def layers() -> Kind:
+    """The widths of a network's hidden layers."""
+    width = whole(1, MAX_WIDTH)
+
+    def parse(value: object) -> tuple[int, ...]:
+        if isinstance(value, str):
+            value = [] if accepted(value, ("none",), VALUES["hidden"]) else value.split("-")
+        widths = _split(value)
+        if len(widths) > MAX_LAYERS:
+            raise _RefusedError(f"has {len(widths):,} layers")
+        return tuple(width.parse(item) for item in widths)
+
+    def split(value: object) -> Sequence[object]:
+        items = _split(value)
+        flat = not isinstance(value, str) and bool(items) and all(isinstance(item, Integral) for item in items)
+        return [items] if flat else items
+
+    allowed = f"up to {MAX_LAYERS} widths of 1 to {MAX_WIDTH:,} units joined by '-', such as 64-64-64, or 'none'"
+    return Kind("text", parse, lambda v: "-".join(map(str, v)) or "none", allowed, ("none",), split=split)
+
+
+def points() -> Kind:
+    """The epochs to record."""
+    names = ("log", "every")
+    epoch = whole(0, MAX_EPOCHS)
+
+    def parse(value: object) -> str:
+        if isinstance(value, str) and not value[:1].isdigit():
+            return _known(value, names, VALUES["record"])
+        items = _split(value)
+        if not items:
+            raise _RefusedError("is empty")
+        epochs = {epoch.parse(item.strip() if isinstance(item, str) else item) for item in items}
+        return ",".join(map(str, sorted(epochs)))
+
+    return Kind("text", parse, str, "log, every, or epochs such as 0,1,5,20", names)
+
+
+def _named(
+    names: Collection[str],
+    synonyms: Synonyms,
+    complete: Callable[[str, str | None], str],
+    allowed: str,
+    usual: Callable[[str], str] = str,
+) -> Kind:
+    """One of `names`, or name:argument.
+
+    Args:
+        names: the names.
+        synonyms: other words for them; one may stand for a name with its argument.
+        complete: makes canonical text of a name and an argument, if there is one; raises `_RefusedError`.
+        allowed: what is allowed, in words.
+        usual: a name -> a valid text with it.
+    """
+    choices = tuple(names)
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str):
+            raise _RefusedError("is not a name")
+        name, colon, argument = (part.strip() for part in value.partition(":"))
+        found = accepted(name, choices, synonyms)
+        if found is None:
+            meant = suggested(name, choices, synonyms)
+            nearest = valid(f"{meant.ours}{colon}{argument}", meant.ours) if meant.ours else ""
+            raise _RefusedError(f"is not a known name{meant.remark}", nearest)
+        return read(f"{found}{colon}{argument}")
+
+    def read(text: str) -> str:
+        name, colon, argument = text.partition(":")
+        return complete(name, argument if colon else None)
+
+    def valid(text: str, name: str) -> str:
+        """The `text`, where it can be used."""
+        try:
+            read(text)
+        except _RefusedError:
+            return usual(name)
+        return text
+
+    return Kind("text", parse, str, allowed, choices)
+
+
+def _argument(name: str, text: str, high: float, usual: str) -> float:
+    """The number from 0 to `high` after the colon of 'name:number', such as the usual one."""
+    try:
+        number = _as_number(text)
+    except _RefusedError:
+        raise _RefusedError(f"does not end in a number, as {name}:{usual} does") from None
+    if not 0 <= number <= high:
+        raise _RefusedError(f"is out of range, 0 to {_number_text(high)} for {name}")
+    return number
+
+
+def update_rule() -> Kind:
+    """An optimiser, with its argument where that is not the default."""
+
+    def complete(name: str, given: str | None) -> str:
+        default = OPTIMISERS[name].argument
+        if given is None:
+            return name
+        if default is None:
+            raise _RefusedError("has an argument, but takes none", name)
+        number = _argument(name, given, MAX_DECAY, _number_text(default))
+        return name if number == default else f"{name}:{_number_text(number)}"
+
+    allowed = ", ".join(
+        name if optimiser.argument is None else f"{name} or {name}:0 to {MAX_DECAY}"
+        for name, optimiser in OPTIMISERS.items()
+    )
+    return _named(OPTIMISERS, VALUES["optimiser"], complete, f"{allowed}; such as momentum:0.9")
+
+
+def goal() -> Kind:
+    """A measure and the value it has to reach."""
+
+    def complete(name: str, given: str | None) -> str:
+        return f"{name}:{_number_text(_argument(name, given or '', TARGETS[name], USUAL_TARGETS[name]))}"
+
+    def usual(name: str) -> str:
+        return f"{name}:{USUAL_TARGETS[name]}"
+
+    allowed = ", ".join(f"{name}:0 to {_number_text(high)}" for name, high in TARGETS.items())
+    return _named(TARGETS, VALUES["target"], complete, f"{allowed}; such as train_accuracy:0.9", usual)
+
+
+def scheme() -> Kind:
+    """An initialiser, with its argument stated."""
+
+    def complete(name: str, given: str | None) -> str:
+        try:
+            return canonical(name if given is None else f"{name}:{given}")
+        except ValueError:
+            argument = INITIALISERS[name].argument
+            if argument is None:
+                raise _RefusedError(f"is not valid, as {name} takes no argument", name) from None
+            takes = f"{name}:{argument.name}, {argument.allowed}, such as {canonical(name)}"
+            raise _RefusedError(f"is not valid, as {name} takes {takes}") from None
+
+    return _named(INITIALISERS, VALUES["initialiser"], complete, ", ".join(INITIALISERS))

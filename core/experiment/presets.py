@@ -1,0 +1,71 @@
+"""Experiments to start from, each with the question that it answers."""
+
+from dataclasses import dataclass
+
+from core.experiment.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An experiment to start from, with the question that it answers."""
+
+    name: str
+    title: str
+    question: str
+    experiment: Experiment
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "lecture",
+            "Logistic or tanh, small or large?",
+            "Why do logistic networks learn slowly, and how much of it is due to their initial weights?",
+            Experiment(),
+        ),
+        Preset(
+            "initial_scale",
+            "How large may the initial weights be?",
+            "At what scale do neurons begin to saturate, and below which one does training stall?",
+            Experiment(
+                initialiser=tuple(f"normal:{scale}" for scale in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)),
+                seeds=3,
+            ),
+        ),
+        Preset(
+            "depth",
+            "How deep can it get?",
+            "How do saturation and gradients change from layer to layer as networks get deeper?",
+            Experiment(initialiser=("glorot_uniform",), hidden=tuple((64,) * depth for depth in range(1, 7)), seeds=3),
+        ),
+        Preset(
+            "batch_size",
+            "Do gradient signs still agree in a batch?",
+            "One example ties the signs of a neuron's gradients: how large a batch lets them differ?",
+            Experiment(
+                initialiser=("glorot_uniform",), batch_size=(1, 4, 16, 64, 256, 0), epochs=5, record="every", seeds=3
+            ),
+        ),
+        Preset(
+            "two_by_two",
+            "Is it the centring or the slope?",
+            "Tanh differs from the logistic in centring, in slope and in width: how much does each of them bring, when "
+            "every function has its own best learning rate?",
+            Experiment(
+                activation=("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic", "tanh"),
+                initialiser=("glorot_uniform",),
+                hidden=((32, 32),),
+                learning_rate=(1, 2, 4, 8, 16, 32),
+                batch_size=(256,),
+                epochs=30,
+                seeds=8,
+                record="every",
+                target="train_loss:0.03",
+                statistics="standard",
+                probe=64,
+            ),
+        ),
+    )
+}
+"""In the order a form offers them."""

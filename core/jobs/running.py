@@ -1,0 +1,91 @@
+"""Train one experiment on any `concurrent.futures.Executor`, and return its result.
+
+Submit a segment of each chunk, take in what it recorded, submit the next: on one process, a pool or a cluster.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from core.experiment.data import data_of
+from core.experiment.experiment import Experiment
+from core.jobs.plan import Progress, Segment, Speedometer, Work, recorded, segment, untrained
+from core.jobs.pool import capacity, explain
+from core.jobs.saving import Saved
+
+if TYPE_CHECKING:
+    from core.results.results import Result
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RUN_SECONDS = 1.0
+"""How long a worker trains at a time: nobody else waits for a turn."""
+
+
+class _Here(Executor):
+    """Calls at once, in this thread."""
+
+    _max_workers = 1
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def run(
+    experiment: Experiment,
+    executor: Executor | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    saved: Saved | None = None,
+) -> "Result":
+    """Train `experiment` and return its result.
+
+    Args:
+        executor: any `concurrent.futures.Executor`, such as `Pool()` (processes) or what a Dask Client's
+            `get_executor()` returns; None trains in this thread. The result is the same to the bit.
+        progress: called after each segment; an exception that it raises ends the training.
+        saved: goes on from what is saved there, and saves there from time to time how far training is.
+
+    Raises JobError where the executor's workers die or are out of reach.
+    """
+    executor = executor or _Here()
+    workers = capacity(executor)
+    data = data_of(experiment)
+    works = (saved and saved.works(data)) or untrained(experiment, data, workers, RUN_SECONDS)
+    speedometer = Speedometer()
+    waiting: dict[Future[Segment], Work] = {}
+
+    def submit(work: Work) -> None:
+        assert work.state is not None
+        waiting[executor.submit(segment, work.state, work.next_epochs(RUN_SECONDS))] = work
+
+    try:
+        for work in works:
+            if not work.finished:
+                submit(work)
+        while waiting:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                work = waiting.pop(future)
+                outcome = future.result()
+                speedometer.take(outcome.seconds)
+                work.take(outcome)
+                if not work.finished:
+                    submit(work)
+                if saved is not None:
+                    saved.take(works)
+                if progress is not None:
+                    progress(speedometer.progress(works, workers))
+    except Exception as error:
+        reason = explain(error)
+        if reason is None or reason is error:
+            raise
+        raise reason from error
+    finally:
+        for future in waiting:
+            future.cancel()
+    # The import costs pandas, which a worker process must not load.
+    from core.results.results import collect
+
+    return collect(experiment, recorded(works))

@@ -1,0 +1,344 @@
+"""The lecture's claims, and what a result says of each: a verdict, a sentence of numbers, and its limits.
+
+A claim is judged by a function of the result on the screen, so its verdict follows the data: other seeds or another
+learning rate may change it. A claim about the logistic is judged by runs of the logistic itself, not of its relatives,
+and one that compares it with others by runs of both.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core import text
+from core.experiment.experiment import FIELDS, Experiment, all_but, label
+from core.lessons import findings
+from core.lessons.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled, with_function
+from core.lessons.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
+from core.registries.activations import ACTIVATIONS
+from core.results.convergence import median_updates
+from core.results.evidence import Told, step, steps, timed
+from core.results.results import Result
+from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
+
+LOGISTIC, TANH = "logistic", "tanh"
+CENTRED_WITHIN = 0.1
+"""A layer whose mean output is at most this share of its function's range away from 0 counts as centred."""
+TIMES_APART = 1.1
+"""Two times of training count as different from this ratio on."""
+WITHOUT_EXPONENTIAL = tuple(name for name, function in ACTIVATIONS.items() if not function.needs_exp)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the lecture.
+
+    Attributes:
+        id: Q1 to Q7.
+        sentence: what the lecture says.
+        page: name of the page that shows it, with the experiment on the screen.
+        judge: what a result says of it.
+    """
+
+    id: str
+    sentence: str
+    page: str
+    judge: Callable[[Result], Finding]
+
+
+def _lacking(result: Result, *names: str) -> str:
+    """Which of these functions no run here has, or why none is used, as a sentence; '' where all are there."""
+    if not any(result.experiment.hidden):
+        return NO_HIDDEN
+    absent = [text.words(name) for name in names if name not in set(result.runs["activation"])]
+    return f"No {text.listed(absent).replace(' and ', ' and no ')} run here." if absent else ""
+
+
+def logistic_saturates(result: Result) -> Finding:
+    """Q1: whether large initial weights saturate the logistic."""
+    claim = "Large initial weights saturate the logistic"
+    if lacking := _lacking(result, LOGISTIC):
+        return Finding(claim, UNDECIDED, lacking, *limits_of(Told(result)))
+    return findings.saturated_by_scale(result, claim, LOGISTIC)
+
+
+def small_is_best(result: Result) -> Finding:
+    """Q2: whether smaller initial weights of logistic networks never take longer to the target."""
+    claim = "Small initial weights train the logistic fastest"
+    told = Told(result)
+    if lacking := _lacking(result, LOGISTIC):
+        return Finding(claim, UNDECIDED, lacking, *limits_of(told, rates=True))
+    runs = with_function(distinct_batches(result))
+    groups = runs[runs["activation"] == LOGISTIC].drop_duplicates("group")
+    layers = result.layers
+    start = layers[(layers["epoch"] == 0) & (layers["role"] == "hidden")].groupby("group")["weight_rms"].mean()
+    medians = median_updates(result.runs)
+    verdicts: list[str] = []
+    parts: list[str] = []
+    one_seed = False
+    for _, members in groups.groupby(all_but("initialiser", "gain"), sort=False):
+        scales = start.reindex(members["group"]).dropna().sort_values(kind="stable")
+        times = medians.reindex(scales.index)
+        if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not _reached(times):
+            continue
+        if not settled(result, list(scales.index), times.min()):
+            continue  # the others have not been trained as long yet as the fastest needed
+        fastest = _fastest(result, times)
+        small, large = scales.index[0] in fastest, scales.index[-1] in fastest
+        seeds = result.runs.loc[result.runs["group"].isin(scales.index)].groupby("group")["seed"].nunique().min()
+        one_seed |= seeds < SEEDS
+        # The least scale is best: supported. The greatest is: not. A window between two edges: mixed. Both: a tie.
+        verdict = UNDECIDED if small and large else SUPPORTED if small else NOT_SUPPORTED if large else MIXED
+        verdicts.append(UNDECIDED if seeds < SEEDS else verdict)
+        if len(parts) < NAMED:
+            parts.append(_setting(result.experiment, members) + _by_scale(told, scales, times, fastest))
+    if not parts:
+        why = "No logistic network that reached the target starts from two clearly different scales"
+        return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
+    what = "Scale of the weights (root mean square) and median updates to target"
+    said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", text.ONE_SEED if one_seed else ""]
+    return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
+
+
+def _reached(times: pd.Series) -> bool:
+    return math.isfinite(times.min())
+
+
+def _fastest(result: Result, times: pd.Series) -> list[str]:
+    """The groups whose median is the least, as far as the recorded step tells."""
+    best = str(times.idxmin())
+
+    def tied(group: str) -> bool:
+        if not math.isfinite(times[group]):
+            return False
+        coarse = max(step(steps(result, name), float(times[name])) for name in (best, group))
+        return equal(float(times[group]), float(times[best]), coarse)
+
+    return [str(group) for group in times.index if tied(str(group))]
+
+
+def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence[str]) -> str:
+    """The fastest scales of one network, and how its smallest and its largest do."""
+
+    def scale(group: str) -> str:
+        return told("mean weight_rms", group=group, epoch=0)
+
+    def median(group: str) -> str:
+        return told("median updates_to_target", group=group)
+
+    in_order = sorted(fastest, key=lambda group: float(times[group]))
+    first, last = (told.number("median updates_to_target", group=group) for group in (in_order[0], in_order[-1]))
+    said = str(first) if first.value == last.value else f"{text.amount(first.value)} to {last}"
+    every = recorded_every(told, [(in_order[0], first.value), (in_order[-1], last.value)]) if len(fastest) > 1 else ""
+    if len(fastest) == len(scales):
+        return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said}{every})"
+    named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]
+    which = text.listed([scale(group) for group in named])
+    if len(fastest) > NAMED:
+        which = f"scales between {which}"
+    others = [group for group in (scales.index[0], scales.index[-1]) if group not in fastest]
+    rest = text.listed([f"{median(group)} from {scale(group)}" for group in others])
+    return f"fastest from {which} ({said}{every})" + (f", {rest}" if rest else "")
+
+
+def centring(result: Result) -> Finding:
+    """Q3: whether logistic layers have a mean output off 0 and those of tanh have not."""
+    claim = "The logistic's outputs are not centred on 0, those of tanh are"
+    told = Told(result)
+    if lacking := _lacking(result, LOGISTIC, TANH):
+        return Finding(claim, UNDECIDED, lacking, *limits_of(told))
+    hidden = told.tables.hidden
+    verdicts, parts, seeds = [], [], []
+    for name in (LOGISTIC, TANH):
+        rows = hidden[(hidden["activation"] == name) & hidden["activation_mean"].notna()]
+        if rows.empty:
+            return Finding(claim, UNDECIDED, findings.unmeasured(result), *limits_of(told))
+        low, high = ACTIVATIONS[name].range
+        ends = sorted({int(rows["epoch"].min()), int(rows["epoch"].max())})
+        means = [told.number("mean distance from 0", activation=name, epoch=epoch) for epoch in ends]
+        verdicts += [(mean.value <= CENTRED_WITHIN * (high - low)) == (name == TANH) for mean in means]
+        seeds.append(rows["seed"].nunique())
+        at = ["at initialisation" if epoch == 0 else f"at epoch {epoch:,}" for epoch in ends]
+        parts.append(f"{name} {text.listed([f'{mean} {when}' for mean, when in zip(means, at, strict=True)])}")
+    rule = "a layer within a tenth of its function's range counts as centred"
+    said = [f"Mean distance of a layer's mean output from 0: {'; '.join(parts)} ({rule})"]
+    if min(seeds) < SEEDS:
+        return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
+    return Finding(claim, text.verdict(verdicts), text.sentences(said), *limits_of(told))
+
+
+def same_sign(result: Result) -> Finding:
+    """Q4: whether one example's gradients into every neuron that logistic units feed have one sign, always."""
+    claim = "Fed by the logistic, one example's gradients into a neuron have one sign"
+    if lacking := _lacking(result, LOGISTIC):
+        return Finding(claim, UNDECIDED, lacking, *limits_of(Told(result)))
+    return findings.tied_signs(result, claim, LOGISTIC)
+
+
+def few_directions(result: Result) -> Finding:
+    """Q5: whether one example, and a batch as trained on, leave a neuron with tied signs 2 of its 2^n orthants."""
+    claim = "Signs tied by the logistic leave a neuron few directions to move in"
+    told = Told(result)
+    lacking = _lacking(result, LOGISTIC)
+    if not lacking and not (result.layers["layer"] > 1).any():
+        lacking = findings.unmeasured(result)
+    if not lacking and result.experiment.statistics != "full":
+        lacking = NO_SIGNS
+    fed = told.tables.fed
+    tied = fed[fed["activation"] == LOGISTIC]
+    if not lacking and tied.empty:
+        lacking = "Every neuron that logistic units feed has one weight alone, so there are no signs to tie."
+    seen = tied[tied["same_sign_example"].notna() & tied["run"].isin(distinct_batches(result)["run"])]
+    if not lacking and seen.empty:
+        lacking = "No gradient signs of neurons that logistic units feed were measured."
+    if lacking:
+        return Finding(claim, UNDECIDED, lacking, *limits_of(told))
+
+    one = told.number("mean same_sign_example", activation=LOGISTIC)
+    sizes = list(dict.fromkeys(seen["batch_size"]))
+    by_size = [told.number("mean same_sign_batch", activation=LOGISTIC, batch_size=size) for size in sizes]
+    batch = [number for number in by_size if math.isfinite(number.value)]
+    widths = sorted({int(n) for n in seen["fan_in"]})
+    of = "2ⁿ" if len(widths) > 1 else f"2{str(widths[0]).translate(_SUPERSCRIPT)}"
+    many = f", n = {widths[0]:,} to {widths[-1]:,} weights," if len(widths) > 1 else ""
+    told.number("least weights", activation=LOGISTIC)
+    told.number("most weights", activation=LOGISTIC)
+    shares = [
+        f"{number} by {_batch(size) if len(sizes) > 1 else 'a mini-batch'}'s"
+        for size, number in zip(sizes[:NAMED], by_size, strict=False)
+    ]
+    first = f"{one} of the neurons fed by the logistic can move in only 2 of {of} directions (orthants){many}"
+    parts = [f"{first} by one example's gradient, {text.listed(shares)}"]
+    centred = [name for name in dict.fromkeys(fed["activation"]) if ACTIVATIONS[name].zero_centred]
+    if centred:
+        name = TANH if TANH in centred else centred[0]
+        number = told.number("mean same_sign_example", activation=name)
+        if math.isfinite(number.value):
+            parts.append(f"fed by {text.words(name)} {number} by one example's")
+    parts += _orthants(told, seen)
+    said = ["; ".join(parts)]
+    if seen["seed"].nunique() < SEEDS:
+        return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
+    # The steps that were taken are those of batches: tied all, in part, or not at all.
+    tie = [number.value if one.value == 1 else 0.0 for number in batch]
+    if not tie:
+        verdict = UNDECIDED
+    elif min(tie) > 1 - NOTICEABLE:
+        verdict = SUPPORTED
+    else:
+        verdict = NOT_SUPPORTED if max(tie) < NOTICEABLE else MIXED
+    return Finding(claim, verdict, text.sentences(said), *limits_of(told))
+
+
+def _batch(size: str) -> str:
+    return "the whole training set" if size == "full" else f"a batch of {size}"
+
+
+def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
+    """How many orthants neurons have visited by the end, for each number of weights that was counted for."""
+    counted = seen[seen["orthants_visited"].notna()]
+    widths = sorted({int(n) for n in counted["fan_in"]})
+    if not widths:
+        return []
+    visited = []
+    for width in widths[:NAMED]:
+        last = int(told.number("last epoch fed", activation=LOGISTIC, fan_in=width).value)
+        number = told("mean orthants_visited", activation=LOGISTIC, fan_in=width, epoch=last)
+        visited.append(f"{number} of 2{str(width).translate(_SUPERSCRIPT)} by epoch {last:,}")
+    return [f"in training they visited {text.first(visited, len(widths), 'width')}"]
+
+
+def fewer_updates(result: Result) -> Finding:
+    """Q6: whether zero-centred functions reach the target in fewer updates than the logistic."""
+    claim = "Zero-centred activation functions reach the target in fewer updates than the logistic"
+    if lacking := _lacking(result, LOGISTIC):
+        return Finding(claim, UNDECIDED, lacking, *limits_of(Told(result), rates=True))
+    return findings.fewer_updates(result, claim, [LOGISTIC])
+
+
+def exponential_costs(result: Result) -> Finding:
+    """Q7: whether an update takes longer with the logistic than with functions that do not need eˣ.
+
+    Compared are runs of one network and batch size that were trained for equally many updates: a run that diverged
+    early was not.
+    """
+    claim = "The logistic is expensive, because of eˣ"
+    told = Told(result)
+    by = " Times of a shared machine, whatever else it did: the page measures them apart."
+
+    def found(verdict: str, evidence: str) -> Finding:
+        limits, numbers = limits_of(told)
+        return Finding(claim, verdict, evidence, limits + by, numbers)
+
+    if lacking := _lacking(result, LOGISTIC):
+        return found(UNDECIDED, lacking)
+    if not set(result.runs["activation"]) & set(WITHOUT_EXPONENTIAL):
+        return found(UNDECIDED, "No run here is of a function without eˣ, so these runs cannot tell.")
+    runs = timed(with_function(distinct_batches(result)))
+    verdicts: list[str] = []
+    parts: list[str] = []
+    one_seed = False
+    for (hidden, batch, updates), members in runs.groupby(["hidden", "batch_size", "last_update"], sort=False):
+        names = list(dict.fromkeys(members["activation"]))
+        for cheap in (name for name in names if name in WITHOUT_EXPONENTIAL and LOGISTIC in names):
+            of = {"hidden": hidden, "batch_size": batch, "last_update": updates}
+            ratio = told.number("times as long", activation=LOGISTIC, against=cheap, **of)
+            few = members.groupby("activation")["seed"].nunique()[[LOGISTIC, cheap]].min() < SEEDS
+            one_seed |= few
+            verdicts.append(UNDECIDED if few else SUPPORTED if ratio.value > TIMES_APART else NOT_SUPPORTED)
+            if len(parts) < NAMED:
+                times = [told("microseconds per update", activation=name, **of) for name in (LOGISTIC, cheap)]
+                parts.append(
+                    f"{ratio} times as long as one of {text.words(cheap)} "
+                    f"({_setting(result.experiment, members)}{times[0]} against {times[1]} µs)"
+                )
+    if not parts:
+        why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
+        return found(UNDECIDED, text.sentence(why))
+    said = [f"An update of the logistic took {text.first(parts, len(verdicts), 'comparison')}"]
+    return found(text.overall(verdicts), text.sentences([*said, text.ONE_SEED if one_seed else ""]))
+
+
+CLAIMS = (
+    Claim(
+        "Q1",
+        "A logistic neuron saturates when its weighted sum is very large or very negative, which very large or very "
+        "negative initial weights cause.",
+        "saturation",
+        logistic_saturates,
+    ),
+    Claim("Q2", "So the weights should be initialised to small values.", "convergence", small_is_best),
+    Claim("Q3", "The outputs of the logistic are not zero-centred; those of tanh are.", "saturation", centring),
+    Claim(
+        "Q4",
+        "Fed by logistic neurons, one example's gradients of all weights into a neuron have the same sign, always.",
+        "gradient_signs",
+        same_sign,
+    ),
+    Claim("Q5", "That limits the directions in which the weights can be updated.", "batch_size", few_directions),
+    Claim("Q6", "So the minimum is not reached as fast.", "convergence", fewer_updates),
+    Claim(
+        "Q7",
+        "The logistic is computationally expensive, because of its exponential.",
+        "activation_functions",
+        exponential_costs,
+    ),
+)
+
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
+    """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
+    named = ("hidden", "batch_size", "learning_rate")
+    varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
+    row = members.iloc[0].to_dict()
+    said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]
+    return " · ".join(said) + ": " if said else ""
+
+
+def tally(found: Sequence[Finding]) -> str:
+    """How many claims have which verdict: 'supported: 3 · mixed: 2'."""
+    verdicts = [finding.verdict for finding in found]
+    return " · ".join(f"{verdict}: {verdicts.count(verdict)}" for verdict in VERDICTS if verdict in verdicts)

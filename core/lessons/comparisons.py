@@ -1,0 +1,179 @@
+"""Groups of runs compared by their updates to target: which is faster, as far as recording and chance let one tell.
+
+Updates to target are known to the recorded step only: medians that lie within one step are no difference.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from core import text
+from core.experiment.experiment import all_but
+from core.registries.activations import ACTIVATIONS
+from core.results.convergence import speed_up, unfinished
+from core.results.evidence import Told, step, steps
+from core.results.results import Result
+from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
+
+SEEDS = 2
+"""Seeds from which on there is a difference to be told from chance."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A group of a zero-centred function against one of another function, all else the same.
+
+    Attributes:
+        fast, slow: the two groups, the zero-centred one first.
+        functions: their activation functions.
+        medians: their median updates to target over the paired seeds; infinite where not reached.
+        low, high: ends of the 95 % interval of how many times fewer updates the first one needs.
+        pairs: paired seeds.
+        step: recorded step at the medians, the greater of the two; 0 where it is not known.
+    """
+
+    fast: str
+    slow: str
+    functions: tuple[str, str]
+    medians: tuple[float, float]
+    low: float
+    high: float
+    pairs: int
+    step: int
+
+    @property
+    def tie(self) -> bool:
+        """Whether the medians are equal, to the recorded step."""
+        return equal(*self.medians, self.step)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the first one is faster; one seed and a tie decide nothing."""
+        if self.pairs < SEEDS or self.tie:
+            return UNDECIDED
+        return SUPPORTED if self.low > 1 else NOT_SUPPORTED if self.high < 1 else UNDECIDED
+
+    def said(self, told: Told) -> str:
+        """The comparison in words."""
+        a, b = self.fast, self.slow
+        ours, theirs = self.medians
+        if self.tie and max(ours, theirs) == 0:
+            return f"the median runs of {a} and {b} both met it at update 0"
+        if self.tie:
+            medians = [f"{group} ({_median(told, group)})" for group in (a, b)]
+            return f"no difference between {text.listed(medians)}{recorded_every(told, self._points())}"
+        if ours > theirs:  # the same numbers, said from the side of the faster one
+            a, b, ours, theirs = b, a, theirs, ours
+        if math.isinf(theirs):
+            return f"{a} reached it ({_median(told, a)}; {_who_reached(told, a)}), {_who_missed(told, b)}"
+        if ours == 0:
+            return f"the median run of {a} met it at update 0, {b} took a {_median(told, b)}"
+        coarse = recorded_every(told, self._points(), "; ") if theirs - ours <= self.step else ""
+        ratio = told("times fewer updates", group=a, against=b)
+        return f"{a} needed {ratio} times fewer updates than {b} ({self._interval(told, a, b)}{coarse})"
+
+    def _interval(self, told: Told, group: str, against: str) -> str:
+        if self.pairs < SEEDS:
+            return text.count(self.pairs, "seed")
+        ends = [told.number(f"times fewer updates, {end}", group=group, against=against) for end in ("least", "most")]
+        return text.interval(ends[0].value, ends[1].value, self.pairs)
+
+    def _points(self) -> tuple[tuple[str, float], ...]:
+        """Where recording limits what is known: the median of either group."""
+        return (self.fast, self.medians[0]), (self.slow, self.medians[1])
+
+
+def equal(one: float, other: float, step: float) -> bool:
+    """Whether two medians of updates to target are the same, as far as a recorded step tells."""
+    return one == other or abs(one - other) < step
+
+
+def _median(told: Told, group: str) -> str:
+    return f"median {told('median updates_to_target', group=group)}"
+
+
+def _who_reached(told: Told, group: str) -> str:
+    lost = told.number("diverged first", group=group)
+    if lost.value == lost.n:
+        return "the run diverged" if lost.n == 1 else f"all {lost} diverged"
+    reached = told.number("reached", group=group)
+    return f"{reached} of {text.count(reached.n, 'run')}"
+
+
+def _who_missed(told: Told, group: str) -> str:
+    """That the median run of a group missed the target, and how many did not."""
+    if told.number("reached", group=group).value:
+        return f"in {group} no more than half did ({_who_reached(told, group)})"
+    return f"{group} did not ({_who_reached(told, group)})"
+
+
+def recorded_every(told: Told, points: Sequence[tuple[str, float]], before: str = ", ") -> str:
+    """How far apart updates were recorded at a group's update, the farthest of several: ', recorded ...' if not 1."""
+    coarsest = {at: step(steps(told.tables.result, at[0]), at[1]) for at in points if math.isfinite(at[1])}
+    if max(coarsest.values(), default=0) <= 1:
+        return ""
+    group, update = max(coarsest, key=coarsest.__getitem__)
+    return f"{before}recorded {told('recorded step', group=group, update=update)} updates apart there"
+
+
+@cache
+def centring_alone(one: str, other: str) -> bool:
+    """Whether two functions have the same slope at 0 and ranges of the same width, so that centring is what differs."""
+    slopes = [float(ACTIVATIONS[name].slope(np.zeros(1))[0]) for name in (one, other)]
+    widths = [ACTIVATIONS[name].range[1] - ACTIVATIONS[name].range[0] for name in (one, other)]
+    return math.isclose(*slopes) and math.isclose(*widths)
+
+
+def distinct_batches(result: Result) -> pd.DataFrame:
+    """The runs table, without runs whose batch size is the whole training set as that of others is, by another name."""
+    points = result.epochs[result.epochs["epoch"] > 0]
+    whole = list(dict.fromkeys(points.loc[points["update"] == points["epoch"], "batch_size"]))
+    return result.runs[~result.runs["batch_size"].isin(whole[1:])]
+
+
+def with_function(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose networks use their activation function: those with a hidden layer."""
+    return runs[runs["hidden"] != "none"]
+
+
+def settled(result: Result, groups: Collection[str], update: float) -> bool:
+    """Whether all runs of these groups have been trained to that update, reached the target before it, or ended."""
+    runs = result.runs
+    short = unfinished(result) & runs["updates_to_target"].isna() & (runs["last_update"] < update)
+    return not (short & runs["group"].isin(groups)).any()
+
+
+def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
+    """Every zero-centred function against each of the functions `slow`, with all else the same.
+
+    Pairs of which neither has reached the target are left out; in a result that is still growing so are those that
+    have not the same seeds yet, or of which one has not been trained as long as the other one needed.
+    Networks without a hidden layer use no activation function, and are left out.
+    """
+    found = []
+    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False):
+        groups = dict(zip(members["activation"], members["group"], strict=True))
+        for theirs in (name for name in groups if name in slow):
+            for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):
+                pair = members[members["activation"].isin([ours, theirs])]
+                found += _comparison(result, pair, groups[ours], groups[theirs], (ours, theirs))
+    return found
+
+
+def _comparison(
+    result: Result, pair: pd.DataFrame, fast: str, slow: str, functions: tuple[str, str]
+) -> list[Comparison]:
+    row = speed_up(pair, slow).set_index("group").to_dict("index")[fast]
+    medians = (row["median"], row["baseline_median"])
+    if math.isnan(row["ratio"]) or len(pair) > 2 * row["pairs"] or not settled(result, [fast, slow], min(medians)):
+        return []
+    coarse = max(
+        step(steps(result, group), median)
+        for group, median in zip((fast, slow), medians, strict=True)
+        if math.isfinite(median)
+    )
+    return [Comparison(fast, slow, functions, medians, row["low"], row["high"], row["pairs"], coarse)]

@@ -1,0 +1,407 @@
+"""What a result says, in words: one finding a page, with its numbers, its n and its limits.
+
+A finding follows the numbers: where they do not bear a claim out it says so, and where the runs cannot decide it
+(one scale, one kind of activation function, one seed) it says that.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core import text
+from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, equal, recorded_every
+from core.registries.activations import ACTIVATIONS
+from core.results.convergence import median_updates
+from core.results.evidence import Number, Told, step, steps, worst_first_median
+from core.results.results import Result
+from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
+
+__all__ = ["MIXED", "NOT_SUPPORTED", "SUPPORTED", "UNDECIDED", "VERDICTS", "Finding", "Number"]
+
+# A change of a share smaller than this is no change to speak of.
+NOTICEABLE = 0.01
+# Initial scales closer together than this factor are no small and large ones.
+CLEARLY_LARGER = 1.5
+# Shares that are this close are one.
+TIE = 1e-9
+NO_HIDDEN = "These networks have no hidden layer."
+NO_SIGNS = "The signs were not measured: that takes full statistics."
+# A sentence names no more comparisons, functions or groups than this; the others are counted.
+NAMED = 3
+# Runs that start from one initial scale or several, and are compared by it, are the same in these.
+SAME_BUT_SCALE = ["activation", "hidden"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding: the claim it is about, the evidence for it in words, its limits, and the numbers that these state.
+
+    The verdict is one of VERDICTS, or "" where the claim is a mere count.
+    """
+
+    claim: str
+    verdict: str
+    evidence: str
+    limits: str
+    numbers: tuple[Number, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """All of it, as plain text."""
+        claim = f"{self.claim}: {self.verdict} by these runs." if self.verdict else f"{self.claim}."
+        return " ".join(filter(None, [claim, self.evidence, self.limits]))
+
+
+def never_negative(activation: str) -> bool:
+    """Whether the function has no negative values."""
+    return ACTIVATIONS[activation].range[0] >= 0
+
+
+def saturation(result: Result) -> Finding:
+    """Whether larger initial weights saturate hidden units: smallest against largest scale, seed by seed."""
+    return saturated_by_scale(result, "Large initial weights saturate the hidden units")
+
+
+def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
+    """The same, of one function or of all; the slope of those without bounds does not change with the scale."""
+    told = Told(result)
+    hidden = _of(told.tables.hidden, only)
+    if hidden.empty:
+        return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
+    start = hidden[hidden["epoch"] == 0]
+    runs = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)[["weight_rms", "saturated"]]
+    verdicts: list[str] = []
+    parts: list[str] = []
+    unbounded: list[str] = []
+    one_seed = False
+    for (name, shape), members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
+        activation = str(name)
+        if not math.isfinite(ACTIVATIONS[activation].range[1]):
+            unbounded.append(text.words(activation))
+            continue
+        scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_rms"].mean().sort_values()
+        if not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0]:
+            continue
+        ends = [scales.index[0], scales.index[-1]]
+        low, high = (members.xs(scheme, level=["initialiser", "gain"])["saturated"] for scheme in ends)
+        change = (high - low).dropna()
+        large = max(low.mean(), high.mean()) >= NOTICEABLE
+        one_seed |= large and len(change) < SEEDS
+        decided = large and len(change) >= SEEDS
+        verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
+        if len(parts) < NAMED:
+            shares = [
+                told("mean saturated", activation=activation, hidden=shape, initialiser=scheme, gain=gain, epoch=0)
+                + f" ({_scheme(scheme, gain)})"
+                for scheme, gain in ends
+            ]
+            where = f" · {shape}:" if start["hidden"].nunique() > 1 else ""
+            parts.append(f"{text.words(activation)}{where} {' to '.join(shares)}")
+    said = []
+    if parts:
+        by_scale = text.first(parts, len(verdicts), "network")
+        said.append(f"Share saturated at initialisation, smallest to largest weights: {by_scale}")
+    elif len(unbounded) < start.groupby(SAME_BUT_SCALE).ngroups:
+        one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
+        said.append(f"The {'runs start from one scale' if one else 'initial scales are too close to compare'}")
+    if parts and not one_seed and set(verdicts) == {UNDECIDED}:
+        said.append(f"No scale here saturates as many as {text.percent(NOTICEABLE)} of the units")
+    names = list(dict.fromkeys(unbounded))
+    if names:
+        which = text.verb(len(names), "is not judged: its slope does", "are not judged: their slopes do")
+        said.append(f"{text.listed(names)} {which} not change with the scale")
+    if hidden["epoch"].max() > 0:
+        said.append(_most_saturated(told, hidden, {"activation": only} if only else {}))
+    if one_seed:
+        said.append(text.ONE_SEED)
+    return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
+
+
+def _of(rows: pd.DataFrame, only: str) -> pd.DataFrame:
+    return rows[rows["activation"] == only] if only else rows
+
+
+def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str:
+    """Which hidden layer of which group is the most saturated at the last recorded epoch."""
+    last = int(told.number("last epoch", **of).value)
+    rows = hidden[hidden["epoch"] == last]
+    layers = rows.groupby(["group", "layer"], sort=False)["saturated"].mean().dropna()
+    if layers.empty:
+        return ""
+    when = f"At epoch {last:,}"
+    if rows["group"].nunique() < hidden["group"].nunique():
+        when += ", which not all groups have come to,"
+    most = [place for place in layers.index if layers[place] >= layers.max() - TIE]
+    shares = [told("mean saturated", group=group, layer=int(layer), epoch=last) for group, layer in most[:NAMED]]
+    share = shares[0]
+    if layers.max() == 0:
+        return f"{when} no hidden unit is saturated"
+    if len(most) > 1 and len(most) == len(layers):
+        return f"{when} all hidden layers are saturated alike: {share}"
+    if len(most) > NAMED:
+        tie = f"{told('layers that tie', **of, epoch=last)} of {told('layers', **of, epoch=last)} hidden layers"
+        return f"{when.removesuffix(',')}, {tie} tie as the most saturated: {share}"
+    named = text.listed([f"layer {layer} of {group}" for group, layer in most])
+    return f"{when} the most saturated hidden {text.verb(len(most), 'layer is', 'layers are')} {named}: {share}"
+
+
+def dead_flat(result: Result) -> Finding:
+    """Which hidden layers were dead-flat (every unit a saturated neuron), from when on, and whether they left it."""
+    claim = "Dead-flat hidden layers, in which every unit is saturated on at least 95 % of the examples"
+    told = Told(result)
+    hidden = told.tables.hidden
+    known = hidden[hidden["dead_flat"].notna()]
+    if known.empty:
+        return Finding(claim, "", unmeasured(result), *limits_of(told))
+    flat = known[known["dead_flat"] == 1]
+    places = list(flat.drop_duplicates(["group", "layer"])[["group", "layer"]].itertuples(index=False, name=None))
+    if not places:
+        return Finding(claim, "", "There was none at any recorded epoch.", *limits_of(told))
+    parts = []
+    for group, layer in places[: 2 * NAMED]:
+        of = {"group": group, "layer": int(layer)}
+        runs = told.number("runs dead-flat", **of)
+        first = int(told.number("first epoch dead-flat", **of).value)
+        left = told.number("runs that left", **of)
+        since = "at initialisation" if first == 0 else f"at epoch {first:,}"
+        if left.value:
+            after = f", and {'all' if left.value == runs.value and left.value > 1 else left} left it again"
+        else:
+            last = told.number("last epoch dead-flat", **of)
+            after = f", and still at epoch {last}" if last.value > first else ""
+        parts.append(f"layer {layer} of {group} in {runs} of {text.count(runs.n, 'run')}, first {since}{after}")
+    return Finding(claim, "", text.sentences([text.first(parts, len(places), "layer")]), *limits_of(told))
+
+
+def gradient_signs(result: Result) -> Finding:
+    """Whether one example's weight gradients into a neuron share a sign exactly where the incoming activations do."""
+    claim = "Activations that are never negative tie the signs of one example's gradients together"
+    return tied_signs(result, claim)
+
+
+def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
+    """The same of one never negative function or of all; neurons with one weight have nothing to tie."""
+    told = Told(result)
+    if not (result.layers["layer"] > 1).any():
+        return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
+    if result.experiment.statistics != "full":
+        return Finding(claim, UNDECIDED, NO_SIGNS, *limits_of(told))
+    fed = told.tables.fed
+    if fed.empty:
+        why = "Every neuron that hidden units feed has one weight alone, so there are no two signs to compare."
+        return Finding(claim, UNDECIDED, why, *limits_of(told))
+    fed = fed[fed["same_sign_example"].notna()]
+    if fed.empty:
+        return Finding(claim, UNDECIDED, "No neuron that hidden units feed had a gradient.", *limits_of(told))
+    ties = fed["activation"] == only if only else fed["activation"].map(never_negative)
+    free = ~fed["activation"].map(never_negative)
+    tied = fed[ties]
+    names = list(dict.fromkeys([*tied["activation"], *fed.loc[free, "activation"]]))
+    parts = [
+        f"{text.words(name)} {told('mean same_sign_example', activation=name)} for one example, "
+        f"{told('mean same_sign_batch', activation=name)} for a mini-batch, "
+        f"{told('mean same_sign_epoch', activation=name)} for the whole training set"
+        for name in names[:NAMED]
+    ]
+    said = (
+        "Neurons fed by a hidden layer whose weight gradients all share one sign: "
+        f"{text.first(parts, len(names), 'function')}. Means over runs, layers and recorded epochs"
+    )
+    if tied.empty:
+        why = "No activation function here is never negative"
+        return Finding(claim, UNDECIDED, text.sentences([why, said]), *limits_of(told))
+    if tied["seed"].nunique() < SEEDS:
+        return Finding(claim, UNDECIDED, text.sentences([said, text.ONE_SEED]), *limits_of(told))
+    if tied["same_sign_example"].min() < 1:
+        return Finding(claim, NOT_SUPPORTED, text.sentences([said]), *limits_of(told))
+    if only:
+        return Finding(claim, SUPPORTED, text.sentences([said]), *limits_of(told))
+    if not free.any():
+        alone = "All activation functions here are never negative, so there is none to compare them with"
+        return Finding(claim, SUPPORTED, text.sentences([said, alone]), *limits_of(told))
+    distinct = fed.loc[free, "same_sign_example"].mean() < 1 - NOTICEABLE
+    return Finding(claim, SUPPORTED if distinct else MIXED, text.sentences([said]), *limits_of(told))
+
+
+def convergence(result: Result) -> Finding:
+    """Whether zero-centred activations reach the target in fewer updates than those that are never negative."""
+    claim = "Zero-centred activation functions reach the target in fewer updates than those that are never negative"
+    return fewer_updates(result, claim, [name for name in ACTIVATIONS if never_negative(name)])
+
+
+def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
+    """Whether zero-centred functions reach the target in fewer updates than the functions `slow`."""
+    told = Told(result)
+    goal = target_text(result.experiment.target)
+    best = _fastest(told, goal)
+    if not math.isfinite(median_updates(result.runs).min()):
+        return Finding(claim, UNDECIDED, text.sentences([best]), *limits_of(told))
+    found = comparisons(result, slow)
+    if not found:
+        if not any(result.experiment.hidden):
+            unused = "These networks have no hidden layer, so no activation function"
+            return Finding(claim, UNDECIDED, text.sentences([best, unused]), *limits_of(told))
+        other = f"the {text.words(slow[0])}" if len(slow) == 1 else "a never negative function"
+        why = (
+            f"There is nothing to compare: that takes runs of a zero-centred function and of {other}, with all else "
+            "the same, of which at least one reached it"
+        )
+        return Finding(claim, UNDECIDED, text.sentences([best, why]), *limits_of(told))
+    parts = text.first([one.said(told) for one in found[:NAMED]], len(found), "comparison")
+    if all(one.pairs < SEEDS for one in found):
+        said = [best, f"In one seed: {parts}", text.ONE_SEED]
+    else:
+        faster, slower = (sum(one.verdict == verdict for one in found) for verdict in (SUPPORTED, NOT_SUPPORTED))
+        of = {"slow": ",".join(name for name in ACTIVATIONS if name in slow)}
+        total = told.keep("comparisons", len(found), len(found), **of)
+        tally = f"Zero-centred was faster in {told.keep('comparisons faster', faster, len(found), **of)} of {total}"
+        tally += f", slower in {told.keep('comparisons slower', slower, len(found), **of)}" if slower else ""
+        said = [best, f"{tally if faster or slower else f'{total} that decided nothing'}: {parts}"]
+    limits, numbers = limits_of(told, rates=True)
+    if not all(centring_alone(*one.functions) for one in found):
+        limits += " Functions that differ in slope or in width too differ in more than their centring."
+    return Finding(claim, text.overall([one.verdict for one in found]), text.sentences(said), limits, numbers)
+
+
+def _fastest(told: Told, goal: str) -> str:
+    """Which groups reach the target first, and where none does, why."""
+    medians = median_updates(distinct_batches(told.tables.result))
+    best = str(medians.idxmin())
+    if not math.isfinite(medians[best]):
+        return _not_reached(told, goal)
+    if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
+        return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
+    ties = [
+        str(group)
+        for group, median in medians.items()
+        if math.isfinite(median)
+        and equal(median, medians[best], max(_step(told, best, medians[best]), _step(told, str(group), median)))
+    ]
+    last = max(ties, key=lambda group: float(medians[group]))
+    first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
+    median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
+    every = recorded_every(told, [(best, first.value), (last, latest.value)]) if len(ties) > 1 else ""
+    how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
+    if len(medians) == 1:
+        return f"There is one group, {best}, and it reached {goal}: {how}"
+    if len(ties) == 1:
+        return f"Fastest to {goal} is {best}: {how}"
+    if len(ties) <= NAMED:
+        return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
+    tied = told.keep("groups that tie", len(ties), len(medians), outcome="updates_to_target")
+    return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
+
+
+def _step(told: Told, group: str, update: float) -> int:
+    return step(steps(told.tables.result, group), update)
+
+
+def _not_reached(told: Told, goal: str) -> str:
+    """Why no group's median reached the target."""
+    lost, reached = told.number("diverged first"), told.number("reached")
+    if lost.value == lost.n:
+        return f"{_all(told, 'diverged first')} diverged before reaching {goal}"
+    also = f"; {lost} diverged" if lost.value else ""
+    if told.number("going on").value:
+        also += ", so far"
+    if not reached.value:
+        none = f"None of the {told('runs')} runs has" if reached.n > 1 else "The run has not"
+        return f"{none} reached {goal}{also}"
+    groups = int(told.number("groups").value)
+    which = "in no group have more than half of the runs" if groups > 1 else "no more than half of the runs have"
+    return f"{which} reached {goal}: {reached} of {told('runs')} did{also}"
+
+
+def _all(told: Told, measure: str) -> str:
+    """'All 5 runs', or 'The run' where there is one: as many as `measure` counts."""
+    number = told.number(measure)
+    return f"All {number} runs" if number.n > 1 else "The run"
+
+
+def runs(result: Result) -> Finding:
+    """What became of the runs: how many reached the target, and which group classifies the test set best."""
+    told = Told(result)
+    table = result.runs
+    of = f"{text.count(len(table), 'run')} in {text.count(table['group'].nunique(), 'group')}"
+    claim = f"{told('reached')} of {of} reached {target_text(result.experiment.target)}"
+    told.number("runs")
+    told.number("groups")
+    lost = told.number("diverged")
+    if lost.value == lost.n:
+        return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
+    accuracy = pd.Series(
+        {
+            str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
+            for group, rows in table.groupby("group", sort=False)
+        }
+    ).dropna()
+    if accuracy.empty:
+        return Finding(claim, "", "", *limits_of(told))
+    if not math.isfinite(accuracy.max()):
+        return Finding(claim, "", "In every group at least half of the runs diverged.", *limits_of(told))
+    best = [group for group in accuracy.index if accuracy[group] == accuracy.max()]
+    value = told("median final_test_accuracy", group=best[0])
+    if len(accuracy) == 1:
+        evidence = f"Median test accuracy: {value}."
+    elif len(best) == len(accuracy):
+        evidence = f"All groups have the same median test accuracy: {value}."
+    else:
+        whose = (
+            text.listed(best)
+            if len(best) <= NAMED
+            else f"{told.keep('groups that tie', len(best), len(accuracy), outcome='final_test_accuracy')} groups tie"
+        )
+        evidence = f"Best median test accuracy: {value} ({whose})."
+    return Finding(claim, "", evidence, *limits_of(told))
+
+
+def limits(result: Result, rates: bool = False) -> str:
+    """How many runs the finding rests on, and what they leave out."""
+    return limits_of(Told(result), rates)[0]
+
+
+def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]:
+    """The same, and all numbers told so far, those of the limits among them: what ends a Finding."""
+    result = told.tables.result
+    all_runs, least, most = (told.number(name) for name in ("runs", "least seeds", "most seeds"))
+    seeds = text.count(int(least.value), "seed") if least.value == most.value else f"{least} to {most} seeds"
+    said = f"n = {text.count(int(all_runs.value), 'run')}, {seeds} a group, on {result.experiment.dataset}; "
+    reached = told.number("reached")
+    fates = [f"{reached if reached.value else 'none'} reached the target"]
+    if (later := told.number("diverged later")).value:
+        fates[0] += f" ({later} of them diverged later)"
+    for measure, how in (
+        ("going on", "not trained to the end yet"),
+        ("stopped", "stopped before reaching it"),
+        ("diverged first", "diverged before reaching it"),
+    ):
+        if (number := told.number(measure)).value:
+            be = f"{text.verb(int(number.value), 'is', 'are')} " if measure == "going on" else ""
+            fates.append(f"{number} {be}{how}")
+    said += f"{text.listed(fates)}."
+    if rates and result.runs["learning_rate"].nunique() == 1:
+        said += " One learning rate is not a fair comparison: each group may have a better one."
+    return said, tuple(told.numbers)
+
+
+def unmeasured(result: Result) -> str:
+    """Why nothing was measured in hidden layers, where that is so."""
+    if result.layers.empty:
+        if len(result.runs) and result.runs["status"].eq("diverged").all():
+            return "All of these runs had diverged at initialisation, so nothing was measured in their layers."
+        return "Nothing was measured in the layers of these runs."
+    if not any(result.experiment.hidden):
+        return NO_HIDDEN
+    return "Nothing was measured in a hidden layer."
+
+
+def target_text(target: str) -> str:
+    """A target in words: train_accuracy:0.9 is "train accuracy ≥ 0.9"."""
+    name, _, value = target.partition(":")
+    return f"{name.replace('_', ' ')} {'≤' if name.endswith('loss') else '≥'} {value}"
+
+
+def _scheme(initialiser: str, gain: float) -> str:
+    return initialiser if gain == 1 else f"{initialiser} gain {gain:g}"

@@ -1,0 +1,328 @@
+"""Convergence: what became of the runs, when they reached the target, how much faster, at which learning rate.
+
+A run that stopped before it reached the target is censored at its last update: it is never dropped and never counted
+as if it had reached the target there. A run that diverged first is not censored: it never reaches the target, however
+long one waits, and stays among those that have not. A run that diverged afterwards has reached it.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core import text
+from core.engine.network import encode_targets
+from core.experiment.data import data_of
+from core.experiment.experiment import FIELDS, Experiment, all_but
+from core.registries.datasets import outputs
+from core.registries.losses import LOSSES
+from core.results.results import Result
+from core.schema import POINT, RUN
+
+Float = NDArray[np.float64]
+
+OUTCOMES = ("reached", "reached, then diverged", "not reached", "diverged", "in training", "stopped early")
+"""What may have become of a run, in words."""
+
+EXPLODED = 10.0
+"""A run exploded where its final training loss is finite and more than this many times the loss of guessing."""
+
+NAMED = 6
+"""Groups that a sentence names."""
+
+SETTINGS = all_but("learning_rate")
+"""What runs share that differ in learning rate and seed alone."""
+
+
+# What became of the runs
+
+
+def unfinished(result: Result) -> pd.Series:
+    """Whether each run has neither been trained to its last epoch nor diverged; in the order of the runs table."""
+    runs = result.runs
+    last = runs["run"].map(result.epochs.groupby("run")["epoch"].max())
+    return last.lt(result.experiment.epochs) & runs["diverged_at"].isna()
+
+
+def outcomes(result: Result, final: bool = True) -> pd.Series:
+    """One of OUTCOMES for each run, in the order of the runs table.
+
+    Args:
+        result: whole or so far.
+        final: whether training is over, so that a run without its last epoch was stopped; else it is in training.
+    """
+    reached, diverged = (result.runs[name].notna() for name in ("updates_to_target", "diverged_at"))
+    kinds = {
+        "reached, then diverged": reached & diverged,
+        "reached": reached,
+        "diverged": diverged,
+        "stopped early" if final else "in training": unfinished(result),
+    }
+    found = np.select(list(kinds.values()), list(kinds), "not reached")
+    return pd.Series(found, result.runs.index, dtype="str", name="outcome")
+
+
+def chance_loss(experiment: Experiment) -> float:
+    """The loss of guessing: that of the best prediction which is the same for every example of the training set."""
+    data = data_of(experiment)
+    targets = encode_targets(data.train_y, outputs(len(data.class_names)), np.float64)
+    return LOSSES[experiment.loss].chance(targets.mean(axis=1))
+
+
+def exploded(result: Result) -> pd.Series:
+    """Whether each run exploded, in the order of the runs table.
+
+    Its loss is finite at its last recorded point, but more than EXPLODED times the loss of guessing, and larger than
+    at initialisation. A run that diverged is not counted here.
+    """
+    runs = result.runs
+    first = runs["run"].map(result.epochs.drop_duplicates("run").set_index("run")["train_loss"])
+    final = runs["final_train_loss"]
+    return runs["diverged_at"].isna() & final.gt(EXPLODED * chance_loss(result.experiment)) & final.gt(first)
+
+
+def exploded_text(result: Result, final: bool = True) -> str:
+    """How many runs of which groups exploded, in a sentence or two; nothing where none did.
+
+    Args:
+        result: whole or so far.
+        final: whether training is over.
+    """
+    by_group = exploded(result).groupby(result.runs["group"], sort=False).agg(["sum", "size"])
+    some = by_group[by_group["sum"] > 0]
+    if some.empty:
+        return ""
+    named = [f"{group} ({n} of {text.count(of, 'run')})" for group, n, of in some.head(NAMED).itertuples()]
+    rest = [text.count(len(some) - NAMED, "more group")] if len(some) > NAMED else []
+    guessing = text.number(chance_loss(result.experiment))
+    return (
+        f"Exploded without diverging: {text.listed([*named, *rest])}. Their training loss "
+        f"{'ended at' if final else 'is by now'} more than {EXPLODED:g} times the loss of guessing ({guessing}), "
+        "and above where it began."
+    )
+
+
+def with_diverged(result: Result) -> pd.DataFrame:
+    """The epochs table for curves over all runs of a group, with one more column: diverged (true or false).
+
+    A diverged run is frozen and recorded no more. Here it has, from where it diverged on, a row without values at every
+    point that its group was recorded at: without them a median would be that of the runs that are left.
+    """
+    epochs = result.epochs
+    gone = result.runs.loc[result.runs["diverged_at"].notna(), ["run", "diverged_at"]]
+    if gone.empty:
+        return epochs.assign(diverged=False)
+    settings = [column.name for column in RUN]
+    points = epochs[["group", *(column.name for column in POINT)]].drop_duplicates()
+    added = epochs[settings].drop_duplicates("run").merge(gone, on="run").merge(points, on="group")
+    added = added[added["update"] >= added["diverged_at"]].drop(columns="diverged_at").assign(diverged=True)
+    diverged_at = epochs["run"].map(gone.set_index("run")["diverged_at"])
+    kept = epochs[~(epochs["update"] >= diverged_at)].assign(diverged=False)
+    return pd.concat([kept, added]).sort_values(["run", "epoch"], ignore_index=True)
+
+
+# When they reached the target
+
+
+def survival(runs: pd.DataFrame) -> pd.DataFrame:
+    """Share of runs that have reached the target by each update, per group: the Kaplan-Meier estimate of it.
+
+    Runs that stopped before they reached it leave the count at their last update: they are censored, never dropped.
+    Runs that diverged first stay in the count, as runs that never reach it (cumulative incidence).
+
+    Args:
+        runs: the runs table.
+
+    Returns:
+        Columns group, update, reached (share), at_risk (runs that had neither reached it before nor been censored),
+        low and high (95 % interval, Greenwood's formula on the log(-log) scale); one row per step, the first at
+        update 0. The last is where training ended or, where a group's share can change no more, where that of any
+        group did.
+    """
+    rows: list[tuple[str, float, float, int, float, float]] = []
+    end = float(runs["last_update"].max()) if len(runs) else 0.0
+    for group, members in runs.groupby("group", sort=False):
+        event = members["updates_to_target"].notna().to_numpy()
+        never = ~event & members["diverged_at"].notna().to_numpy()
+        seen = members["updates_to_target"].fillna(members["last_update"]).to_numpy(np.float64)
+        time = np.where(never, math.inf, seen)
+        last = end if (event | never).all() else float(members["last_update"].max())
+        surviving, greenwood = 1.0, 0.0
+        for t in np.unique(np.append(time[np.isfinite(time)], [0.0, last])):
+            at_risk = int((time >= t).sum())
+            events = int((event & (time == t)).sum())
+            surviving *= 1.0 - events / max(at_risk, 1)
+            if events < at_risk:
+                greenwood += events / (at_risk * (at_risk - events))
+            low, high = _log_log_interval(surviving, greenwood)
+            rows.append((str(group), float(t), 1.0 - surviving, at_risk, 1.0 - high, 1.0 - low))
+    return pd.DataFrame(rows, columns=["group", "update", "reached", "at_risk", "low", "high"])
+
+
+def _log_log_interval(surviving: float, greenwood: float) -> tuple[float, float]:
+    if not 0.0 < surviving < 1.0:
+        return surviving, surviving
+    spread = 1.959964 * math.sqrt(greenwood) / abs(math.log(surviving))
+    return surviving ** math.exp(spread), surviving ** math.exp(-spread)
+
+
+def median_updates(runs: pd.DataFrame, axis: str = "updates_to_target") -> pd.Series:
+    """Median updates to target per group, where a run that did not reach it is later than any other: maybe inf."""
+    return runs.assign(**{axis: runs[axis].fillna(np.inf)}).groupby("group", sort=False)[axis].median()
+
+
+# How much faster
+
+
+class _Side(NamedTuple):
+    """The runs of one side of a comparison: how many, how many reached the target or diverged first, the median."""
+
+    runs: int
+    reached: int
+    diverged: int
+    median: float
+
+    @property
+    def fate(self) -> str:
+        if self.diverged == self.runs:
+            return "diverged" if self.runs == 1 else f"all {self.runs} diverged"
+        return (
+            "did not reach it" if self.reached == 0 and self.runs == 1 else f"{self.reached} of {self.runs} reached it"
+        )
+
+
+def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target", resamples: int = 2000) -> pd.DataFrame:
+    """How many times fewer updates each group needs than the baseline group, from medians over seeds.
+
+    The 95 % interval is a percentile bootstrap over seeds, resampled together for both groups (paired); one seed has
+    none. A resample in which neither median is finite tells nothing and is left out. Seeds that only one of the two
+    groups has (in a result that is still growing) are left out too.
+
+    Returns:
+        Columns group, median (inf where half of the runs or more did not reach the target; over the pairs, as all
+        here), ratio (baseline / group; NaN where both medians are inf, inf or 0 where one is, 1 where both are 0),
+        low, high, pairs (seeds common to both), reached (of these runs, how many did), baseline_median,
+        baseline_reached, text (the ratio in words).
+    """
+    missed = runs[axis].isna()
+    table = runs.assign(time=runs[axis].fillna(np.inf), lost=(missed & runs["diverged_at"].notna()).astype(np.float64))
+    times, losses = (table.pivot(index="seed", columns="group", values=name) for name in ("time", "lost"))
+    rows = []
+    for group in runs["group"].unique():
+        both = times[group].notna().to_numpy() & times[baseline].notna().to_numpy()
+        n = int(both.sum())
+        if n == 0:
+            rows.append((group, *[math.nan] * 4, 0, 0, math.nan, 0, "no seeds in common"))
+            continue
+        ours, theirs = (times[name].to_numpy()[both] for name in (group, baseline))
+        one, other = (
+            _Side(n, int(np.isfinite(mine).sum()), int(losses[name].to_numpy()[both].sum()), float(np.median(mine)))
+            for mine, name in ((ours, group), (theirs, baseline))
+        )
+        ratio = float(_ratio(np.array(other.median), np.array(one.median)))
+        low, high = _interval(ours, theirs, resamples) if n > 1 else (math.nan, math.nan)
+        words = _speed_text(one, other, ratio, low, high)
+        if group == baseline:
+            words = f"baseline: {one.fate}" if math.isinf(one.median) else "baseline"
+        rows.append((group, one.median, ratio, low, high, n, one.reached, other.median, other.reached, words))
+    columns = ["group", "median", "ratio", "low", "high", "pairs", "reached", "baseline_median", "baseline_reached"]
+    return pd.DataFrame(rows, columns=[*columns, "text"])
+
+
+def _interval(ours: Float, theirs: Float, resamples: int) -> tuple[float, float]:
+    pick = np.random.default_rng(0).integers(0, len(ours), (resamples, len(ours)))
+    ratios = _ratio(np.median(theirs[pick], axis=-1), np.median(ours[pick], axis=-1))
+    ratios = ratios[~np.isnan(ratios)]
+    if not len(ratios):
+        return math.nan, math.nan
+    low, high = np.quantile(ratios, [0.025, 0.975], method="nearest")
+    return float(low), float(high)
+
+
+def _ratio(theirs: Float, ours: Float) -> Float:
+    """theirs / ours with 0 / 0 = 1 (both met the target at once) and inf / inf = NaN (neither met it)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where((theirs == 0) & (ours == 0), 1.0, theirs / ours)
+    return ratio
+
+
+def _speed_text(ours: _Side, theirs: _Side, ratio: float, low: float, high: float) -> str:
+    if math.isinf(ours.median):
+        return ours.fate + (f"; baseline: {theirs.fate}" if math.isinf(theirs.median) else "")
+    if math.isinf(theirs.median):
+        return f"reached at update {text.amount(ours.median)}; baseline: {theirs.fate}"
+    if ours.median == theirs.median == 0:
+        return "both at update 0"
+    if 0 in (ours.median, theirs.median):
+        return f"reached at update {text.amount(ours.median)} against {text.amount(theirs.median)}"
+    return f"{text.number(ratio)}x{_ends_text(low, high)}"
+
+
+def _ends_text(low: float, high: float) -> str:
+    """An interval in brackets; nothing where there is none, or where it is a point to the digits shown."""
+    if math.isnan(low) or text.number(low) == text.number(high):
+        return ""
+    if low == 0 and math.isinf(high):
+        return " (no limits)"
+    if low == 0:
+        return f" (up to {text.number(high)})"
+    return f" ({text.number(low)} or more)" if math.isinf(high) else f" ({text.number(low)} to {text.number(high)})"
+
+
+# At which learning rate
+
+
+def best_rates(runs: pd.DataFrame) -> pd.DataFrame:
+    """Per group of runs that differ only in learning rate and seed, the rate that did best.
+
+    Best is the lowest median of updates to target and, among those equal to the recorded step, the lowest median of the
+    final training loss, as it is where no rate has a finite median of updates. A diverged run has no final loss; where
+    half of the runs or more diverged at every rate, there is no best one.
+
+    Returns:
+        Columns SETTINGS, learning_rate (NaN where there is none), updates_to_target and final_train_loss (medians at
+        that rate; empty where there is none), note (how chosen, ties, and whether it lies at an end of the rates).
+    """
+    table = runs.assign(
+        updates_to_target=runs["updates_to_target"].fillna(np.inf),
+        final_train_loss=runs["final_train_loss"].where(runs["diverged_at"].isna()).fillna(np.inf),
+        lost=runs["updates_to_target"].isna() & runs["diverged_at"].notna(),
+    )
+    rows = []
+    for settings, members in table.groupby(SETTINGS, sort=False):
+        by_rate = members.groupby("learning_rate")[["updates_to_target", "final_train_loss"]].median()
+        best, note = _best_rate(by_rate)
+        if math.isnan(best):
+            all_lost = bool(members["lost"].all())
+            note = "diverged at every rate" if all_lost else "half of the runs or more diverged at every rate"
+        medians = [math.nan, math.nan] if math.isnan(best) else by_rate.loc[[best]].to_numpy()[0].tolist()
+        rows.append((*settings, best, *medians, note))
+    columns = [*SETTINGS, "learning_rate", "updates_to_target", "final_train_loss", "note"]
+    return pd.DataFrame(rows, columns=columns).replace(math.inf, math.nan)
+
+
+def _rate(rate: float) -> str:
+    return FIELDS["learning_rate"].write((rate,))
+
+
+def _best_rate(medians: pd.DataFrame) -> tuple[float, str]:
+    """The best of the rates that index the medians, and what to know of it; NaN where none is finite."""
+    updates, losses = medians["updates_to_target"], medians["final_train_loss"]
+    fastest = medians[updates == updates.min()] if math.isfinite(updates.min()) else medians
+    least = fastest[fastest["final_train_loss"] == fastest["final_train_loss"].min()]
+    if not math.isfinite(updates.min()) and not math.isfinite(losses.min()):
+        return math.nan, ""
+    best = float(least.index[0])
+    notes = []
+    if not math.isfinite(updates.min()):
+        notes.append("at no rate did more than half reach the target: chosen by final training loss")
+    elif others := [_rate(rate) for rate in fastest.index.difference(least.index)]:
+        notes.append(f"as fast at {text.listed(others)}: chosen by final training loss")
+    if ties := [_rate(rate) for rate in least.index[1:]]:
+        notes.append(f"no difference from {text.listed(ties)}")
+    if len(medians) > 1 and best in (medians.index[0], medians.index[-1]):
+        end, beyond = ("lower", "lower") if best == medians.index[0] else ("upper", "higher")
+        notes.append(f"at the {end} end of the rates: a {beyond} one may be better")
+    return best, "; ".join(notes)

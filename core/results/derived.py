@@ -1,0 +1,243 @@
+"""Whether the numbers of a file agree with one another: what follows from other numbers in it is calculated again.
+
+What follows from none, such as a loss, is its maker's word. Rows are in order, as `core.results.consistency` checks.
+"""
+
+from itertools import pairwise
+from typing import NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.engine.measures import random_agreement
+from core.engine.recording import MINI_BATCHES
+from core.experiment.experiment import FIELDS, Experiment
+from core.experiment.fields import shorten
+from core.registries.activations import ACTIVATIONS
+from core.results.consistency import Bools, blocks, require
+from core.results.results import Result, ResultError
+from core.schema import LEVELS, MAX_ORTHANT_FAN_IN, PERCENTILES, SCHEMA
+
+Float = NDArray[np.float64]
+
+CLOSE = 1e-9
+"""Relative difference of numbers that were calculated in another order."""
+SINGLE = 1e-4
+"""The same where one of them was calculated in single precision."""
+
+MEASURED = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
+NEVER_NEGATIVE = {
+    "runs": (*(f"{when}_{name}" for when in ("final", "best") for name in MEASURED[:2]),
+             "path_length", "displacement", "tortuosity", "seconds"),
+    "epochs": (*MEASURED[:2], "gradient_norm", "update_to_weight_ratio"),
+    "layers": ("preactivation_std", "activation_std", "weight_std", "weight_rms", "gradient_std", "orthants_visited"),
+}  # fmt: skip
+BY_LEVEL = tuple(
+    f"{name}_{level}" for name in ("same_sign", "agreement", "pair_agreement", "no_gradient") for level in LEVELS
+)
+OF_FULL_STATISTICS = {
+    "runs": ("path_length", "displacement", "tortuosity", "mean_update_cosine"),
+    "epochs": ("gradient_norm",),
+    "layers": ("gradient_std", *BY_LEVEL, "orthants_visited", "orthants_possible"),
+}
+OF_HIDDEN_LAYERS = tuple(
+    column.name for column in SCHEMA["layers"] if column.name.startswith(("activation_", "saturated", "dead_flat"))
+)
+
+
+def check(result: Result) -> None:
+    """Raises ResultError naming table, column, value, line and what is allowed, where one number belies another."""
+    for name, columns in NEVER_NEGATIVE.items():
+        for column in columns:
+            _allow(result, name, column, ~(result.table(name)[column] < 0), "numbers of at least 0, or nothing")
+    if result.experiment.statistics == "standard":
+        for name, columns in OF_FULL_STATISTICS.items():
+            for column in columns:
+                empty = result.table(name)[column].isna()
+                _allow(result, name, column, empty, "nothing, since experiment.json has standard statistics")
+    _check_runs(result)
+    _check_path(result)
+    _check_layers(result)
+    _check_signs(result)
+    if len(result.histograms):
+        _check_density(result)
+    _check_totals(result)
+
+
+def _allow(result: Result, name: str, column: str, good: Bools, allowed: str) -> None:
+    require(name, result.table(name), column, good, allowed)
+
+
+def _same(result: Result, name: str, column: str, expected: pd.Series | Float, by: str, rtol: float = CLOSE) -> None:
+    """Whether the column has the expected values, nothing where they are NaN."""
+    table, wanted = result.table(name), pd.Series(np.asarray(expected, np.float64))
+    good = np.isclose(table[column], wanted, rtol=rtol, atol=0 if rtol == CLOSE else rtol, equal_nan=True)
+    require(name, table, column, good, wanted, by)
+
+
+def _check_runs(result: Result) -> None:
+    """What the epochs table says about each run, to the bit: it is what the runs table was made from."""
+    runs, epochs = result.runs, result.epochs
+    by_run = epochs.groupby("run", sort=False)
+    for name in MEASURED:
+        final = by_run[name].tail(1)
+        best = by_run[name].min() if name.endswith("loss") else by_run[name].max()
+        _same(result, "runs", f"final_{name}", final, "epochs.csv")
+        _same(result, "runs", f"best_{name}", best, "epochs.csv")
+
+    measure, _, goal = result.experiment.target.partition(":")
+    met = epochs[measure] <= float(goal) if measure.endswith("loss") else epochs[measure] >= float(goal)
+    # What a run says where it is found to have diverged counts for nothing.
+    diverged = runs["diverged_at"].notna()
+    met &= epochs.duplicated("run", keep="last") | ~epochs["run"].isin(runs["run"][diverged])
+    reached = epochs[met].drop_duplicates("run").set_index("run").reindex(runs["run"])
+    by = f"epochs.csv and the target {result.experiment.target}"
+    _same(result, "runs", "updates_to_target", reached["update"], by)
+    _same(result, "runs", "epochs_to_target", reached["epoch"], by)
+
+
+def _check_path(result: Result) -> None:
+    """A path is no shorter than the straight line."""
+    runs = result.runs
+    path, displacement = runs["path_length"], runs["displacement"]
+    longer = displacement.isna() | path.isna() | (displacement <= path * (1 + SINGLE) + SINGLE)
+    _allow(result, "runs", "displacement", longer, "at most path_length")
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        tortuosity = np.where(displacement > 0, path / displacement, np.nan)
+    tortuosity = np.where(np.isfinite(tortuosity), tortuosity, np.nan)
+    _same(result, "runs", "tortuosity", tortuosity, "path_length and displacement")
+    cosine = runs["mean_update_cosine"]
+    _allow(result, "runs", "mean_update_cosine", cosine.isna() | (cosine.abs() <= 1 + SINGLE), "-1 to 1, or nothing")
+
+
+def _check_layers(result: Result) -> None:
+    """What one row of the layers table says twice."""
+    layers = result.layers
+    output = layers["role"] == "output"
+    for column in OF_HIDDEN_LAYERS:
+        _allow(result, "layers", column, ~output | layers[column].isna(), "nothing in an output layer")
+    for quantity in ("preactivation", "activation"):
+        for low, high in pairwise(PERCENTILES):
+            before, column = f"{quantity}_p{low:02d}", f"{quantity}_p{high:02d}"
+            _allow(result, "layers", column, ~(layers[column] < layers[before]), f"numbers of at least {before}")
+    for p in PERCENTILES:
+        expected = pd.Series(np.nan, index=layers.index)
+        for name, rows in layers[~output].groupby("activation").groups.items():
+            a = layers.loc[rows, f"preactivation_p{p:02d}"].to_numpy()
+            with np.errstate(all="ignore"):
+                expected[rows] = ACTIVATIONS[str(name)].forward(a.copy())
+        expected = expected.where(np.isfinite(expected))
+        _same(result, "layers", f"activation_p{p:02d}", expected, f"preactivation_p{p:02d}", SINGLE)
+    # A unit that is flat at a = 0 is saturated, but neither low nor high.
+    threshold = result.experiment.saturation_threshold
+    flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
+    beside = layers["saturated_low"] + layers["saturated_high"]
+    more = layers["activation"].map(flat_at_0) & (layers["saturated"] > beside)
+    wanted = layers["saturated"].where(more, beside)
+    _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
+    neurons = layers["saturated_neurons"]
+    flat = np.where(neurons.isna(), np.nan, neurons == 1)
+    _same(result, "layers", "dead_flat", flat, "saturated_neurons")
+    narrow = ~(layers["weight_std"] > layers["weight_rms"] * (1 + SINGLE))
+    _allow(result, "layers", "weight_std", narrow, "at most weight_rms")
+    fan_in = layers["fan_in"]
+    by_fan_in = {
+        n: (random_agreement(n), 2.0**n if n <= MAX_ORTHANT_FAN_IN else np.nan) for n in fan_in.unique().tolist()
+    }
+    _same(result, "layers", "agreement_random", fan_in.map({n: both[0] for n, both in by_fan_in.items()}), "fan_in")
+    if result.experiment.statistics == "full":
+        _same(
+            result, "layers", "orthants_possible", fan_in.map({n: both[1] for n, both in by_fan_in.items()}), "fan_in"
+        )
+    most = np.fmin(layers["orthants_possible"], layers["update"])
+    fits = ~(layers["orthants_visited"] > most) & (
+        layers["orthants_visited"].isna() | layers["orthants_possible"].notna()
+    )
+    _allow(result, "layers", "orthants_visited", fits, "at most orthants_possible, and at most the updates so far")
+
+
+def _check_signs(result: Result) -> None:
+    """Agreement is 1 for a neuron of one sign and at least 0 for any other; both are of the neurons with a gradient."""
+    layers = result.layers
+    for level in LEVELS:
+        same, agreement, none = (layers[f"{name}_{level}"] for name in ("same_sign", "agreement", "no_gradient"))
+        _allow(result, "layers", f"same_sign_{level}", ~(same > agreement + SINGLE), f"at most agreement_{level}")
+        seen = none < 1
+        for name in ("same_sign", "agreement"):
+            column = f"{name}_{level}"
+            fits = layers[column].notna() == seen
+            _allow(result, "layers", column, fits, f"a value where no_gradient_{level} is below 1, else nothing")
+
+
+def _check_density(result: Result) -> None:
+    table = result.histograms
+    starts, lengths = blocks(table)
+    total = np.repeat(np.add.reduceat(table["count"].to_numpy(), starts), lengths)
+    width = (table["right"] - table["left"]).to_numpy()
+    density = np.where(np.isfinite(width), table["count"] / total / width, np.nan)
+    _same(result, "histograms", "density", density, "count, left and right", 1e-8)
+
+
+def _check_totals(result: Result) -> None:
+    """Whether each histogram is there and counts as many values as the layers of its runs have units and examples."""
+    layers, table = result.layers, result.histograms
+    fan_out = layers["fan_out"].astype(np.float64)
+    each = {
+        ("preactivation", "probe"): fan_out,
+        ("activation", "probe"): fan_out * (layers["role"] == "hidden"),
+        ("gradient", "epoch"): fan_out * layers["fan_in"],
+        **{("positive_share", level): fan_out * (1 - layers[f"no_gradient_{level}"]) for level in LEVELS},
+    }
+    if result.experiment.statistics == "standard":
+        each = {kind: values for kind, values in each.items() if kind[1] == "probe"}
+    starts = blocks(table)[0] if len(table) else np.zeros(0, np.int64)
+    heads = table.iloc[starts].assign(line=starts + 2)
+    heads["total"] = np.add.reduceat(table["count"].to_numpy(), starts) if len(table) else 0.0
+    known = pd.Series(list(zip(heads["quantity"], heads["level"], strict=True)), index=heads.index, dtype=object)
+    others = heads[~known.isin(list(each))]
+    if len(others):
+        _blame(others.iloc[0], "none: experiment.json has standard statistics")
+    for (quantity, level), values in each.items():
+        own = heads[(heads["quantity"] == quantity) & (heads["level"] == level)]
+        _check_kind(result, quantity, level, values, own)
+
+
+def _check_kind(result: Result, quantity: str, level: str, values: pd.Series, heads: pd.DataFrame) -> None:
+    """Compare the totals of one kind of histograms with `values`, by row of the layers table those of an example."""
+    point = ["group", "epoch", "layer"]
+    wanted = result.layers[["group", "batch_size", "epoch", "layer"]].assign(values=values)
+    wanted = wanted.groupby(["group", "batch_size", "epoch", "layer"], sort=False)["values"].sum().reset_index()
+    wanted = wanted[wanted["values"] > CLOSE]
+    both = wanted.merge(heads[[*point, "quantity", "level", "line", "total"]], how="outer", on=point)
+    both = both.sort_values("line")
+    if (lacking := both[both["line"].isna()]).size:
+        row = lacking.iloc[0]
+        raise ResultError(
+            f"histograms.csv: it lacks the {quantity} ({level}) of layer {row['layer']} of {shorten(row['group'])} at "
+            f"epoch {row['epoch']}; allowed: one of each layer in layers.csv"
+        )
+    if (needless := both[both["values"].isna()]).size:
+        _blame(needless.iloc[0], "none: layers.csv has no such values")
+    write = FIELDS["batch_size"].kind.format
+    factors = {write(size): _factor(result.experiment, size, level) for size in result.experiment.batch_size}
+    expected = both["values"] * both["batch_size"].map(factors).astype(np.float64)
+    off = both[~np.isclose(both["total"], expected, rtol=SINGLE, atol=0)]
+    if len(off):
+        _blame(off.iloc[0], f"{expected[off.index[0]]:,.6g} by layers.csv and experiment.json")
+
+
+def _factor(experiment: Experiment, batch_size: int, level: str) -> int:
+    """How often a histogram counts each unit, weight or neuron."""
+    train, _ = experiment.part_sizes()
+    probe = min(experiment.probe or train, train)
+    batch = min(batch_size or train, train)
+    batches = min(MINI_BATCHES, probe // batch) if batch <= probe else 1
+    return {"probe": probe, "example": probe, "batch": batches, "epoch": 1}[level]
+
+
+def _blame(row: pd.Series, allowed: str) -> NoReturn:
+    raise ResultError(
+        f"histograms.csv: the counts of the histogram from line {row['line']:,.0f} ({row['quantity']}, {row['level']}) "
+        f"add up to {row['total']:,.6g}; allowed: {allowed}"
+    )

@@ -1,0 +1,469 @@
+"""The numbers that findings state: each a measure of the result's tables, defined once and said in one way.
+
+A finding asks `Told` for its numbers, by the name of a measure and the columns that select its rows: what it says and
+what it keeps are then one and the same, and anyone may compute it again from the tables by what MEASURES says of it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core import text
+from core.results.convergence import median_updates, speed_up, unfinished
+from core.results.results import Result
+from core.schema import LEVELS
+
+MICRO = 1e6
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that a sentence states.
+
+    Attributes:
+        measure: a name in MEASURES, which says how it is computed.
+        of: the columns that select its rows, each with the one value that the rows have in it: group, activation,
+            hidden, epoch, layer and the like. For comparisons `group` and `against` are two groups.
+        value: the number. Shares are in [0, 1]; a median that is not reached is infinite.
+        n: how many runs it rests on; for numbers of groups and of seeds, how many rows of the runs table.
+    """
+
+    measure: str
+    of: tuple[tuple[str, Any], ...]
+    value: float
+    n: int
+
+    def __str__(self) -> str:
+        return MEASURES[self.measure].said(self.value)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a number is computed from the tables.
+
+    Attributes:
+        meaning: in words, with table, rows and columns.
+        value: (tables, what selects the rows) -> the number and its n; None where another module computes it.
+        said: how it is written.
+    """
+
+    meaning: str
+    value: Callable[["Tables", Mapping[str, Any]], tuple[float, int]] | None
+    said: Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A result's tables as the measures look at them.
+
+    Attributes:
+        result: the result.
+        hidden: rows of the layers table whose role is hidden.
+        fed: rows of the layers table for layers that hidden units feed, layer > 1, by two weights or more, fan_in > 1.
+    """
+
+    result: Result
+    hidden: pd.DataFrame
+    fed: pd.DataFrame
+
+
+def tables(result: Result) -> Tables:
+    """The tables of a result."""
+    layers = result.layers
+    return Tables(
+        result,
+        hidden=layers[layers["role"] == "hidden"],
+        fed=layers[(layers["layer"] > 1) & (layers["fan_in"] > 1)],
+    )
+
+
+class Told:
+    """Numbers of one result, said one after the other: `told(measure, column=value, ...)` gives the text of one."""
+
+    def __init__(self, result: Result) -> None:
+        self.tables = tables(result)
+        self.numbers: list[Number] = []
+
+    def __call__(self, measure: str, **of: Any) -> str:
+        """The number in words; it is kept among those that were said."""
+        return str(self.number(measure, **of))
+
+    def number(self, measure: str, **of: Any) -> Number:
+        """The number itself, kept in the same way."""
+        compute = MEASURES[measure].value
+        assert compute is not None, f"{measure} is not computed from the tables alone"
+        value, n = compute(self.tables, of)
+        return self._kept(Number(measure, tuple(of.items()), float(value), int(n)))
+
+    def keep(self, measure: str, value: float, n: int, **of: Any) -> str:
+        """The text of a number that another module has computed, and kept in the same way."""
+        return str(self._kept(Number(measure, tuple(of.items()), float(value), int(n))))
+
+    def _kept(self, number: Number) -> Number:
+        self.numbers.append(number)
+        return number
+
+
+def select(table: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with these values."""
+    for column, value in of.items():
+        table = table[table[column] == value]
+    return table
+
+
+def steps(result: Result, group: str) -> list[int]:
+    """The updates at which the group was recorded, in order."""
+    own = result.epochs["group"] == group
+    return sorted({int(update) for update in result.epochs.loc[own, "update"]})
+
+
+def step(recorded: list[int], update: float) -> int:
+    """How far apart recorded updates are where `update` lies: from the one before it to the first that is not."""
+    after = next((i for i, point in enumerate(recorded) if point >= update), 0)
+    return recorded[after] - recorded[after - 1] if after > 0 else 0
+
+
+def timed(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that took time for updates, and did not stop at a divergence."""
+    return runs[(runs["seconds"] > 0) & (runs["last_update"] > 0) & runs["diverged_at"].isna()]
+
+
+def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
+    """The median, with the runs that are `lost` below all others; minus infinity where it falls on one of them."""
+    return float(values.mask(lost, -np.inf).median())
+
+
+# How values are computed
+
+Value = Callable[[Tables, Mapping[str, Any]], tuple[float, int]]
+
+
+def _runs(count: Callable[[pd.DataFrame], Any]) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        rows = select(tables.result.runs, of)
+        return float(count(rows)), len(rows)
+
+    return value
+
+
+def _mean(table: str, column: str, size: bool = False) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        rows = select(getattr(tables, table), of)
+        rows = rows[rows[column].notna()]
+        values = rows[column].abs() if size else rows[column]
+        return float(values.mean()), rows["run"].nunique()
+
+    return value
+
+
+def _missed(going_on: bool) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        mine = (tables.result.runs["status"] == "not_reached") & (unfinished(tables.result) == going_on)
+        rows = select(tables.result.runs.assign(mine=mine), of)
+        return float(rows["mine"].sum()), len(rows)
+
+    return value
+
+
+def _last_epoch(table: str) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        rows = select(getattr(tables, table), of)
+        return float(rows["epoch"].max()), rows["run"].nunique()
+
+    return value
+
+
+def _fan_in(end: str) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        rows = select(tables.fed, of)
+        return float(rows["fan_in"].agg(end)), rows["run"].nunique()
+
+    return value
+
+
+def _median_updates(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    rows = select(tables.result.runs, of)
+    return float(median_updates(rows.assign(group="")).iloc[0]), len(rows)
+
+
+def _versus(column: str) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        runs = tables.result.runs
+        pair = runs[runs["group"].isin([of["group"], of["against"]])]
+        row = speed_up(pair, of["against"]).set_index("group").loc[of["group"]]
+        return float(row[column]), int(row["pairs"])
+
+    return value
+
+
+def _per_update(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    rows = select(timed(tables.result.runs), of)
+    return float((rows["seconds"] / rows["last_update"]).median() * MICRO), len(rows)
+
+
+def _times_as_long(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    alike = {name: value for name, value in of.items() if name != "against"}
+    ours, n = _per_update(tables, alike)
+    theirs, m = _per_update(tables, alike | {"activation": of["against"]})
+    return ours / theirs, min(n, m)
+
+
+def _step(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    own = tables.result.runs["group"] == of["group"]
+    return float(step(steps(tables.result, of["group"]), of["update"])), int(own.sum())
+
+
+def _flat(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["dead_flat"] == 1]
+
+
+def _runs_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    rows = select(tables.hidden, of)
+    return float(_flat(rows)["run"].nunique()), rows["run"].nunique()
+
+
+def _first_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    flat = _flat(select(tables.hidden, of))
+    return float(flat["epoch"].min()), flat["run"].nunique()
+
+
+def _last_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    flat = _flat(select(tables.hidden, of))
+    return float(flat["epoch"].max()), flat["run"].nunique()
+
+
+def _runs_left(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    rows = select(tables.hidden, of)
+    first = _flat(rows).groupby("run")["epoch"].min()
+    later = rows[(rows["dead_flat"] == 0) & (rows["epoch"] > rows["run"].map(first))]
+    return float(later["run"].nunique()), len(first)
+
+
+def _by_layer(tables: Tables, of: Mapping[str, Any]) -> pd.Series:
+    return select(tables.hidden, of).groupby(["group", "layer"])["saturated"].mean().dropna()
+
+
+def _layers(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    return float(len(_by_layer(tables, of))), select(tables.hidden, of)["run"].nunique()
+
+
+def _layers_tied(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    means = _by_layer(tables, of)
+    return float((means >= means.max() - 1e-9).sum()), select(tables.hidden, of)["run"].nunique()
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _brief(value: float) -> str:
+    return text.number(value, 2)
+
+
+# Hidden rows: rows of layers.csv whose role is hidden. Fed rows: rows of layers.csv with layer > 1 and fan_in > 1.
+MEASURES: dict[str, Measure] = {
+    # runs.csv
+    "runs": Measure("rows of runs.csv", _runs(len), _whole),
+    "groups": Measure("distinct groups in runs.csv", _runs(lambda rows: rows["group"].nunique()), _whole),
+    "least seeds": Measure(
+        "the least number of distinct seeds that a group has in runs.csv",
+        _runs(lambda rows: rows.groupby("group")["seed"].nunique().min()),
+        _whole,
+    ),
+    "most seeds": Measure(
+        "the greatest number of distinct seeds that a group has in runs.csv",
+        _runs(lambda rows: rows.groupby("group")["seed"].nunique().max()),
+        _whole,
+    ),
+    "reached": Measure(
+        "rows of runs.csv with a value in updates_to_target",
+        _runs(lambda rows: rows["updates_to_target"].notna().sum()),
+        _whole,
+    ),
+    "reached at update 0": Measure(
+        "rows of runs.csv whose updates_to_target is 0",
+        _runs(lambda rows: (rows["updates_to_target"] == 0).sum()),
+        _whole,
+    ),
+    "diverged first": Measure(
+        "rows of runs.csv with status diverged: they diverged before they reached the target",
+        _runs(lambda rows: (rows["status"] == "diverged").sum()),
+        _whole,
+    ),
+    "diverged later": Measure(
+        "rows of runs.csv with values in updates_to_target and in diverged_at",
+        _runs(lambda rows: (rows["updates_to_target"].notna() & rows["diverged_at"].notna()).sum()),
+        _whole,
+    ),
+    "diverged": Measure(
+        "rows of runs.csv with a value in diverged_at",
+        _runs(lambda rows: rows["diverged_at"].notna().sum()),
+        _whole,
+    ),
+    "stopped": Measure(
+        "rows of runs.csv with status not_reached that were trained to the experiment's last epoch: it is their last "
+        "in epochs.csv",
+        _missed(going_on=False),
+        _whole,
+    ),
+    "going on": Measure(
+        "rows of runs.csv with status not_reached whose last epoch in epochs.csv is before the experiment's last",
+        _missed(going_on=True),
+        _whole,
+    ),
+    "median updates_to_target": Measure(
+        "median of updates_to_target in runs.csv, an empty one being infinite: infinite where either middle value is",
+        _median_updates,
+        text.updates,
+    ),
+    "median final_test_accuracy": Measure(
+        "median of final_test_accuracy in runs.csv, runs with a value in diverged_at below all others; empty ones are "
+        "left out",
+        _runs(lambda rows: worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())),
+        text.share,
+    ),
+    "times fewer updates": Measure(
+        "over the seeds that `group` and `against` both have in runs.csv: median updates_to_target of `against`, "
+        "divided by that of `group`, an empty one being infinite",
+        _versus("ratio"),
+        text.number,
+    ),
+    "times fewer updates, least": Measure(
+        "2.5 % quantile (method nearest) of the same ratio in 2,000 resamples of these seeds, in ascending order, with "
+        "numpy.random.default_rng(0).integers(0, n, (2000, n)), the same for both; infinite by infinite is left out, 0 "
+        "by 0 is 1",
+        _versus("low"),
+        text.number,
+    ),
+    "times fewer updates, most": Measure("97.5 % quantile of the same", _versus("high"), text.number),
+    "microseconds per update": Measure(
+        "median of seconds / last_update in runs.csv, times 1e6, over rows where both are above 0 and diverged_at is "
+        "empty",
+        _per_update,
+        lambda value: text.number(value) if value < 100 else _whole(value),
+    ),
+    "times as long": Measure(
+        "microseconds per update, divided by those of the activation `against` with all else the same",
+        _times_as_long,
+        text.number,
+    ),
+    # epochs.csv
+    "recorded step": Measure(
+        "of the group's distinct updates in epochs.csv, the first that is at least `update`, minus the one before it "
+        "(0 where there is none)",
+        _step,
+        _whole,
+    ),
+    # layers.csv, hidden layers
+    "last epoch": Measure("the greatest epoch among hidden rows", _last_epoch("hidden"), _whole),
+    "mean weight_rms": Measure("mean of weight_rms over hidden rows", _mean("hidden", "weight_rms"), _brief),
+    "mean saturated": Measure("mean of saturated over hidden rows", _mean("hidden", "saturated"), text.share),
+    "mean distance from 0": Measure(
+        "mean of the absolute activation_mean over hidden rows", _mean("hidden", "activation_mean", size=True), _brief
+    ),
+    "runs dead-flat": Measure("distinct runs among hidden rows whose dead_flat is 1", _runs_flat, _whole),
+    "first epoch dead-flat": Measure("the least epoch of hidden rows whose dead_flat is 1", _first_flat, _whole),
+    "last epoch dead-flat": Measure("the greatest epoch of hidden rows whose dead_flat is 1", _last_flat, _whole),
+    "runs that left": Measure(
+        "distinct runs with a hidden row whose dead_flat is 0 after (by epoch) their first whose dead_flat is 1",
+        _runs_left,
+        _whole,
+    ),
+    # layers.csv, layers that hidden units feed
+    "least weights": Measure("the least fan_in among fed rows", _fan_in("min"), _whole),
+    "most weights": Measure("the greatest fan_in among fed rows", _fan_in("max"), _whole),
+    "last epoch fed": Measure("the greatest epoch among fed rows", _last_epoch("fed"), _whole),
+    "mean same_sign_example": Measure(
+        "mean of same_sign_example over fed rows", _mean("fed", "same_sign_example"), text.share
+    ),
+    "mean same_sign_batch": Measure(
+        "mean of same_sign_batch over fed rows", _mean("fed", "same_sign_batch"), text.share
+    ),
+    "mean same_sign_epoch": Measure(
+        "mean of same_sign_epoch over fed rows", _mean("fed", "same_sign_epoch"), text.share
+    ),
+    "mean orthants_visited": Measure(
+        "mean of orthants_visited over fed rows", _mean("fed", "orthants_visited"), text.number
+    ),
+    # Counts of what other numbers tell: core.lessons.comparisons says what is compared, and which verdict each has.
+    "comparisons": Measure(
+        "pairs of a group of a zero-centred function (bounded, symmetric about 0) and one of a function in `slow`, in "
+        "networks with a hidden layer, all else the same, with the same seeds so far and not both medians infinite; "
+        "batch sizes of at least the whole training set are one; left out where a run is not trained to the end, has "
+        "not reached the target and has a last_update before the lesser median",
+        None,
+        lambda value: text.count(int(value), "comparison"),
+    ),
+    "comparisons faster": Measure(
+        "of these, those of two paired seeds or more, medians that differ by at least the recorded step, and a least "
+        "ratio (times fewer updates, least) above 1",
+        None,
+        _whole,
+    ),
+    "comparisons slower": Measure("the same with a greatest ratio below 1", None, _whole),
+    "groups that tie": Measure(
+        "groups whose median of the `outcome` (updates_to_target, to the recorded step, without batch sizes that are "
+        "one with another; or final_test_accuracy) is the best",
+        None,
+        _whole,
+    ),
+    "layers": Measure("distinct group and layer with a value of saturated among hidden rows", _layers, _whole),
+    "layers that tie": Measure("of these, those whose mean saturated is the greatest, to 1e-9", _layers_tied, _whole),
+    # Lessons. Runs alike differ in nothing, for the batches of both hold all examples: these count once. `batch_size`
+    # names all sizes that are one with the first.
+    **{
+        f"median pair_agreement_{level}, alike once": Measure(
+            f"median of pair_agreement_{level} in layers.csv", None, text.share
+        )
+        for level in LEVELS
+    },
+    **{
+        f"mean pair_agreement_{level}, alike once": Measure(
+            f"mean of pair_agreement_{level} in layers.csv", None, text.share
+        )
+        for level in LEVELS
+    },
+    "mean saturated, alike once": Measure("mean of saturated over hidden rows", None, text.share),
+    "mean weight_rms, alike once": Measure(
+        "mean of weight_rms in layers.csv over runs that have a value in `of_runs_with` at `at_epoch`", None, _brief
+    ),
+    "predicted pair agreement": Measure(
+        "1/2 + asin(m^2 / (m^2 + s^2)) / pi, m and s the means of activation_mean and activation_std of the layer "
+        "before `layer`, alike once; or of the training inputs that vary, where `layer` is the first",
+        None,
+        text.share,
+    ),
+    "measured std of a": Measure(
+        "root of the median of preactivation_mean^2 + preactivation_std^2 over hidden rows", None, text.number
+    ),
+    "predicted std of a": Measure(
+        "root of q: fan_in x mean weight_rms^2 x the mean square of what feeds the layer, which for the first are the "
+        "inputs of the probe and for others f(root of q of the layer before x z), z normal",
+        None,
+        text.number,
+    ),
+    "median saturated": Measure("median of saturated over hidden rows", None, text.share),
+    "predicted saturated": Measure(
+        "P(slope at root of q x z is below the threshold), z normal; q as above", None, text.share
+    ),
+    "layers predicted": Measure(
+        "distinct group and layer that theory predicts", None, lambda n: text.count(int(n), "layer")
+    ),
+    "layers near": Measure("of these, those whose std of a is predicted within a tenth of the measured", None, _whole),
+    "layers close": Measure("of these, those whose share saturated is predicted within 0.05", None, _whole),
+    # The 2 x 2: `effect` on `outcome` among runs with the settings in `of`, over the seeds that all of its functions
+    # have at all learning rates; `learning_rate` is the one for all, or "best". core.lessons.effects defines all of it.
+    "effect": Measure("point estimate: a ratio, or points of test accuracy", None, text.number),
+    "effect, least": Measure("lower end of its 95 % interval", None, text.number),
+    "effect, most": Measure("upper end of its 95 % interval", None, text.number),
+    "effect, at least": Measure("the least that it can be, where a median is beyond training", None, text.number),
+    "effect, at most": Measure("the greatest that it can be, where a median is beyond training", None, text.number),
+    "effect's share": Measure("effect on the scale of addition, divided by that of `all`", None, text.share),
+    "reached, paired": Measure("rows of runs.csv with these seeds and a value in updates_to_target", None, _whole),
+    "median updates, paired": Measure(
+        "median of updates_to_target over these seeds, an empty one being infinite", None, text.updates
+    ),
+}

@@ -1,0 +1,368 @@
+"""The result of an experiment: four tidy tables, and their files.
+
+`collect` turns the records of training into a Result, whole or so far; `core.results.loading` reads its files back.
+The tables' columns are described in `core.schema`.
+"""
+
+import json
+import platform
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core import schema
+from core.engine.measures import bin_edges
+from core.engine.recording import Record
+from core.experiment.experiment import ENGINE_VERSION, FIELDS, VARIED, Experiment
+from core.machine.blas import kernels
+from core.registries.activations import ACTIVATIONS
+from core.results.placing import whole_file
+from core.schema import GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
+
+CSV_ROWS = 10_000
+"""Rows that are turned into text at a time."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ResultError(ValueError):
+    """A file that is not a result: one line that names the file or table, what is wrong and what is expected."""
+
+
+def versions(trained_by: Iterable[str] = ()) -> dict[str, str]:
+    """The versions that numbers and tables depend on.
+
+    Args:
+        trained_by: the kernels of the processes that trained (`blas.kernels`); those of this process if none.
+    """
+    first, *others = sorted(set(trained_by)) or [kernels()]
+    return {
+        "engine": ENGINE_VERSION,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+        "tables": schema.version(),
+        "kernels": f"{first} and {len(others)} more" if others else first,
+    }
+
+
+def from_elsewhere(found: Mapping[str, str]) -> str:
+    """What to know of a result with these `versions`, if another kind of processor trained it; "" otherwise."""
+    theirs, ours = found.get("kernels", ""), kernels()
+    if theirs in ("", ours):
+        return ""
+    return (
+        f"Trained on another kind of processor ({theirs}; this server: {ours}). Trained here, single runs may come out "
+        "differently, as runs of one group differ among themselves."
+    )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment gave.
+
+    Attributes:
+        experiment: what was run.
+        runs: one row per run.
+        epochs: one row per run and recorded point.
+        layers: one row per run, recorded point and layer.
+        histograms: one row per group, recorded point, layer, quantity, level and bin that holds something.
+        versions: versions of the engine and of what its numbers depend on.
+    """
+
+    experiment: Experiment
+    runs: pd.DataFrame
+    epochs: pd.DataFrame
+    layers: pd.DataFrame
+    histograms: pd.DataFrame
+    versions: dict[str, str] = field(default_factory=versions)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table of that name, one of `core.schema.SCHEMA`."""
+        frame: pd.DataFrame = getattr(self, name)
+        return frame
+
+    @cached_property
+    def settings(self) -> str:
+        """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
+        content = {
+            "experiment": json.loads(self.experiment.to_json()),
+            "link": self.experiment.to_params(),
+            "key": self.experiment.key,
+            "versions": self.versions,
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    def to_csv(self, folder: str | Path) -> None:
+        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in SCHEMA:
+            with whole_file(target / f"{name}.csv") as new, new.open("wb") as file:
+                file.writelines(csv_parts(self.table(name)))
+        with whole_file(target / SETTINGS_FILE) as new:
+            new.write_text(self.settings, encoding="utf-8")
+
+    def to_zip(self, path: str | Path | BinaryIO) -> None:
+        """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
+
+        At a path there is the whole zip in the end, or what was there before.
+        """
+        if isinstance(path, str | Path):
+            with whole_file(Path(path)) as new, new.open("wb") as file:
+                self.to_zip(file)
+            return
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in SCHEMA:
+                _add(archive, f"{name}.csv", csv_parts(self.table(name)))
+            _add(archive, SETTINGS_FILE, [self.settings.encode()])
+
+
+def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(entry, "w", force_zip64=True) as file:
+        for part in parts:
+            file.write(part)
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    """A table as CSV: numbers at full precision, missing values empty, infinities as inf and -inf.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    return b"".join(csv_parts(table))
+
+
+def csv_parts(table: pd.DataFrame) -> Iterator[bytes]:
+    """The same in parts: a long table's text takes as much memory again as the table."""
+    for begin in range(0, max(1, len(table)), CSV_ROWS):
+        yield _csv(table.iloc[begin : begin + CSV_ROWS], header=begin == 0)
+
+
+def _csv(table: pd.DataFrame, header: bool) -> bytes:
+    safe = table.copy()
+    for column in safe.columns[[not pd.api.types.is_numeric_dtype(dtype) for dtype in safe.dtypes]]:
+        text = safe[column]
+        safe[column] = text.where(~text.fillna("").str.startswith(FORMULA_STARTS), "'" + text)
+    # Arrow's writer takes a tenth of the time of pandas's, and lets the server's other threads run meanwhile.
+    import pyarrow as pa
+    from pyarrow.csv import WriteOptions, write_csv
+
+    content = pa.BufferOutputStream()
+    write_csv(
+        pa.Table.from_pandas(safe, preserve_index=False),
+        content,
+        WriteOptions(include_header=header, quoting_style="needed"),
+    )
+    return bytes(content.getvalue())
+
+
+def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
+    """The result that the records of any number of chunks and segments make up, complete or not.
+
+    Args:
+        experiment: what is run.
+        records: what `core.engine.training.advance` gave, in any order.
+    """
+    points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
+    settings = run_settings(experiment)
+    epochs, layers = _epochs(points), _layers(points)
+    full = experiment.statistics == "full" and len(points) > 0
+    return Result(
+        experiment=experiment,
+        runs=_frame("runs", _runs(experiment, epochs), settings, complete=full),
+        epochs=_frame("epochs", epochs, settings, complete=full),
+        layers=_frame("layers", layers, settings, complete=full and "hidden" in layers.get("role", ())),
+        histograms=_frame("histograms", _histograms(points, settings), settings, complete=False),
+        versions=versions(record.kernels for record in points),
+    )
+
+
+def run_settings(experiment: Experiment) -> pd.DataFrame:
+    """The settings columns of the tables, one row per run, indexed by run number."""
+    runs = experiment.runs()
+    rows: dict[str, list[Any]] = {
+        "group": [experiment.label(run) for run in runs],
+        "dataset": [experiment.dataset for _ in runs],
+        **{name: [getattr(run, name) for run in runs] for name in ("run", *VARIED, "seed")},
+    }
+    rows |= {
+        column.name: list(map(FIELDS[column.name].kind.format, rows[column.name]))
+        for column in GROUP
+        if column.name in VARIED and column.dtype == "str"
+    }
+    return pd.DataFrame(rows, index=rows["run"], columns=[column.name for column in RUN])
+
+
+Columns = dict[str, NDArray[Any]]
+"""Columns of a table by name, all of one length; "run" tells which run's settings belong to a row."""
+NO_ROWS: Columns = {"run": np.zeros(0, np.int64)}
+
+
+def _frame(name: str, columns: Columns, settings: pd.DataFrame, complete: bool) -> pd.DataFrame:
+    """The table's columns in the schema's order and types; those that were not measured are empty.
+
+    Raises LookupError for columns that the schema does not know or, where all should be there, for those that it does
+    and nothing produces: a slip in a name must not read as "not measured".
+    """
+    own = {*names(name), "run"}
+    passed_on = {*names("runs"), "diverged"} if name == "epochs" else set()
+    if unknown := columns.keys() - own - passed_on:
+        raise LookupError(f"{name}: the schema has no column {', '.join(sorted(unknown))}")
+    if complete and (lacking := own - columns.keys() - set(settings)):
+        raise LookupError(f"{name}: nothing produces the column {', '.join(sorted(lacking))}")
+    # pandas only at the end, and once: joining, sorting and converting in NumPy takes a third of the time.
+    places = settings.index.get_indexer(pd.Index(columns["run"]))
+
+    def values(column: Column) -> Any:
+        if column.name in settings:
+            return settings[column.name].array.take(places)
+        found = columns.get(column.name, np.full(len(places), np.nan))
+        return pd.Series(found, dtype="str") if column.dtype == "str" else found.astype(column.dtype, copy=False)
+
+    return pd.DataFrame({column.name: values(column) for column in SCHEMA[name]})
+
+
+def _stack(blocks: Sequence[dict[str, Any]], order: Sequence[str]) -> Columns:
+    """Blocks of columns (arrays, or one value for the whole block) under one another, sorted by the columns `order`.
+
+    Every block holds the numbers of its runs as the array "run"; a column that a block lacks is missing there, and so
+    are values that are not finite.
+    """
+    if not blocks:
+        return NO_ROWS
+    sizes = [len(block["run"]) for block in blocks]
+
+    def column(name: str) -> NDArray[Any]:
+        parts = [block.get(name, np.nan) for block in blocks]
+        whole = np.concatenate(
+            [
+                part if isinstance(part, np.ndarray) else _constant(part, size)
+                for part, size in zip(parts, sizes, strict=True)
+            ]
+        )
+        return np.where(np.isfinite(whole), whole, np.nan) if whole.dtype.kind == "f" else whole
+
+    columns = {name: column(name) for name in dict.fromkeys(name for block in blocks for name in block)}
+    places = np.lexsort([columns[name] for name in reversed(order)])
+    for name in columns:  # one at a time: all of them twice would be most of the memory of a large sweep
+        columns[name] = columns[name][places]
+    return columns
+
+
+def _constant(value: object, size: int) -> NDArray[Any]:
+    return np.full(size, value, object if isinstance(value, str) else None)
+
+
+def _epochs(points: Sequence[Record]) -> Columns:
+    """The epochs table, with the columns that only the runs table shows."""
+    return _stack(
+        [
+            {
+                "run": record.runs[record.alive],
+                "epoch": record.epoch,
+                "update": record.update,
+                "diverged": record.diverged[record.alive],
+                "seconds": record.seconds / record.alive.size,
+                **{name: values[record.alive] for name, values in record.epochs.items()},
+            }
+            for record in points
+        ],
+        ("run", "epoch"),
+    )
+
+
+def _runs(experiment: Experiment, epochs: Columns) -> Columns:
+    run = epochs["run"]
+    if not len(run):
+        return NO_ROWS
+    first = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
+    last = np.append(first[1:], len(run)) - 1
+
+    measure, _, goal = experiment.target.partition(":")
+    value = epochs[measure]
+    met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
+    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
+    reached = np.minimum.reduceat(np.where(met, np.arange(len(run)), len(run)), first)
+    converged = reached < len(run)
+
+    def at_target(name: str) -> NDArray[Any]:
+        return np.where(converged, epochs[name][np.minimum(reached, last)], np.nan)
+
+    columns: Columns = {
+        "run": run[last],
+        "updates_to_target": at_target("update"),
+        "epochs_to_target": at_target("epoch"),
+        "last_update": epochs["update"][last],
+        "seconds": epochs["seconds"][last],
+        "diverged_at": np.where(epochs["diverged"][last], epochs["update"][last], np.nan),
+        "status": np.where(
+            converged, "converged", np.where(epochs["diverged"][last], "diverged", "not_reached")
+        ).astype(object),
+    }
+    for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
+        columns[f"final_{name}"] = epochs[name][last]
+        best = np.fmin if name.endswith("loss") else np.fmax
+        columns[f"best_{name}"] = best.reduceat(epochs[name], first)
+    if experiment.statistics == "full":
+        for name in ("path_length", "displacement", "mean_update_cosine"):
+            columns[name] = epochs[name][last]
+        path, displacement = columns["path_length"], columns["displacement"]
+        tortuosity = np.divide(path, displacement, out=np.full(len(path), np.nan), where=displacement > 0)
+        columns["tortuosity"] = np.where(np.isinf(tortuosity), np.nan, tortuosity)
+    return columns
+
+
+def _layers(points: Sequence[Record]) -> Columns:
+    blocks = []
+    for record in points:
+        kept = record.alive & ~record.diverged
+        # Where all runs are kept these are views, not copies.
+        rows = slice(None) if kept.all() else kept.ravel()
+        for layer in record.layers:
+            columns = {
+                name: value.ravel()[rows] if isinstance(value, np.ndarray) else value for name, value in layer.items()
+            }
+            blocks.append({"run": record.runs[kept], "epoch": record.epoch, "update": record.update, **columns})
+    return _stack(blocks, ("run", "epoch", "layer"))
+
+
+def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
+    """Counts added up over the chunks that share a group; "run" is the group's first."""
+    totals: dict[tuple[int, int, int, int, str, str], NDArray[Any]] = {}
+    groups, activations = settings["group"].to_dict(), settings["activation"].to_dict()
+    first_run: dict[str, int] = {}
+    for record in points:
+        first = [first_run.setdefault(groups[number], number) for number in record.runs[:, 0].tolist()]
+        for h in record.histograms:
+            for run, counts in zip(first, h.counts, strict=True):
+                key = (run, record.epoch, record.update, h.layer, h.quantity, h.level)
+                totals[key] = totals[key] + counts if key in totals else counts
+    # Nothing is counted where all runs of a group have diverged, or no neuron has a gradient.
+    # Whatever the chunks were: by group, then in order of time; within a point as they were recorded.
+    keys = sorted((key for key, counts in totals.items() if counts.any()), key=lambda key: key[:2])
+    if not keys:
+        return NO_ROWS
+    # Nearly half of all bins are empty, and this is by far the longest table.
+    filled = [np.flatnonzero(totals[key]) for key in keys]
+    widths = [len(places) for places in filled]
+    edges = [bin_edges(quantity, ACTIVATIONS[activations[run]]) for run, _, _, _, quantity, _ in keys]
+    scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
+    columns = {
+        **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
+        "left": np.concatenate([bounds[places] for bounds, places in zip(edges, filled, strict=True)]),
+        "right": np.concatenate([bounds[places + 1] for bounds, places in zip(edges, filled, strict=True)]),
+        "count": np.concatenate([totals[key][places] for key, places in zip(keys, filled, strict=True)]),
+    }
+    columns["count"] = columns["count"].astype(np.float64)
+    width = columns["right"] - columns["left"]
+    total = np.repeat([totals[key].sum() for key in keys], widths)
+    columns["density"] = np.where(np.isfinite(width), columns["count"] / total / width, np.nan)
+    return columns
