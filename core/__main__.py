@@ -2,7 +2,7 @@
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
     python -m core import result.zip
-    python -m core compare result.zip another.zip
+    python -m core compare results/ another.zip
     python -m core list initialisers
     python -m core health
 
@@ -107,14 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
 
-    take = commands.add_parser("import", help="put the zip of a result where the dashboard finds it")
-    take.add_argument("zip", type=Path, metavar="ZIP", help="what run --zip or the dashboard has written")
+    take = commands.add_parser("import", help="put a result where the dashboard finds it")
+    take.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder that run or the dashboard wrote")
     take.set_defaults(command=_import)
     compare = commands.add_parser(
         "compare", help="what differs between two results, and by how much: status 0 if nothing"
     )
     for place in ("first", "second"):
-        compare.add_argument(place, type=Path, metavar="ZIP", help="the zip of a result, as run --zip writes it")
+        compare.add_argument(place, type=Path, metavar="RESULT", help="the zip or folder of a result, as run writes it")
     compare.set_defaults(command=_compare)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
@@ -303,14 +303,14 @@ def _summary(result: "Result") -> Rows:
 
 
 def _open(path: Path) -> "Result":
-    """The result in a zip that a person has named."""
+    """The result in a zip or folder that a person has named."""
     from core.results.loading import ResultError, load_result
 
-    with path.open("rb") as file:
-        try:
-            return load_result(file)
-        except ResultError as error:
-            raise UsageError(f"{path}: {error}") from error
+    path.stat()  # what is not there is said so, and not that it is no zip
+    try:
+        return load_result(path)
+    except ResultError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -324,14 +324,16 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> None:
     from core.results.convergence import unfinished
 
-    store, result = _store(), _open(arguments.zip)
+    store, result = _store(), _open(arguments.result)
     engine = result.versions.get("engine", "unknown")
     if engine != ENGINE_VERSION:
-        raise UsageError(f"{arguments.zip}: engine is {shorten(engine)}; allowed: {ENGINE_VERSION!r}, that of this lab")
+        raise UsageError(
+            f"{arguments.result}: engine is {shorten(engine)}; allowed: {ENGINE_VERSION!r}, that of this lab"
+        )
     complete, wanted = int((~unfinished(result)).sum()), len(result.experiment.runs())
     if complete < wanted:
         raise UsageError(
-            f"{arguments.zip}: {complete:,} of {wanted:,} runs are complete; allowed: results of a whole sweep"
+            f"{arguments.result}: {complete:,} of {wanted:,} runs are complete; allowed: results of a whole sweep"
         )
     _keep(store, result)
 

@@ -34,8 +34,8 @@ COLUMNS: dict[str, Any] = {
 }
 LACKING = """
 **Tanh differs from the logistic in three things at once**: it is centred on 0, its slope at 0 is 1 instead of 1/4, and
-its range is twice as wide. Telling them apart takes four functions, the logistic with and without centring and with
-either slope, each at several learning rates. The experiment on the screen does not have them all.
+its range is twice as wide. Telling them apart takes hidden layers of four functions, the logistic with and without
+centring and with either slope, each at several learning rates. The experiment on the screen does not have them all.
 """
 ONE_RATE = """
 These runs share one learning rate. A steeper function passes on larger gradients, which acts like a larger rate: at one

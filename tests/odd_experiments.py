@@ -3,6 +3,7 @@
 A case is a number, which always gives the same experiment, or a link. Each is trained once for all tests.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -168,7 +169,8 @@ def _comparable(rng: np.random.Generator) -> dict[str, Any]:
 def results(case: Case) -> tuple[Result, Result]:
     """The result of that experiment, and what there is of it in the middle of its training.
 
-    In the middle some chunks of runs have not begun, and the others have come to different epochs.
+    In the middle some chunks of runs have not begun, and the others have come to different epochs. Each run took a time
+    of its own, as those do that are trained apart.
     """
     trained = experiment(case)
     rng = np.random.default_rng([case if isinstance(case, int) else len(case), 1])
@@ -180,7 +182,12 @@ def results(case: Case) -> tuple[Result, Result]:
             records = states(trained, chunk, 10_000)[1]
             whole += records
             so_far += records[: int(rng.integers(0, len(records) + 1))]
-    return collect(trained, whole), collect(trained, so_far)
+    return _timed(collect(trained, whole), rng), _timed(collect(trained, so_far), rng)
+
+
+def _timed(result: Result, rng: np.random.Generator) -> Result:
+    seconds = 1e-5 * result.runs["last_update"] * rng.lognormal(0, 0.5, len(result.runs))
+    return dataclasses.replace(result, runs=result.runs.assign(seconds=seconds))
 
 
 @lru_cache(maxsize=64)

@@ -430,11 +430,16 @@ def predicted_pairs(tables: Tables, of: Of) -> Value:
 
 
 def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
-    """Of each layer of each group with random weights: q and the std measured, shares saturated, theirs and ours."""
+    """Of each layer of each start with random weights: q and the std measured, shares saturated, theirs and ours."""
     start = where(tables.hidden, {"epoch": 0})
-    found = []
-    for group, layer, scheme in distinct(start, "group", "layer", "initialiser"):
+    found, seen = [], set()
+    for group, layer, scheme, *others in distinct(
+        start, "group", "layer", "initialiser", "hidden", "activation", "gain"
+    ):
         of = {"group": group, "layer": int(layer), "epoch": 0}
+        if (layer, scheme, *others) in seen:  # groups that differ in batch size or rate start from the same weights
+            continue
+        seen.add((layer, scheme, *others))
         if scheme.partition(":")[0] in ("zeros", "constant", "identity"):
             continue
         q, share = tables.theory(group)[int(layer)]

@@ -56,6 +56,13 @@ def test_the_theory_of_wide_layers_predicts_wide_layers() -> None:
     assert lesson.agreement(wide()).verdict == SUPPORTED
 
 
+def test_layers_that_start_from_the_same_weights_count_once() -> None:
+    several = result(hidden="8-8-8", activation=("tanh",), learning_rate=(0.1, 0.5), batch_size=("full", 32))
+    assert several.runs["group"].nunique() == 4 * len(several.experiment.initialiser)
+    numbers = {number.measure: number.value for number in lesson.agreement(several).numbers}
+    assert numbers["layers predicted"] == 3 * len(several.experiment.initialiser)
+
+
 def test_the_measured_q_is_the_mean_square_of_the_pre_activations() -> None:
     layers = narrow().layers
     part = layers[(layers["group"] == "tanh · normal:1") & (layers["layer"] == 2) & (layers["epoch"] == 0)]

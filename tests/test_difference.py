@@ -117,6 +117,9 @@ def test_the_command_says_what_differs_and_its_status_says_whether(
     result.to_zip(other)
     assert main(["compare", str(one), str(other)]) == 0
     assert capsys.readouterr().out.endswith("equal to the bit, but for the times\n")
+    result.to_csv(tmp_path / "folder")
+    assert main(["compare", str(tmp_path / "folder"), str(one)]) == 0
+    assert capsys.readouterr().out.endswith("equal to the bit, but for the times\n")
     loss = result.epochs["test_loss"]
     with_values(result, "epochs", "test_loss", 0, loss[0] * 2).to_zip(other)
     assert main(["compare", str(one), str(other)]) == 1

@@ -270,6 +270,11 @@ def test_without_one_of_the_four_functions_there_is_no_2_x_2() -> None:
     assert list(effects.settings(runs(factors(2.0, 1.5)))) == ["8 · batch 4 · glorot_uniform"]
 
 
+def test_a_network_without_a_hidden_layer_uses_none_of_the_functions() -> None:
+    table = pd.concat([runs(factors(2.0, 1.5), hidden=hidden) for hidden in ("none", "8")])
+    assert list(effects.settings(table)) == ["8 · batch 4 · glorot_uniform"]
+
+
 def test_networks_are_told_apart_by_all_their_settings() -> None:
     parts = [runs(factors(2.0, 1.5), gain=gain, hidden=hidden) for gain, hidden in itertools.product((1.0, 2.0), "48")]
     found = effects.settings(pd.concat(parts))

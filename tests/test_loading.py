@@ -20,7 +20,7 @@ from core.results import loading
 from core.results.loading import load_result, read_table
 from core.results.results import Result, ResultError, collect, csv_bytes, versions
 from core.schema import FILES, SCHEMA, names
-from tests.engine import change, records, singles, train
+from tests.engine import assert_same_tables, change, records, singles, train
 from tests.test_results import SMALL, zipped
 from tests.test_training import DIVERGING, IRIS
 
@@ -74,7 +74,7 @@ def test_what_is_no_zip_is_refused_in_one_line(content: bytes, tmp_path: Path) -
     ):
         assert "zip" in refused(io.BytesIO(foreign))
     assert "zip" in refused(tmp_path / "missing.zip")
-    assert "zip" in refused(tmp_path)
+    assert "lacks" in refused(tmp_path)
 
 
 def test_a_zip_of_something_else_is_refused_with_what_it_lacks(content: bytes) -> None:
@@ -484,3 +484,14 @@ def test_a_key_or_link_that_is_not_its_settings_is_refused(content: bytes, name:
 def test_all_files_of_a_result_are_read(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert tuple(archive.namelist()) == FILES
+
+
+def test_the_folder_of_a_result_opens_as_its_zip_does(result: Result, content: bytes, tmp_path: Path) -> None:
+    result.to_csv(tmp_path)
+    assert_same_tables(load_result(tmp_path), load_result(io.BytesIO(content)))
+    (tmp_path / "epochs.csv").unlink()
+    with pytest.raises(ResultError, match=r"the folder lacks epochs\.csv; allowed: "):
+        load_result(tmp_path)
+    result.to_csv(tmp_path)
+    with pytest.raises(ResultError, match="at most 1,000 bytes"):
+        load_result(tmp_path, 1000)

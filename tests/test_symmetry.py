@@ -163,6 +163,25 @@ def test_equal_units_stay_equal_in_other_settings(changes: dict[str, Any], value
     assert_exact(change(IRIS, dtype=dtype, **changes), value, 1e-3 if dtype == "float32" else 1e-9)
 
 
+@pytest.mark.parametrize("optimiser", list(SETTINGS))
+@pytest.mark.parametrize("hidden", [(1,), (7,), (32,), (33, 1, 9)], ids=str)
+def test_a_network_of_zeros_stands_still_where_the_classes_are_equally_large(
+    optimiser: str, hidden: tuple[int, ...]
+) -> None:
+    # 40 flowers of each of 3 kinds: every p is 1/3, and the gradients, h times the sum of p - y, are 0 from the start.
+    full = change(IRIS, initialiser="zeros", hidden=hidden, batch_size=0, optimiser=optimiser)
+    result = train(change(full, learning_rate=SETTINGS[optimiser], epochs=400, record="0,1,400", statistics="full"))
+    assert (result.epochs["gradient_norm"] == 0).all()
+    assert (result.layers["weight_rms"] == 0).all()
+    np.testing.assert_allclose(result.epochs["train_loss"], np.log(3), rtol=1e-7)
+    assert result.runs["status"].tolist() == ["not_reached"]
+
+
+@pytest.mark.parametrize("dataset", ["wine", "digits"])
+def test_a_network_of_zeros_learns_from_full_batches_of_unequal_classes(dataset: str) -> None:
+    assert_exact(change(IRIS, dataset=dataset, initialiser="zeros", batch_size=0), 0.0, 1e-4)
+
+
 def test_a_network_of_zeros_learns_no_more_of_the_digits_than_one_unit_can() -> None:
     digits = change(IRIS, dataset="digits", initialiser="zeros", hidden=(32,), batch_size=32, learning_rate=0.5)
     result = train(change(digits, record="log"))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from core.engine.symmetry import Ties, tie_units, tie_weights
+from core.engine.symmetry import Ties, drop_rounding, tie_units, tie_weights
 from core.registries.activations import Activation
 from core.registries.losses import Loss
 
@@ -177,6 +177,8 @@ def weight_gradients(inputs_by_example: Array, work: Workspace, gradients: Layer
             np.copyto(by_example, below)
             below = by_example
         np.matmul(delta, below, out=gradient)
+    if work.augmented:
+        drop_rounding(gradients[-1], work.delta[-1], work.augmented[-1], ties)
     for layer, gradient in enumerate(gradients):
         tie_weights(gradient, layer, ties)
 

@@ -9,6 +9,9 @@ The classes are the coarsest equitable partition of the drawn network: the units
 layer below and to each class of the layer above, the same weights but for their order. Inputs and outputs are classes
 of their own. Then all units of a class have one pre-activation and one gradient, the gradient is one number for all
 weights between two classes, and every optimiser, which works weight by weight, leaves the partition equitable.
+
+Zeros have one more thing that rounding would undo: networks that give all examples one output stand still where they
+predict the classes as often as these occur, as full batches of equally large classes do from the start.
 """
 
 import itertools
@@ -25,7 +28,7 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Ties:
-    """Runs whose hidden units are equal in one way.
+    """Runs whose hidden units are equal in one way; all runs whose output weights start at 0 are in one of them.
 
     Attributes:
         runs: their places on the two run axes, (groups, seeds).
@@ -39,7 +42,8 @@ class Ties:
 
 def find(weights: Sequence[Array]) -> tuple[Ties, ...]:
     """The ties of networks with these weights per layer, (groups, seeds, fan_out, fan_in + 1)."""
-    suspects = np.zeros(weights[0].shape[:2], np.bool_)
+    blind = ~weights[-1].any(axis=(-2, -1))
+    suspects = blind.copy()
     for weight in weights[:-1]:  # units are equal in their first weight, or not at all: hardly a run is looked at
         suspects |= (np.diff(np.sort(weight[..., 0], axis=-1), axis=-1) == 0).any(axis=-1)
     alike: dict[bytes, tuple[list[Indices], list[tuple[int, int]]]] = {}
@@ -50,7 +54,7 @@ def find(weights: Sequence[Array]) -> tuple[Ties, ...]:
     for units, places in alike.values():
         groups, seeds = np.array(places, np.intp).T
         own = tuple(None if (first == np.arange(len(first))).all() else first for first in units)
-        if any(first is not None for first in own):
+        if any(first is not None for first in own) or blind[groups, seeds].all():
             ties.append(Ties((groups, seeds), own))
     return tuple(ties)
 
@@ -108,3 +112,26 @@ def tie_weights(values: Array, layer: int, ties: Iterable[Ties]) -> None:
         if columns is not None:
             own[..., : len(columns)] = own.take(columns, axis=-1)
         values[tie.runs] = own
+
+
+def drop_rounding(gradient: Array, delta: Array, h: Array, ties: Iterable[Ties]) -> None:
+    """Make 0, in place, what rounding alone keeps from it in the output weights' gradients of networks of equal units.
+
+    Where such a network gives every example one h, the gradient is h times the sum of p - y over the examples: 0 where
+    it predicts each class as often as it occurs. Adam would take the rest, however small, for a direction.
+
+    Args:
+        gradient: (groups, seeds, outputs, units + 1), the product of `delta` and `h` transposed.
+        delta: d loss / d logits, (groups, seeds, outputs, examples).
+        h: of the last hidden layer, with its constant row, (groups, seeds, units + 1, examples).
+    """
+    for tie in ties:
+        above, below = delta[tie.runs], h[tie.runs]
+        blind = (below == below[..., :1]).all(axis=(-2, -1))
+        if blind.any():
+            own = gradient[tie.runs]
+            rounding = (
+                8 * np.finfo(own.dtype).eps * np.sqrt(h.shape[-1]) * (np.abs(above) @ np.abs(below).swapaxes(-1, -2))
+            )
+            own[blind[:, None, None] & (np.abs(own) <= rounding)] = 0.0
+            gradient[tie.runs] = own

@@ -246,7 +246,7 @@ def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
         last = int(told.number("last epoch fed", activation=LOGISTIC, fan_in=width).value)
         number = told("mean orthants_visited", activation=LOGISTIC, fan_in=width, epoch=last)
         visited.append(f"{number} of 2{str(width).translate(_SUPERSCRIPT)} by epoch {last:,}")
-    return [f"in training they visited {text.first(visited, len(widths), 'width')}"]
+    return [f"in training they visited on average {text.first(visited, len(widths), 'width')}"]
 
 
 def fewer_updates(result: Result) -> Finding:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from core import text
 from core.experiment.experiment import FIELDS, all_but, label
-from core.lessons.comparisons import SEEDS
+from core.lessons.comparisons import SEEDS, with_function
 from core.lessons.findings import NOTICEABLE, Finding
 from core.results.evidence import Number
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -95,11 +95,11 @@ def has_all_four(runs: pd.DataFrame) -> bool:
 
 
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The runs that differ in activation, rate and seed alone, by their other settings, where all four are there."""
+    """The runs that differ in activation, rate and seed alone, by their other settings; hidden units have all four."""
     parts: dict[str, pd.DataFrame] = {}
     for _, members in runs.groupby(SETTING, sort=False):
         row = members.iloc[0].to_dict()
-        if has_all_four(members):
+        if has_all_four(with_function(members)):
             named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
             parts[label(row, named)] = members
     return parts

@@ -25,6 +25,8 @@ MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
 _SETTINGS = ["group", *all_but("batch_size", "learning_rate")]
+START = _SETTINGS[1:]
+"""What groups share that start alike, from the same weights seed by seed."""
 _GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
 
 
@@ -272,7 +274,7 @@ def agreement(result: Result) -> Finding:
     """Whether the theory of wide layers predicts the runs at initialisation."""
     claim = "The theory of wide layers predicts a network before training"
     table = by_layer(result)
-    table = table[table["predicted"].notna() & table["median"].notna()]
+    table = table[table["predicted"].notna() & table["median"].notna()].drop_duplicates([*START, "layer", "quantity"])
     told = Told(result)
     if table.empty:
         known = result.layers["role"].eq("hidden").any()

@@ -450,7 +450,9 @@ MEASURES: dict[str, Measure] = {
         "P(slope at root of q x z is below the threshold), z normal; q as above", None, text.share
     ),
     "layers predicted": Measure(
-        "distinct group and layer that theory predicts", None, lambda n: text.count(int(n), "layer")
+        "distinct layer, and start (hidden, activation, initialiser, gain), that theory predicts",
+        None,
+        lambda n: text.count(int(n), "layer"),
     ),
     "layers near": Measure("of these, those whose std of a is predicted within a tenth of the measured", None, _whole),
     "layers close": Measure("of these, those whose share saturated is predicted within 0.05", None, _whole),

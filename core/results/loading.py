@@ -1,4 +1,4 @@
-"""A result from its zip, whoever made it: read in bounded memory and checked, or refused in one line."""
+"""A result from its zip or folder, whoever made it: read in bounded memory and checked, or refused in one line."""
 
 import csv
 import io
@@ -40,10 +40,10 @@ UNREADABLE = (
 
 
 def load_result(path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Result:
-    """Read a result zip (`to_zip`) from a path or binary file object.
+    """Read a result from its zip (`to_zip`), a path or binary file object, or from its folder (`to_csv`), a path.
 
     Args:
-        path: the zip.
+        path: the zip or folder.
         max_bytes: what its tables may take, as text and as numbers in memory.
 
     Raises:
@@ -74,7 +74,9 @@ def load_result(path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Resu
 
 
 def _unpack(path: str | Path | BinaryIO, max_bytes: int) -> dict[str, bytes]:
-    """The files in the zip by name: exactly those of a result."""
+    """The files in the zip or folder by name: those of a result."""
+    if isinstance(path, str | Path) and Path(path).is_dir():
+        return _read_folder(Path(path), max_bytes)
     _check_list(path)
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -93,6 +95,15 @@ def _unpack(path: str | Path | BinaryIO, max_bytes: int) -> dict[str, bytes]:
         if size > max_bytes:
             raise ResultError(f"the zip unpacks to {size:,} bytes; allowed: at most {max_bytes:,} bytes")
         return {entry.filename: archive.read(entry) for entry in entries}
+
+
+def _read_folder(folder: Path, max_bytes: int) -> dict[str, bytes]:
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        raise ResultError(f"the folder lacks {', '.join(missing)}; allowed: {', '.join(FILES)}, each once")
+    size = sum((folder / name).stat().st_size for name in FILES)
+    if size > max_bytes:
+        raise ResultError(f"the files have {size:,} bytes; allowed: at most {max_bytes:,} bytes")
+    return {name: (folder / name).read_bytes() for name in FILES}
 
 
 def _check_list(path: str | Path | BinaryIO) -> None:
