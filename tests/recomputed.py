@@ -484,6 +484,10 @@ MEASURES: dict[str, Callable[[Tables, Of], Value]] = {
     "first epoch dead-flat": lambda tables, of: (
         min(flat_runs(where(tables.hidden, of)).values()), len(flat_runs(where(tables.hidden, of)))
     ),
+    "last epoch dead-flat": lambda tables, of: (
+        max(int(row["epoch"]) for row in where(tables.hidden, of) if row["dead_flat"] and float(row["dead_flat"]) == 1),
+        len(flat_runs(where(tables.hidden, of))),
+    ),
     "runs that left": left,
     "least weights": extreme("fed", "fan_in", min),
     "most weights": extreme("fed", "fan_in", max),
@@ -767,7 +771,7 @@ class TwoByTwo:
         """A ratio, or points of accuracy."""
         if self.outcome == "final_test_accuracy":
             return 100 * value
-        return math.exp(value) if value < 700 else math.inf
+        return math.inf if value > 230 else 0.0 if value < -230 else math.exp(value)
 
     def number(self, measure: str, effect: str) -> Value:
         """One of the effect's numbers."""
@@ -801,6 +805,11 @@ class TwoByTwo:
             ]
             if min(medians) == 0 or min(medians) == math.inf:
                 return UNDECIDED
+        if self.outcome == "final_train_loss" and any(
+            median(self.bounds(self.cells[name, self.best_rate(name, self.seeds), seed])[1] for seed in self.seeds) == 0
+            for name in self.functions
+        ):
+            return UNDECIDED
         if "all" in self.point and (whole := self.clear("all")) != SUPPORTED:
             return whole
         parts = {self.clear("centring"), self.clear("slope")}

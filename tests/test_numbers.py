@@ -8,7 +8,7 @@ import pytest
 from core.results.evidence import MEASURES
 from tests import recomputed
 from tests.engine import data_of
-from tests.odd_experiments import CASES, RESAMPLES, results, said, squares
+from tests.odd_experiments import CASES, RESAMPLES, Case, results, said, squares
 from tests.recomputed import NEVER_NEGATIVE, Tables, TwoByTwo
 
 VERDICTS = {
@@ -33,8 +33,8 @@ def close(one: float, other: float, relative: float = 1e-9, absolute: float = 1e
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "so_far"])
-@pytest.mark.parametrize("case", CASES)
-def test_numbers_and_verdicts_are_those_of_the_tables(case: int, whole: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case)[:60])
+def test_numbers_and_verdicts_are_those_of_the_tables(case: Case, whole: bool, tmp_path: Path) -> None:
     result = results(case)[0 if whole else 1]
     about = result.experiment.to_query()
     result.to_csv(tmp_path)

@@ -19,7 +19,7 @@ from core.results.evidence import Number
 from core.results.results import Result
 from core.text import VERDICTS, words
 from tests.engine import data_of
-from tests.odd_experiments import CASES, places, results, said, squares
+from tests.odd_experiments import CASES, Case, places, results, said, squares
 
 NOUNS = ("run", "update", "seed", "group", "layer", "comparison", "function", "network", "example", "unit", "epoch")
 WRONG = {
@@ -32,11 +32,11 @@ WRONG = {
     "one that have": r"(?<![\d.,])1 (have|are|were)\b|(?<![\d.,])(?!1 )\d+ (has|is|was)\b",
     "a wrong ordinal": r"\d*(1[1-3](st|nd|rd)|(?<!1)(1(nd|rd|th)|2(st|rd|th)|3(st|nd|th))|[04-9](st|nd|rd))\b",
     "a long fraction": r"\d\.0*[1-9]\d{4,}",
-    "a computer's notation": r"\d[eE][+-]\d|Timestamp|np\.|\bTrue\b|\bFalse\b",
+    "a computer's notation": r"\d[eE](-0|\+0)\d|−0 %|Timestamp|np\.|\bTrue\b|\bFalse\b",
 }
 
 
-def findings_of(case: int, whole: bool) -> list[Finding]:
+def findings_of(case: Case, whole: bool) -> list[Finding]:
     """All that is said of a result with a verdict."""
     return [*said(case, whole).values(), *(found for found, _ in squares(case, whole))]
 
@@ -74,8 +74,8 @@ def absent(experiment: Experiment) -> list[str]:
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "so_far"])
-@pytest.mark.parametrize("case", CASES)
-def test_every_sentence_reads_right(case: int, whole: bool) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case)[:60])
+def test_every_sentence_reads_right(case: Case, whole: bool) -> None:
     result = results(case)[0 if whole else 1]
     about, experiment = result.experiment.to_query(), result.experiment
     if result.runs.empty:

@@ -26,7 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import text
-from core.experiment.experiment import all_but, label
+from core.experiment.experiment import FIELDS, all_but, label
 from core.lessons.comparisons import SEEDS
 from core.lessons.findings import NOTICEABLE, Finding
 from core.results.evidence import Number
@@ -39,6 +39,10 @@ TANH = "tanh"
 RESAMPLES = 2000
 AT_ONCE = 0.25
 """Updates that a median of 0 counts as: less than any other, as two runs may have one of 1/2."""
+ROUNDING = 1e-12
+"""Effects smaller than this on the scale of addition are rounding."""
+ENDLESS = 1e100
+"""Ratios beyond this are of a loss of 0."""
 NO_DIFFERENCE = 1 + NOTICEABLE
 """Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
 SETTING = all_but("activation", "learning_rate")
@@ -209,7 +213,11 @@ def _effects(
     if seeds < SEEDS:
         effects["share"] = math.nan
     numbers = ["estimate_low", "estimate_high", "low", "high"]
+    effects[numbers] = effects[numbers].mask(effects[numbers].abs() < ROUNDING, 0.0)
     effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
+    # Against a loss of 0 there is no ratio.
+    effects[numbers] = effects[numbers].mask(effects[numbers].abs() > ENDLESS, math.inf)
+    effects[numbers] = effects[numbers].mask(effects[numbers].abs() < 1 / ENDLESS, 0.0)
     effects["seeds"] = seeds
     effects["text"] = [_text(row, what) for row in effects.to_dict("records")]
     return effects
@@ -289,7 +297,7 @@ def _shares(effects: pd.DataFrame, noticeable: float) -> list[float]:
     whole = rows.get("all", {"estimate_low": math.nan, "estimate_high": math.nan, "low": math.nan})
     known = whole["estimate_low"] == whole["estimate_high"] and whole["low"] > noticeable
     return [
-        row["estimate_low"] / whole["estimate_low"]
+        (row["estimate_low"] if abs(row["estimate_low"]) >= ROUNDING else 0.0) / whole["estimate_low"]
         if known and effect in PARTS and row["estimate_low"] == row["estimate_high"]
         else math.nan
         for effect, row in rows.items()
@@ -368,6 +376,9 @@ def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
     names = {str(row["activation"]): row for row in cells.to_dict("records")}
     if cells["learning_rate"].isna().all():
         return "All runs of these functions diverged."
+    if found.outcome.name == "final_train_loss":
+        nothing = [text.words(name) for name, row in names.items() if row["median_high"] == 0]
+        return f"There are no ratios: the median training loss of {text.listed(nothing)} is 0." if nothing else ""
     if found.outcome.name != "updates_to_target":
         return ""
     at_once = [name for name, row in names.items() if row["median_high"] == 0]
@@ -410,7 +421,7 @@ def _numbers(found: Decomposition, row: dict[Hashable, Any]) -> list[Number]:
 def _evidence(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
     what = found.outcome
     if len(found.rates) == 1:
-        at = f"all at learning rate {found.rates[0]:g}"
+        at = f"all at learning rate {FIELDS['learning_rate'].write((found.rates[0],))}"
         at += ", the only one run" if found.rate is None else ""
     else:
         at = "each at its own best learning rate"

@@ -169,7 +169,8 @@ def dead_flat(result: Result) -> Finding:
         if left.value:
             after = f", and {'all' if left.value == runs.value and left.value > 1 else left} left it again"
         else:
-            after = f", and still at epoch {told('last epoch', **of)}"
+            last = told.number("last epoch dead-flat", **of)
+            after = f", and still at epoch {last}" if last.value > first else ""
         parts.append(f"layer {layer} of {group} in {runs} of {text.count(runs.n, 'run')}, first {since}{after}")
     return Finding(claim, "", text.sentences([text.first(parts, len(places), "layer")]), *limits_of(told))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from core import text
 from core.engine.network import encode_targets
 from core.experiment.data import data_of
-from core.experiment.experiment import Experiment, all_but
+from core.experiment.experiment import FIELDS, Experiment, all_but
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
 from core.results.results import Result
@@ -303,6 +303,10 @@ def best_rates(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).replace(math.inf, math.nan)
 
 
+def _rate(rate: float) -> str:
+    return FIELDS["learning_rate"].write((rate,))
+
+
 def _best_rate(medians: pd.DataFrame) -> tuple[float, str]:
     """The best of the rates that index the medians, and what to know of it; NaN where none is finite."""
     updates, losses = medians["updates_to_target"], medians["final_train_loss"]
@@ -314,9 +318,9 @@ def _best_rate(medians: pd.DataFrame) -> tuple[float, str]:
     notes = []
     if not math.isfinite(updates.min()):
         notes.append("at no rate did more than half reach the target: chosen by final training loss")
-    elif others := [f"{rate:g}" for rate in fastest.index.difference(least.index)]:
+    elif others := [_rate(rate) for rate in fastest.index.difference(least.index)]:
         notes.append(f"as fast at {text.listed(others)}: chosen by final training loss")
-    if ties := [f"{rate:g}" for rate in least.index[1:]]:
+    if ties := [_rate(rate) for rate in least.index[1:]]:
         notes.append(f"no difference from {text.listed(ties)}")
     if len(medians) > 1 and best in (medians.index[0], medians.index[-1]):
         end, beyond = ("lower", "lower") if best == medians.index[0] else ("upper", "higher")

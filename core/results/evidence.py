@@ -230,6 +230,11 @@ def _first_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
     return float(flat["epoch"].min()), flat["run"].nunique()
 
 
+def _last_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    flat = _flat(select(tables.hidden, of))
+    return float(flat["epoch"].max()), flat["run"].nunique()
+
+
 def _runs_left(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
     rows = select(tables.hidden, of)
     first = _flat(rows).groupby("run")["epoch"].min()
@@ -361,6 +366,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "runs dead-flat": Measure("distinct runs among hidden rows whose dead_flat is 1", _runs_flat, _whole),
     "first epoch dead-flat": Measure("the least epoch of hidden rows whose dead_flat is 1", _first_flat, _whole),
+    "last epoch dead-flat": Measure("the greatest epoch of hidden rows whose dead_flat is 1", _last_flat, _whole),
     "runs that left": Measure(
         "distinct runs with a hidden row whose dead_flat is 0 after (by epoch) their first whose dead_flat is 1",
         _runs_left,
