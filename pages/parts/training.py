@@ -6,9 +6,11 @@ import ipaddress
 import streamlit as st
 
 from core.experiment.experiment import Experiment, ExperimentError
-from core.jobs.jobs import Job, Jobs, Visitor
+from core.jobs.job import Job
+from core.jobs.jobs import Jobs
 from core.jobs.pool import JobError
 from core.jobs.store import Store
+from core.jobs.sweep import Visitor
 from core.settings import Settings
 from pages.parts import session
 from pages.parts.shown import Source
