@@ -306,6 +306,8 @@ def _open(path: Path) -> "Result":
     """The result in a zip that a person has named."""
     from core.results.loading import ResultError, load_result
 
+    if path.exists() and not path.is_file():  # a device or a pipe may have no end
+        raise UsageError(f"{path} is not a file")
     with path.open("rb") as file:
         try:
             return load_result(file)
