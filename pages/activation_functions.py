@@ -28,7 +28,7 @@ def _page() -> None:
     threshold = session.current().experiment.saturation_threshold
     for column, quantity in zip(st.columns(2), ("value", "slope"), strict=True):
         with column:
-            chart.show(
+            chart.draw(
                 f"curves_{quantity}", charts.function_curves, partial(lesson.curve_table, functions, threshold),
                 names=functions, quantity=quantity, std=std,
             )  # fmt: skip
@@ -39,14 +39,14 @@ def _page() -> None:
     st.subheader("What becomes of a Gaussian pre-activation?")
     of = (functions, std, threshold)
     outputs = once(lesson.output_table, *of)
-    chart.show(
+    chart.draw(
         "output_distributions", charts.output_distributions, partial(lesson.output_histogram, functions, std),
         outputs=partial(once, lesson.output_table, *of),
     )  # fmt: skip
     st.markdown(f"**{lesson.centring(outputs)}**")
 
     st.subheader("When does it saturate?")
-    chart.show(
+    chart.draw(
         "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
         outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
@@ -73,9 +73,9 @@ def _cost() -> None:
     lens.box(lesson.cost(costs, steps, timing.machine()), "these measurements")
     left, right = st.columns(2)
     with left:
-        chart.show("activation_costs", charts.activation_costs, partial(_costs_of, measured), dtype=precision)
+        chart.draw("activation_costs", charts.activation_costs, partial(_costs_of, measured), dtype=precision)
     with right:
-        chart.show("step_shares", charts.step_shares, partial(_steps_of, precision, then))
+        chart.draw("step_shares", charts.step_shares, partial(_steps_of, precision, then))
         st.button("Measure again", on_click=_forget, icon=":material/timer:", key="measure")
     st.caption(
         f"A step trains {timing.HIDDEN_LAYERS} hidden layers, as many inputs as units, on {timing.BATCH} examples; "

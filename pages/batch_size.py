@@ -60,7 +60,7 @@ def _page(shown: Shown) -> None:
 
     st.subheader("Layer by layer")
     limits = once(_limits, shown, epoch, chosen)
-    chart.show(
+    chart.draw(
         "pairs_by_layer", charts.pairs_by_layer, partial(_by_layer, shown, epoch, chosen),
         limits=partial(_limits, shown, epoch, chosen), lines=names, epoch=epoch,
         why=shown.once(lesson.unmeasured, epoch, layer),
@@ -77,7 +77,7 @@ def _page(shown: Shown) -> None:
 
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: tuple[str, ...]) -> None:
     of = (shown, epoch, layer, chosen)
-    chart.show(
+    chart.draw(
         "pairs_by_batch", charts.pairs_by_batch, partial(_by_batch, *of), theory=partial(_theory_by_batch, *of),
         lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
         why=shown.once(lesson.unmeasured, epoch, layer),
@@ -115,7 +115,7 @@ def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
     of = (functions[name], epoch, layer, level)
     scales = shown.once(lesson.by_scale, *of)["scale"].nunique()
     if scales > 1:
-        chart.show(
+        chart.draw(
             "saturation_and_signs", charts.saturation_and_signs, partial(shown.once, lesson.by_scale, *of),
             activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
         )  # fmt: skip

@@ -28,7 +28,7 @@ def _page(shown: Shown) -> None:
     lens.part(shown, lambda: _speed_up(shown))
     if len(shown.experiment.learning_rate) > 1:
         st.subheader("Which learning rate is each one's best?")
-        chart.show("rate_grid", charts.rate_grid, shown.runs)
+        chart.draw("rate_grid", charts.rate_grid, shown.runs)
         best = once(_best_rates, shown)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
@@ -51,7 +51,7 @@ def _curves(shown: Shown) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.show, draw=charts.learning_curves, rows=partial(_epochs, shown), **axes)
+    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(_epochs, shown), **axes)
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
@@ -72,8 +72,8 @@ def _curves(shown: Shown) -> None:
         st.caption(notices.escaped(exploded))
 
     st.subheader("How many runs reach the target, and when?")
-    chart.show("share_reached", charts.share_reached, partial(_survival, shown), groups=groups, log_x=log_x)
-    chart.show("updates_to_target", charts.updates_to_target, partial(_with_outcomes, shown), groups=groups)
+    chart.draw("share_reached", charts.share_reached, partial(_survival, shown), groups=groups, log_x=log_x)
+    chart.draw("updates_to_target", charts.updates_to_target, partial(_with_outcomes, shown), groups=groups)
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
         "stopped before reaching the target still counts, as slower than every run that did: in the share it counts up "
@@ -94,7 +94,7 @@ def _speed_up(shown: Shown) -> None:
     elif len(groups) == 1:
         st.caption("There is one group only: nothing to compare it with.")
     elif baseline in medians.index:
-        chart.show(
+        chart.draw(
             "speed_up", charts.speed_up, partial(_speed_ups, shown, baseline),
             groups=groups, title=f"Speed-up over {baseline}",
         )  # fmt: skip

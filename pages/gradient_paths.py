@@ -46,7 +46,7 @@ def _page() -> None:
     network = DrawnNetwork(**example, **weights)
     paths = gradient_paths(network, function)
     with graph:
-        chart.show(
+        chart.draw(
             "drawn_network", charts.drawn_network, partial(lesson.network_table, network, paths),
             bracket=paths.bracket,
         )  # fmt: skip
@@ -65,7 +65,7 @@ def _page() -> None:
     left, right = st.columns(2)
     with left:
         step = (-paths.gradient_w1, -paths.gradient_w2)
-        chart.show(
+        chart.draw(
             "quadrants", charts.quadrants, partial(lesson.quadrant_table, paths),
             step=step, own=(paths.h21, paths.h22),
         )  # fmt: skip
@@ -74,7 +74,7 @@ def _page() -> None:
         # Over random examples, so without the example on the screen: the counts are kept while that changes.
         of = (DrawnNetwork(**weights), compared)
         counts = once(lesson.combination_table, *of)
-        chart.show("sign_combinations", charts.sign_combinations, partial(once, lesson.combination_table, *of))
+        chart.draw("sign_combinations", charts.sign_combinations, partial(once, lesson.combination_table, *of))
     st.markdown(f"**{lesson.combination_words(counts)}**")
     st.caption(
         "Random examples: both inputs and the target from N(0, 1), the weights as set above. The rule is exact for one "

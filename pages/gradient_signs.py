@@ -35,12 +35,12 @@ def _page(shown: Shown) -> None:
     cells = [*st.columns(2), *st.columns(2)]
     for level, cell in zip(LEVELS, cells, strict=False):
         with cell:
-            chart.show(
+            chart.draw(
                 f"sign_distribution_{level}", charts.sign_distribution, partial(_shares, shown, layer, level),
                 groups=groups, epoch=at, layer=layer, level=level, fan_in=fan_in,
             )  # fmt: skip
     with cells[-1]:
-        chart.show("agreement_by_level", charts.agreement_by_level, into, groups=groups, epoch=at, layer=layer)
+        chart.draw("agreement_by_level", charts.agreement_by_level, into, groups=groups, epoch=at, layer=layer)
     st.caption(
         "For each neuron, the share of its incoming weights whose gradient is positive. Spikes at 0 and 1: all "
         f"signs agree. Dashed: {count(fan_in, 'independent random sign')}"
@@ -59,7 +59,7 @@ def _page(shown: Shown) -> None:
 
 def _by_level(shown: Shown, layer: int, at: int) -> None:
     level = view.place(GradientSigns.level)
-    chart.show(
+    chart.draw(
         "agreement_by_layer", charts.agreement_by_layer, shown.layers,
         groups=shown.groups, level=level, epoch=at,
     )  # fmt: skip
@@ -72,7 +72,7 @@ def _by_level(shown: Shown, layer: int, at: int) -> None:
 
 def _over_training(shown: Shown, layer: int, level: str) -> None:
     log_epoch = view.place(GradientSigns.log_epoch)
-    chart.show(
+    chart.draw(
         "agreement_over_training", charts.agreement_over_training, partial(_into, shown, layer),
         groups=shown.groups, level=level, layer=layer, log_x=log_epoch,
     )  # fmt: skip

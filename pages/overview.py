@@ -49,12 +49,12 @@ def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs, "runs")
     left, right = st.columns(2)
     with left:
-        chart.show(
+        chart.draw(
             "train_accuracy", convergence.learning_curves, partial(_epochs, shown),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
-        chart.show(
+        chart.draw(
             "mean_by_layer", saturation.mean_activation_by_layer, shown.layers,
             groups=shown.groups, epoch=0,
         )  # fmt: skip

@@ -38,7 +38,7 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
 
-    chart.show("saturation", charts.saturation_overview, shown.hidden, groups=groups)
+    chart.draw("saturation", charts.saturation_overview, shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
     _dead_flat(shown)
     st.caption(
@@ -57,7 +57,7 @@ def _page(shown: Shown) -> None:
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
     st.subheader("Could theory have predicted it?")
-    chart.show(
+    chart.draw(
         "theory", propagation.theory_by_layer, partial(_theory, shown),
         groups=groups, quantity="saturated",
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
     else:
         with place:
             at = view.epoch(Saturation.scale_epoch, shown, recorded, alike)
-        chart.show(
+        chart.draw(
             "saturation_by_scale", charts.saturation_by_scale, partial(_hidden, shown, activation=name),
             activation=name, epoch=at,
         )  # fmt: skip
@@ -115,10 +115,10 @@ def _means(shown: Shown, recorded: Recorded) -> None:
     left, right = st.columns(2)
     with left:
         at = view.epoch(Saturation.mean_epoch, shown, recorded)
-        chart.show("mean_by_layer", charts.mean_activation_by_layer, shown.hidden, groups=groups, epoch=at)
+        chart.draw("mean_by_layer", charts.mean_activation_by_layer, shown.hidden, groups=groups, epoch=at)
     with right:
         layer = view.layer(Saturation.layer, shown, recorded)
-        chart.show("mean_activation", charts.mean_activation, shown.hidden, groups=groups, layer=layer)
+        chart.draw("mean_activation", charts.mean_activation, shown.hidden, groups=groups, layer=layer)
 
 
 def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
@@ -151,18 +151,18 @@ def _most_saturated(shown: Shown) -> str:
 
 def _group(shown: Shown, recorded: Recorded, group: str) -> None:
     """One run group in numbers: its heatmap, and what its layers see."""
-    chart.show("saturation_heatmap", charts.saturation_heatmap, partial(_hidden, shown, group=group), group=group)
+    chart.draw("saturation_heatmap", charts.saturation_heatmap, partial(_hidden, shown, group=group), group=group)
     at = view.epoch(Saturation.epoch, shown, recorded, [group])
     function = ACTIVATIONS[recorded.activations[group]]
     flat = saturated_intervals(function, shown.experiment.saturation_threshold)
     left, right = st.columns(2)
     with left:
-        chart.show(
+        chart.draw(
             "preactivations", charts.histogram_by_layer, partial(_counted, shown, group, "preactivation"),
             group=group, epoch=at, quantity="preactivation", saturated=flat,
         )  # fmt: skip
     with right:
-        chart.show(
+        chart.draw(
             "activations", charts.histogram_by_layer, partial(_counted, shown, group, "activation"),
             group=group, epoch=at, quantity="activation",
         )  # fmt: skip

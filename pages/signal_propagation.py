@@ -47,7 +47,7 @@ def _page(shown: Shown) -> None:
 def _layers(shown: Shown, recorded: Recorded) -> None:
     epoch = view.epoch(SignalPropagation.epoch, shown, recorded)
     settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
-    draw = partial(chart.show, draw=charts.theory_by_layer, rows=partial(_theory, shown, epoch), **settings)
+    draw = partial(chart.draw, make=charts.theory_by_layer, rows=partial(_theory, shown, epoch), **settings)
     draw(name="length_by_layer", quantity="length")
     left, right = st.columns(2)
     with left:
@@ -78,7 +78,7 @@ def _diagram(shown: Shown) -> None:
     low, high = lesson.sw_range(own)
     settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
     lens.part(shown, lambda: _trial(shown, settings))
-    chart.show(
+    chart.draw(
         "depth_scales", _depth_scales, partial(_points, shown, activation), depth=int(own["depth"].max()), **settings
     )
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
@@ -96,10 +96,10 @@ def _trial(shown: Shown, settings: dict[str, Any]) -> None:
         sw = view.place(SignalPropagation.sw)
         sb = view.place(SignalPropagation.sb)
         st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.point_words(activation, sw, sb))}**")
-        chart.show("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
+        chart.draw("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
     with left:
         points = partial(_points, shown, activation)
-        chart.show("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
+        chart.draw("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
         chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
 
 

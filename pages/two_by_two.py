@@ -57,7 +57,7 @@ def _page(shown: Shown) -> None:
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
-    chart.show(f"effects_{outcome}", charts.effect_sizes, partial(_effects, *of), outcome=found.outcome)
+    chart.draw(f"effects_{outcome}", charts.effect_sizes, partial(_effects, *of), outcome=found.outcome)
     lens.box(once(_finding, *of), "these runs" if shown.final else "these runs so far")
     if len(experiment.learning_rate) == 1:
         offer.preset("two_by_two", ONE_RATE)
@@ -66,12 +66,12 @@ def _page(shown: Shown) -> None:
     grid = once(_grid, shown, network)
     functions = tuple(dict.fromkeys(grid["activation"]))
     with left:
-        chart.show(
+        chart.draw(
             f"medians_{outcome}", charts.cell_medians, partial(_cells, *of),
             outcome=found.outcome, functions=functions,
         )  # fmt: skip
     with right:
-        chart.show(f"rates_{outcome}", convergence.rate_grid, partial(_grid, shown, network), quantity=outcome)
+        chart.draw(f"rates_{outcome}", convergence.rate_grid, partial(_grid, shown, network), quantity=outcome)
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")

@@ -161,7 +161,7 @@ def _page() -> None:
     for sentence in walk.words:
         st.markdown(sentence)
     st.dataframe(walk.summary, column_config=COLUMNS, hide_index=True, key="summary")
-    chart.show("loss_over_steps", charts.loss_over_steps, partial(_paths, *of), functions=FUNCTIONS, goal=zigzag.GOAL)
+    chart.draw("loss_over_steps", charts.loss_over_steps, partial(_paths, *of), functions=FUNCTIONS, goal=zigzag.GOAL)
     st.caption(zigzag.LIMITS)
 
     st.subheader("The shape of the valley")

@@ -52,6 +52,11 @@ LINKS = (
         "dataset=two_moons&samples=40&activation=relu,identity,tanh&initialiser=he_normal&gain=3&hidden=8-8"
         "&loss=cross_entropy&learning_rate=20,1000&batch_size=4&epochs=6&seeds=4&record=every&target=train_accuracy:0.7"
     ),
+    # Two names of one batch size.
+    (
+        "dataset=two_moons&samples=30&initialiser=normal:1&hidden=8&learning_rate=3&batch_size=full,100000&epochs=25"
+        "&seeds=3&record=every&target=train_accuracy:0.7"
+    ),
     # The logistic reaches it in some of the runs, and takes long.
     (
         "dataset=two_moons&samples=40&initialiser=normal:0.01&hidden=8&learning_rate=0.5&batch_size=8&epochs=12&seeds=5"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from core.experiment.data import data_of
-from core.jobs import jobs, pool
+from core.jobs import jobs, pool, running
 from core.jobs.checkpoint import restore
 from core.jobs.jobs import Jobs
 from core.jobs.pool import Cluster, JobError, capacity, open_executor
@@ -256,7 +256,7 @@ def test_a_scheduler_that_is_lost_fails_the_job_and_its_successor_goes_on_with_i
 
 
 def test_a_call_that_kills_its_workers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "segment", kill_own_process)
+    monkeypatch.setattr(running, "segment", kill_own_process)
     with ExitStack() as stack:
         processes = Processes(tmp_path, failures=0)
         stack.callback(processes.end)

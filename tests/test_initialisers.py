@@ -174,7 +174,9 @@ def test_initialisers_are_small_to_pickle_and_described_in_one_line(name: str) -
 @pytest.mark.parametrize("name", INITIALISERS)
 def test_what_an_entry_says_of_its_weights_is_so(name: str) -> None:
     drawn = np.stack([INITIALISERS[name](np.random.default_rng(seed), (6, 5)) for seed in range(2000)])
-    assert INITIALISERS[name].starts_equal == bool((drawn == drawn[:, :, :1]).all())
+    equal = bool((drawn == drawn[:, :, :1]).all())
+    assert INITIALISERS[name].starts_equal == equal
+    assert ("start equal and stay so" in INITIALISERS[name].summary) == equal
     mean, error = drawn.mean(), drawn.std() / math.sqrt(drawn.size)
     differ = bool((drawn[0] != drawn[1]).any())
     assert INITIALISERS[name].random == (differ and abs(mean) <= 5 * error)

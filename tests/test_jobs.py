@@ -17,11 +17,15 @@ import pytest
 from core.experiment.experiment import Experiment, ExperimentError
 from core.jobs import jobs, running
 from core.jobs import plan as planning
-from core.jobs.jobs import Job, Jobs, Visitor
+from core.jobs import sweep as sweeps
+from core.jobs.job import Job
+from core.jobs.jobs import Jobs
 from core.jobs.plan import Chunk, Progress, Segment, Start
 from core.jobs.pool import JobError, Pool
 from core.jobs.running import run
 from core.jobs.store import Store
+from core.jobs.sweep import Visitor
+from core.results import results
 from core.results.results import Result
 from core.settings import Settings
 from tests.engine import assert_same_tables
@@ -170,7 +174,7 @@ Open = Callable[..., Jobs]
 def open_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens registries with some settings and perhaps a store: one worker, a thread; every epoch a segment."""
     monkeypatch.setattr(jobs, "segment", Fake.segment)
-    monkeypatch.setattr(jobs, "collect", Fake.collect)
+    monkeypatch.setattr(results, "collect", Fake.collect)
     Fake.log.clear()
     settings = Settings(store=Path(), jobs_per_visitor=2, jobs=4, limit_seconds=60)
     with ExitStack() as stack:
@@ -256,7 +260,7 @@ def test_a_long_sweep_delays_a_short_one_by_a_segment(registry: Jobs) -> None:
 def test_every_other_turn_is_a_short_sweeps_however_many_long_ones_there_are(
     registry: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SHORT_SECONDS", experiment(9, 10).cost().seconds * 3)
+    monkeypatch.setattr(sweeps, "SHORT_SECONDS", experiment(9, 10).cost().seconds * 3)
     long = [registry.submit(replace(experiment(n, 3000), seeds=2), f"visitor {n}") for n in range(3)]
     until(lambda: len(Fake.log) > 5)
     short = registry.submit(experiment(9, 10), "bob")
@@ -458,7 +462,7 @@ def test_a_sweep_that_takes_too_much_memory_is_refused_with_its_estimate_the_lim
 def test_sweeps_begin_when_there_is_memory_for_them(
     open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(sweeps, "SHORT_SECONDS", 0.0)
     small, large = experiment(1, 3), replace(experiment(2, 3), hidden=((200, 200),))
     room = large.cost().bytes + small.cost().bytes // 2
     registry = open_registry(memory_bytes=room)
@@ -478,9 +482,9 @@ def test_sweeps_begin_when_there_is_memory_for_them(
 def test_a_short_sweep_overtakes_one_that_waits_for_memory(
     open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SHORT_SECONDS", 1.0)
+    monkeypatch.setattr(sweeps, "SHORT_SECONDS", 1.0)
     large = [replace(experiment(number, 3), hidden=((200, 200),), seeds=1, epochs=9000) for number in (1, 2)]
-    assert large[0].cost().seconds > jobs.SHORT_SECONDS > experiment(3, 1).cost().seconds
+    assert large[0].cost().seconds > sweeps.SHORT_SECONDS > experiment(3, 1).cost().seconds
     registry = open_registry(memory_bytes=large[0].cost().bytes + experiment(3, 1).cost().bytes, limit_seconds=1e6)
     running, waiting = (registry.submit(one, "ann") for one in large)
     until(lambda: Fake.log)
@@ -561,7 +565,7 @@ def test_a_short_sweep_has_a_place_where_long_ones_fill_every_limit(
 ) -> None:
     registry = open_registry(jobs=10, jobs_per_address=10, limit_seconds=1e6, memory_bytes=10**13, limit_bytes=10**12)
     long = [replace(experiment(number), epochs=10_000, seeds=200) for number in range(11)]
-    assert long[0].cost().seconds > jobs.SHORT_SECONDS
+    assert long[0].cost().seconds > sweeps.SHORT_SECONDS
     for number in range(10):
         registry.submit(long[number], people(number))
     with pytest.raises(JobError, match="limit is 10"):
@@ -616,7 +620,7 @@ def test_what_nobody_looks_at_any_more_leaves_its_place_to_others(open_registry:
 def test_what_nobody_waits_for_any_more_leaves_the_queue(
     open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(sweeps, "SHORT_SECONDS", 0.0)
     registry = open_registry(unwatched_seconds=0.2, memory_bytes=experiment(1, 50).cost().bytes)
     running, queued = registry.submit(experiment(1, 50), "ann"), registry.submit(experiment(2, 50), "bob")
     while queued.active:

@@ -173,3 +173,11 @@ def test_the_page_on_the_architecture_names_every_file() -> None:
         assert any(place == name or place.endswith(f"/{name}") for name in named), place
     for name in named:
         assert any(path.as_posix().endswith(f"/{name}") for path in [*files, ROOT / "dashboard.py"]), name
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    paths = [*MODULES.values(), ROOT / "dashboard.py", *(ROOT / "pages").rglob("*.py")]
+    functions = [node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                 if isinstance(node, ast.FunctionDef)]  # fmt: skip
+    assert len(functions) > 1000
+    assert [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= 60] == []

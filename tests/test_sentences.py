@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from core import text
-from core.experiment.experiment import Experiment
+from core.experiment.experiment import FIELDS, Experiment
 from core.lessons import batch_size, findings, signal_propagation
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
@@ -32,7 +32,7 @@ WRONG = {
     "one that have": r"(?<![\d.,])1 (have|are|were)\b|(?<![\d.,])(?!1 )\d+ (has|is|was)\b",
     "a wrong ordinal": r"\d*(1[1-3](st|nd|rd)|(?<!1)(1(nd|rd|th)|2(st|rd|th)|3(st|nd|th))|[04-9](st|nd|rd))\b",
     "a long fraction": r"\d\.0*[1-9]\d{4,}",
-    "a computer's notation": r"\d[eE](-0|\+0)\d|−0 %|Timestamp|np\.|\bTrue\b|\bFalse\b",
+    "a computer's notation": r"\d[eE]-0\d|−0 %|Timestamp|np\.|\bTrue\b|\bFalse\b",
 }
 
 
@@ -136,7 +136,7 @@ def unbacked(found: Finding, experiment: Experiment) -> list[str]:
 def names_of(experiment: Experiment) -> Iterable[str]:
     """Names with digits in them: groups, schemes, networks, batch sizes and rates as they are written."""
     yield from experiment.groups()
-    rates = [f"{rate:g}" for rate in experiment.learning_rate]
+    rates = [FIELDS["learning_rate"].write((rate,)) for rate in experiment.learning_rate]
     gains = [f"{gain:g}" for gain in experiment.gain]
     networks = ["-".join(map(str, widths)) or "none" for widths in experiment.hidden]
     sizes = [str(size) for size in experiment.batch_size if size]

@@ -1,6 +1,7 @@
 """Two forms most charts share: a quantity over training, and a quantity over layers or levels, by group."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -16,7 +17,26 @@ ONE_RUN = "one run each"
 LINE_ROWS = 1400
 RAW_ROWS = 1500
 MOST_RAW = 375
+FEW = 24  # times at which every point of a line has a dot; of more, only the pointer finds them
 TIMES = {"epoch": "epoch (0 is initialisation)", "update": "weight update (0 is initialisation)"}
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What `over_training` draws: `lost` and `raw_lost` are the points after which lines end, `levels` dashed lines."""
+
+    times: NDArray[Any]
+    medians: pd.DataFrame
+    bands: pd.DataFrame
+    lost: pd.DataFrame
+    raw: pd.DataFrame
+    raw_lost: pd.DataFrame
+    levels: pd.DataFrame
+
+    def heights(self, column: str) -> NDArray[np.float64]:
+        """All that the y axis has to hold."""
+        of = (self.medians["median"], self.bands["low"], self.bands["high"], self.levels["value"], self.raw[column])
+        return np.concatenate([values.to_numpy(dtype=float) for values in of])
 
 
 def over_training(
@@ -44,28 +64,16 @@ def over_training(
         groups: the experiment's groups, in its order.
         worst: see `tables.spread`.
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).
-        smooth: window, in recorded points, of a rolling median of the line, fewer at its ends; the line itself stays,
-            faint, behind.
+        smooth: window, in recorded points, of a rolling median of the line, which stays itself, faint, behind.
         subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         lines: heights of dashed neutral lines, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
     """
-    x_title = TIMES[x]
-    # The few columns that are drawn: a filter copies all that a table has, and the layers' has fifty.
-    marked = "diverged" in table
-    table = table.loc[table["group"].isin(groups), ["group", "run", x, column, *(["diverged"] if marked else [])]]
-    log_y = y_kind == "log"
-    kept = tables.thin(np.unique(table[x].to_numpy()), max(2, LINE_ROWS // max(len(groups), 1)), log_x)
-    medians, lost = _medians(table, x, column, kept, log_y, worst, smooth)
-    if medians.empty:
-        return style.blank(title, x_title, y_title, empty)
-    bands = tables.masked(medians, ["low", "high"], log=["low"] if log_y else [])[0]
-    raw, raw_lost = _raw(table, x, column, log_x, log_y) if raw_runs else (table.iloc[:0], table.iloc[:0])
-
-    reference = pd.DataFrame({"value": [value for value in lines if np.isfinite(value) and (value > 0 or not log_y)]})
-    drawn = [medians["median"], bands["low"], bands["high"], reference["value"], raw[column]]
-    along = alt.X(f"{x}:Q", **style.position(x_title, kept, "symlog" if log_x else "count"))
-    y_axis = style.position(y_title, np.concatenate([part.to_numpy(dtype=float) for part in drawn]), y_kind)
+    drawn = _drawn(table, groups, column, x, log_x, y_kind == "log", worst, raw_runs, smooth, lines)
+    if (medians := drawn.medians).empty:
+        return style.blank(title, TIMES[x], y_title, empty)
+    along = alt.X(f"{x}:Q", **style.position(TIMES[x], drawn.times, "symlog" if log_x else "count"))
+    y_axis = style.position(y_title, drawn.heights(column), y_kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
 
     def y(name: str) -> alt.Y:
@@ -73,29 +81,23 @@ def over_training(
 
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
     charts = [base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
-    area = alt.Chart(bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0).encode(x=along, color=colour)
+    area = alt.Chart(drawn.bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0).encode(x=along, color=colour)
     charts.append(area.encode(y=y("low"), y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.18)))
     if raw_runs:
-        runs = alt.Chart(raw[["group", "run", x, column]]).mark_line(strokeWidth=0.8)
-        runs = runs.encode(x=along, y=y(column), detail=alt.Detail("run:N"))
-        charts.append(runs.encode(color=colour, strokeDash=dash, opacity=style.faded(pick, 0.35)))
+        runs = alt.Chart(drawn.raw[["group", "run", x, column]]).mark_line(strokeWidth=0.8)
+        runs = runs.encode(x=along, y=y(column), detail=alt.Detail("run:N"), color=colour, strokeDash=dash)
+        charts.append(runs.encode(opacity=style.faded(pick, 0.35)))
     if smooth > 1:
-        unsmoothed = base.mark_line(strokeWidth=1).encode(y=y("median"), strokeDash=dash)
-        charts.append(unsmoothed.encode(opacity=style.faded(pick, 0.4)))
-    if not reference.empty:
-        rule = alt.Chart(reference).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+        faint = style.faded(pick, 0.4)
+        charts.append(base.mark_line(strokeWidth=1).encode(y=y("median"), strokeDash=dash, opacity=faint))
+    if not drawn.levels.empty:
+        rule = alt.Chart(drawn.levels).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
         charts.append(rule.encode(y=y("value")))
-    few = len(kept) <= 24
-    tip = style.tip(
-        ("group", "group"), (x, x, ",d"), ("median", "median", style.NUMBER), ("band", "25-75 % of runs"),
-        ("finite", "finite runs", "d"), ("runs", "of runs", "d"),
-    )  # fmt: skip
-    dots = base.mark_point(filled=True, size=26 if few else 60).encode(y=y("drawn"), tooltip=tip)
-    charts.append(dots.encode(opacity=style.faded(pick) if few else alt.OpacityValue(0)))
-    for cross, name in _crosses(lost, raw_lost, x, column):
+    charts.append(_dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn")))
+    for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
-    subtitle = of_runs(subtitle, medians["runs"])
-    return style.layered(charts, title, subtitle + _explained(smooth, lost, raw_lost), HEIGHT, pick)
+    subtitle = of_runs(subtitle, medians["runs"]) + _explained(smooth, drawn.lost, drawn.raw_lost)
+    return style.layered(charts, title, subtitle, HEIGHT, pick)
 
 
 def over_steps(
@@ -171,6 +173,17 @@ def side_by_side(table: pd.DataFrame, groups: Sequence[str]) -> tuple[pd.DataFra
     return table.assign(beside=table["group"].map(offsets)), alt.XOffset("beside:Q", scale=scale)
 
 
+def _dots(lines: alt.Chart, x: str, few: bool, pick: alt.Parameter) -> alt.Chart:
+    """The points of lines, which tell their numbers: to be seen where they are few."""
+    tip = style.tip(
+        ("group", "group"), (x, x, ",d"), ("median", "median", style.NUMBER), ("band", "25-75 % of runs"),
+        ("finite", "finite runs", "d"), ("runs", "of runs", "d"),
+    )  # fmt: skip
+    dots = lines.mark_point(filled=True, size=26 if few else 60).encode(tooltip=tip)
+    made: alt.Chart = dots.encode(opacity=style.faded(pick) if few else alt.OpacityValue(0))
+    return made
+
+
 def _crosses(lost: pd.DataFrame, raw_lost: pd.DataFrame, x: str, column: str) -> Iterator[tuple[alt.Chart, str]]:
     """The crosses at the ends of lines, medians and single runs, each with the column of its height."""
     for ends, name, size, what in (
@@ -181,6 +194,21 @@ def _crosses(lost: pd.DataFrame, raw_lost: pd.DataFrame, x: str, column: str) ->
             cross = alt.Chart(ends[["group", x, name]].assign(what=what))
             tip = style.tip(("group", "group"), (x, x, ",d"), (name, "last value", style.NUMBER), ("what", "cross"))
             yield cross.mark_point(shape=style.CROSS, size=size, strokeWidth=2.2, opacity=1).encode(tooltip=tip), name
+
+
+def _drawn(
+    table: pd.DataFrame, groups: Sequence[str], column: str, x: str, log_x: bool, log_y: bool,
+    worst: float | None, raw_runs: bool, smooth: int, lines: Sequence[float],
+) -> _Drawn:  # fmt: skip
+    # The few columns that are drawn: a filter copies all that a table has, and the layers' has fifty.
+    columns = ["group", "run", x, column, *(["diverged"] if "diverged" in table else [])]
+    table = table.loc[table["group"].isin(groups), columns]
+    times = tables.thin(np.unique(table[x].to_numpy()), max(2, LINE_ROWS // max(len(groups), 1)), log_x)
+    medians, lost = _medians(table, x, column, times, log_y, worst, smooth)
+    bands = tables.masked(medians, ["low", "high"], log=["low"] if log_y else [])[0]
+    raw, raw_lost = _raw(table, x, column, log_x, log_y) if raw_runs else (table.iloc[:0], table.iloc[:0])
+    levels = pd.DataFrame({"value": [value for value in lines if np.isfinite(value) and (value > 0 or not log_y)]})
+    return _Drawn(times, medians, bands, lost, raw, raw_lost, levels)
 
 
 def _medians(

@@ -13,191 +13,32 @@ import threading
 import time
 import weakref
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self
+from dataclasses import replace
+from typing import Self
 
 from core.engine.recording import Record
 from core.engine.state import State
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, ExperimentError
-from core.jobs import checkpoint
+from core.jobs import checkpoint, limits
+from core.jobs.job import Job, Status
 from core.jobs.plan import Progress, Segment, Speedometer, Start, Work, recorded, segment, untrained
 from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_executor
 from core.jobs.store import Store
+from core.jobs.sweep import Visitor
 from core.settings import Settings
-from core.text import count, size
-
-if TYPE_CHECKING:
-    from core.results.results import Result
-
-Status = Literal["queued", "running", "done", "failed", "cancelled", "paused"]
-"""`paused`: nobody looked at it for a while. It has left memory; asked for again, it goes on from where it was."""
+from core.text import size
 
 CHECKPOINT_SECONDS = 5.0
 """Training of every worker that a server may lose when it is stopped; more where checkpoints take long to write."""
 CHECKPOINT_COST = 20
 """A checkpoint is written when training has taken this many times as long as writing the last one did."""
-SHORT_SECONDS = 10.0
-"""A sweep that is estimated to take no longer is short: where long ones fill a limit, there is a place for it yet."""
-SHORT_PLACES = 5
-"""One place for short sweeps beside this many others, and one at least."""
 KEPT_SHARE = 4
 """Results that are kept for whoever asks next take a quarter of the memory at most."""
 
 log = logging.getLogger(__name__)
-
-
-def collect(experiment: Experiment, records: Sequence[Record]) -> "Result":
-    """The result of `records`, which may be a part of what there will be."""
-    # The import costs pandas, which a worker process must not load.
-    from core.results.results import collect
-
-    return collect(experiment, records)
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who asks for a sweep.
-
-    Attributes:
-        name: one browser or one session: a sweep goes on while one of those who asked for it has not cancelled it.
-        account: whose limit a sweep counts towards, and whose turns it takes: more than one name may share it.
-        address: where from; "" if that is not known.
-    """
-
-    name: str
-    account: str
-    address: str = ""
-
-
-@dataclass(eq=False)
-class Sweep:
-    """What the registry keeps of a job, for itself and under its lock."""
-
-    number: int
-    seconds: float
-    """Estimate on one core."""
-    bytes: int
-    """Estimate of the memory at its peak."""
-    table_bytes: int
-    """Estimate of the memory that its result takes."""
-    looked: float
-    """When somebody last looked at it."""
-    visitors: dict[str, Visitor] = field(default_factory=dict)
-    works: list[Work] = field(default_factory=list)
-    speedometer: Speedometer | None = None
-    turn: int = 0
-    futures: set[Future[Segment]] = field(default_factory=set)
-    admitted: bool = False
-    """Whether it is in the queue, or has begun."""
-    begun: bool = False
-    """Whether it takes memory yet."""
-    waiting: int = 0
-    """Threads that wait for its end."""
-    unwatched: bool = False
-    pausing: bool = False
-    unsaved: float = 0.0
-    """Seconds of training since the last checkpoint."""
-    save_seconds: float = 0.0
-    """How long the last checkpoint took to write."""
-    saving: threading.Lock = field(default_factory=threading.Lock)
-    opened: threading.Event = field(default_factory=threading.Event)
-    """Set once the store has been asked for it."""
-
-    @property
-    def short(self) -> bool:
-        """Whether it has a place where long ones fill a limit."""
-        return self.seconds <= SHORT_SECONDS
-
-    @property
-    def accounts(self) -> set[str]:
-        """Whose limits it counts towards."""
-        return {visitor.account for visitor in self.visitors.values()}
-
-    @property
-    def addresses(self) -> set[str]:
-        """Where those who asked for it are."""
-        return {visitor.address for visitor in self.visitors.values()}
-
-    @property
-    def share(self) -> float:
-        """How much of it is trained, from 0 to 1."""
-        return sum(work.epoch for work in self.works) / max(1, sum(work.epochs for work in self.works))
-
-
-class Job:
-    """An experiment in training, or trained. All that a page asks of it is quick, but for `result`."""
-
-    def __init__(self, registry: "Jobs", experiment: Experiment, number: int) -> None:
-        cost = experiment.cost()
-        self.key = experiment.key
-        self.experiment = experiment
-        self.status: Status = "queued"
-        self.error = ""
-        """Why it failed, for the visitor."""
-        self.sweep = Sweep(number, cost.seconds, cost.bytes, cost.table_bytes, time.monotonic())
-        self._registry = registry
-        self._result: Result | None = None
-        self._collected = 0
-        self._collecting = threading.Lock()
-        self._ended = threading.Event()
-
-    @property
-    def active(self) -> bool:
-        """True until it is done, failed, cancelled or paused."""
-        return self.status in ("queued", "running")
-
-    @property
-    def position(self) -> int:
-        """Place in the queue, from 1; 0 once training has begun."""
-        return self._registry.position(self)
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """What has been recorded so far."""
-        return self._registry.records(self)
-
-    def progress(self) -> Progress:
-        """How far it is."""
-        return self._registry.progress(self)
-
-    def result(self) -> "Result | None":
-        """The result; before the end that of the records so far, None while there are none."""
-        return self.latest()[0]
-
-    def latest(self) -> tuple["Result | None", str]:
-        """The result so far, and its version: a version that changes when the numbers do."""
-        with self._collecting:
-            # Asked before the records, of which there may be more by then, but never fewer.
-            done = self.status == "done"
-            records = self.records
-            if len(records) > self._collected:
-                self._result = collect(self.experiment, records)
-                self._collected = len(records)
-            version = self.key if done else f"{self.key} {self.sweep.number} {self._collected}"
-            return self._result, version
-
-    def cancel(self, visitor: str) -> bool:
-        """The visitor of that name has no more interest in it. It stops, and True is returned, if nobody else has."""
-        return self._registry.cancel(self, visitor)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended, at most `timeout` seconds; True if it has. Who waits looks at it."""
-        with self._registry.watching(self):
-            return self._ended.wait(timeout)
-
-    # What its registry does
-
-    def take(self, result: "Result") -> None:
-        """It is trained already, and this is its result."""
-        self._result = result
-
-    def end(self, status: Status, error: str = "") -> None:
-        """There is no more to come."""
-        self.status, self.error = status, error
-        self._ended.set()
 
 
 class Jobs:
@@ -367,29 +208,6 @@ class Jobs:
         )
         return found if found is not None and (found.active or found.status == "done") else None
 
-    def _admit(self, job: Job, visitor: Visitor) -> None:
-        """Raises JobError where a limit is reached."""
-        others = [other for other in self._active() if other is not job]
-        of_account = [other for other in others if visitor.account in other.sweep.accounts]
-        of_address = [other for other in others if visitor.address and visitor.address in other.sweep.addresses]
-        wait = "wait until one is done, or cancel one."
-        if _full(of_account, self.settings.jobs_per_visitor, job):
-            limit = f"{count(len(of_account), 'sweep')} in training, and the limit is {self.settings.jobs_per_visitor}"
-            if visitor.account == visitor.address:
-                raise JobError(
-                    "Your browser keeps no cookie of this site, so all visitors from your address who keep none count "
-                    f"as one. They have {limit}: {wait}"
-                )
-            raise JobError(f"You have {limit}: {wait}")
-        if _full(of_address, self.settings.jobs_per_address, job):
-            raise JobError(
-                f"Visitors from your address have {count(len(of_address), 'sweep')} in training, and "
-                f"the limit is {self.settings.jobs_per_address}: {wait}"
-            )
-        if _full(others, self.settings.jobs, job):
-            busy = count(len(others), "sweep")
-            raise JobError(f"The server is busy with {busy}, its limit: try again in a minute.")
-
     def _memory(self, job: Job) -> float:
         """What it holds, as estimated."""
         if job.active:
@@ -439,7 +257,8 @@ class Jobs:
                 return
             self.check(job.experiment)
             with self._lock:
-                self._admit(job, visitor)
+                others = [other.sweep for other in self._active() if other is not job]
+                limits.check(job.sweep, visitor, others, self.settings)
                 job.sweep.admitted = True
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._coordinate, name="lab-jobs", daemon=True)
@@ -694,12 +513,6 @@ class Jobs:
         if self.store is not None and result is not None and self.store.save(job.key, result):
             with job.sweep.saving:
                 self.store.drop_checkpoint(job.key)
-
-
-def _full(others: Sequence[Job], limit: int, job: Job) -> bool:
-    """Whether there is no place for `job` beside `others`, of which there may be `limit`, and a few short ones more."""
-    short = sum(other.sweep.short for other in others)
-    return len(others) >= limit and not (job.sweep.short and short < max(1, limit // SHORT_PLACES))
 
 
 def _wake_up() -> None:

@@ -185,13 +185,9 @@ def decompose(
     if not what.log:
         cells[["low", "high"]] = cells[["high", "low"]].to_numpy()
         cells[["median_low", "median_high"]] = cells[["median_high", "median_low"]].to_numpy()
-    effects = _effects(
-        what,
-        names,
-        (_added(point_low, what), _added(point_high, what)),
-        (_added(drawn_low, what), _added(drawn_high, what)),
-        len(seeds),
-    )
+    points = (_added(point_low, what), _added(point_high, what))
+    drawn = (_added(drawn_low, what), _added(drawn_high, what))
+    effects = _effects(what, names, points, drawn, len(seeds))
     return Decomposition(what, cells, effects, rates, rate, tuple((name, runs[name].iloc[0]) for name in SETTING))
 
 

@@ -26,6 +26,7 @@ Distribution = Literal["uniform", "normal", "truncated_normal"]
 
 # Standard deviation of a standard normal truncated at -2 and 2.
 TRUNCATED_STD = 0.87962566103423978
+SYMMETRY = "The units of a layer start equal and stay so, as if there were one: nothing breaks the symmetry."
 
 
 def standard_uniform(rng: np.random.Generator, shape: Shape) -> Floats:
@@ -63,12 +64,12 @@ def variance_scaling(
 
 
 def zeros(rng: np.random.Generator, shape: Shape) -> Floats:
-    """w = 0: the units of a layer start equal and stay so, as if each layer had one: nothing breaks the symmetry."""
+    """w = 0."""
     return np.zeros(shape)
 
 
 def constant(rng: np.random.Generator, shape: Shape, value: float) -> Floats:
-    """w = value: as with zeros, the units of a layer start equal and stay so: nothing breaks the symmetry."""
+    """w = value."""
     return np.full(shape, value)
 
 
@@ -212,8 +213,8 @@ class Initialiser:
 
     @property
     def summary(self) -> str:
-        """One line with the formula and its source."""
-        return (self.draw.__doc__ or "").partition("\n")[0]
+        """One line with the formula and its source, and what comes of units that start equal."""
+        return (self.draw.__doc__ or "").partition("\n")[0] + (f" {SYMMETRY}" if self.starts_equal else "")
 
     def __call__(
         self,

@@ -22,25 +22,25 @@ pa.set_memory_pool(pa.system_memory_pool())
 _converting = threading.Lock()
 
 
-def show(
+def draw(
     name: str,
-    draw: Callable[..., alt.LayerChart],
+    make: Callable[..., alt.LayerChart],
     rows: Callable[[], pd.DataFrame],
     moved: pd.DataFrame | None = None,
     **settings: Any,
 ) -> None:
-    """Draw `draw(rows(), **settings)`, and offer the rows as CSV.
+    """Draw `make(rows(), **settings)`, and offer the rows as CSV.
 
     It is drawn once for all who show the same: functions and settings are such as `once` takes.
 
     Args:
         name: name of the chart on its page, and of its file.
-        draw: one of core.charts.
+        make: one of core.charts.
         rows: gives the table that the chart shows.
         moved: a table with a name, in place of the chart's of that name: for what has no chart of its own to be made.
         settings: what else the chart needs; a function stands for the table that it gives.
     """
-    spec = once(_specified, draw, rows, **settings)
+    spec = once(_specified, make, rows, **settings)
     if moved is not None:
         spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: _arrow(moved)}}
     st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}")
@@ -49,10 +49,10 @@ def show(
 
 
 def _specified(
-    draw: Callable[..., alt.LayerChart], rows: Callable[[], pd.DataFrame], /, **settings: Any
+    make: Callable[..., alt.LayerChart], rows: Callable[[], pd.DataFrame], /, **settings: Any
 ) -> dict[str, Any]:
     made = {name: setting() if callable(setting) else setting for name, setting in settings.items()}
-    return specification(draw(rows(), **made))
+    return specification(make(rows(), **made))
 
 
 def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None:

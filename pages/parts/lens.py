@@ -68,19 +68,20 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
     if not shown.final:
         draw()
         return
-    with_page = True
+    page_runs = True
 
     @st.fragment
     def section() -> None:
         _guarded(draw)
-        if with_page:
+        if page_runs:
             # A fragment may fill only such places outside of it as it filled when the whole page ran.
             _hold_link()
         else:
             link.publish()
 
     section()
-    with_page = False
+    # Whenever Streamlit calls this section from now on, it runs alone.
+    page_runs = False
 
 
 def _hold_link() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from core.experiment.experiment import Experiment
-from core.jobs.jobs import Status
+from core.jobs.job import Status
 from core.results.results import Result
 
 P = ParamSpec("P")

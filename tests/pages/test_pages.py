@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.presets import PRESETS
-from core.jobs.jobs import Job, Jobs
+from core.jobs.job import Job
+from core.jobs.jobs import Jobs
 from core.jobs.store import Store
 from core.settings import Settings
 from pages.parts import training
