@@ -116,6 +116,43 @@ BELIED: dict[str, tuple[Edit, str]] = {
     "agreement of nothing": (
         with_rows("layers", lambda t: t.assign(no_gradient_epoch=1.0)), "same_sign_epoch is .* no_gradient_epoch",
     ),
+    "a part of an example": (
+        lambda tables: (times("epochs", "test_accuracy", 0.999)(tables), times("runs", "final_test_accuracy", 0.999)(
+            tables
+        ), times("runs", "best_test_accuracy", 0.999)(tables), None)[-1],
+        r"epochs.csv: test_accuracy is .* whole numbers of the \d+ examples",
+    ),
+    "no deviation between percentiles": (
+        with_cell("layers", "preactivation_std", 0.0), "preactivation_std is 0.0 .* what its percentiles allow",
+    ),
+    "a mean outside of the function's range": (
+        with_rows("layers", lambda t: t.assign(
+            activation_mean=t["activation_mean"] * 0 - 1.5, activation_std=t["activation_std"] * 0 + 9
+        )),
+        "activation_mean is -1.5 .* in the range of the activation function",
+    ),
+    "saturated shares of other percentiles": (
+        with_rows("layers", lambda t: t.assign(
+            saturated=t["saturated"] * 0 + 1, saturated_low=t["saturated"] * 0 + 1, saturated_high=t["saturated"] * 0
+        )),
+        r"saturated_low is 1.0 .* what preactivation_p\d\d allows",
+    ),
+    "saturated neurons of none saturated": (
+        with_rows("layers", lambda t: t.assign(
+            saturated_neurons=t["saturated"] * 0 + 1, dead_flat=t["saturated"] * 0 + 1
+        )),
+        "saturated_neurons is 1.0 .* what saturated allows",
+    ),
+    "signs that differ above a function that is never negative": (
+        with_rows("layers", lambda t: t.assign(same_sign_example=t["same_sign_example"] * 0.5)),
+        "same_sign_example is 0.5 .* 1 above a layer of a function that is never negative",
+    ),
+    "orthants forgotten": (
+        with_rows("layers", lambda t: t.assign(
+            orthants_visited=t["orthants_visited"].where(t["epoch"] < t["epoch"].max(), 0.5)
+        )),
+        "orthants_visited is 0.5 .* no fewer than at the point before",
+    ),
     "another density": (times("histograms", "density", 2), "histograms.csv: density is .* by count, left and right"),
     "twice the counts": (
         times("histograms", "count", 2),

@@ -42,7 +42,7 @@ class Ties:
 
 def find(weights: Sequence[Array]) -> tuple[Ties, ...]:
     """The ties of networks with these weights per layer, (groups, seeds, fan_out, fan_in + 1)."""
-    blind = ~weights[-1].any(axis=(-2, -1))
+    blind = np.asarray(~weights[-1].any(axis=(-2, -1)))
     suspects = blind.copy()
     for weight in weights[:-1]:  # units are equal in their first weight, or not at all: hardly a run is looked at
         suspects |= (np.diff(np.sort(weight[..., 0], axis=-1), axis=-1) == 0).any(axis=-1)

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.engine.measures import random_agreement
+from core.engine.measures import SATURATED_NEURON, random_agreement, saturated_from
 from core.engine.recording import MINI_BATCHES
 from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
 from core.registries.activations import ACTIVATIONS
-from core.results.consistency import Bools, blocks, require
+from core.results.consistency import ROUNDING, Bools, blocks, require
 from core.results.results import Result, ResultError
 from core.schema import LEVELS, MAX_ORTHANT_FAN_IN, PERCENTILES, SCHEMA
+from core.text import count
 
 Float = NDArray[np.float64]
 
@@ -25,6 +26,9 @@ CLOSE = 1e-9
 """Relative difference of numbers that were calculated in another order."""
 SINGLE = 1e-4
 """The same where one of them was calculated in single precision."""
+EXAMPLE = 0.01
+"""How far a number of examples may be from a whole one."""
+ENDS = ("p02", "p98")
 
 MEASURED = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 NEVER_NEGATIVE = {
@@ -58,7 +62,10 @@ def check(result: Result) -> None:
                 _allow(result, name, column, empty, "nothing, since experiment.json has standard statistics")
     _check_runs(result)
     _check_path(result)
+    _check_shares(result)
     _check_layers(result)
+    _check_moments(result)
+    _check_saturation(result)
     _check_signs(result)
     if len(result.histograms):
         _check_density(result)
@@ -111,6 +118,60 @@ def _check_path(result: Result) -> None:
     _allow(result, "runs", "mean_update_cosine", cosine.isna() | (cosine.abs() <= 1 + SINGLE), "-1 to 1, or nothing")
 
 
+def _check_shares(result: Result) -> None:
+    """An accuracy is a whole number of examples."""
+    for part, examples in zip(("train", "test"), result.experiment.part_sizes(), strict=True):
+        column = f"{part}_accuracy"
+        right = result.epochs[column] * examples
+        whole = ~((right - right.round()).abs() > EXAMPLE)
+        _allow(result, "epochs", column, whole, f"whole numbers of the {count(examples, 'example')}, or nothing")
+
+
+def _check_moments(result: Result) -> None:
+    """Mean and deviation, by the function's range and by the percentiles: a fiftieth lies at or beyond each end."""
+    layers = result.layers
+    for quantity in ("preactivation", "activation"):
+        mean, std, low, high = (layers[f"{quantity}_{name}"] for name in ("mean", "std", *ENDS))
+        slack = SINGLE * (low.abs() + high.abs()) + SINGLE
+        least = np.sqrt(((high - mean).clip(lower=0) ** 2 + (mean - low).clip(lower=0) ** 2) / 50)
+        _allow(result, "layers", f"{quantity}_std", ~(std < least * (1 - SINGLE) - slack), "what its percentiles allow")
+    ranges = {name: function.range for name, function in ACTIVATIONS.items()}
+    bottom, top = (_by_function(layers, {name: ends[side] for name, ends in ranges.items()}) for side in (0, 1))
+    mean = layers["activation_mean"]
+    outside = (mean < bottom - SINGLE) | (mean > top + SINGLE)
+    _allow(result, "layers", "activation_mean", ~outside, "numbers in the range of the activation function, or nothing")
+
+
+def _by_function(layers: pd.DataFrame, values: dict[str, float]) -> pd.Series:
+    """A number of each row's activation function."""
+    return layers["activation"].map(values).astype(np.float64)
+
+
+def _check_saturation(result: Result) -> None:
+    """Saturated shares, by the percentiles of the pre-activation and by the neurons that are saturated."""
+    layers, experiment = result.layers, result.experiment
+    train, _ = experiment.part_sizes()
+    probe = min(experiment.probe or train, train)
+    one = 1 / (layers["fan_out"] * probe) + ROUNDING
+    ends = {
+        name: saturated_from(function, experiment.saturation_threshold, np.dtype(experiment.dtype))
+        for name, function in ACTIVATIONS.items()
+    }
+    below, above = (_by_function(layers, {name: float(end[side]) for name, end in ends.items()}) for side in (0, 1))
+    for p in PERCENTILES:
+        a = layers[f"preactivation_p{p:02d}"]
+        for column, beyond, share in (
+            ("saturated_low", a <= below, p / 100),
+            ("saturated_high", a >= above, 1 - p / 100),
+        ):
+            belied = np.where(beyond, layers[column] < share - one, layers[column] > share + one) & a.notna()
+            _allow(result, "layers", column, ~belied, f"what preactivation_p{p:02d} allows")
+    neurons, saturated = layers["saturated_neurons"], layers["saturated"]
+    few = SATURATED_NEURON * neurons - ROUNDING
+    many = neurons + SATURATED_NEURON * (1 - neurons) + ROUNDING
+    _allow(result, "layers", "saturated_neurons", ~((saturated < few) | (saturated > many)), "what saturated allows")
+
+
 def _check_layers(result: Result) -> None:
     """What one row of the layers table says twice."""
     layers = result.layers
@@ -133,7 +194,9 @@ def _check_layers(result: Result) -> None:
     threshold = result.experiment.saturation_threshold
     flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
     beside = layers["saturated_low"] + layers["saturated_high"]
-    more = layers["activation"].map(flat_at_0).astype(bool) & (layers["saturated"] > beside)
+    more = layers["activation"].isin({name for name, flat in flat_at_0.items() if flat}) & (
+        layers["saturated"] > beside
+    )
     wanted = layers["saturated"].where(more, beside)
     _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
     neurons = layers["saturated_neurons"]
@@ -155,11 +218,19 @@ def _check_layers(result: Result) -> None:
         layers["orthants_visited"].isna() | layers["orthants_possible"].notna()
     )
     _allow(result, "layers", "orthants_visited", fits, "at most orthants_possible, and at most the updates so far")
+    gone = layers.groupby(["run", "layer"], sort=False)["orthants_visited"].diff() < 0
+    _allow(result, "layers", "orthants_visited", ~gone, "no fewer than at the point before")
 
 
 def _check_signs(result: Result) -> None:
     """Agreement is 1 for a neuron of one sign and at least 0 for any other; both are of the neurons with a gradient."""
     layers = result.layers
+    never_negative = {name for name, function in ACTIVATIONS.items() if function.range[0] >= 0}
+    tied = (layers["layer"] > 1) & layers["activation"].isin(never_negative)
+    for name in ("same_sign", "agreement", "pair_agreement"):
+        column = f"{name}_example"
+        free = tied & (layers[column] < 1 - SINGLE)
+        _allow(result, "layers", column, ~free, "1 above a layer of a function that is never negative, or nothing")
     for level in LEVELS:
         same, agreement, none = (layers[f"{name}_{level}"] for name in ("same_sign", "agreement", "no_gradient"))
         _allow(result, "layers", f"same_sign_{level}", ~(same > agreement + SINGLE), f"at most agreement_{level}")

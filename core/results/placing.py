@@ -51,7 +51,8 @@ def check_zip(path: Path, replace: bool) -> None:
         if place.is_dir():
             raise PlaceError(f"{place} is a folder, not a file")
     if path.exists():
-        if not _is_result(path):
+        # A device or a pipe has no end to look for.
+        if not (path.is_file() and _is_result(path)):
             raise PlaceError(f"{path} is no zip of a result: name a new file")
         if not replace:
             raise PlaceError(f"{path} holds a result already: --force replaces it")

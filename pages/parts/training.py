@@ -130,6 +130,8 @@ def _address() -> str:
         address = ipaddress.ip_address(found or "")
     except ValueError:
         return "here"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:  # as a socket for both versions tells it
+        address = address.ipv4_mapped
     # Whoever has one address of IPv6 has the 2^64 beside it.
     return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 

@@ -68,6 +68,11 @@ def test_all_addresses_of_one_ipv6_network_are_one(come: Any) -> None:
     assert come("2001:db8::1").address == come("2001:db8::ffff:1").address != come("2001:db8:0:1::1").address
 
 
+def test_addresses_of_ipv4_that_are_written_as_ipv6_are_each_their_own(come: Any) -> None:
+    assert come("::ffff:192.0.2.1").address == "192.0.2.1"
+    assert come("::ffff:192.0.2.2").address == "192.0.2.2"
+
+
 def test_a_forwarded_address_counts_only_where_the_host_says_so(come: Any) -> None:
     made_up = {"X-Forwarded-For": ["203.0.113.7"]}
     assert come("203.0.113.7", headers=made_up).account == come("203.0.113.8", headers=made_up).account
