@@ -29,7 +29,7 @@ def _page(shown: Shown) -> None:
     if len(shown.experiment.learning_rate) > 1:
         st.subheader("Which learning rate is each one's best?")
         chart.draw("rate_grid", charts.rate_grid, shown.runs)
-        best = once(_best_rates, shown)
+        best = once(shown.of_runs, convergence.best_rates)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
@@ -72,7 +72,9 @@ def _curves(shown: Shown) -> None:
         st.caption(notices.escaped(exploded))
 
     st.subheader("How many runs reach the target, and when?")
-    chart.draw("share_reached", charts.share_reached, partial(_survival, shown), groups=groups, log_x=log_x)
+    chart.draw(
+        "share_reached", charts.share_reached, partial(shown.of_runs, convergence.survival), groups=groups, log_x=log_x
+    )
     chart.draw("updates_to_target", charts.updates_to_target, partial(_with_outcomes, shown), groups=groups)
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
@@ -84,7 +86,7 @@ def _curves(shown: Shown) -> None:
 
 def _speed_up(shown: Shown) -> None:
     groups = shown.groups
-    medians = once(_median_updates, shown)
+    medians = once(shown.of_runs, convergence.median_updates)
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else groups[0]
     chosen = view.place(Convergence.baseline)
@@ -95,7 +97,7 @@ def _speed_up(shown: Shown) -> None:
         st.caption("There is one group only: nothing to compare it with.")
     elif baseline in medians.index:
         chart.draw(
-            "speed_up", charts.speed_up, partial(_speed_ups, shown, baseline),
+            "speed_up", charts.speed_up, partial(shown.of_runs, convergence.speed_up, baseline),
             groups=groups, title=f"Speed-up over {baseline}",
         )  # fmt: skip
         st.caption(
@@ -135,24 +137,8 @@ def _epochs(shown: Shown) -> pd.DataFrame:
     return convergence.with_diverged(shown.result)
 
 
-def _survival(shown: Shown) -> pd.DataFrame:
-    return convergence.survival(shown.runs())
-
-
 def _with_outcomes(shown: Shown) -> pd.DataFrame:
     return shown.runs().assign(outcome=convergence.outcomes(shown.result, shown.final))
-
-
-def _median_updates(shown: Shown) -> pd.Series:
-    return convergence.median_updates(shown.runs())
-
-
-def _speed_ups(shown: Shown, baseline: str) -> pd.DataFrame:
-    return convergence.speed_up(shown.runs(), baseline)
-
-
-def _best_rates(shown: Shown) -> pd.DataFrame:
-    return convergence.best_rates(shown.runs())
 
 
 def _no_place(n: int) -> str:

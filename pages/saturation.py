@@ -58,7 +58,7 @@ def _page(shown: Shown) -> None:
 
     st.subheader("Could theory have predicted it?")
     chart.draw(
-        "theory", propagation.theory_by_layer, partial(_theory, shown),
+        "theory", propagation.theory_by_layer, partial(shown.once, signal_propagation.by_layer, 0),
         groups=groups, quantity="saturated",
     )  # fmt: skip
     st.caption(
@@ -134,10 +134,6 @@ def _hidden(shown: Shown, **values: str) -> pd.DataFrame:
 
 def _dead_flat_layers(shown: Shown) -> pd.DataFrame:
     return dead_flat_layers(shown.hidden())
-
-
-def _theory(shown: Shown) -> pd.DataFrame:
-    return shown.once(signal_propagation.by_layer, 0)
 
 
 def _most_saturated(shown: Shown) -> str:

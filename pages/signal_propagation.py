@@ -47,7 +47,8 @@ def _page(shown: Shown) -> None:
 def _layers(shown: Shown, recorded: Recorded) -> None:
     epoch = view.epoch(SignalPropagation.epoch, shown, recorded)
     settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
-    draw = partial(chart.draw, make=charts.theory_by_layer, rows=partial(_theory, shown, epoch), **settings)
+    rows = partial(shown.once, lesson.by_layer, epoch)
+    draw = partial(chart.draw, make=charts.theory_by_layer, rows=rows, **settings)
     draw(name="length_by_layer", quantity="length")
     left, right = st.columns(2)
     with left:
@@ -101,11 +102,6 @@ def _trial(shown: Shown, settings: dict[str, Any]) -> None:
         points = partial(_points, shown, activation)
         chart.draw("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
         chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
-
-
-def _theory(shown: Shown, epoch: int) -> pd.DataFrame:
-    """What signal propagation foresees and the runs have, by layer, at a recorded epoch."""
-    return shown.once(lesson.by_layer, epoch)
 
 
 def _points(shown: Shown, activation: str) -> pd.DataFrame:

@@ -135,11 +135,6 @@ def _check_std(std: float) -> float:
     return float(std)
 
 
-def unit_variance_gain(activation: str | Activation) -> float:
-    """The gain g for which g f(z), z ~ N(0, 1), has mean square 1: tanh 1.5925, relu sqrt(2)."""
-    return 1.0 / math.sqrt(float(_mean_square(resolve(activation), 1.0)))
-
-
 # Saturation
 
 
@@ -434,14 +429,6 @@ def predict_layers(
         mean_square = float(mean_square_array)
         layers.append(LayerPrediction(number, q, mean, std, low, high, weight_variance * float(slope_square)))
     return tuple(layers)
-
-
-def jacobian_mean_singular_value(weight_variance: float) -> float:
-    """Mean singular value of a wide square layer's Jacobian where f' = 1: 8 / (3 pi) * sqrt(weight_variance).
-
-    0.490 for U(+-1/sqrt(n)) (weight variance 1/3) and 0.849 for glorot (weight variance 1).
-    """
-    return 8.0 / (3.0 * math.pi) * math.sqrt(weight_variance)
 
 
 # Gradient signs

@@ -83,6 +83,10 @@ class Shown:
         """One row per run."""
         return self.result.runs
 
+    def of_runs(self, function: Callable[Concatenate[pd.DataFrame, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` makes of the runs."""
+        return function(self.result.runs, *args, **kwargs)
+
     def epochs(self) -> pd.DataFrame:
         """One row per run and recorded epoch."""
         return self.result.epochs
