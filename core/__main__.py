@@ -306,13 +306,13 @@ def _open(path: Path) -> "Result":
     """The result in a zip or folder that a person has named."""
     from core.results.loading import ResultError, load_result
 
-    if path.exists() and not path.is_file():  # a device or a pipe may have no end
-        raise UsageError(f"{path} is not a file")
-    with path.open("rb") as file:
-        try:
-            return load_result(file)
-        except ResultError as error:
-            raise UsageError(f"{path}: {error}") from error
+    path.stat()  # what is not there is said so, and not that it is no zip
+    if not (path.is_file() or path.is_dir()):  # a device or a pipe may have no end
+        raise UsageError(f"{path} is neither a file nor a folder")
+    try:
+        return load_result(path)
+    except ResultError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _compare(arguments: argparse.Namespace) -> int:

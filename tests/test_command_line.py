@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["run", "seeds=1", "--out", "o", "--zip", "/dev/zero", "--force"],
         "/dev/zero is no zip of a result",
     ),
-    "a device to import": (["import", "/dev/zero"], "/dev/zero is not a file"),
+    "a device to import": (["import", "/dev/zero"], "/dev/zero is neither a file nor a folder"),
     "nothing to import": (["import", "missing.zip"], "missing.zip: No such file"),
     "no zip to import": (["import", "broken.json"], "broken.json: not a readable result zip"),
     "out in a file": (["run", "seeds=1", "--out", "broken.json/out"], "broken.json.*: Not a directory"),
