@@ -142,7 +142,7 @@ def _most_saturated(shown: Shown) -> str:
     last = hidden[hidden["epoch"] == hidden["epoch"].max()]
     most = last.groupby(["group", "layer"], sort=False)["saturated"].mean()
     # Equal shares may differ in the last bit of their means.
-    return str(most.index[(most >= most.max() - 1e-9).to_numpy().argmax()][0])
+    return str(most.index[(most >= most.max() - findings.TIE).to_numpy().argmax()][0])
 
 
 def _group(shown: Shown, recorded: Recorded, group: str) -> None:

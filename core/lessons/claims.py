@@ -14,11 +14,11 @@ import pandas as pd
 from core import text
 from core.experiment.experiment import FIELDS, Experiment, all_but, label
 from core.lessons import findings
-from core.lessons.comparisons import SEEDS, distinct_batches, equal, recorded_every, settled, with_function
+from core.lessons.comparisons import SEEDS, distinct_batches, fastest_of, recorded_every, settled, with_function
 from core.lessons.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
-from core.results.evidence import Told, step, steps, timed
+from core.results.evidence import Told, timed
 from core.results.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -84,7 +84,7 @@ def small_is_best(result: Result) -> Finding:
             continue
         if not settled(result, list(scales.index), times.min()):
             continue  # the others have not been trained as long yet as the fastest needed
-        fastest = _fastest(result, times)
+        fastest = fastest_of(result, times)
         small, large = scales.index[0] in fastest, scales.index[-1] in fastest
         seeds = result.runs.loc[result.runs["group"].isin(scales.index)].groupby("group")["seed"].nunique().min()
         one_seed |= seeds < SEEDS
@@ -103,19 +103,6 @@ def small_is_best(result: Result) -> Finding:
 
 def _reached(times: pd.Series) -> bool:
     return math.isfinite(times.min())
-
-
-def _fastest(result: Result, times: pd.Series) -> list[str]:
-    """The groups whose median is the least, as far as the recorded step tells."""
-    best = str(times.idxmin())
-
-    def tied(group: str) -> bool:
-        if not math.isfinite(times[group]):
-            return False
-        coarse = max(step(steps(result, name), float(times[name])) for name in (best, group))
-        return equal(float(times[group]), float(times[best]), coarse)
-
-    return [str(group) for group in times.index if tied(str(group))]
 
 
 def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence[str]) -> str:

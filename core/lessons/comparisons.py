@@ -177,3 +177,16 @@ def _comparison(
         if math.isfinite(median)
     )
     return [Comparison(fast, slow, functions, medians, row["low"], row["high"], row["pairs"], coarse)]
+
+
+def fastest_of(result: Result, medians: pd.Series) -> list[str]:
+    """The groups whose median of updates is the least of `medians`, as far as the recorded step tells."""
+    best = str(medians.idxmin())
+
+    def tied(group: str) -> bool:
+        if not math.isfinite(medians[group]):
+            return False
+        coarse = max(step(steps(result, name), float(medians[name])) for name in (best, group))
+        return equal(float(medians[group]), float(medians[best]), coarse)
+
+    return [str(group) for group in medians.index if tied(str(group))]

@@ -11,10 +11,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core import text
-from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, equal, recorded_every
+from core.lessons.comparisons import (
+    SEEDS,
+    centring_alone,
+    comparisons,
+    distinct_batches,
+    fastest_of,
+    recorded_every,
+)
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
-from core.results.evidence import Number, Told, step, steps, worst_first_median
+from core.results.evidence import Number, Told, worst_first_median
 from core.results.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -273,12 +280,7 @@ def _fastest(told: Told, goal: str) -> str:
         return _not_reached(told, goal)
     if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
         return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
-    ties = [
-        str(group)
-        for group, median in medians.items()
-        if math.isfinite(median)
-        and equal(median, medians[best], max(_step(told, best, medians[best]), _step(told, str(group), median)))
-    ]
+    ties = fastest_of(told.tables.result, medians)
     last = max(ties, key=lambda group: float(medians[group]))
     first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
     median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
@@ -292,10 +294,6 @@ def _fastest(told: Told, goal: str) -> str:
         return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
     tied = told.keep("groups that tie", len(ties), len(medians), outcome="updates_to_target")
     return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
-
-
-def _step(told: Told, group: str, update: float) -> int:
-    return step(steps(told.tables.result, group), update)
 
 
 def _not_reached(told: Told, goal: str) -> str:
