@@ -165,7 +165,8 @@ class Experiment:
     ))
     target: str = _setting(Field(
         "train_accuracy:0.9", fields.goal(), "Measurement", "Target",
-        "A run has converged once it reaches this, as measure:value.",
+        "A run has converged once it reaches this, as measure:value. Another one is read from what was trained.",
+        asked=True,
     ))
     saturation_threshold: float = _setting(Field(
         0.05, fields.number(1e-6, 1.0), "Measurement", "Saturation threshold",
@@ -199,8 +200,9 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """sha256 (hexadecimal) over the canonical settings and the engine's version."""
-        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+        """sha256 (hexadecimal) over the canonical settings that shape the training, and the engine's version."""
+        trained = {name: value for name, value in dataclasses.asdict(self).items() if not FIELDS[name].asked}
+        canonical = json.dumps({"engine": ENGINE_VERSION, **trained}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_params(self) -> dict[str, str]:

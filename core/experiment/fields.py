@@ -120,6 +120,7 @@ class Field:
         label, help, unit: what a form shows.
         plural: whether several values are allowed; the value is then a tuple.
         synthetic_only: whether it must keep its default with real data.
+        asked: whether it is asked of what was trained, and shapes nothing of it: the key leaves it out.
         prefix: what stands before the value in a group's label.
         name: attribute, link parameter, JSON key and table column.
     """
@@ -132,6 +133,7 @@ class Field:
     unit: str = ""
     plural: bool = False
     synthetic_only: bool = False
+    asked: bool = False
     prefix: str = ""
     name: str = ""
 

@@ -8,7 +8,7 @@ import json
 import platform
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -87,6 +87,22 @@ class Result:
         """The table of that name, one of `core.schema.SCHEMA`."""
         frame: pd.DataFrame = getattr(self, name)
         return frame
+
+    def asked(self, target: str) -> "Result":
+        """The same training asked for another target: when each run reached it is read from the epochs table.
+
+        Raises ExperimentError for a text that is no target.
+        """
+        experiment = replace(self.experiment, target=target)
+        if experiment == self.experiment or self.runs.empty:
+            return replace(self, experiment=experiment)
+        diverged_at = self.epochs["run"].map(self.runs.set_index("run")["diverged_at"])
+        measured = ("run", "epoch", "update", experiment.target.partition(":")[0])
+        epochs: Columns = {name: self.epochs[name].to_numpy() for name in measured}
+        epochs["diverged"] = (self.epochs["update"] >= diverged_at).to_numpy()
+        found = _at_target(experiment.target, epochs)
+        runs = self.runs.assign(**{name: pd.Series(found[name], self.runs.index) for name in found})
+        return replace(self, experiment=experiment, runs=runs.astype({"status": "str"}))
 
     @cached_property
     def settings(self) -> str:
@@ -279,33 +295,41 @@ def _epochs(points: Sequence[Record]) -> Columns:
     )
 
 
+def _first_and_last(run: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first and the last row of each run, whose rows stand together."""
+    first = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
+    return first, np.append(first[1:], len(run)) - 1
+
+
+def _at_target(target: str, epochs: Columns) -> Columns:
+    """When each run reached the target, and what became of it: columns of the runs table."""
+    first, last = _first_and_last(epochs["run"])
+    measure, _, goal = target.partition(":")
+    value = epochs[measure]
+    met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
+    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
+    reached = np.minimum.reduceat(np.where(met, np.arange(len(met)), len(met)), first)
+    converged = reached < len(met)
+    where = np.minimum(reached, last)
+    missed = np.where(epochs["diverged"][last], "diverged", "not_reached")
+    return {
+        "updates_to_target": np.where(converged, epochs["update"][where], np.nan),
+        "epochs_to_target": np.where(converged, epochs["epoch"][where], np.nan),
+        "status": np.where(converged, "converged", missed).astype(object),
+    }
+
+
 def _runs(experiment: Experiment, epochs: Columns) -> Columns:
     run = epochs["run"]
     if not len(run):
         return NO_ROWS
-    first = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
-    last = np.append(first[1:], len(run)) - 1
-
-    measure, _, goal = experiment.target.partition(":")
-    value = epochs[measure]
-    met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
-    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
-    reached = np.minimum.reduceat(np.where(met, np.arange(len(run)), len(run)), first)
-    converged = reached < len(run)
-
-    def at_target(name: str) -> NDArray[Any]:
-        return np.where(converged, epochs[name][np.minimum(reached, last)], np.nan)
-
+    first, last = _first_and_last(run)
     columns: Columns = {
         "run": run[last],
-        "updates_to_target": at_target("update"),
-        "epochs_to_target": at_target("epoch"),
+        **_at_target(experiment.target, epochs),
         "last_update": epochs["update"][last],
         "seconds": epochs["seconds"][last],
         "diverged_at": np.where(epochs["diverged"][last], epochs["update"][last], np.nan),
-        "status": np.where(
-            converged, "converged", np.where(epochs["diverged"][last], "diverged", "not_reached")
-        ).astype(object),
     }
     for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
         columns[f"final_{name}"] = epochs[name][last]

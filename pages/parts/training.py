@@ -71,10 +71,15 @@ def _open(experiment: Experiment) -> None:
 
 
 def train(experiment: Experiment) -> None:
-    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is.
+
+    Where nothing but the target is new, it is asked of what is on the screen.
+    """
     here = session.current()
+    shown = here.source if here.source is not None and here.source.status == "done" else None
+    asked = experiment != here.experiment and experiment.key == here.experiment.key
     try:
-        _show(experiment, registry().submit(experiment, visitor()))
+        _show(experiment, shown if asked and shown else registry().submit(experiment, visitor()))
     except (ExperimentError, JobError) as error:
         here.train_refused = str(error)
     else:
