@@ -27,8 +27,10 @@ from core.registries.initialisers import INITIALISERS
 
 if TYPE_CHECKING:
     from core.jobs.running import run
+    from core.jobs.store import Store
     from core.lessons.difference import compare
     from core.results.loading import load_result
+    from core.results.merging import merge
     from core.results.results import Result
 
 __all__ = [
@@ -38,15 +40,19 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "Result",
+    "Store",
     "compare",
     "load_result",
+    "merge",
     "run",
 ]
 
 _LATER = {
     "run": "core.jobs.running",
     "Result": "core.results.results",
+    "Store": "core.jobs.store",
     "load_result": "core.results.loading",
+    "merge": "core.results.merging",
     "compare": "core.lessons.difference",
 }
 

@@ -12,6 +12,7 @@ from core.charts.tables import masked
 from core.experiment.experiment import NAMING
 from core.lessons import findings
 from core.results import convergence
+from core.results.report import report
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once
@@ -29,13 +30,15 @@ def _page(shown: Shown) -> None:
     if len(shown.experiment.learning_rate) > 1:
         st.subheader("Which learning rate is each one's best?")
         chart.draw("rate_grid", charts.rate_grid, shown.runs)
-        best = once(shown.of_runs, convergence.best_rates)
+        best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
-            "by their final training loss, and so are those at which no more than half of the runs reached the target."
+            "by their final training loss, and so are those at which no more than half of the runs reached the target. "
+            "Groups with one place are not told apart by the recorded step. The interval of the median is a bootstrap "
+            "over seeds."
         )
 
 
@@ -155,8 +158,12 @@ def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
 
 _BEST = {
     "learning_rate": st.column_config.NumberColumn("best learning rate", format="%.6g", help="Empty: there is none"),
-    "note": st.column_config.Column("what to know of it"),
+    "place": st.column_config.NumberColumn("place", help="Empty: its median run did not reach the target"),
     "updates_to_target": st.column_config.NumberColumn("median updates", format="%.6g"),
+    "low": st.column_config.NumberColumn("from", format="%.6g", help="95 % interval of the median"),
+    "high": st.column_config.NumberColumn("to", format="%.6g", help="95 % interval of the median"),
+    "reached": st.column_config.NumberColumn("reached", format="percent", help="Share of the runs at that rate"),
+    "note": st.column_config.Column("what to know of it"),
     "final_train_loss": st.column_config.NumberColumn("median final training loss", format="%.4g"),
 }
 

@@ -3,7 +3,7 @@
 Submit a segment of each chunk, take in what it recorded, submit the next: on one process, a pool or a cluster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -11,7 +11,9 @@ from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
 from core.jobs.plan import Progress, Segment, Speedometer, Work, recorded, segment, untrained
 from core.jobs.pool import capacity, explain
+from core.jobs.reuse import trained_before
 from core.jobs.saving import Saved
+from core.jobs.store import Store
 
 if TYPE_CHECKING:
     from core.results.results import Result
@@ -39,6 +41,7 @@ def run(
     executor: Executor | None = None,
     progress: Callable[[Progress], None] | None = None,
     saved: Saved | None = None,
+    store: Store | None = None,
 ) -> "Result":
     """Train `experiment` and return its result.
 
@@ -47,13 +50,30 @@ def run(
             `get_executor()` returns; None trains in this thread. The result is the same to the bit.
         progress: called after each segment; an exception that it raises ends the training.
         saved: goes on from what is saved there, and saves there from time to time how far training is.
+        store: runs that stand in one of its results are not trained again; the result is put there too.
 
     Raises JobError where the executor's workers die or are out of reach.
     """
     executor = executor or _Here()
-    workers = capacity(executor)
     data = data_of(experiment)
-    works = (saved and saved.works(data)) or untrained(experiment, data, workers, RUN_SECONDS)
+    works = (saved and saved.works(data)) or []
+    known, left = trained_before(store, experiment, {run.run for work in works for run in work.chunk.runs})
+    works += untrained(experiment, data, capacity(executor), RUN_SECONDS, left)
+    _train(works, executor, progress, saved)
+    # The import costs pandas, which a worker process must not load.
+    from core.results.merging import completed
+
+    result = completed(experiment, recorded(works), known)
+    if store is not None:
+        store.save(experiment.key, result)
+    return result
+
+
+def _train(
+    works: Sequence[Work], executor: Executor, progress: Callable[[Progress], None] | None, saved: Saved | None
+) -> None:
+    """Train the chunks to their end."""
+    workers = capacity(executor)
     speedometer = Speedometer()
     waiting: dict[Future[Segment], Work] = {}
 
@@ -85,7 +105,3 @@ def run(
     finally:
         for future in waiting:
             future.cancel()
-    # The import costs pandas, which a worker process must not load.
-    from core.results.results import collect
-
-    return collect(experiment, recorded(works))

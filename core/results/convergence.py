@@ -231,6 +231,13 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
     return pd.DataFrame(rows, columns=[*columns, "text"])
 
 
+def median_interval(times: Float, resamples: int = 2000) -> tuple[float, float]:
+    """95 % interval of the median of some runs' updates, infinite where one never got there: percentile bootstrap."""
+    pick = np.random.default_rng(0).integers(0, len(times), (resamples, len(times)))
+    low, high = np.quantile(np.median(times[pick], axis=-1), [0.025, 0.975], method="nearest")
+    return float(low), float(high)
+
+
 def _interval(ours: Float, theirs: Float, resamples: int) -> tuple[float, float]:
     pick = np.random.default_rng(0).integers(0, len(ours), (resamples, len(ours)))
     ratios = _ratio(np.median(theirs[pick], axis=-1), np.median(ours[pick], axis=-1))

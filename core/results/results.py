@@ -104,6 +104,40 @@ class Result:
         runs = self.runs.assign(**{name: pd.Series(found[name], self.runs.index) for name in found})
         return replace(self, experiment=experiment, runs=runs.astype({"status": "str"}))
 
+    # What pages compute; these modules stand on this one, and are loaded when they are asked for.
+
+    def report(self) -> pd.DataFrame:
+        """The fair answer: each start at its best learning rate (`core.results.report.report`)."""
+        from core.results.report import report
+
+        return report(self)
+
+    def best_rates(self) -> pd.DataFrame:
+        """The learning rate that did best for each start (`core.results.convergence.best_rates`)."""
+        from core.results.convergence import best_rates
+
+        return best_rates(self.runs)
+
+    def speed_up(self, baseline: str) -> pd.DataFrame:
+        """How many times fewer updates each group needs than `baseline` (`core.results.convergence.speed_up`)."""
+        from core.results.convergence import speed_up
+
+        if baseline not in (groups := self.experiment.groups()):
+            raise ValueError(f"baseline is {baseline!r}; allowed: {', '.join(groups)}")
+        return speed_up(self.runs, baseline)
+
+    def survival(self) -> pd.DataFrame:
+        """The share of runs that have reached the target by each update (`core.results.convergence.survival`)."""
+        from core.results.convergence import survival
+
+        return survival(self.runs)
+
+    def outcomes(self) -> pd.Series:
+        """What became of each run, in words (`core.results.convergence.outcomes`)."""
+        from core.results.convergence import outcomes
+
+        return outcomes(self)
+
     @cached_property
     def settings(self) -> str:
         """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
