@@ -6,6 +6,7 @@
     python -m core import result.zip
     python -m core compare results/ another.zip
     python -m core list initialisers
+    python -m core dashboard
     python -m core health
 
 Exit status: 0 done, and what is compared is equal; 1 training failed, or what is compared differs; 2 a wrong argument,
@@ -15,14 +16,16 @@ setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import math
 import os
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.experiment.cost import duration
 from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, NAMING, Experiment
@@ -134,6 +137,10 @@ def _parser() -> argparse.ArgumentParser:
     for place in ("first", "second"):
         compare.add_argument(place, type=Path, metavar="RESULT", help="the zip or folder of a result, as run writes it")
     compare.set_defaults(command=_compare)
+
+    dashboard = commands.add_parser("dashboard", help="serve the dashboard, as `streamlit run` does")
+    dashboard.add_argument("options", nargs="*", help="options of `streamlit run`, after --: -- --server.port 8600")
+    dashboard.set_defaults(command=_dashboard)
 
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
@@ -432,6 +439,34 @@ def _health(arguments: argparse.Namespace) -> None:
         print(health.check(Settings.read(), arguments.seconds or health.SECONDS))
     except SettingsError as error:
         raise JobError(str(error)) from error  # for container engines the only status of the unhealthy is 1
+
+
+# --- dashboard
+
+
+def _dashboard(arguments: argparse.Namespace) -> None:
+    """Become the server: of this checkout, or of what pip has installed, with the same settings."""
+    spec = importlib.util.find_spec("dashboard")
+    if spec is None or spec.origin is None:
+        raise UsageError("there is no dashboard.py beside core: install all of the lab with pip install .")
+    place = Path(spec.origin)
+    installed = place.parent / "pages" / "parts" / "configuration" / "config.toml"
+    options = []
+    if installed.is_file():  # Streamlit reads .streamlit/config.toml beside the script, where pip puts nothing
+        options = _options(tomllib.loads(installed.read_text(encoding="utf-8")))
+    command = [sys.executable, "-m", "streamlit", "run", str(place), *options, *arguments.options]
+    os.execv(sys.executable, command)
+
+
+def _options(settings: dict[str, Any], prefix: str = "--") -> list[str]:
+    """A configuration file as options of the command line: --server.headless=true."""
+    options = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            options += _options(value, f"{prefix}{name}.")
+        else:
+            options.append(f"{prefix}{name}={str(value).lower() if isinstance(value, bool) else value}")
+    return options
 
 
 # --- list

@@ -54,14 +54,15 @@ def _curves(shown: Shown) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(_epochs, shown), **axes)
+    curves = partial(chart.draw, make=charts.learning_curves, **axes)
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
-            curves(name=quantity, quantity=quantity, log_y=log, target=level)
+            curves(name=quantity, quantity=quantity, log_y=log, target=level, rows=partial(_epochs, shown))
     if experiment.statistics == "full":
-        curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
+        rows = partial(_epochs, shown, within=False)  # it is measured where the layers are
+        curves(name="gradient_norm", quantity="gradient_norm", log_y=True, rows=rows)
     else:
         st.caption("The length of the gradient was not measured: that takes full statistics.")
     far_apart, masked = once(_masked, shown, f"{which}_loss", log_y)
@@ -136,8 +137,8 @@ def _why_not(runs: pd.DataFrame) -> str:
     )
 
 
-def _epochs(shown: Shown) -> pd.DataFrame:
-    return convergence.with_diverged(shown.result)
+def _epochs(shown: Shown, within: bool = True) -> pd.DataFrame:
+    return convergence.with_diverged(shown.result, within)
 
 
 def _with_outcomes(shown: Shown) -> pd.DataFrame:

@@ -221,7 +221,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
         experiment: what is run.
         records: what `core.engine.training.advance` gave, in any order.
     """
-    points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
+    points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.update))
     settings = run_settings(experiment)
     epochs, layers = _epochs(points), _layers(points)
     full = experiment.statistics == "full" and len(points) > 0
@@ -233,6 +233,20 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
         histograms=_frame("histograms", _histograms(points, settings), settings, complete=False),
         versions=versions(record.kernels for record in points),
     )
+
+
+def at_recorded_epochs(result: Result) -> pd.DataFrame:
+    """The rows of the epochs table at the end of a recorded epoch, at which layers are looked at too."""
+    epochs, per_epoch = result.epochs, updates_per_epoch(result.experiment)
+    ends = epochs["update"] == epochs["epoch"] * epochs["batch_size"].map(per_epoch).astype("int64")
+    return epochs[ends & epochs["epoch"].isin(result.experiment.record_epochs())]
+
+
+def updates_per_epoch(experiment: Experiment) -> dict[str, int]:
+    """Updates in an epoch by the text of the batch size."""
+    train, _ = experiment.part_sizes()
+    write = FIELDS["batch_size"].kind.format
+    return {write(size): experiment.updates_per_epoch(train, size) for size in experiment.batch_size}
 
 
 def run_settings(experiment: Experiment) -> pd.DataFrame:
@@ -325,7 +339,7 @@ def _epochs(points: Sequence[Record]) -> Columns:
             }
             for record in points
         ],
-        ("run", "epoch"),
+        ("run", "update"),
     )
 
 
