@@ -19,11 +19,9 @@ from pages.parts.shown import once
 
 def _page() -> None:
     names = {words(name): name for name in ACTIVATIONS}
-    left, right = st.columns(2)
-    with left:
-        chosen = view.several(ActivationFunctions.curves)
-    with right:
-        std = view.place(ActivationFunctions.std)
+    chosen, std = view.beside(
+        lambda: view.several(ActivationFunctions.curves), lambda: view.place(ActivationFunctions.std)
+    )
     functions = tuple(names[name] for name in chosen)
     threshold = session.current().experiment.saturation_threshold
     for column, quantity in zip(st.columns(2), ("value", "slope"), strict=True):

@@ -395,7 +395,7 @@ def test_every_title_fits_one_line_of_a_phone(chart: str) -> None:
 
 def test_a_title_of_ones_own_is_wrapped_to_a_phone() -> None:
     title = "Who reaches the target first, and by how much, on a phone and with <b>odd</b> signs"
-    spec = style.blank(title, "x", "y").to_dict()
+    spec = convergence.speed_up(speed_ups(lecture().groups), groups=lecture().groups, title=title).to_dict()
     assert " ".join(spec["title"]["text"]) == title
     assert max(map(len, spec["title"]["text"])) <= style.TITLE_WIDTH
 

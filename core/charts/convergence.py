@@ -179,7 +179,9 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
 
 
-def speed_up(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+def speed_up(
+    table: pd.DataFrame, *, groups: Sequence[str], title: str = "Speed-up over the baseline"
+) -> alt.LayerChart:
     """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
 
     A group without a finite ratio has its text in place of a point, and no dashed line through it. An interval without
@@ -189,7 +191,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
         table: columns group, ratio, low, high, text (`core.results.convergence.speed_up`).
         groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
     """
-    title, x_title, y_title = "Speed-up over the baseline", "times faster than the baseline", "run group"
+    x_title, y_title = "times faster than the baseline", "run group"
     named, cut = style.shown(groups, table)
     if not named:
         return style.blank(title, x_title, y_title)
