@@ -48,7 +48,7 @@ def _page() -> None:
         "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
         outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
-    st.dataframe(once(_summary, *of), hide_index=True, key="outputs")
+    st.dataframe(lesson.summary(outputs), hide_index=True, key="outputs")
     chart.csv("outputs", lambda: outputs)
     st.caption(
         f"Saturated: slope below {threshold:g} of the function's largest. Theory: quadrature over a ~ N(0, {std:g}²). "
@@ -56,10 +56,6 @@ def _page() -> None:
     )
     link.to_page("saturation")
     _cost()
-
-
-def _summary(functions: tuple[str, ...], std: float, threshold: float) -> pd.DataFrame:
-    return lesson.summary(once(lesson.output_table, functions, std, threshold))
 
 
 def _cost() -> None:

@@ -1,5 +1,6 @@
 """Batch size: how large a batch lets a neuron's gradient signs differ, and what the initial scale does to them."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -56,10 +57,11 @@ def _page(shown: Shown) -> None:
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
-    limits = once(_limits, shown, epoch, chosen)
+    of = (shown, chosen, lesson.by_layer, epoch)
+    limits = once(_of, *of)
     chart.draw(
-        "pairs_by_layer", charts.pairs_by_layer, partial(_by_layer, shown, epoch, chosen),
-        limits=partial(_limits, shown, epoch, chosen), lines=names, epoch=epoch,
+        "pairs_by_layer", charts.pairs_by_layer, partial(_of, shown, chosen, lesson.by_layer_runs, epoch),
+        limits=partial(_of, *of), lines=names, epoch=epoch,
         why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
@@ -73,32 +75,17 @@ def _page(shown: Shown) -> None:
 
 
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: tuple[str, ...]) -> None:
-    of = (shown, epoch, layer, chosen)
     chart.draw(
-        "pairs_by_batch", charts.pairs_by_batch, partial(_by_batch, *of), theory=partial(_theory_by_batch, *of),
-        lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
-        why=shown.once(lesson.unmeasured, epoch, layer),
+        "pairs_by_batch", charts.pairs_by_batch, partial(_of, shown, chosen, lesson.by_batch, epoch, layer),
+        theory=partial(_of, shown, chosen, lesson.theory_by_batch, epoch, layer), lines=names, layer=layer, epoch=epoch,
+        full=lesson.train_examples(shown.experiment), why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
 
 
-def _of(table: pd.DataFrame, lines: tuple[str, ...]) -> pd.DataFrame:
+def _of(shown: Shown, lines: tuple[str, ...], make: Callable[..., pd.DataFrame], *at: int) -> pd.DataFrame:
+    """The rows of these lines in a table that `make` makes of the result."""
+    table = shown.of(make, *at)
     return table[table["line"].isin(lines)]
-
-
-def _by_batch(shown: Shown, epoch: int, layer: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_batch(shown.result, epoch, layer), lines)
-
-
-def _theory_by_batch(shown: Shown, epoch: int, layer: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.theory_by_batch(shown.result, epoch, layer), lines)
-
-
-def _by_layer(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_layer_runs(shown.result, epoch), lines)
-
-
-def _limits(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_layer(shown.result, epoch), lines)
 
 
 def _scale(shown: Shown, epoch: int, layer: int) -> None:

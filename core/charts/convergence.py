@@ -164,10 +164,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     )
     colour = style.row_colour(groups)
     tip = style.tip(
-        ("group", "group"),
-        ("seed", "seed", "d"),
-        ("outcome", "outcome"),
-        ("at", "update (last if not reached)", ",d"),
+        ("group", "group"), ("seed", "seed", "d"), ("outcome", "outcome"), ("at", "update (last if not reached)", ",d")
     )
     points = alt.Chart(dots[["group", "seed", "outcome", "at", "y"]]).mark_point(size=64, strokeWidth=1.8)
     x = alt.X("at:Q", **x_axis)

@@ -372,12 +372,7 @@ def _share_colour() -> alt.Color:
         "share:Q",
         scale=alt.Scale(domain=[0, 1], scheme="cividis"),
         legend=alt.Legend(
-            title=SHARE,
-            orient="bottom",
-            format="%",
-            values=[0, 0.25, 0.5, 0.75, 1],
-            gradientLength=220,
-            titleLimit=300,
+            title=SHARE, orient="bottom", format="%", values=[0, 0.25, 0.5, 0.75, 1], gradientLength=220, titleLimit=300
         ),
     )
 

@@ -187,11 +187,7 @@ def decompose(
 
 
 def _effects(
-    what: Outcome,
-    names: Sequence[str],
-    point: tuple[Floats, Floats],
-    drawn: tuple[Floats, Floats],
-    seeds: int,
+    what: Outcome, names: Sequence[str], point: tuple[Floats, Floats], drawn: tuple[Floats, Floats], seeds: int
 ) -> pd.DataFrame:
     """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
     rows = []

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core import text
-from core.lessons.comparisons import (
-    SEEDS,
-    centring_alone,
-    comparisons,
-    distinct_batches,
-    fastest_of,
-    median_of_ties,
-)
+from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
 from core.results.evidence import Number, Told, worst_first_median

@@ -18,7 +18,6 @@ from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
 from core.theory import theory
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
-QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
 MAP_LAYERS = 20
@@ -75,7 +74,8 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     place = measured.groupby(keys, sort=False).ngroup()
     values = measured["value"].groupby(place)
     table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
-    table = table.assign(**{name: values.quantile(share) for name, share in QUARTILES.items()}, runs=values.count())
+    low, median, high = (values.quantile(share) for share in (0.25, 0.5, 0.75))
+    table = table.assign(low=low, median=median, high=high, runs=values.count())
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
