@@ -72,15 +72,17 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
 
 
 def _backward(shown: Shown) -> None:
-    settings: dict[str, Any] = {"groups": shown.groups, "rows": partial(shown.once, lesson.by_layer)}
     left, right = st.columns(2)
-    for column, quantity in ((left, "backward"), (right, "weight_gradient")):
-        with column:
-            if quantity == "weight_gradient" and shown.experiment.statistics != "full":
-                st.caption(f"Size of the weight gradients: {NOT_MEASURED}.")
-                continue
-            chart.draw(f"{quantity}_by_layer", charts.theory_by_layer, quantity=quantity, **settings)
-    chart.draw("singular_values", charts.singular_values, partial(shown.once, lesson.jacobians), groups=shown.groups)
+    draw = partial(chart.draw, groups=shown.groups)
+    with left:
+        rows = partial(shown.once, lesson.by_layer)
+        draw("backward_by_layer", charts.theory_by_layer, rows, quantity="backward")
+    with right:
+        if shown.experiment.statistics == "full":
+            draw("weight_gradients", charts.weight_gradients, partial(shown.once, lesson.weight_gradients))
+        else:
+            st.caption(f"Size of the weight gradients: {NOT_MEASURED}.")
+    draw("singular_values", charts.singular_values, partial(shown.once, lesson.jacobians))
     with st.expander("Formulas", icon=":material/function:"):
         st.latex(
             r"\mathbb{E}[\delta_l^2] = \frac{n_{l+1}}{n_l}\,\sigma_{w,l+1}^2\,"

@@ -15,7 +15,6 @@ QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "saturated": ("Share saturated", "share of examples × units", "share"),
     "mean": ("Mean of the activations", "mean of h", "linear"),
     "backward": ("Size of the back-propagated signal", "standard deviation of d loss / d a", "log"),
-    "weight_gradient": ("Size of the weight gradients", "standard deviation of d loss / d w", "log"),
 }
 DEEPEST = 1000.0
 SHALLOWEST = 0.1
@@ -81,6 +80,26 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         curves.of_runs(f"{theory}dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
+    )
+
+
+def weight_gradients(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """The spread of the weight gradients of every layer at initialisation, the output layer the last.
+
+    Args:
+        table: columns group, at (the layer as text) and gradient_std, above 0.
+        groups: the experiment's groups, in its order.
+    """
+    return curves.over_steps(
+        table,
+        groups,
+        "gradient_std",
+        steps=sorted(table["at"].unique(), key=int),
+        title="Size of the weight gradients",
+        subtitle=f"{style.when(0)}, mean over the training set; {curves.BAND}",
+        x_title="layer",
+        y_title="standard deviation of d loss / d w",
+        y_kind="log",
     )
 
 

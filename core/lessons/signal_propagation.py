@@ -24,7 +24,6 @@ QUANTITIES = {
     "saturated": "share saturated",
     "mean": "mean of h",
     "backward": "standard deviation of d loss / d a",
-    "weight_gradient": "standard deviation of the mean weight gradient, which has no prediction",
 }
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
@@ -70,7 +69,7 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
     columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "saturated"]
-    columns += ["preactivation_mean", "preactivation_std", "activation_mean", "delta_std", "gradient_std"]
+    columns += ["preactivation_mean", "preactivation_std", "activation_mean", "delta_std"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
     variances = _weight_variance(start).groupby([start["group"], start["layer"]], sort=False).mean()
@@ -78,7 +77,6 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
         backward=lambda rows: rows["delta_std"],
-        weight_gradient=lambda rows: rows["gradient_std"],
     )
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
@@ -142,6 +140,12 @@ def _backward(start: pd.DataFrame, layers: Sequence[theory.LayerPrediction]) -> 
             square *= layer.slope_square * variance * fan_out / fan_in
             found[layer.layer] = square
     return found
+
+
+def weight_gradients(result: Result) -> pd.DataFrame:
+    """Spread of each layer's weight gradients at initialisation: columns group, run, gradient_std, at (the layer)."""
+    layers = result.layers[(result.layers["epoch"] == 0) & (result.layers["gradient_std"] > 0)]
+    return layers[["group", "run", "gradient_std"]].assign(at=layers["layer"].astype(str))
 
 
 def jacobians(result: Result) -> pd.DataFrame:
