@@ -209,6 +209,7 @@ def said(case: Case, whole: bool) -> dict[str, Finding]:
     found = {find.__name__: find(result) for find in finders}
     found |= {claim.id: claim.judge(result) for claim in CLAIMS}
     found["agreement"] = signal_propagation.agreement(result)
+    found["backward"] = signal_propagation.backward(result)
     for epoch, layer in places(result):
         found[f"larger_batches {epoch} {layer}"] = batch_size.larger_batches(result, epoch, layer)
         level = list(batch_size.WHOSE)[layer % len(batch_size.WHOSE)]
