@@ -333,6 +333,11 @@ class Experiment:
         """Examples in the training and in the test part."""
         return dataset_of(self.dataset).part_sizes(self.samples, self.test_share)
 
+    @property
+    def tested(self) -> bool:
+        """Whether there is a test part."""
+        return self.part_sizes()[1] > 0
+
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:
         """Weight updates in one pass over `train_examples`; a batch size of 0 is the whole training set."""

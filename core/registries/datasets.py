@@ -108,7 +108,7 @@ def gaussian_teacher(rng: np.random.Generator, samples: int, noise: float, featu
 def parity(bits: int) -> Points:
     """All points of so many inputs -1 or 1; the class says whether the number of ones is odd."""
     ones: Integers = np.arange(2**bits)[:, None] >> np.arange(bits)[::-1] & 1
-    x: Floats = 2.0 * ones - 1
+    x = np.where(ones == 1, 1.0, -1.0)
     return x, ones.sum(axis=1) % 2
 
 
