@@ -102,10 +102,7 @@ def phase_diagram(
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
         "axis": alt.Axis(title=x_title, values=style.log_ticks(low, high), format=".3~g", grid=False),
     }
-    y_axis: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
-        "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
-    }
+    y_axis = style.fixed(y_title, -0.04 * top, top, tickCount=6, grid=False)
     charts = [_shading(cells, x_axis, y_axis)]
     if not line.empty:
         critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
@@ -170,8 +167,8 @@ def _dots(
     )
     present = [group for group in groups if group in set(known["group"])]
     domain, colours = style.group_colours(groups)
-    scale = alt.Scale(domain=present, range=[colours[domain.index(group)] for group in present])
-    colour = alt.Color("group:N", scale=scale, legend=style.legend(present))
+    shades = [colours[domain.index(group)] for group in present]
+    colour = style.colour("group", present, shades, style.legend(present))
     chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
 
@@ -212,9 +209,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     curve = curve.assign(drawn=curve["depth_scale"].clip(SHALLOWEST, DEEPEST))
     curve = tables.masked(curve, ["drawn", "sw"], log=["drawn", "sw"])[0]
     x_axis = style.position(x_title, curve["sw"], "log")
-    scale = alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False)
     y_axis: dict[str, Any] = {
-        "scale": scale,
+        "scale": alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False),
         "axis": alt.Axis(title=y_title, values=[0.1, 1, 10, 100, 1000], format=".6~g"),
     }
     base = alt.Chart(curve[["sw", "drawn"]]).mark_line(color=style.NEUTRAL, strokeWidth=2.5)
@@ -250,9 +246,7 @@ def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerC
     rule = fixed_point if fixed_point is not None and fixed_point > 1e-20 else None
     y_axis = style.position(y_title, [*table["q"], *([] if rule is None else [rule])], "log")
     x = alt.X("layer:Q", **style.position(x_title, table["layer"], "count"))
-    colour = alt.Color(
-        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
-    )
+    colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     tip = style.tip(("name", "start"), ("layer", "layer", "d"), ("q", "q", style.NUMBER))
     base = alt.Chart(table[["name", "layer", "q"]]).encode(x=x, y=alt.Y("q:Q", **y_axis), color=colour)
     charts = [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=40).encode(tooltip=tip)]
