@@ -197,7 +197,9 @@ def _cuts(state: State, examples: int) -> list[tuple[int, int]]:
 def _evaluate(
     state: State, part: Examples, notes: _Notes | None, workspaces: Workspaces
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean loss and accuracy per run over one part of the data; `notes`, where given, is filled."""
+    """Mean loss and accuracy per run over one part of the data, NaN of none; `notes`, where given, is filled."""
+    if not len(part):
+        return np.full(state.shape, np.nan), np.full(state.shape, np.nan)
     loss = LOSSES[state.experiment.loss]
     total, right = np.zeros(state.shape), np.zeros(state.shape)
     for begin, end in _cuts(state, len(part)):
