@@ -24,6 +24,7 @@ from core.experiment.experiment import Experiment, ExperimentError
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS
 from core.registries.initialisers import INITIALISERS
+from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
     from core.jobs.running import run
@@ -44,6 +45,7 @@ __all__ = [
     "compare",
     "load_result",
     "merge",
+    "own_data",
     "run",
 ]
 

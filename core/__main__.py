@@ -91,32 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m core", description="Train experiments of the initialisation lab.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    run = commands.add_parser("run", help="train an experiment and write its tables")
-    run.add_argument(
-        "experiment",
-        help="settings (activation=tanh&seeds=10), a whole dashboard link, JSON text, or a file that holds one of "
-        "these; '' is the default experiment",
-    )
-    run.add_argument("--out", required=True, type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
-    run.add_argument("--zip", type=_place, metavar="FILE", help="also write everything into one zip file")
-    run.add_argument("--force", action="store_true", help="replace results that stand at these places")
-    run.add_argument(
-        "--store",
-        action="store_true",
-        help="also put the result where the dashboard finds it, and train only those runs that no result there holds",
-    )
-    run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
-    run.add_argument(
-        "--limit", type=_seconds, default=math.inf, metavar="SECONDS", help="refuse what is estimated to take longer"
-    )
-    run.add_argument(
-        "--limit-bytes",
-        type=_size,
-        default=math.inf,
-        metavar="BYTES",
-        help="refuse what takes more memory, such as 500MB",
-    )
-    run.set_defaults(command=_run)
+    _add_run(commands)
 
     report = commands.add_parser("report", help="each start at its best learning rate: how fast, how surely, what ties")
     report.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder of a result")
@@ -150,6 +125,35 @@ def _parser() -> argparse.ArgumentParser:
     health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
     health.set_defaults(command=_health)
     return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    run = commands.add_parser("run", help="train an experiment and write its tables")
+    run.add_argument(
+        "experiment",
+        help="settings (activation=tanh&seeds=10), a whole dashboard link, JSON text, or a file that holds one of "
+        "these; '' is the default experiment",
+    )
+    run.add_argument("--out", required=True, type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
+    run.add_argument("--zip", type=_place, metavar="FILE", help="also write everything into one zip file")
+    run.add_argument("--force", action="store_true", help="replace results that stand at these places")
+    run.add_argument(
+        "--store",
+        action="store_true",
+        help="also put the result where the dashboard finds it, and train only those runs that no result there holds",
+    )
+    run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
+    run.add_argument(
+        "--limit", type=_seconds, default=math.inf, metavar="SECONDS", help="refuse what is estimated to take longer"
+    )
+    run.add_argument(
+        "--limit-bytes",
+        type=_size,
+        default=math.inf,
+        metavar="BYTES",
+        help="refuse what takes more memory, such as 500MB",
+    )
+    run.set_defaults(command=_run)
 
 
 def _workers(text: str) -> int:
@@ -490,12 +494,13 @@ def _initialisers() -> Rows:
 
 
 def _datasets() -> Rows:
-    rows: Rows = [("name", "arguments", "examples", "inputs", "classes", "summary")]
-    chosen = " ".join(name for name, field in FIELDS.items() if field.synthetic_only)
+    rows: Rows = [("name", "arguments", "settings", "examples", "inputs", "classes", "summary")]
     for name, dataset in DATASETS.items():
-        arguments = chosen if dataset.synthetic else "-"
+        arguments = ", ".join(argument.allowed for argument in dataset.arguments) or "-"
+        settings = " ".join(dataset.settings) or "-"
         examples = "-" if dataset.examples is None else f"{dataset.examples:,}"
-        rows.append((name, arguments, examples, str(dataset.features), str(dataset.classes), dataset.summary))
+        inputs, classes = str(dataset.features), str(dataset.classes)
+        rows.append((name, arguments, settings, examples, inputs, classes, dataset.summary))
     return rows
 
 

@@ -56,12 +56,21 @@ def _curves(shown: Shown) -> None:
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
     curves = partial(chart.draw, make=charts.learning_curves, **axes)
     left, right = st.columns(2)
+    if which == "test" and not experiment.tested:
+        st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
+        which = "train"
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
-            curves(name=quantity, quantity=quantity, log_y=log, target=level, rows=partial(_epochs, shown))
+            curves(
+                name=quantity,
+                quantity=quantity,
+                log_y=log,
+                target=level,
+                rows=partial(shown.of, convergence.with_diverged),
+            )
     if experiment.statistics == "full":
-        rows = partial(_epochs, shown, within=False)  # it is measured where the layers are
+        rows = partial(shown.of, convergence.with_diverged, within=False)  # it is measured where the layers are
         curves(name="gradient_norm", quantity="gradient_norm", log_y=True, rows=rows)
     else:
         st.caption("The length of the gradient was not measured: that takes full statistics.")
@@ -135,10 +144,6 @@ def _why_not(runs: pd.DataFrame) -> str:
         f"In no group have more than half of the runs reached the target ({text.count(some, 'run')} of {n:,} "
         f"{text.verb(some, 'has', 'have')})"
     )
-
-
-def _epochs(shown: Shown, within: bool = True) -> pd.DataFrame:
-    return convergence.with_diverged(shown.result, within)
 
 
 def _with_outcomes(shown: Shown) -> pd.DataFrame:

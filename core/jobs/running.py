@@ -5,7 +5,8 @@ Submit a segment of each chunk, take in what it recorded, submit the next: on on
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
@@ -14,6 +15,7 @@ from core.jobs.pool import capacity, explain
 from core.jobs.reuse import trained_before
 from core.jobs.saving import Saved
 from core.jobs.store import Store
+from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
     from core.results.results import Result
@@ -42,6 +44,7 @@ def run(
     progress: Callable[[Progress], None] | None = None,
     saved: Saved | None = None,
     store: Store | None = None,
+    data: tuple[Any, Any] | None = None,
 ) -> "Result":
     """Train `experiment` and return its result.
 
@@ -51,15 +54,27 @@ def run(
         progress: called after each segment; an exception that it raises ends the training.
         saved: goes on from what is saved there, and saves there from time to time how far training is.
         store: runs that stand in one of its results are not trained again; the result is put there too.
+        data: x (examples, features) and y (examples,) of one's own, to be trained on in place of the experiment's data
+            set; split and scaled as its settings say. See `core.own_data`.
 
-    Raises JobError where the executor's workers die or are out of reach.
+    Raises JobError where the executor's workers die or are out of reach, ValueError for data that cannot be trained on.
     """
+    if data is not None:
+        experiment = replace(experiment, dataset=own_data("data given to run", *data).name)
+    if saved is not None and saved.key != experiment.key:
+        raise ValueError("saved is of another experiment: with data, make it of Experiment(dataset=own_data(...).name)")
     executor = executor or _Here()
-    data = data_of(experiment)
-    works = (saved and saved.works(data)) or []
+    examples = data_of(experiment)
+    works = (saved and saved.works(examples)) or []
     known, left = trained_before(store, experiment, {run.run for work in works for run in work.chunk.runs})
-    works += untrained(experiment, data, capacity(executor), RUN_SECONDS, left)
-    _train(works, executor, progress, saved)
+    works += untrained(experiment, examples, capacity(executor), RUN_SECONDS, left)
+    try:
+        _train(works, executor, progress, saved)
+    except Exception as error:
+        reason = explain(error)
+        if reason is None or reason is error:
+            raise
+        raise reason from error
     # The import costs pandas, which a worker process must not load.
     from core.results.merging import completed
 
@@ -97,11 +112,6 @@ def _train(
                     saved.take(works)
                 if progress is not None:
                     progress(speedometer.progress(works, workers))
-    except Exception as error:
-        reason = explain(error)
-        if reason is None or reason is error:
-            raise
-        raise reason from error
     finally:
         for future in waiting:
             future.cancel()
