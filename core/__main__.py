@@ -2,6 +2,7 @@
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
     python -m core report result.zip
+    python -m core weights result.zip --run 0 --out weights.npz
     python -m core merge one.zip another.zip --zip both.zip
     python -m core import result.zip
     python -m core compare results/ another.zip
@@ -37,7 +38,7 @@ from core.registries.initialisers import INITIALISERS
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES
-from core.results.placing import PlaceError, check_folder, check_zip, partial, whole_folder
+from core.results.placing import PlaceError, check_folder, check_zip, partial, whole_file, whole_folder
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError, read_bytes
 from core.text import amount, count
@@ -98,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--target", metavar="MEASURE:VALUE", help="another target than that of the result")
     report.add_argument("--format", choices=("text", "csv", "json"), default="text", help="text if unset")
     report.set_defaults(command=_report)
+    weights = commands.add_parser("weights", help="write what a run of a result was at some epoch")
+    weights.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder of a result")
+    weights.add_argument("--run", type=int, required=True, metavar="N", help="its number in runs.csv")
+    weights.add_argument("--epoch", type=int, metavar="E", help="after how many epochs; the last if unset")
+    weights.add_argument("--out", type=_place, required=True, metavar="FILE", help="a new .npz with W1, b1, W2 ...")
+    weights.set_defaults(command=_weights)
     merge = commands.add_parser("merge", help="make one result of several that differ in runs alone")
     merge.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="zips or folders of results")
     merge.add_argument("--zip", required=True, type=_place, metavar="FILE", help="where the one goes")
@@ -400,6 +407,28 @@ def _compare(arguments: argparse.Namespace) -> int:
     comparison = compare(_open(arguments.first), _open(arguments.second))
     print(*comparison.lines(), sep="\n")
     return 0 if comparison.equal else 1
+
+
+def _weights(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from core.results.results import ResultError
+
+    out: Path = arguments.out
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} is there already: name a new file")
+    result = _open(arguments.result)
+    epoch = result.experiment.epochs if arguments.epoch is None else arguments.epoch
+    try:
+        layers = result.weights(arguments.run, epoch)
+    except (ValueError, ResultError) as error:
+        raise UsageError(f"{arguments.result}: {error}") from error
+    named: dict[str, Any] = {
+        f"{name}{n}": part for n, layer in enumerate(layers, 1) for name, part in zip("Wb", layer, strict=True)
+    }
+    with whole_file(out) as new, new.open("wb") as file:
+        np.savez(file, **named)
+    _note(f"{count(len(layers), 'layer')} of run {arguments.run} after {count(epoch, 'epoch')} written to {out}")
 
 
 def _merge(arguments: argparse.Namespace) -> None:

@@ -132,6 +132,24 @@ class Result:
 
         return survival(self.runs)
 
+    def curves(self) -> pd.DataFrame:
+        """The epochs table as curves are drawn from it (`core.results.convergence.with_diverged`)."""
+        from core.results.convergence import with_diverged
+
+        return with_diverged(self)
+
+    def weights(self, run: int, epoch: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """The weights of a run after so many epochs, as (W, b) per layer (`core.results.replay.weights`)."""
+        from core.results.replay import weights
+
+        return weights(self, run, epoch)
+
+    def units(self, run: int, epoch: int) -> pd.DataFrame:
+        """The units of a run's hidden layers after so many epochs, one row each (`core.results.replay.units`)."""
+        from core.results.replay import units
+
+        return units(self, run, epoch)
+
     def outcomes(self) -> pd.Series:
         """What became of each run, in words (`core.results.convergence.outcomes`)."""
         from core.results.convergence import outcomes
