@@ -1,4 +1,4 @@
-"""What pip installs: every package, the configuration, types and a command; and the floors that it can be tried with."""
+"""What pip installs: every package, the configuration, types and a command; and the floors to try it with."""
 
 import re
 import tomllib
@@ -27,11 +27,11 @@ def test_the_version_is_that_of_the_engine_and_the_command_is_there() -> None:
 
 
 def test_the_installed_dashboard_gets_every_setting_of_the_configuration() -> None:
-    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
-    options = _options(settings)
+    text = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    options = _options(tomllib.loads(text))
     assert "--server.headless=true" in options
     assert "--theme.light.primaryColor=#1f5fa8" in options
-    assert len(options) == sum(1 for line in (ROOT / ".streamlit" / "config.toml").open() if re.match(r"\w+ =", line))
+    assert len(options) == len(re.findall(r"^\w+ =", text, re.MULTILINE))
 
 
 def test_the_floors_are_those_of_the_requirements() -> None:
