@@ -227,7 +227,7 @@ def test_synthetic_classes_lie_where_their_definition_puts_them() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "dataset 'mnist'; allowed: digits, iris"),
+        ({"name": "mnist"}, f"dataset 'mnist'; allowed: {', '.join(DATASETS)}"),
         ({"scaling": "z"}, "scaling 'z'; allowed: standardised, unit_interval, raw"),
         ({"samples": MIN_SAMPLES - 1}, "samples 19; allowed: from 20 to 20000"),
         ({"samples": MAX_SAMPLES + 1}, "samples 20001"),
