@@ -25,7 +25,6 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
 
     Args:
         table: columns group, layer, quantity, predicted, low, median, high, runs.
-        groups: the experiment's groups, in its order.
         quantity: "length", "saturated" or "mean".
         epoch: the recorded epoch that `table` was measured at.
     """
@@ -91,7 +90,6 @@ def phase_diagram(
         points: columns group, sw, sb, chi, depth_scale: where the groups start.
         cells: columns sw, sb, sw_low, sw_high, sb_low, sb_high, q, chi, depth_scale: the shading, on a grid.
         line: columns sw, sb: the critical line; may be empty.
-        groups: the experiment's groups, in its order.
         trial: (sw, sb) of a point to mark with a cross.
     """
     title = "Where gradients survive depth"
@@ -201,7 +199,6 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     Args:
         points: columns group, sw, chi, depth_scale, note.
         curve: columns sw, chi, depth_scale.
-        groups: the experiment's groups, in its order.
         depth: hidden layers of the networks.
     """
     title = "How many layers a gradient survives"
