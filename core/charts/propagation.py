@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core.charts import curves, style, tables
-from core.text import count, number
+from core.lessons.signal_propagation import layers_text
+from core.text import count
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
@@ -156,7 +157,9 @@ def _dots(
 ) -> alt.Chart:
     """The groups as dots; those without a value are left out."""
     known = tables.masked(points, ["sw", y], log=["sw"])[0]
-    known = known.assign(depth=[_layers(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]])
+    known = known.assign(
+        depth=[layers_text(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
+    )
     tip = style.tip(
         ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")
     )
@@ -169,11 +172,6 @@ def _dots(
     colour = style.colour("group", present, shades, style.legend(present))
     chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
-
-
-def _layers(depth_scale: float) -> str:
-    said = number(depth_scale)
-    return "1 layer" if said == "1" else f"{said} layers"
 
 
 def _phases(cells: pd.DataFrame) -> pd.DataFrame:
