@@ -72,6 +72,9 @@ def learning_curves(
         target: a level to draw, such as that of the experiment's target.
     """
     accuracy = quantity.endswith("accuracy")
+    if quantity.startswith("test") and epochs[quantity].isna().all() and epochs["train_loss"].notna().any():
+        title = MEASURES[quantity].partition(" (")[0].capitalize()
+        return style.blank(title, curves.TIMES[x], MEASURES[quantity], "Nothing is kept back for testing.")
     return curves.over_training(
         epochs,
         groups,

@@ -66,6 +66,24 @@ PRESETS: dict[str, Preset] = {
                 probe=64,
             ),
         ),
+        Preset(
+            "ten_layers",
+            "Does a signal get through ten layers?",
+            "Ten tanh layers of 500 units are given standard normal inputs, as in a well-known set of statistics: from "
+            "which scale of the weights do the activations shrink, from which do they saturate, and which keeps them?",
+            Experiment(
+                dataset="gaussian:500",
+                samples=250,
+                scaling="raw",
+                activation=("tanh",),
+                initialiser=("normal:0.01", "lecun_normal", "normal:1"),
+                hidden=((500,) * 10,),
+                learning_rate=(0.01,),
+                epochs=2,
+                seeds=1,
+                record="every",
+            ),
+        ),
     )
 }
 """In the order a form offers them."""

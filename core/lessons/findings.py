@@ -316,6 +316,8 @@ def runs(result: Result) -> Finding:
     lost = told.number("diverged")
     if lost.value == lost.n:
         return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
+    if not result.experiment.tested:
+        return Finding(claim, "", "Nothing is kept back for testing.", *limits_of(told))
     accuracy = pd.Series(
         {
             str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
