@@ -42,6 +42,7 @@ GROUP = (
     Column("activation", "str", "", "activation function of the hidden layers"),
     Column("initialiser", "str", "", "scheme that drew the initial weights, as name or name:argument"),
     Column("gain", "float64", "", "factor on the initial weights"),
+    Column("bias_initialiser", "str", "", "scheme that drew the initial biases; 'weights' is as the layer's weights"),
     Column("learning_rate", "float64", "", "learning rate of the optimiser"),
 )
 
@@ -151,6 +152,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "",
             "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
         ),
+        Column("bias_rms", "float64", "", "root mean square of the layer's biases"),
         _full(
             "gradient_std",
             "",

@@ -22,7 +22,7 @@ COLUMNS: dict[str, Any] = {
         format="%.3g",
         help="Root of fan_in × mean square of the weights, measured; empty where they are not random",
     ),
-    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Biases start at 0"),
+    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Root mean square of the biases"),
     "q": st.column_config.NumberColumn("q*", format="%.3g", help="Where q settles in a deep network"),
     "chi": st.column_config.NumberColumn("χ₁", format="%.3g", help="Factor on a gradient's mean square per layer"),
     "depth_scale": st.column_config.NumberColumn("depth scale", format="%.3g", help="Layers; 1 / |log χ₁|"),
@@ -78,20 +78,21 @@ def _diagram(shown: Shown) -> None:
         return
     low, high = lesson.sw_range(own)
     settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
-    lens.part(shown, lambda: _trial(shown, settings))
+    lens.part(shown, lambda: _trial(shown, settings | {"top": lesson.sb_top(own)}))
     chart.draw(
         "depth_scales", _depth_scales, partial(_points, shown, activation), depth=int(own["depth"].max()), **settings
     )
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
-        "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
-        "settles at; σw is that of the layers fed by a hidden layer."
+        ("All networks here start with biases 0, on the lower edge of the diagram. " if not own["sb"].any() else "")
+        + "χ₁ holds at q*, which a deep network settles at; σw and σb are those of the layers fed by a hidden layer."
     )
 
 
 def _trial(shown: Shown, settings: dict[str, Any]) -> None:
     """The phase diagram with a place to try, and what happens there."""
-    activation, low, high = settings["activation"], settings["low"], settings["high"]
+    activation = settings["activation"]
+    area = [settings[name] for name in ("low", "high", "top")]
     left, right = st.columns(2)
     with right:
         sw = view.place(SignalPropagation.sw)
@@ -101,7 +102,7 @@ def _trial(shown: Shown, settings: dict[str, Any]) -> None:
     with left:
         points = partial(_points, shown, activation)
         chart.draw("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
-        chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
+        chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, *area), "CSV of the shading")
 
 
 def _points(shown: Shown, activation: str) -> pd.DataFrame:
@@ -114,9 +115,9 @@ def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.L
 
 
 def _phase_diagram(
-    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str]
+    points: pd.DataFrame, *, activation: str, low: float, high: float, top: float, groups: Sequence[str]
 ) -> alt.LayerChart:
-    cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
+    cells, line = lesson.phase_table(activation, low, high, top), lesson.critical_table(activation)
     # Where the trial point stands does not matter here: `moved` puts it where it is.
     return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(1.0, 1.0))
 

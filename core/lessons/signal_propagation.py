@@ -11,7 +11,7 @@ from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
-from core.registries.initialisers import is_random
+from core.registries.starts import is_random
 from core.results.evidence import Number, Told
 from core.results.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
@@ -56,14 +56,14 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     """Theory and measurement for every group, hidden layer and one of QUANTITIES.
 
     Columns: group, hidden, activation, initialiser, gain, layer, epoch, quantity; predicted (at initialisation, from
-    the measured weight variances; NaN where the theory does not apply); median, low and high (25 and 75 %) and runs
-    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
+    the measured variances of weights and biases; NaN where the theory does not apply); median, low and high (25 and
+    75 %) and runs of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
-    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "saturated"]
+    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "bias_rms", "saturated"]
     columns += ["preactivation_mean", "preactivation_std", "activation_mean"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
-    variances = _weight_variance(start).groupby([start["group"], start["layer"]], sort=False).mean()
+    variances = _variances(start).groupby([start["group"], start["layer"]], sort=False).mean()
     now = hidden[hidden["epoch"] == epoch].assign(
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
@@ -79,19 +79,21 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
-    table["weight_variance"] = variances.reindex(pd.MultiIndex.from_frame(table[["group", "layer"]])).to_numpy()
+    table["weight_variance"] = (
+        variances["weights"].reindex(pd.MultiIndex.from_frame(table[["group", "layer"]])).to_numpy()
+    )
     return table
 
 
-def _predictions(result: Result, variances: pd.Series) -> pd.Series:
+def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
     found = {}
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
-        own, activation = tuple(variances.xs(str(settings.group)).sort_index()), str(settings.activation)
-        for layer in _layers(activation, own, mean_square, threshold):
+        own, activation = variances.xs(str(settings.group)).sort_index(), str(settings.activation)
+        for layer in _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold):
             found[settings.group, layer.layer, "length"] = layer.q
             # Without any spread all units are at a = 0, where relu is flat too.
             flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
@@ -104,33 +106,43 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
 
 @lru_cache(maxsize=1024)
 def _layers(
-    activation: str, variances: tuple[float, ...], mean_square: float, threshold: float
+    activation: str, weights: tuple[float, ...], biases: tuple[float, ...], mean_square: float, threshold: float
 ) -> tuple[theory.LayerPrediction, ...]:
-    return theory.predict_layers(activation, variances, 0.0, mean_square, threshold)
+    return theory.predict_layers(activation, weights, biases, mean_square, threshold)
 
 
-def _weight_variance(layers: pd.DataFrame) -> pd.Series:
-    """sw^2 = fan_in * Var(w), the variance about 0, which random weights are drawn about: that of one weight too."""
-    variance: pd.Series = layers["fan_in"] * layers["weight_rms"] ** 2
-    return variance
+def _variances(layers: pd.DataFrame) -> pd.DataFrame:
+    """Columns weights, sw^2 = fan_in * Var(w), and biases, sb^2 = Var(b).
+
+    They are variances about 0, which random ones are drawn about: those of a single one too.
+    """
+    squares = {"weights": layers["fan_in"] * layers["weight_rms"] ** 2, "biases": layers["bias_rms"] ** 2}
+    return pd.DataFrame(squares)
 
 
 def _groups(result: Result) -> pd.DataFrame:
-    """The groups with a hidden layer at initialisation, one row each, and whether their weights are `random`.
+    """The groups with a hidden layer at initialisation, one row each, and whether their hidden layers are `random`.
 
-    Weights drawn at random about 0 are all that the theory knows of.
+    Weights drawn at random about 0, with biases so drawn or 0, are all that the theory knows of.
     """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
-    return groups.assign(random=[is_random(text) for text in groups["initialiser"]])
+    return groups.assign(
+        random=[
+            all(is_random(weights, biases, layer, widths.count("-") + 2) for layer in range(1, widths.count("-") + 2))
+            for weights, biases, widths in zip(
+                groups["initialiser"], groups["bias_initialiser"], groups["hidden"], strict=True
+            )
+        ]
+    )
 
 
 def points(result: Result) -> pd.DataFrame:
     """Where each group starts in the phase diagram, and what theory says of a deep network there.
 
-    Columns: group, hidden, activation, initialiser, gain; sw (root of the weight variance, the mean over the layers
-    that a hidden layer feeds, or layer 1 where there is no other; empty where the weights are not random), sb (0:
-    biases start there), depth (hidden layers); q, chi and depth_scale at the fixed point (empty where there is none),
+    Columns: group, hidden, activation, initialiser, gain, bias_initialiser; sw and sb (roots of the variances of
+    weights and biases, means over the layers that a hidden layer feeds, or layer 1 where there is no other; empty where
+    they are not random), depth (hidden layers); q, chi and depth_scale at the fixed point (empty where there is none),
     note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
@@ -138,15 +150,14 @@ def points(result: Result) -> pd.DataFrame:
     for settings in _groups(result).itertuples(index=False):
         own = start[start["group"] == settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
-        variance = float(_weight_variance(fed).mean())
-        row = {name: getattr(settings, name) for name in _SETTINGS}
-        row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
+        row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
         if not settings.random:
-            rows.append(
-                row | {"sw": np.nan, "q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"}
-            )
+            missing = dict.fromkeys(("sw", "sb", "q", "chi", "depth_scale"), np.nan)
+            rows.append(row | missing | {"note": "not random about 0"})
             continue
-        rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
+        weights, biases = map(float, _variances(fed).mean())
+        row |= {"sw": weights**0.5, "sb": biases**0.5}
+        rows.append(row | describe(_fixed_point(settings.activation, weights, biases)))
     return pd.DataFrame(rows)
 
 
@@ -154,6 +165,11 @@ def sw_range(points: pd.DataFrame) -> tuple[float, float]:
     """The range of sw that a diagram of these points spans: at least 0.05 to 40."""
     sw = points.loc[points["sw"] > 0, "sw"]
     return min([0.05, *(0.7 * sw)]), max([40.0, *(1.4 * sw)])
+
+
+def sb_top(points: pd.DataFrame) -> float:
+    """How far up a diagram of these points reaches: at least BIAS_REACH."""
+    return max([BIAS_REACH, *(1.2 * points["sb"].dropna())])
 
 
 def q_star(activation: str, sw: float, sb: float) -> float | None:
@@ -173,14 +189,16 @@ def _fixed_point(activation: str, weight_variance: float, bias_variance: float) 
 
 
 @lru_cache(maxsize=32)
-def phase_table(activation: str, low: float, high: float, columns: int = 72, rows: int = 25) -> pd.DataFrame:
-    """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to BIAS_REACH.
+def phase_table(
+    activation: str, low: float, high: float, top: float = BIAS_REACH, columns: int = 72, rows: int = 25
+) -> pd.DataFrame:
+    """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to `top`.
 
     Columns: activation, sw and sb (the middle of a cell), sw_low, sw_high, sb_low, sb_high (its edges), q, chi,
     depth_scale. Cells without a finite fixed point have none of the three.
     """
     sw_edges = np.geomspace(low, high, columns + 1)
-    sb_edges = np.linspace(0.0, BIAS_REACH, rows + 1)
+    sb_edges = np.linspace(0.0, top, rows + 1)
     sw, sb = np.sqrt(sw_edges[:-1] * sw_edges[1:]), 0.5 * (sb_edges[:-1] + sb_edges[1:])
     q, chi = theory.phase_diagram(activation, sw**2, sb**2)
     i, j = (index.ravel() for index in np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij"))
@@ -227,7 +245,7 @@ def critical_table(activation: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=32)
 def depth_table(activation: str, low: float, high: float, count: int = 160) -> pd.DataFrame:
-    """Depth scale against sw at sb = 0, where networks start: columns activation, sw, sb, q, chi, depth_scale.
+    """Depth scale against sw at sb = 0, where most networks start: columns activation, sw, sb, q, chi, depth_scale.
 
     The critical sw is among them; its depth scale has no bound.
     """
@@ -350,7 +368,10 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     groups = _groups(result)
     skipped = list(groups.loc[~groups["random"], "group"])
     if skipped:
-        text = f"Theory is of random weights about 0. No line is drawn for {listed(skipped)}, whose weights are not."
+        text = (
+            "Theory is of weights and biases that are random about 0, or biases that are 0. No line is drawn for "
+            f"{listed(skipped)}, which start otherwise."
+        )
         found.append(("No prediction", text))
     return found
 
