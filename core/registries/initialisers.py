@@ -13,7 +13,7 @@ Matrices have shape (fan_in, fan_out), as in `a = h @ W + b`.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -197,7 +197,7 @@ def sparse(rng: np.random.Generator, shape: Shape, k: float, std: float = 1.0) -
 def sparse_share(rng: np.random.Generator, shape: Shape, share: float, std: float = 0.01) -> Floats:
     """That share of each input's outgoing weights is 0, the others N(0, std²) (PyTorch's sparse_, std 0.01).
 
-    As there, the number of zeros is rounded up, and their places are random.
+    As there, the number of zeros is rounded up, which may leave a layer of few units without weights.
     """
     z = rng.standard_normal(shape)
     rank = rng.random(shape).argsort(axis=1).argsort(axis=1)
@@ -243,10 +243,10 @@ def looks_linear(rng: np.random.Generator, shape: Shape, place: Place) -> Floats
 
 
 def random_walk(rng: np.random.Generator, shape: Shape, function: str) -> Floats:
-    """N(0, g² / fan_in), g keeping the mean log of gradients: exp(1 / (2 fan_in)) if linear (Sussillo & Abbott 2014).
+    """N(0, g² / fan_in), g = exp(1 / (2 fan_in)), or as fitted for relu (Sussillo & Abbott 2014).
 
-    For relu it is sqrt(2) exp(1.2 / (max(fan_in, 6) - 2.4)), which the paper fitted. Both tend to the std of LeCun and
-    He in wide layers.
+    It keeps the mean logarithm of the gradients' norm. For relu g = sqrt(2) exp(1.2 / (max(fan_in, 6) - 2.4)). In wide
+    layers both tend to the std of LeCun and of He.
     """
     fan_in = shape[0]
     linear = function == "linear"
@@ -361,9 +361,11 @@ class Initialiser:
     @property
     def takes(self) -> str:
         """What it takes behind its name, in words."""
-        forms = [":".join([self.name, *(argument.name for argument in form)]) for form in self.forms]
-        allowed = dict.fromkeys(argument.allowed for form in self.forms for argument in form)
-        return f"{' or '.join(forms)}, {', '.join(allowed)}" if allowed else NOTHING
+        first = self.forms[0]
+        forms = [first, *(form for form in self.longer if form != first[: len(form)])]
+        allowed = dict.fromkeys(argument.allowed for form in forms for argument in form)
+        named = " or ".join(":".join(argument.name for argument in form) or "nothing" for form in forms)
+        return ", ".join([named, *allowed] if len(forms) > 1 or len(first) > 1 else allowed) or NOTHING
 
     @property
     def examples(self) -> list[str]:
@@ -383,7 +385,7 @@ class Initialiser:
             values = tuple(argument.read(value) for argument, value in zip(form, given, strict=True))
         except (StopIteration, ValueError):
             raise ValueError(f"{self.name} takes {self.takes}") from None
-        return values if form is first else self.settle(values)
+        return values if form == first else self.settle(values)
 
     def text(self, values: Values) -> str:
         """The scheme as text: name:a:b."""
@@ -421,9 +423,20 @@ class Initialiser:
         return (gain * weights).astype(dtype, copy=False)
 
 
-def _without(place: int, value: float, values: Values) -> Values:
-    """The values without the one at `place`, where it is the `value` that goes without saying."""
-    return values if values[place] != value else values[:place] + values[place + 1 :]
+def _without_mean_0(values: Values) -> Values:
+    return values[1:] if values[0] == 0 else values
+
+
+def _without_scale_1(values: Values) -> Values:
+    return () if values[0] == 1 else values
+
+
+def _without_std_1(values: Values) -> Values:
+    return values[:1] if values[1] == 1 else values
+
+
+def _without_usual_std(values: Values) -> Values:
+    return values[:1] if values[1] == STD.default else values
 
 
 def _limit(ends: Values) -> Values:
@@ -457,8 +470,8 @@ VARIANCE_SCALING: Form = (
         (("untruncated_normal", "normal"),),
     ),
 )
-NORMAL: dict[str, Any] = {"argument": STD, "longer": ((MEAN, STD),), "settle": partial(_without, 0, 0.0)}
-SCALED: dict[str, Any] = {"longer": ((SCALE,),), "settle": partial(_without, 0, 1.0), "independent": False}
+NORMAL: dict[str, Any] = {"argument": STD, "longer": ((MEAN, STD),), "settle": _without_mean_0}
+SCALED: dict[str, Any] = {"longer": ((SCALE,),), "settle": _without_scale_1, "independent": False}
 
 INITIALISERS: dict[str, Initialiser] = {
     "zeros": Initialiser("zeros", zeros, random=False, starts_equal=True),
@@ -484,9 +497,9 @@ INITIALISERS: dict[str, Initialiser] = {
         "variance_scaling", scaled_variance, VARIANCE_SCALING, (VARIANCE_SCALING[:1], VARIANCE_SCALING[:2]), _completed
     ),
     "orthogonal": Initialiser("orthogonal", orthogonal, **SCALED),
-    "sparse": Initialiser("sparse", sparse, NON_ZERO, ((NON_ZERO, STD),), partial(_without, 1, 1.0), independent=False),
+    "sparse": Initialiser("sparse", sparse, NON_ZERO, ((NON_ZERO, STD),), _without_std_1, independent=False),
     "sparse_share": Initialiser(
-        "sparse_share", sparse_share, SHARE, ((SHARE, STD),), partial(_without, 1, STD.default), independent=False
+        "sparse_share", sparse_share, SHARE, ((SHARE, STD),), _without_usual_std, independent=False
     ),
     "identity": Initialiser("identity", identity, random=False, **SCALED),
     "lsuv": Initialiser("lsuv", lsuv, data_driven=True, **SCALED | {"longer": ((VARIANCE,),)}),
