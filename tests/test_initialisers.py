@@ -17,6 +17,7 @@ from core.registries.initialisers import (
     TRUNCATED_STD,
     Floats,
     Place,
+    Value,
     Values,
     canonical,
     parse,
@@ -27,7 +28,7 @@ from tests.schemes import one_scheme
 SHAPE = (300, 200)
 
 # Mean square of a weight by (fan_in, fan_out), from the papers, and the argument it is for.
-MEAN_SQUARE: dict[str, tuple[float | Values | None, Callable[[int, int], float]]] = {
+MEAN_SQUARE: dict[str, tuple[Value | Values | None, Callable[[int, int], float]]] = {
     "zeros": (None, lambda i, o: 0),
     "constant": (-0.3, lambda i, o: 0.09),
     "uniform": (0.6, lambda i, o: 0.12),

@@ -69,7 +69,7 @@ class Activation:
         return self.range[0] == -self.range[1] and math.isfinite(self.range[1])
 
 
-def _tanh_family(rate: float, height: float) -> dict[str, Callable[..., Array]]:
+def _tanh_family(rate: float, height: float) -> dict[str, Any]:
     """f(a) = height * tanh(rate * a): its forward, slope and so on."""
     ceiling = 50.0 / rate  # tanh is 1 to double precision long before; keeps rate * a finite
 
@@ -113,7 +113,7 @@ def _tanh_slope(rate: float, height: float) -> Callable[..., Array]:
     return slope
 
 
-def _logistic(rate: float) -> dict[str, Callable[..., Array]]:
+def _logistic(rate: float) -> dict[str, Any]:
     """f(a) = 1 / (1 + e^(-rate a)) = tanh(rate a / 2) / 2 + 1/2.
 
     The first form keeps its relative accuracy where f is next to 0, the second is quicker. See `_EXPONENTS`.

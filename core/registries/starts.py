@@ -38,7 +38,9 @@ class Part:
 
     def draw(self, rng: np.random.Generator, shape: Shape, place: Place, gain: float = 1.0) -> Floats:
         """Weights of shape (fan_in, fan_out), float64."""
-        return self.scheme(rng, shape, self.values, gain * self.factor, np.float64, place)
+        return self.scheme(rng, shape, self.values, gain * self.factor, np.float64, place).astype(
+            np.float64, copy=False
+        )
 
     @property
     def about_0(self) -> bool:
