@@ -114,8 +114,8 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "scikit_learn",
             "scikit-learn's MLP",
-            "Weights have Keras's bound, or for the logistic one that is sqrt(3) times smaller, and biases have that of "
-            "their layer's weights: does the smaller one suit the logistic?",
+            "Weights have Keras's bound, or for the logistic one that is sqrt(3) times smaller, and biases have that "
+            "of their layer's weights: does the smaller one suit the logistic?",
             dataclasses.replace(
                 _framework("glorot_uniform", "weights"),
                 activation=("logistic",),
@@ -125,8 +125,8 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "tutorials",
             "What tutorials start from",
-            "Tutorials multiply randn by 0.01, by 1, or by 1/sqrt(n), which alone follows the width of a layer: which of "
-            "them lets six layers learn?",
+            "Tutorials multiply randn by 0.01, by 1, or by 1/sqrt(n), which alone follows the width of a layer: which "
+            "of them lets six layers learn?",
             dataclasses.replace(
                 _framework("zeros", "zeros"),
                 activation=("tanh",),
