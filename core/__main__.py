@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from core.experiment.cost import duration
-from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
+from core.experiment.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
@@ -373,12 +373,13 @@ def _initialisers() -> Rows:
 
 
 def _datasets() -> Rows:
-    rows: Rows = [("name", "arguments", "examples", "inputs", "classes", "summary")]
-    chosen = " ".join(name for name, field in FIELDS.items() if field.synthetic_only)
+    rows: Rows = [("name", "arguments", "settings", "examples", "inputs", "classes", "summary")]
     for name, dataset in DATASETS.items():
-        arguments = chosen if dataset.synthetic else "-"
+        arguments = ", ".join(argument.allowed for argument in dataset.arguments) or "-"
+        settings = " ".join(dataset.settings) or "-"
         examples = "-" if dataset.examples is None else f"{dataset.examples:,}"
-        rows.append((name, arguments, examples, str(dataset.features), str(dataset.classes), dataset.summary))
+        inputs, classes = str(dataset.features), str(dataset.classes)
+        rows.append((name, arguments, settings, examples, inputs, classes, dataset.summary))
     return rows
 
 

@@ -17,7 +17,7 @@ from core.lessons.claims import CLAIMS
 from core.lessons.effects import FOUR
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS, SCALINGS
+from core.registries.datasets import DATASETS, SCALINGS, SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -155,6 +155,10 @@ def numbered(number: int) -> Experiment:
         synthetic = True
     if synthetic:
         settings |= {"samples": int(rng.integers(20, 60)), "noise": _some(rng, ("0", "0.1", "1"))[0]}
+    used = dataset_of(str(settings["dataset"])).settings
+    settings = {name: value for name, value in settings.items() if name not in SETTINGS or name in used}
+    if "test_share" not in used and str(settings["target"]).startswith("test"):
+        del settings["target"]
     return Experiment.from_params(settings)
 
 
@@ -212,6 +216,7 @@ def said(case: Case, whole: bool) -> dict[str, Finding]:
     found = {find.__name__: find(result) for find in finders}
     found |= {claim.id: claim.judge(result) for claim in CLAIMS}
     found["agreement"] = signal_propagation.agreement(result)
+    found["backward"] = signal_propagation.backward(result)
     for epoch, layer in places(result):
         found[f"larger_batches {epoch} {layer}"] = batch_size.larger_batches(result, epoch, layer)
         level = list(batch_size.WHOSE)[layer % len(batch_size.WHOSE)]

@@ -22,7 +22,7 @@ from core.experiment.cost import Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
 from core.registries import datasets, starts
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS
+from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES, accepted, suggested
@@ -89,25 +89,27 @@ class Experiment:
 
     # fmt: off
     dataset: str = _setting(Field(
-        "digits", fields.choice(DATASETS, VALUES["dataset"]), "Data", "Data set",
-        "What the networks learn to classify.",
+        "digits", fields.data_set(), "Data", "Data set",
+        "What the networks learn to classify, as name or name:argument: circles:0.8 are nearer to each other than "
+        "circles, parity:4 are all points of four bits.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
-        "How many examples a synthetic data set has.", unit="examples", synthetic_only=True,
+        "How many examples a synthetic data set has.", unit="examples",
     ))
     noise: float = _setting(Field(
         0.1, fields.number(datasets.MIN_NOISE, datasets.MAX_NOISE), "Data", "Noise",
-        "Standard deviation of the noise added to a synthetic data set.", synthetic_only=True,
+        "Standard deviation of the noise added to a synthetic data set.",
     ))
     scaling: str = _setting(Field(
         "standardised", fields.choice(datasets.SCALINGS, VALUES["scaling"]), "Data", "Input scaling",
-        "Standardised inputs have mean 0 and both signs. Unit-interval inputs are never negative, which ties the signs "
-        "of the first layer's gradients.",
+        "Standardised inputs have mean 0 and both signs, symmetric-interval ones lie between -1 and 1. Unit-interval "
+        "inputs are never negative, which ties the signs of the first layer's gradients.",
     ))
     test_share: float = _setting(Field(
-        0.2, fields.number(datasets.MIN_TEST_SHARE, datasets.MAX_TEST_SHARE), "Data", "Test share",
-        "Share of the examples kept back for testing.", unit="share",
+        0.2, fields.number(datasets.MIN_TEST_SHARE, datasets.MAX_TEST_SHARE, or_zero=True), "Data", "Test share",
+        "Share of the examples kept back for testing; at 0 there is no test part, and none with parity, whose points "
+        "are all there are.", unit="share",
     ))
     data_seed: int = _setting(Field(
         0, fields.whole(0, MAX_SEED), "Data", "Data seed", "Seed of the synthetic data and of the train/test split.",
@@ -194,7 +196,8 @@ class Experiment:
     def __post_init__(self) -> None:
         values = {name: field.read(getattr(self, name)) for name, field in FIELDS.items()}
         # Rules about settings together; where one raises, it names a setting that is not at its default.
-        _keep_defaults_on_real_data(values)
+        _keep_defaults_of_data(values)
+        _have_a_test_part(values)
         values["gain"] = FIELDS["gain"].read(_numbers(values["gain"], values["activation"]))
         _fit_layers(values)
         _fit_biases(values)
@@ -337,7 +340,12 @@ class Experiment:
 
     def part_sizes(self) -> tuple[int, int]:
         """Examples in the training and in the test part."""
-        return DATASETS[self.dataset].part_sizes(self.samples, self.test_share)
+        return dataset_of(self.dataset).part_sizes(self.samples, self.test_share)
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a test part."""
+        return self.part_sizes()[1] > 0
 
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:
@@ -348,7 +356,7 @@ class Experiment:
 
     def cost(self) -> Cost:
         """An estimate from the shapes alone; no data are loaded."""
-        dataset = DATASETS[self.dataset]
+        dataset = dataset_of(self.dataset)
         train, test = self.part_sizes()
         groups = len(self.initialiser) * len(self.gain) * len(self.bias_initialiser) * len(self.learning_rate)
         return estimate(
@@ -438,13 +446,24 @@ def _parse_query(query: str) -> dict[str, object]:
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
 
 
-def _keep_defaults_on_real_data(values: Mapping[str, Any]) -> None:
-    dataset = values["dataset"]
-    for name, field in FIELDS.items():
-        if field.synthetic_only and values[name] != field.default and not DATASETS[dataset].synthetic:
-            synthetic = ", ".join(d for d in DATASETS if DATASETS[d].synthetic)
-            allowed = f"{field.write(field.default)} with {dataset}, which is real data (synthetic: {synthetic})"
-            raise ExperimentError(name, values[name], allowed, "has no effect on real data")
+def _keep_defaults_of_data(values: Mapping[str, Any]) -> None:
+    name = values["dataset"]
+    dataset = dataset_of(name)
+    for setting in datasets.SETTINGS:
+        field, value = FIELDS[setting], values[setting]
+        if setting in dataset.settings or value == field.default or (setting == "test_share" and value == 0):
+            continue
+        none = "0 or " if setting == "test_share" else ""
+        others = ", ".join(other for other in DATASETS if setting in DATASETS[other].settings)
+        allowed = f"{none}{field.write(field.default)} with {name} (others: {others})"
+        raise ExperimentError(setting, value, allowed, f"has no effect on {name}")
+
+
+def _have_a_test_part(values: Mapping[str, Any]) -> None:
+    _, test = dataset_of(values["dataset"]).part_sizes(values["samples"], values["test_share"])
+    if values["target"].startswith("test") and not test:
+        allowed = "train_accuracy or train_loss where nothing is kept back for testing"
+        raise ExperimentError("target", values["target"], allowed, "cannot be reached without a test part")
 
 
 def _numbers(given: tuple[float | str, ...], functions: tuple[str, ...]) -> tuple[float | str, ...]:

@@ -79,6 +79,24 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         Preset(
+            "ten_layers",
+            "Does a signal get through ten layers?",
+            "Ten tanh layers of 500 units are given standard normal inputs, as in a well-known set of statistics: from "
+            "which scale of the weights do the activations shrink, from which do they saturate, and which keeps them?",
+            Experiment(
+                dataset="gaussian:500",
+                samples=250,
+                scaling="raw",
+                activation=("tanh",),
+                initialiser=("normal:0.01", "lecun_normal", "normal:1"),
+                hidden=((500,) * 10,),
+                learning_rate=(0.01,),
+                epochs=2,
+                seeds=1,
+                record="every",
+            ),
+        ),
+        Preset(
             "frameworks",
             "Does the framework decide?",
             "PyTorch draws fan_in_uniform and scikit-learn glorot_uniform, with biases like the weights; Keras draws "
@@ -120,17 +138,6 @@ PRESETS: dict[str, Preset] = {
                 _framework("glorot_uniform", "weights"),
                 activation=("logistic",),
                 initialiser=("glorot_uniform*0.5773502691896258", "glorot_uniform"),
-            ),
-        ),
-        Preset(
-            "tutorials",
-            "What tutorials start from",
-            "Tutorials multiply randn by 0.01, by 1, or by 1/sqrt(n), which alone follows the width of a layer: which "
-            "of them lets six layers learn?",
-            dataclasses.replace(
-                _framework("zeros", "zeros"),
-                activation=("tanh",),
-                initialiser=("normal:0.01", "normal:1", "variance_scaling:1:fan_in:normal"),
             ),
         ),
         Preset(

@@ -149,9 +149,9 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 def _drawn(rows: pd.DataFrame, layer: int) -> NDArray[np.bool_]:
     """Whether the weights of a layer are drawn at random about 0, row by row."""
     layers = rows["hidden"].str.count(r"\d+") + 1
-    return np.array(
-        [starts.part(text, layer, of).about_0 for text, of in zip(rows["initialiser"], layers, strict=True)], bool
-    )
+    texts = list(zip(rows["initialiser"], layers, strict=True))
+    known = {(text, of): starts.part(text, layer, of).about_0 for text, of in set(texts)}
+    return np.array([known[each] for each in texts], bool)
 
 
 @lru_cache(maxsize=64)
@@ -181,9 +181,7 @@ def theory_by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["line", "size", "pairs"]).dropna()
 
 
-@lru_cache(maxsize=256)
-def _curve(activation: str, std: float, batches: tuple[int, ...]) -> tuple[float, ...]:
-    return tuple(point.agreement for point in pair_agreement_by_batch(activation, std, batches))
+_curve = lru_cache(maxsize=256)(pair_agreement_by_batch)
 
 
 def by_layer(result: Result, epoch: int) -> pd.DataFrame:

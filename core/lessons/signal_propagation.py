@@ -1,7 +1,9 @@
 """Mean field theory beside the runs: what it predicts of every hidden layer, where it parts from them, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +13,22 @@ from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
-from core.registries.starts import is_random
-from core.results.evidence import Number, Told
+from core.registries.starts import is_random, part
+from core.results.evidence import Number, Told, select
 from core.results.results import Result
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verdict
 from core.theory import theory
 
-QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
-QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
+QUANTITIES = {
+    "length": "q, mean square of a",
+    "saturated": "share saturated",
+    "mean": "mean of h",
+    "backward": "standard deviation of d loss / d a",
+}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
+KEPT = 0.5, 2.0
+"""A signal that changes by no more than these factors keeps its size."""
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
@@ -60,13 +68,14 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     75 %) and runs of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
     columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "bias_rms", "saturated"]
-    columns += ["preactivation_mean", "preactivation_std", "activation_mean"]
+    columns += ["preactivation_mean", "preactivation_std", "activation_mean", "delta_std"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
     variances = _variances(start).groupby([start["group"], start["layer"]], sort=False).mean()
     now = hidden[hidden["epoch"] == epoch].assign(
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
+        backward=lambda rows: rows["delta_std"],
     )
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
@@ -75,7 +84,8 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     place = measured.groupby(keys, sort=False).ngroup()
     values = measured["value"].groupby(place)
     table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
-    table = table.assign(**{name: values.quantile(share) for name, share in QUARTILES.items()}, runs=values.count())
+    low, median, high = (values.quantile(share) for share in (0.25, 0.5, 0.75))
+    table = table.assign(low=low, median=median, high=high, runs=values.count())
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
@@ -88,12 +98,16 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
-    found = {}
+    found, starts = {}, _starts(result)
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own, activation = variances.xs(str(settings.group)).sort_index(), str(settings.activation)
-        for layer in _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold):
+        layers = _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold)
+        if settings.random_output:
+            for place, square in _backward(starts[settings.group], layers).items():
+                found[settings.group, place, "backward"] = square**0.5
+        for layer in layers:
             found[settings.group, layer.layer, "length"] = layer.q
             # Without any spread all units are at a = 0, where relu is flat too.
             flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
@@ -102,6 +116,63 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
             )
             found[settings.group, layer.layer, "mean"] = layer.mean
     return pd.Series(found, dtype=float)
+
+
+def _starts(result: Result) -> dict[Any, pd.DataFrame]:
+    """By group what theory takes of each layer at initialisation, output too, indexed by layer: means over the runs.
+
+    Columns: fan_in, fan_out, weights (sw^2), biases (sb^2), delta_square (mean square of d loss / d a).
+    """
+    start = result.layers[result.layers["epoch"] == 0]
+    squares = _variances(start).assign(delta_square=start["delta_mean"] ** 2 + start["delta_std"] ** 2)
+    means = start[["fan_in", "fan_out"]].join(squares).groupby([start["group"], start["layer"]], sort=False).mean()
+    return {group: rows.droplevel("group") for group, rows in means.groupby(level="group", sort=False)}
+
+
+def _backward(start: pd.DataFrame, layers: Sequence[theory.LayerPrediction]) -> dict[int, float]:
+    """Mean square of d loss / d a that theory predicts of each hidden layer, from the output layer's on back.
+
+    E[delta_l^2] = E[f'^2] n_(l+1) Var(w_(l+1)) E[delta_(l+1)^2] (Glorot & Bengio 2010, equation 6, for any slope).
+    """
+    square, found = float(start["delta_square"].iloc[-1]), {}
+    if len(layers) == len(start) - 1:  # q is finite in all of them
+        for layer in reversed(layers):
+            fan_in, fan_out, variance = start.loc[layer.layer + 1, ["fan_in", "fan_out", "weights"]].to_numpy()
+            square *= layer.slope_square * variance * fan_out / fan_in
+            found[layer.layer] = square
+    return found
+
+
+def weight_gradients(result: Result) -> pd.DataFrame:
+    """Spread of each layer's weight gradients at initialisation: columns group, run, gradient_std, at (the layer)."""
+    layers = result.layers[(result.layers["epoch"] == 0) & (result.layers["gradient_std"] > 0)]
+    return layers[["group", "run", "gradient_std"]].assign(at=layers["layer"].astype(str))
+
+
+def jacobians(result: Result) -> pd.DataFrame:
+    """The singular values of each group's input-output Jacobian at initialisation, and what theory predicts.
+
+    Columns: group; mean, rms, least, greatest and condition (medians over the runs), runs; predicted (of rms, from
+    sum of squares = outputs sw^2 chi_1 ... chi_L, sw^2 of the output layer; empty where the theory does not apply).
+    """
+    start = result.epochs[result.epochs["epoch"] == 0].rename(columns=lambda name: name.removeprefix("singular_value_"))
+    start = start.assign(rms=np.hypot(start["mean"], start["std"])).rename(
+        columns={"min": "least", "max": "greatest", "condition_number": "condition"}
+    )
+    groups = start.groupby("group", sort=False)
+    table = groups[["mean", "rms", "least", "greatest", "condition"]].median()
+    table["runs"], table["predicted"] = groups["mean"].count(), np.nan
+    mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
+    starts = _starts(result)
+    for settings in _groups(result).itertuples(index=False):
+        own = starts[settings.group]
+        weights, biases = (tuple(own[name])[:-1] for name in ("weights", "biases"))
+        layers = _layers(str(settings.activation), weights, biases, mean_square, threshold)
+        if settings.random and settings.random_output and len(layers) == len(own) - 1:
+            square = float(own["weights"].iloc[-1] * np.prod([layer.chi for layer in layers]))
+            outputs, features = float(own["fan_out"].iloc[-1]), float(own["fan_in"].iloc[0])
+            table.loc[settings.group, "predicted"] = (square * outputs / min(outputs, features)) ** 0.5
+    return table.reset_index()
 
 
 @lru_cache(maxsize=1024)
@@ -121,19 +192,18 @@ def _variances(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(result: Result) -> pd.DataFrame:
-    """The groups with a hidden layer at initialisation, one row each, and whether their hidden layers are `random`.
+    """The groups with a hidden layer at initialisation, one row each: are their hidden layers `random`, the output's?
 
-    Weights drawn at random about 0, with biases so drawn or 0, are all that the theory knows of.
+    Weights drawn at random about 0, with biases so drawn or 0, are all that the theory knows of. Biases of the output
+    layer change no slope: `random_output` is of its weights.
     """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
+    layers = groups["hidden"].str.count("-") + 2
+    texts = list(zip(groups["initialiser"], groups["bias_initialiser"], layers, strict=True))
     return groups.assign(
-        random=[
-            all(is_random(weights, biases, layer, widths.count("-") + 2) for layer in range(1, widths.count("-") + 2))
-            for weights, biases, widths in zip(
-                groups["initialiser"], groups["bias_initialiser"], groups["hidden"], strict=True
-            )
-        ]
+        random=[all(is_random(weights, biases, at, of) for at in range(1, of)) for weights, biases, of in texts],
+        random_output=[part(weights, of, of).about_0 for weights, _, of in texts],
     )
 
 
@@ -151,13 +221,13 @@ def points(result: Result) -> pd.DataFrame:
         own = start[start["group"] == settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
         row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
-        if not settings.random:
-            missing = dict.fromkeys(("sw", "sb", "q", "chi", "depth_scale"), np.nan)
-            rows.append(row | missing | {"note": "not random about 0"})
-            continue
-        weights, biases = map(float, _variances(fed).mean())
-        row |= {"sw": weights**0.5, "sb": biases**0.5}
-        rows.append(row | describe(_fixed_point(settings.activation, weights, biases)))
+        if settings.random:
+            weights, biases = map(float, _variances(fed).mean())
+            row |= {"sw": weights**0.5, "sb": biases**0.5}
+            row |= describe(_fixed_point(settings.activation, weights, biases))
+        else:
+            row |= {"sw": np.nan, "sb": np.nan} | describe(theory.FixedPoint(None, None, "not random about 0"))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -189,14 +259,13 @@ def _fixed_point(activation: str, weight_variance: float, bias_variance: float) 
 
 
 @lru_cache(maxsize=32)
-def phase_table(
-    activation: str, low: float, high: float, top: float = BIAS_REACH, columns: int = 72, rows: int = 25
-) -> pd.DataFrame:
+def phase_table(activation: str, low: float, high: float, top: float) -> pd.DataFrame:
     """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to `top`.
 
     Columns: activation, sw and sb (the middle of a cell), sw_low, sw_high, sb_low, sb_high (its edges), q, chi,
     depth_scale. Cells without a finite fixed point have none of the three.
     """
+    columns, rows = 72, 25
     sw_edges = np.geomspace(low, high, columns + 1)
     sb_edges = np.linspace(0.0, top, rows + 1)
     sw, sb = np.sqrt(sw_edges[:-1] * sw_edges[1:]), 0.5 * (sb_edges[:-1] + sb_edges[1:])
@@ -325,6 +394,42 @@ def agreement(result: Result) -> Finding:
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *_limits_of(told))
     return Finding(claim, verdict([*near, *close]), evidence, *_limits_of(told))
+
+
+def backward(result: Result) -> Finding:
+    """Whether the back-propagated signal keeps its size through the hidden layers at initialisation (KEPT)."""
+    claim = "The back-propagated signal keeps its size on its way through the hidden layers"
+    told = Told(result)
+    hidden = told.tables.hidden
+    deep = hidden.loc[(hidden["epoch"] == 0) & (hidden["layer"] > 1), "group"].unique()
+    if not len(deep):
+        why = "No network here has two hidden layers." if len(hidden) else findings.unmeasured(result)
+        return Finding(claim, UNDECIDED, why, *_limits_of(told))
+    looked = Told(result)
+    kept = {group: looked.number("signal kept", epoch=0, group=group).value for group in deep}
+    kept = {group: value for group, value in kept.items() if np.isfinite(value)}
+    if not kept:
+        return Finding(claim, UNDECIDED, "No signal comes back to any hidden layer here.", *_limits_of(told))
+    ends = dict.fromkeys([min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)])
+    parts = [f"{told('signal kept', epoch=0, group=group)} times in {group}" for group in ends]
+    course = "is" if len(ends) == 1 else "runs from"
+    size = (
+        "At initialisation the standard deviation of d loss / d a in the first hidden layer, relative to the last, "
+        f"{course} {' to '.join(parts)}; half to twice counts as kept"
+    )
+    said = [size, f"Singular values of the input-output Jacobian: {'; '.join(_singular(told, name) for name in ends)}"]
+    holds = [KEPT[0] <= value <= KEPT[1] for value in kept.values()]
+    if result.runs["seed"].nunique() == 1:
+        return Finding(claim, UNDECIDED, sentences([*said, ONE_SEED]), *_limits_of(told))
+    return Finding(claim, verdict(holds), sentences(said), *_limits_of(told))
+
+
+def _singular(told: Told, group: str) -> str:
+    mean = told("median singular_value_mean", epoch=0, group=group)
+    of = {"epoch": 0, "group": group}
+    if not select(told.tables.result.epochs, of)["condition_number"].notna().any():
+        return f"mean {mean} in {group}, with no finite condition number"
+    return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"
 
 
 def _furthest(told: Told, row: pd.Series, predicted: str, measured: str, theirs: float, ours: float) -> str:

@@ -6,6 +6,7 @@ in the third digit at standard deviation 1, and the slope of tanh at 10 by a fac
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -46,6 +47,14 @@ def check_variances(weight_variance: ArrayLike, bias_variance: ArrayLike) -> Non
 def tidy(a: float) -> float:
     """An abscissa found by halving, without its last digits: 0 instead of 3e-27, 1 instead of 0.9999999999999999."""
     return round(a, 12) + 0.0
+
+
+def turn(low: float, high: float, still: Callable[[float], bool]) -> float:
+    """Where `still`, which holds at `low`, holds no more: found by halving."""
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if still(middle) else (low, middle)
+    return high
 
 
 @lru_cache
@@ -137,11 +146,8 @@ def critical_weight_variance(activation: str | Activation, bias_variance: float)
     above = np.flatnonzero(sb2 > bias_variance)
     if not above.size or above[0] == 0:
         return None
-    low, high = float(q[above[0] - 1]), float(q[above[0]])
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        if float(critical_line(activation, middle)[1]) > bias_variance:
-            high = middle
-        else:
-            low = middle
-    return float(critical_line(activation, high)[0]), high
+    # NaN counts as below any sb^2 here too.
+    found = turn(
+        float(q[above[0] - 1]), float(q[above[0]]), lambda q: not critical_line(activation, q)[1] > bias_variance
+    )
+    return float(critical_line(activation, found)[0]), found

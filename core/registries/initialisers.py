@@ -13,7 +13,6 @@ Matrices have shape (fan_in, fan_out), as in `a = h @ W + b`.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -509,7 +508,6 @@ INITIALISERS: dict[str, Initialiser] = {
 }
 
 
-@lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[str, Values]:
     """The name and values of a scheme written as `name`, `name:a`, `name:a:b` or `name:a:b:c`.
 

@@ -12,7 +12,6 @@ itself, and one word more, `weights`: drawn as the weights of their layer, facto
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -89,7 +88,6 @@ def listed(text: str) -> int:
     return 0 if "=" in text or ";" not in text else text.count(";") + 1
 
 
-@lru_cache(maxsize=4096)
 def part(text: str, layer: int, layers: int) -> Part:
     """What a start in canonical text is for one of the layers with weights, number from 1, the input side."""
     first, *others = text.split(";")

@@ -30,6 +30,7 @@ from core.registries.expectations import (
     moments,
     slope_square_at_0,
     tidy,
+    turn,
 )
 from core.registries.expectations import critical_line as critical_line
 from core.registries.expectations import critical_weight_variance as critical_weight_variance
@@ -74,14 +75,11 @@ def _saturated_intervals(activation: Activation, threshold: float) -> tuple[tupl
     saturated = activation.slope_ratio(PROBES) < threshold
     cuts = []
     for index in np.flatnonzero(saturated[1:] != saturated[:-1]):
-        low, high = float(PROBES[index]), float(PROBES[index + 1])
-        for _ in range(80):
-            middle = 0.5 * (low + high)
-            if bool(activation.slope_ratio(np.array([middle]))[0] < threshold) == bool(saturated[index]):
-                low = middle
-            else:
-                high = middle
-        cuts.append(tidy(high))
+
+        def still(a: float, here: np.bool_ = saturated[index]) -> bool:
+            return bool((activation.slope_ratio(np.array([a]))[0] < threshold) == here)
+
+        cuts.append(tidy(turn(float(PROBES[index]), float(PROBES[index + 1]), still)))
     edges = [-math.inf, *cuts, math.inf]
     intervals: list[tuple[float, float]] = []
     for start, end in list(itertools.pairwise(edges))[0 if saturated[0] else 1 :: 2]:
@@ -266,6 +264,7 @@ class LayerPrediction:
         saturated_low, saturated_high: shares of examples x units.
         chi: weight variance times E[f'^2]: the factor on the mean square gradient from this layer's h to the h
             of the layer below (or the input), where the two are equally wide.
+        slope_square: E[f'^2].
     """
 
     layer: int
@@ -275,6 +274,7 @@ class LayerPrediction:
     saturated_low: float
     saturated_high: float
     chi: float
+    slope_square: float
 
 
 def predict_layers(
@@ -305,9 +305,9 @@ def predict_layers(
             break
         mean, std = gaussian_output(function, math.sqrt(q))
         low, high = gaussian_saturation(function, math.sqrt(q), threshold)
-        _, mean_square_array, slope_square = moments(function, q)
-        mean_square = float(mean_square_array)
-        layers.append(LayerPrediction(number, q, mean, std, low, high, weight_variance * float(slope_square)))
+        _, mean_square, slope_square = (float(moment) for moment in moments(function, q))
+        chi = weight_variance * slope_square
+        layers.append(LayerPrediction(number, q, mean, std, low, high, chi, slope_square))
     return tuple(layers)
 
 
@@ -326,40 +326,26 @@ def pair_agreement(mu: float, sigma: float) -> float:
     return 0.5 + math.asin(mu * mu / total) / math.pi
 
 
-@dataclass(frozen=True)
-class BatchAgreement:
-    """Probability that a pair's gradients of one batch share their sign, and its standard error."""
-
-    batch_size: int
-    agreement: float
-    standard_error: float
-
-
-def pair_agreement_by_batch(
-    activation: str | Activation, std: float, batch_sizes: Sequence[int], seed: int = 0
-) -> tuple[BatchAgreement, ...]:
+def pair_agreement_by_batch(activation: str | Activation, std: float, batch_sizes: Sequence[int]) -> tuple[float, ...]:
     """The agreement of a pair's gradient signs at each batch size, for pre-activations N(0, std^2).
 
     With Gaussian deltas the two gradients of a batch are jointly Gaussian given its activations, and their
     correlation is the cosine of the angle between the two weights' activations: the agreement is the mean of
-    1/2 + asin(cosine)/pi over batches drawn here. 1 at batch size 1 where f > 0; `pair_agreement` in the limit.
+    1/2 + asin(cosine)/pi over batches drawn here; NaN where none has a gradient. 1 at batch size 1 where f > 0;
+    `pair_agreement` in the limit.
     """
     function = resolve(activation)
     _check_std(std)
     results = []
     for size in batch_sizes:
-        rng = np.random.default_rng(np.random.SeedSequence([seed, size]))
+        rng = np.random.default_rng(np.random.SeedSequence([0, size]))
         draws = max(200, min(4000, 500_000 // size))  # the spread over batches falls as they grow
         h = function.forward(std * rng.standard_normal((2, draws, size)))
         lengths = np.sqrt(np.sum(h * h, axis=-1))
         keep = (lengths > 0).all(axis=0)  # a weight with no gradient has no sign
-        if not keep.any():
-            results.append(BatchAgreement(int(size), math.nan, math.nan))
-            continue
         cosine = np.sum(h[0] * h[1], axis=-1)[keep] / (lengths[0] * lengths[1])[keep]
         agreement = 0.5 + np.arcsin(np.clip(cosine, -1.0, 1.0)) / math.pi
-        error = float(agreement.std()) / math.sqrt(agreement.size)
-        results.append(BatchAgreement(int(size), float(agreement.mean()), error))
+        results.append(float(agreement.mean()) if keep.any() else math.nan)
     return tuple(results)
 
 
