@@ -90,7 +90,7 @@ def test_weights_that_are_not_random_have_no_prediction_and_the_reader_is_told()
     assert table.loc["tanh · constant:0.1", "predicted"].isna().all()
     assert table.loc["tanh · normal:1", "predicted"].notna().all()
     said = dict(lesson.reasons(narrow(), 0))
-    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, whose" in said["No prediction"]
+    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, which" in said["No prediction"]
     points = indexed(lesson.points(narrow()), "group")
     assert points.loc["relu · constant:0.1", "note"] == "not random about 0"
     assert math.isnan(points.loc["relu · constant:0.1", "chi"])

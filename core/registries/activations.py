@@ -137,7 +137,7 @@ def _logistic(rate: float) -> dict[str, Any]:
     centred = _tanh_family(rate / 2.0, 0.5)
 
     def quick_forward(a: Array, out: Array | None = None) -> Array:
-        h = centred["forward"](a, out=out)
+        h: Array = centred["forward"](a, out=out)
         return np.add(h, 0.5, out=h)
 
     slopes = {"slope": centred["slope"], "slope_from_output": slope_from_output}
