@@ -269,7 +269,7 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     """Depth scale 1 / |log chi_1| against sw at sb = 0, with the groups on it and their networks' depth as a line.
 
     Args:
-        points: columns group, sw, chi, depth_scale, note.
+        points: columns group, sw, sb, chi, depth_scale, note.
         curve: columns sw, chi, depth_scale.
         depth: hidden layers of the networks.
     """
@@ -291,7 +291,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
         x=style.at(4), text=alt.Text("text:N")
     )
     dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
-    subtitle = "biases 0; below the dashed line a gradient's mean square changes by more than e across the network"
+    of = "curve: biases 0, dots: each group's own" if points["sb"].any() else "biases 0"
+    subtitle = f"{of}; below the dashed line a gradient's mean square changes by more than e across the network"
     return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
 
 

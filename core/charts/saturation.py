@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
+from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.text import percent
 
@@ -184,7 +185,10 @@ def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.Dat
         runs=("saturated", "size"),
     )
     points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
-    points["scheme"] = points["initialiser"].str.partition(":")[0]
+    points["scheme"] = [
+        starts.part(text, layer, hidden.count("-") + 2).scheme.name
+        for text, layer, hidden in zip(points["initialiser"], points["layer"], points["hidden"], strict=True)
+    ]
     points["name"] = "layer " + points["layer"].astype(str)
     return points, ""
 
