@@ -53,6 +53,7 @@ def synthetic(
             "activation": activation,
             "initialiser": initialiser,
             "gain": 1.0,
+            "bias_initialiser": "zeros",
             "learning_rate": rate,
             "seed": seed,
         }

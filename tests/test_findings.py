@@ -30,6 +30,7 @@ def made_up(experiment: Experiment, layers: list[dict[str, Any]] = [], **runs: l
             "activation": run.activation,
             "initialiser": run.initialiser,
             "gain": run.gain,
+            "bias_initialiser": run.bias_initialiser,
             "learning_rate": run.learning_rate,
             "seed": run.seed,
         }
