@@ -36,11 +36,11 @@ def resolve(activation: str | Activation) -> Activation:
     return ACTIVATIONS[activation]
 
 
-def check_variances(weight_variance: ArrayLike, bias_variance: ArrayLike) -> None:
-    """Raises ValueError where one is negative or not finite."""
-    for name, value in (("weight_variance", weight_variance), ("bias_variance", bias_variance)):
-        values = np.asarray(value, dtype=np.float64)
-        if not (np.isfinite(values).all() and (values >= 0).all()):
+def check(**values: ArrayLike) -> None:
+    """Raises ValueError that names the first of the values that is negative or not finite."""
+    for name, value in values.items():
+        array = np.asarray(value, dtype=np.float64)
+        if not (np.isfinite(array).all() and (array >= 0).all()):
             raise ValueError(f"{name}: {value!r} must be finite and at least 0")
 
 
@@ -136,7 +136,7 @@ def critical_weight_variance(activation: str | Activation, bias_variance: float)
 
     Where a whole range of q is critical (relu, sb = 0) the q returned is 0.
     """
-    check_variances(1.0, bias_variance)
+    check(bias_variance=bias_variance)
     q = np.concatenate([[0.0], np.geomspace(1e-12, 1e4, 200)])
     sw2, sb2 = critical_line(activation, q)
     on_line = np.flatnonzero(np.abs(sb2 - bias_variance) <= 1e-15)
