@@ -124,11 +124,11 @@ def sentences(parts: Sequence[str]) -> str:
     return " ".join(sentence(part) for part in parts if part)
 
 
-def interval(low: float, high: float, n: int, digits: int = 3) -> str:
+def interval(low: float, high: float, n: int) -> str:
     """A 95 % interval over `n` seeds: '95 % interval 1.8 to 2.2, 5 seeds'; the seeds alone where it is a point."""
     if low == high or math.isnan(low) or math.isnan(high):
         return count(n, "seed")
-    ends = " to ".join("no limit" if math.isinf(end) else number(end, digits) for end in (low, high))
+    ends = " to ".join("no limit" if math.isinf(end) else number(end) for end in (low, high))
     return f"95 % interval {ends}, {count(n, 'seed')}"
 
 

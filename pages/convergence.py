@@ -51,7 +51,7 @@ def _curves(shown: Shown) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(_epochs, shown), **axes)
+    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(shown.of, convergence.with_diverged), **axes)
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
@@ -131,10 +131,6 @@ def _why_not(runs: pd.DataFrame) -> str:
         f"In no group have more than half of the runs reached the target ({text.count(some, 'run')} of {n:,} "
         f"{text.verb(some, 'has', 'have')})"
     )
-
-
-def _epochs(shown: Shown) -> pd.DataFrame:
-    return convergence.with_diverged(shown.result)
 
 
 def _with_outcomes(shown: Shown) -> pd.DataFrame:

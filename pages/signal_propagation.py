@@ -1,10 +1,8 @@
 """Signal propagation: theory over measurement, layer by layer, and how deep a gradient reaches from where."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -106,11 +104,11 @@ def _diagram(shown: Shown) -> None:
         lens.nothing_of(shown, words(activation))
         return
     low, high = lesson.sw_range(own)
-    settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
-    lens.part(shown, lambda: _trial(shown, settings))
+    lens.part(shown, lambda: _trial(shown, activation, low, high))
     chart.draw(
-        "depth_scales", _depth_scales, partial(_points, shown, activation), depth=int(own["depth"].max()), **settings
-    )
+        "depth_scales", charts.depth_scales, partial(_points, shown, activation),
+        curve=partial(lesson.depth_table, activation, low, high), groups=shown.groups, depth=int(own["depth"].max()),
+    )  # fmt: skip
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
         "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
@@ -118,42 +116,30 @@ def _diagram(shown: Shown) -> None:
     )
 
 
-def _trial(shown: Shown, settings: dict[str, Any]) -> None:
+def _trial(shown: Shown, activation: str, low: float, high: float) -> None:
     """The phase diagram with a place to try, and what happens there."""
-    activation, low, high = settings["activation"], settings["low"], settings["high"]
     left, right = st.columns(2)
     with right:
         sw = view.place(SignalPropagation.sw)
         sb = view.place(SignalPropagation.sb)
         st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.point_words(activation, sw, sb))}**")
-        chart.draw("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
+        chart.draw(
+            "length_map", charts.length_maps, partial(lesson.map_table, activation, sw, sb),
+            fixed_point=partial(lesson.q_star, activation, sw, sb),
+        )  # fmt: skip
     with left:
-        points = partial(_points, shown, activation)
-        chart.draw("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
-        chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
+        cells = partial(lesson.phase_table, activation, low, high)
+        # `trial` is the same for all: `moved` puts the point where it is.
+        chart.draw(
+            "phase_diagram", charts.phase_diagram, partial(_points, shown, activation), moved=charts.tried(sw, sb),
+            cells=cells, line=partial(lesson.critical_table, activation), groups=shown.groups, trial=(1.0, 1.0),
+        )  # fmt: skip
+        chart.csv("phase_diagram_shading", cells, "CSV of the shading")
 
 
 def _points(shown: Shown, activation: str) -> pd.DataFrame:
     points = shown.once(lesson.points)
     return points[points["activation"] == activation]
-
-
-def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:
-    return charts.length_maps(lengths, fixed_point=lesson.q_star(*at))
-
-
-def _phase_diagram(
-    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str]
-) -> alt.LayerChart:
-    cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
-    # Where the trial point stands does not matter here: `moved` puts it where it is.
-    return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(1.0, 1.0))
-
-
-def _depth_scales(
-    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], depth: int
-) -> alt.LayerChart:
-    return charts.depth_scales(points, curve=lesson.depth_table(activation, low, high), groups=groups, depth=depth)
 
 
 lens.show("How far does a signal get?", _page)

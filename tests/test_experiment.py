@@ -293,7 +293,7 @@ def test_what_a_link_says_of_its_page_is_set_apart() -> None:
 
 
 def test_no_parameter_of_a_page_is_named_like_a_setting() -> None:
-    assert not {name for page in PAGES for name in page.settings} & set(FIELDS)
+    assert not {name for page in PAGES for name in page.controls} & set(FIELDS)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)) | st.text(max_size=20), st.text(max_size=60) | st.integers()))

@@ -103,7 +103,7 @@ def test_the_signal_that_comes_back_is_autograds_gradient_by_the_pre_activations
         loss = 0.5 * torch.square(torch.sigmoid(logits[:, 0]) - y).sum()
     else:
         loss = torch.nn.functional.cross_entropy(logits, y, reduction="sum")
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     for layer, a in enumerate(kept):
         assert a.grad is not None
         delta = a.grad.numpy()

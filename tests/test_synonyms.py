@@ -60,7 +60,7 @@ def test_names_of_settings_lead_to_settings_and_never_take_a_name_of_a_pages_con
     own, foreign = [plain(name) for name in FIELDS], [plain(name) for name in SETTINGS]
     assert len(set(own + foreign)) == len(own) + len(foreign)
     assert {synonym.ours for synonym in SETTINGS.values()} <= set(FIELDS)
-    controls = {name for page in PAGES for name in page.settings}
+    controls = {name for page in PAGES for name in page.controls}
     assert not [name for name in controls if accepted(name, FIELDS, SETTINGS)]
 
 

@@ -164,10 +164,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     )
     colour = style.row_colour(groups)
     tip = style.tip(
-        ("group", "group"),
-        ("seed", "seed", "d"),
-        ("outcome", "outcome"),
-        ("at", "update (last if not reached)", ",d"),
+        ("group", "group"), ("seed", "seed", "d"), ("outcome", "outcome"), ("at", "update (last if not reached)", ",d")
     )
     points = alt.Chart(dots[["group", "seed", "outcome", "at", "y"]]).mark_point(size=64, strokeWidth=1.8)
     x = alt.X("at:Q", **x_axis)
@@ -175,11 +172,13 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     if not ticks.empty:
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
-    charts += style.row_names(names, y_axis, "note", room=115)
+    charts += style.row_names(names, y_axis, room=115)
     return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
 
 
-def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
+def speed_up(
+    table: pd.DataFrame, *, groups: Sequence[str], title: str = "Speed-up over the baseline"
+) -> alt.LayerChart:
     """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
 
     A group without a finite ratio has its text in place of a point, and no dashed line through it. An interval without
@@ -189,7 +188,6 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
         table: columns group, ratio, low, high, text (`core.results.convergence.speed_up`).
         groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
     """
-    title = title or "Speed-up over the baseline"
     x_title, y_title = "times faster than the baseline", "run group"
     named, cut = style.shown(groups, table)
     if not named:
@@ -222,7 +220,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
         words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
         charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
-    charts += style.row_names(names, y_axis, "note", room=140)
+    charts += style.row_names(names, y_axis, room=140)
     return style.layered(
         charts,
         title,

@@ -37,11 +37,8 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
     if measured.empty and predicted.empty:
         silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
-        why = (
-            f"{'q' if quantity == 'length' else 'It'} is 0 here, which has no place on a log axis"
-            if silent
-            else style.NOTHING
-        )
+        what = y_title.partition(":")[0]
+        why = f"{what} is 0 here, which has no place on a log axis" if silent else style.NOTHING
         return style.blank(heading, "hidden layer", y_title, why)
     x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
     (measured, offset), (predicted, _) = (
@@ -117,7 +114,9 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
     named, note = style.shown(groups, table)
     table = table.set_index("group").loc[named].reset_index()
     table["row"] = np.arange(len(table)) + 0.66
-    table["condition"] = [f"{value:.4g}" if np.isfinite(value) else "none: some are 0" for value in table["condition"]]
+    table["note"] = [
+        f"condition {number(value)}" if np.isfinite(value) else "some are 0" for value in table["condition"]
+    ]
     table["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in table["predicted"]]
     predicted = tables.masked(table, ["predicted"], log=["predicted"])[0]
     whole = tables.masked(table, ["least"], log=["least"])[0]
@@ -133,20 +132,23 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
     )
     tip = style.tip(
         ("group", "group"), ("rms", "root mean square", style.NUMBER), ("mean", "mean", style.NUMBER),
-        ("least", "least", style.NUMBER), ("greatest", "greatest", style.NUMBER), ("condition", "condition number"),
+        ("least", "least", style.NUMBER), ("greatest", "greatest", style.NUMBER), ("note", "greatest over least"),
         ("theory", "theory's root mean square"), ("runs", "runs", "d"),
     )  # fmt: skip
-    dots = alt.Chart(table.drop(columns="predicted")).mark_point(filled=True, size=80, stroke="white", strokeWidth=1)
+    dots = alt.Chart(table.drop(columns=["predicted", "condition"])).mark_point(
+        filled=True, size=80, stroke="white", strokeWidth=1
+    )
     ticks = alt.Chart(predicted[["group", "row", "predicted"]]).mark_tick(thickness=2.4, size=18, color=style.NEUTRAL)
     return style.layered(
         [
             ends,
             ticks.encode(x=alt.X("predicted:Q", **x_axis), y=y),
             dots.encode(x=alt.X("rms:Q", **x_axis), y=y, color=colour, tooltip=tip),
-            *style.row_names(pd.DataFrame({"group": named}), style.row_axis("group", len(named))),
+            *style.row_names(table[["group", "note"]], style.row_axis("group", len(named))),
         ],
         title,
-        f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; medians of the runs{note}",
+        f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; condition number at the "
+        f"right; medians of the runs{note}",
         style.row_height(len(named)) + 10,
     )
 
@@ -176,10 +178,7 @@ def phase_diagram(
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
         "axis": alt.Axis(title=x_title, values=style.log_ticks(low, high), format=".3~g", grid=False),
     }
-    y_axis: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
-        "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
-    }
+    y_axis = style.fixed(y_title, -0.04 * top, top, tickCount=6, grid=False)
     charts = [_shading(cells, x_axis, y_axis)]
     if not line.empty:
         critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
@@ -244,8 +243,8 @@ def _dots(
     )
     present = [group for group in groups if group in set(known["group"])]
     domain, colours = style.group_colours(groups)
-    scale = alt.Scale(domain=present, range=[colours[domain.index(group)] for group in present])
-    colour = alt.Color("group:N", scale=scale, legend=style.legend(present))
+    shades = [colours[domain.index(group)] for group in present]
+    colour = style.colour("group", present, shades, style.legend(present))
     chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
 
@@ -286,9 +285,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     curve = curve.assign(drawn=curve["depth_scale"].clip(SHALLOWEST, DEEPEST))
     curve = tables.masked(curve, ["drawn", "sw"], log=["drawn", "sw"])[0]
     x_axis = style.position(x_title, curve["sw"], "log")
-    scale = alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False)
     y_axis: dict[str, Any] = {
-        "scale": scale,
+        "scale": alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False),
         "axis": alt.Axis(title=y_title, values=[0.1, 1, 10, 100, 1000], format=".6~g"),
     }
     base = alt.Chart(curve[["sw", "drawn"]]).mark_line(color=style.NEUTRAL, strokeWidth=2.5)
@@ -324,9 +322,7 @@ def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerC
     rule = fixed_point if fixed_point is not None and fixed_point > 1e-20 else None
     y_axis = style.position(y_title, [*table["q"], *([] if rule is None else [rule])], "log")
     x = alt.X("layer:Q", **style.position(x_title, table["layer"], "count"))
-    colour = alt.Color(
-        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
-    )
+    colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     tip = style.tip(("name", "start"), ("layer", "layer", "d"), ("q", "q", style.NUMBER))
     base = alt.Chart(table[["name", "layer", "q"]]).encode(x=x, y=alt.Y("q:Q", **y_axis), color=colour)
     charts = [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=40).encode(tooltip=tip)]

@@ -65,7 +65,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     y = alt.Y("y:Q", scale=scale, axis=axis)
     drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
-    charts += style.row_names(names, {"scale": scale, "axis": axis}, "note", room=95)
+    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95)
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
@@ -142,9 +142,7 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         return style.blank(title, x_title, y_title, why)
     names = [f"layer {number}" for number in sorted(points["layer"].unique())]
     schemes = sorted(points["scheme"].unique())
-    colour = alt.Color(
-        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
-    )
+    colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     shape = alt.Shape(
         "scheme:N",
         scale=alt.Scale(domain=schemes, range=[SHAPES[i % len(SHAPES)] for i in range(len(schemes))]),
@@ -243,9 +241,6 @@ def histogram_by_layer(
         beyond = [f"{percent(below)} below"] * (below > 0) + [f"{percent(above)} above"] * (above > 0)
         notes.append(", ".join(beyond))
     names = pd.DataFrame({"group": [f"layer {number}" for number in numbers], "note": notes})
-    colour = alt.Color(
-        "group:N", scale=alt.Scale(domain=names["group"].to_list(), range=style.ramp(len(names))), legend=None
-    )
     return rows.bars(
         inside,
         names,
@@ -254,7 +249,7 @@ def histogram_by_layer(
         x_title=meaning,
         y_title=y_title,
         domain=domain,
-        colour=colour,
+        colour=style.colour("group", names["group"].to_list(), style.ramp(len(names)), None),
         own_peak=True,
         shaded=saturated,
     )
@@ -377,12 +372,7 @@ def _share_colour() -> alt.Color:
         "share:Q",
         scale=alt.Scale(domain=[0, 1], scheme="cividis"),
         legend=alt.Legend(
-            title=SHARE,
-            orient="bottom",
-            format="%",
-            values=[0, 0.25, 0.5, 0.75, 1],
-            gradientLength=220,
-            titleLimit=300,
+            title=SHARE, orient="bottom", format="%", values=[0, 0.25, 0.5, 0.75, 1], gradientLength=220, titleLimit=300
         ),
     )
 

@@ -10,7 +10,7 @@ from core.jobs.store import Store
 from core.registries.datasets import Data
 
 SECONDS = 5.0
-"""Training that may be lost; more where saving takes long."""
+"""Training of each worker that may be lost; more where saving takes long."""
 COST = 20
 """It is saved when training has taken this many times as long as saving did the last time."""
 

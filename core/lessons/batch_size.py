@@ -172,9 +172,7 @@ def theory_by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["line", "size", "pairs"]).dropna()
 
 
-@lru_cache(maxsize=256)
-def _curve(activation: str, std: float, batches: tuple[int, ...]) -> tuple[float, ...]:
-    return tuple(point.agreement for point in pair_agreement_by_batch(activation, std, batches))
+_curve = lru_cache(maxsize=256)(pair_agreement_by_batch)
 
 
 def by_layer(result: Result, epoch: int) -> pd.DataFrame:

@@ -89,17 +89,12 @@ EFFECTS: dict[str, tuple[str, Sequence[float]]] = {
 PARTS = ("centring", "slope", "width")
 
 
-def has_all_four(runs: pd.DataFrame) -> bool:
-    """Whether the four functions of the 2 x 2 are among the runs."""
-    return set(FOUR) <= set(runs["activation"])
-
-
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs that differ in activation, rate and seed alone, by their other settings; hidden units have all four."""
     parts: dict[str, pd.DataFrame] = {}
     for _, members in runs.groupby(SETTING, sort=False):
         row = members.iloc[0].to_dict()
-        if has_all_four(with_function(members)):
+        if set(FOUR) <= set(with_function(members)["activation"]):
             named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
             parts[label(row, named)] = members
     return parts
@@ -192,11 +187,7 @@ def decompose(
 
 
 def _effects(
-    what: Outcome,
-    names: Sequence[str],
-    point: tuple[Floats, Floats],
-    drawn: tuple[Floats, Floats],
-    seeds: int,
+    what: Outcome, names: Sequence[str], point: tuple[Floats, Floats], drawn: tuple[Floats, Floats], seeds: int
 ) -> pd.DataFrame:
     """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
     rows = []

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core import text
-from core.lessons.comparisons import (
-    SEEDS,
-    centring_alone,
-    comparisons,
-    distinct_batches,
-    fastest_of,
-    recorded_every,
-)
+from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
 from core.results.evidence import Number, Told, worst_first_median
@@ -281,11 +274,8 @@ def _fastest(told: Told, goal: str) -> str:
     if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
         return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
     ties = fastest_of(told.tables.result, medians)
-    last = max(ties, key=lambda group: float(medians[group]))
-    first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
-    median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
-    every = recorded_every(told, [(best, first.value), (last, latest.value)]) if len(ties) > 1 else ""
-    how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
+    median = median_of_ties(told, ties, medians)
+    how = "median run met it at update 0" if medians[ties].max() == 0 else f"median {median}"
     if len(medians) == 1:
         return f"There is one group, {best}, and it reached {goal}: {how}"
     if len(ties) == 1:

@@ -25,7 +25,6 @@ QUANTITIES = {
     "mean": "mean of h",
     "backward": "standard deviation of d loss / d a",
 }
-QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
 KEPT = 0.5, 2.0
@@ -85,7 +84,8 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     place = measured.groupby(keys, sort=False).ngroup()
     values = measured["value"].groupby(place)
     table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
-    table = table.assign(**{name: values.quantile(share) for name, share in QUARTILES.items()}, runs=values.count())
+    low, median, high = (values.quantile(share) for share in (0.25, 0.5, 0.75))
+    table = table.assign(low=low, median=median, high=high, runs=values.count())
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
@@ -211,13 +211,9 @@ def points(result: Result) -> pd.DataFrame:
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
         variance = float(_weight_variance(fed).mean())
         row = {name: getattr(settings, name) for name in _SETTINGS}
-        row |= {"sw": variance**0.5, "sb": 0.0, "depth": int(own["layer"].max())}
-        if not settings.random:
-            rows.append(
-                row | {"sw": np.nan, "q": np.nan, "chi": np.nan, "depth_scale": np.nan, "note": "not random weights"}
-            )
-            continue
-        rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0)))
+        row |= {"sw": variance**0.5 if settings.random else np.nan, "sb": 0.0, "depth": int(own["layer"].max())}
+        unknown = theory.FixedPoint(None, None, "not random weights")
+        rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0) if settings.random else unknown))
     return pd.DataFrame(rows)
 
 
@@ -244,12 +240,13 @@ def _fixed_point(activation: str, weight_variance: float, bias_variance: float) 
 
 
 @lru_cache(maxsize=32)
-def phase_table(activation: str, low: float, high: float, columns: int = 72, rows: int = 25) -> pd.DataFrame:
+def phase_table(activation: str, low: float, high: float) -> pd.DataFrame:
     """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to BIAS_REACH.
 
     Columns: activation, sw and sb (the middle of a cell), sw_low, sw_high, sb_low, sb_high (its edges), q, chi,
     depth_scale. Cells without a finite fixed point have none of the three.
     """
+    columns, rows = 72, 25
     sw_edges = np.geomspace(low, high, columns + 1)
     sb_edges = np.linspace(0.0, BIAS_REACH, rows + 1)
     sw, sb = np.sqrt(sw_edges[:-1] * sw_edges[1:]), 0.5 * (sb_edges[:-1] + sb_edges[1:])
@@ -411,7 +408,7 @@ def backward(result: Result) -> Finding:
 def _singular(told: Told, group: str) -> str:
     mean = told("median singular_value_mean", epoch=0, group=group)
     of = {"epoch": 0, "group": group}
-    if not select(told.tables.result.epochs, of)["condition_number"].notna().any():
+    if not select(told.tables.epochs, of)["condition_number"].notna().any():
         return f"mean {mean} in {group}, with no finite condition number"
     return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"
 

@@ -3,6 +3,7 @@
 What follows from none, such as a loss, is its maker's word. Rows are in order, as `core.results.consistency` checks.
 """
 
+from functools import cache
 from itertools import pairwise
 from typing import NoReturn
 
@@ -218,9 +219,7 @@ def _check_layers(result: Result) -> None:
     threshold = result.experiment.saturation_threshold
     flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
     beside = layers["saturated_low"] + layers["saturated_high"]
-    more = layers["activation"].isin({name for name, flat in flat_at_0.items() if flat}) & (
-        layers["saturated"] > beside
-    )
+    more = layers["activation"].map(flat_at_0).astype(bool) & (layers["saturated"] > beside)
     wanted = layers["saturated"].where(more, beside)
     _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
     neurons = layers["saturated_neurons"]
@@ -229,14 +228,10 @@ def _check_layers(result: Result) -> None:
     narrow = ~(layers["weight_std"] > layers["weight_rms"] * (1 + SINGLE))
     _allow(result, "layers", "weight_std", narrow, "at most weight_rms")
     fan_in = layers["fan_in"]
-    by_fan_in = {
-        n: (random_agreement(n), 2.0**n if n <= MAX_ORTHANT_FAN_IN else np.nan) for n in fan_in.unique().tolist()
-    }
-    _same(result, "layers", "agreement_random", fan_in.map({n: both[0] for n, both in by_fan_in.items()}), "fan_in")
+    _same(result, "layers", "agreement_random", fan_in.map(cache(random_agreement)), "fan_in")
     if result.experiment.statistics == "full":
-        _same(
-            result, "layers", "orthants_possible", fan_in.map({n: both[1] for n, both in by_fan_in.items()}), "fan_in"
-        )
+        possible = (2.0 ** fan_in.clip(upper=MAX_ORTHANT_FAN_IN)).where(fan_in <= MAX_ORTHANT_FAN_IN)
+        _same(result, "layers", "orthants_possible", possible, "fan_in")
     most = np.fmin(layers["orthants_possible"], layers["update"])
     fits = ~(layers["orthants_visited"] > most) & (
         layers["orthants_visited"].isna() | layers["orthants_possible"].notna()

@@ -16,7 +16,7 @@ in the third digit at standard deviation 1, and the slope of tanh at 10 by a fac
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -61,6 +61,14 @@ def _check_variances(weight_variance: ArrayLike, bias_variance: ArrayLike) -> No
 def _tidy(a: float) -> float:
     """An abscissa found by halving, without its last digits: 0 instead of 3e-27, 1 instead of 0.9999999999999999."""
     return round(a, 12) + 0.0
+
+
+def _turn(low: float, high: float, still: Callable[[float], bool]) -> float:
+    """Where `still`, which holds at `low`, holds no more: found by halving."""
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if still(middle) else (low, middle)
+    return high
 
 
 @lru_cache
@@ -154,14 +162,11 @@ def _saturated_intervals(activation: Activation, threshold: float) -> tuple[tupl
     saturated = activation.slope_ratio(_PROBES) < threshold
     cuts = []
     for index in np.flatnonzero(saturated[1:] != saturated[:-1]):
-        low, high = float(_PROBES[index]), float(_PROBES[index + 1])
-        for _ in range(80):
-            middle = 0.5 * (low + high)
-            if bool(activation.slope_ratio(np.array([middle]))[0] < threshold) == bool(saturated[index]):
-                low = middle
-            else:
-                high = middle
-        cuts.append(_tidy(high))
+
+        def still(a: float, here: np.bool_ = saturated[index]) -> bool:
+            return bool((activation.slope_ratio(np.array([a]))[0] < threshold) == here)
+
+        cuts.append(_tidy(_turn(float(_PROBES[index]), float(_PROBES[index + 1]), still)))
     edges = [-math.inf, *cuts, math.inf]
     intervals: list[tuple[float, float]] = []
     for start, end in list(itertools.pairwise(edges))[0 if saturated[0] else 1 :: 2]:
@@ -335,14 +340,11 @@ def critical_weight_variance(activation: str | Activation, bias_variance: float)
     above = np.flatnonzero(sb2 > bias_variance)
     if not above.size or above[0] == 0:
         return None
-    low, high = float(q[above[0] - 1]), float(q[above[0]])
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        if float(critical_line(activation, middle)[1]) > bias_variance:
-            high = middle
-        else:
-            low = middle
-    return float(critical_line(activation, high)[0]), high
+    # NaN counts as below any sb^2 here too.
+    found = _turn(
+        float(q[above[0] - 1]), float(q[above[0]]), lambda q: not critical_line(activation, q)[1] > bias_variance
+    )
+    return float(critical_line(activation, found)[0]), found
 
 
 def phase_diagram(
@@ -448,40 +450,26 @@ def pair_agreement(mu: float, sigma: float) -> float:
     return 0.5 + math.asin(mu * mu / total) / math.pi
 
 
-@dataclass(frozen=True)
-class BatchAgreement:
-    """Probability that a pair's gradients of one batch share their sign, and its standard error."""
-
-    batch_size: int
-    agreement: float
-    standard_error: float
-
-
-def pair_agreement_by_batch(
-    activation: str | Activation, std: float, batch_sizes: Sequence[int], seed: int = 0
-) -> tuple[BatchAgreement, ...]:
+def pair_agreement_by_batch(activation: str | Activation, std: float, batch_sizes: Sequence[int]) -> tuple[float, ...]:
     """The agreement of a pair's gradient signs at each batch size, for pre-activations N(0, std^2).
 
     With Gaussian deltas the two gradients of a batch are jointly Gaussian given its activations, and their
     correlation is the cosine of the angle between the two weights' activations: the agreement is the mean of
-    1/2 + asin(cosine)/pi over batches drawn here. 1 at batch size 1 where f > 0; `pair_agreement` in the limit.
+    1/2 + asin(cosine)/pi over batches drawn here; NaN where none has a gradient. 1 at batch size 1 where f > 0;
+    `pair_agreement` in the limit.
     """
     function = resolve(activation)
     _check_std(std)
     results = []
     for size in batch_sizes:
-        rng = np.random.default_rng(np.random.SeedSequence([seed, size]))
+        rng = np.random.default_rng(np.random.SeedSequence([0, size]))
         draws = max(200, min(4000, 500_000 // size))  # the spread over batches falls as they grow
         h = function.forward(std * rng.standard_normal((2, draws, size)))
         lengths = np.sqrt(np.sum(h * h, axis=-1))
         keep = (lengths > 0).all(axis=0)  # a weight with no gradient has no sign
-        if not keep.any():
-            results.append(BatchAgreement(int(size), math.nan, math.nan))
-            continue
         cosine = np.sum(h[0] * h[1], axis=-1)[keep] / (lengths[0] * lengths[1])[keep]
         agreement = 0.5 + np.arcsin(np.clip(cosine, -1.0, 1.0)) / math.pi
-        error = float(agreement.std()) / math.sqrt(agreement.size)
-        results.append(BatchAgreement(int(size), float(agreement.mean()), error))
+        results.append(float(agreement.mean()) if keep.any() else math.nan)
     return tuple(results)
 
 
