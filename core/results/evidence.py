@@ -145,6 +145,13 @@ def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
     return float(values.mask(lost, -np.inf).median())
 
 
+def signal_kept(hidden: pd.DataFrame) -> pd.Series:
+    """By run, delta_std of the first hidden layer over that of the last; `hidden` are rows of one epoch, in order."""
+    first, last = (hidden.drop_duplicates("run", keep=end).set_index("run")["delta_std"] for end in ("first", "last"))
+    ratios = first / last
+    return ratios[np.isfinite(ratios)]
+
+
 # How values are computed
 
 Value = Callable[[Tables, Mapping[str, Any]], tuple[float, int]]
@@ -226,12 +233,6 @@ def _by_layer(hidden: pd.DataFrame) -> pd.Series:
 
 def _ties(means: pd.Series) -> int:
     return int((means >= means.max() - 1e-9).sum())
-
-
-def _signal_kept(hidden: pd.DataFrame) -> float:
-    by_layer = hidden.pivot(index="run", columns="layer", values="delta_std")
-    ratios = by_layer.iloc[:, 0] / by_layer.iloc[:, -1]
-    return float(ratios[np.isfinite(ratios)].median())
 
 
 def _whole(value: float) -> str:
@@ -349,7 +350,7 @@ MEASURES: dict[str, Measure] = {
     # layers.csv, hidden layers
     "signal kept": Measure(
         "median over runs of delta_std of the first hidden row / that of the last, where that is a number",
-        _rows("hidden", _signal_kept),
+        _rows("hidden", lambda rows: signal_kept(rows).median()),
         text.number,
     ),
     "last epoch": Measure("the greatest epoch among hidden rows", _extreme("hidden", "epoch", "max"), _whole),
