@@ -52,6 +52,9 @@ def _page(shown: Shown) -> None:
         _formulas()
         return
     network = view.place(TwoByTwo.network) if len(networks) > 1 else networks[0]
+    if outcome == "final_test_accuracy" and not experiment.tested:
+        st.caption("Nothing is kept back for testing here, so that there is no test accuracy to compare.")
+        return
     of = (shown, network, outcome, rate)
     found = once(_decomposed, *of)
     if found is None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from core.experiment.experiment import Experiment
+from core.experiment.presets import PRESETS
 from core.registries.activations import ACTIVATIONS
 from core.theory.theory import gaussian_saturation
 from tests.engine import at_start, change, data_of, states, train
@@ -289,3 +290,15 @@ def test_with_inputs_that_are_never_negative_one_example_moves_a_neuron_into_2_o
     assert (second["same_sign_example"] == 1).all()
     assert (second["orthants_visited"] <= 2).all()
     assert (second["orthants_possible"] == 64).all()
+
+
+def test_activations_of_ten_tanh_layers_spread_as_published() -> None:
+    """Karpathy and Johnson's lecture notes on initialisation (Stanford CS231n 2016, lecture 5): np.std by layer."""
+    preset = PRESETS["ten_layers"].experiment
+    hidden = layers_at_start(change(preset, statistics="standard"), "role == 'hidden'")
+    spread = hidden.set_index(["initialiser", "layer"])["activation_std"]
+    np.testing.assert_allclose(spread["lecun_normal"].loc[1:4], [0.628, 0.487, 0.408, 0.358], rtol=0.01)
+    np.testing.assert_allclose(spread["normal:1"], 0.9817, rtol=0.001)
+    shrinks = spread["normal:0.01"].to_numpy()
+    assert shrinks[0] == pytest.approx(0.2131, rel=0.01)
+    np.testing.assert_allclose(shrinks[1:] / shrinks[:-1], 0.01 * np.sqrt(500), rtol=0.03)

@@ -63,7 +63,6 @@ def learning_curves(
 
     Args:
         epochs: the epochs table, with the rows of diverged runs (`core.results.convergence.with_diverged`).
-        groups: the experiment's groups, in its order.
         quantity: one of MEASURES.
         x: "epoch" or "update".
         log_x: a symlog axis, on which epoch 0 has its place.
@@ -73,6 +72,9 @@ def learning_curves(
         target: a level to draw, such as that of the experiment's target.
     """
     accuracy = quantity.endswith("accuracy")
+    if quantity.startswith("test") and epochs[quantity].isna().all() and epochs["train_loss"].notna().any():
+        title = MEASURES[quantity].partition(" (")[0].capitalize()
+        return style.blank(title, curves.TIMES[x], MEASURES[quantity], "Nothing is kept back for testing.")
     return curves.over_training(
         epochs,
         groups,
@@ -95,7 +97,6 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
 
     Args:
         survival: columns group, update, reached, at_risk (`core.results.convergence.survival`).
-        groups: the experiment's groups, in its order.
         log_x: a symlog axis, on which update 0 has its place.
     """
     title = "Share of runs that reached the target"
@@ -235,7 +236,6 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
     Args:
-        runs: the runs table.
         quantity: one of FINALS.
     """
     meaning = FINALS[quantity]

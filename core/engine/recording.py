@@ -181,6 +181,7 @@ def _weight_columns(state: State, layer: int) -> dict[str, Any]:
         "fan_out": fan_out,
         "weight_std": weight[..., :-1].std(axis=(-1, -2), dtype=np.float64),
         "weight_rms": np.sqrt(np.square(weight[..., :-1], dtype=np.float64).mean(axis=(-1, -2))),
+        "bias_rms": np.sqrt(np.square(weight[..., -1], dtype=np.float64).mean(axis=-1)),
         "agreement_random": random_agreement(fan_in),
         "orthants_visited": np.nan if visited is None else np.bitwise_count(visited).sum(axis=-1).mean(axis=-1),
         "orthants_possible": np.nan if visited is None else float(2**fan_in),
@@ -197,7 +198,9 @@ def _cuts(state: State, examples: int) -> list[tuple[int, int]]:
 def _evaluate(
     state: State, part: Examples, notes: _Notes | None, workspaces: Workspaces
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean loss and accuracy per run over one part of the data; `notes`, where given, is filled."""
+    """Mean loss and accuracy per run over one part of the data, NaN of none; `notes`, where given, is filled."""
+    if not len(part):
+        return np.full(state.shape, np.nan), np.full(state.shape, np.nan)
     loss = LOSSES[state.experiment.loss]
     total, right = np.zeros(state.shape), np.zeros(state.shape)
     for begin, end in _cuts(state, len(part)):

@@ -26,6 +26,11 @@ class Saved:
         self._last = time.monotonic()
         self._took = 0.0
 
+    @property
+    def key(self) -> str:
+        """The key of the experiment that it is of."""
+        return self._experiment.key
+
     def works(self, data: Data) -> list[Work] | None:
         """The chunks as they were last saved, if they were."""
         content = self._store.load_checkpoint(self._experiment.key)

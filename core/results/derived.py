@@ -137,7 +137,7 @@ def _check_shares(result: Result) -> None:
     for part, examples in zip(("train", "test"), result.experiment.part_sizes(), strict=True):
         column = f"{part}_accuracy"
         right = result.epochs[column] * examples
-        whole = ~((right - right.round()).abs() > EXAMPLE)
+        whole = ~((right - right.round()).abs() > EXAMPLE) & (examples > 0 or right.isna())
         _allow(result, "epochs", column, whole, f"whole numbers of the {count(examples, 'example')}, or nothing")
 
 

@@ -129,7 +129,7 @@ def _draw(source: Source, body: Callable[[Shown], None]) -> None:
         st.caption("The charts appear with the first numbers.")
     else:
         if remark := from_elsewhere(shown.result.versions):
-            st.caption(notices.escaped(remark))
+            st.text(remark)  # it is from a file: markdown would make a link of www.example.com
         _body(source, shown, body)
 
 
