@@ -20,8 +20,9 @@ import numpy as np
 from core.experiment import fields
 from core.experiment.cost import Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
-from core.registries import datasets
+from core.registries import added, datasets
 from core.registries.activations import ACTIVATIONS
+from core.registries.added import Entries
 from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -41,6 +42,9 @@ MAX_DOCUMENT = 100_000
 MAX_RUNS = 100_000
 """Runs in one experiment."""
 MAX_SEED = 1_000_000_000
+ADDED, ARRIVED = "added", "_arrived"
+"""Under what entries that are not the lab's travel with an experiment, and that it has come with them."""
+TRAVELS = "functions of a module that the workers can import too, cloudpickle installed, or run(executor=None)"
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
 
@@ -197,13 +201,47 @@ class Experiment:
         for name, value in values.items():
             FIELDS[name].check_length(FIELDS[name].write(value), value)
             object.__setattr__(self, name, value)
+        _fingerprints(self.added())
+
+    # --- what is not the lab's
+
+    def added(self) -> Entries:
+        """The entries that it names and that are not the lab's, by registry and name."""
+        return added.added({name: field.write(getattr(self, name)) for name, field in FIELDS.items()})
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each thing that it is made of and that is not the lab's."""
+        found = [f"{kind} {name}" for kind, entries in self.added().items() for name in entries]
+        if datasets.is_own(self.dataset):
+            data = dataset_of(self.dataset)
+            extent = f"{count(data.examples or 0, 'example')} of {count(data.features, 'feature')}"
+            found.append(f"dataset {self.dataset} ({data.summary}: {extent} in {data.classes:,} classes)")
+        return tuple(f"The {thing} is not the lab's own." for thing in found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: with it go the entries that are not the lab's, and do not come back."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        entries = {} if ARRIVED in self.__dict__ else self.added()
+        try:
+            return values | ({ADDED: added.pack(entries)} if entries else {})
+        except added.AddedError as error:
+            kind, names = next(iter(entries.items()))
+            raise ExperimentError(kind, ", ".join(names), TRAVELS, str(error)) from error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if entries := state.pop(ADDED, b""):
+            added.unpack(entries)
+            state[ARRIVED] = True
+        self.__dict__.update(state)
 
     # --- text and back
 
     @property
     def key(self) -> str:
         """sha256 (hexadecimal) over the canonical settings and the engine's version."""
-        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+        fingerprints = _fingerprints(self.added())
+        also = {ADDED: fingerprints} if fingerprints else {}
+        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self), **also}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_params(self) -> dict[str, str]:
@@ -434,6 +472,18 @@ def _parse_query(query: str) -> dict[str, object]:
             raise ExperimentError("experiment", part, allowed, "is not a setting with its value")
     params = parse_qs(query, keep_blank_values=True)
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
+
+
+def _fingerprints(entries: Entries) -> list[str]:
+    """What the entries do, each with its registry and name; raises ExperimentError for one that cannot be used."""
+    found = []
+    for kind, named in entries.items():
+        for name, entry in named.items():
+            try:
+                found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
+            except added.AddedError as error:
+                raise ExperimentError(kind, name, f"what core.registries says of {kind} entries", str(error)) from None
+    return found
 
 
 def _keep_defaults_of_data(values: Mapping[str, Any]) -> None:

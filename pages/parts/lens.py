@@ -128,8 +128,9 @@ def _draw(source: Source, body: Callable[[Shown], None]) -> None:
     if shown is None:
         st.caption("The charts appear with the first numbers.")
     else:
-        if remark := from_elsewhere(shown.result.versions):
-            st.caption(notices.escaped(remark))
+        for remark in (from_elsewhere(shown.result.versions), *shown.result.notes):
+            if remark:
+                st.caption(notices.escaped(remark))
         _body(source, shown, body)
 
 
