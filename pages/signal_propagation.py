@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.charts import propagation as charts
 from core.lessons import signal_propagation as lesson
-from core.text import words
+from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import SignalPropagation
 from pages.parts.shown import Recorded, Shown
@@ -38,6 +38,9 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
     lens.part(shown, lambda: _layers(shown, recorded))
+    st.subheader("What comes back?")
+    lens.finding(shown, lesson.backward)
+    _backward(shown)
     st.subheader("How deep do gradients reach?")
     lens.part(shown, lambda: _diagram(shown))
 
@@ -63,6 +66,32 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
         st.caption(
             "In wide layers a pre-activation is Gaussian with mean square q; q* is the q that the map leaves alone. "
             "Poole et al. 2016, Schoenholz et al. 2017. Here σw² = fan_in × mean square of the weights."
+        )
+
+
+def _backward(shown: Shown) -> None:
+    left, right = st.columns(2)
+    draw = partial(chart.draw, groups=shown.groups)
+    with left:
+        rows = partial(shown.once, lesson.by_layer)
+        draw("backward_by_layer", charts.theory_by_layer, rows, quantity="backward")
+    with right:
+        if shown.experiment.statistics == "full":
+            draw("weight_gradients", charts.weight_gradients, partial(shown.once, lesson.weight_gradients))
+        else:
+            st.caption(f"Size of the weight gradients: {NOT_MEASURED}.")
+    draw("singular_values", charts.singular_values, partial(shown.once, lesson.jacobians))
+    with st.expander("Formulas", icon=":material/function:"):
+        st.latex(
+            r"\mathbb{E}[\delta_l^2] = \frac{n_{l+1}}{n_l}\,\sigma_{w,l+1}^2\,"
+            r"\mathbb{E}[f'(\sqrt{q_l}\,z)^2]\,\mathbb{E}[\delta_{l+1}^2], \qquad "
+            r"\delta = \partial\,\mathrm{loss} / \partial a"
+        )
+        st.latex(r"\textstyle\sum_i s_i^2 = n_{\mathrm{out}}\,\sigma_{w,\mathrm{out}}^2\,\prod_l \chi_l")
+        st.caption(
+            "Theory starts from the measured δ of the output layer. Singular values are those of d logits / d x at the "
+            "first 8 examples of the probe; all 1 is dynamical isometry. The weight gradients are means over the "
+            "training set. Glorot & Bengio 2010, figures 7 and 8; Saxe et al. 2014."
         )
 
 

@@ -417,6 +417,27 @@ def measured_std(tables: Tables, of: Of) -> Value:
     return median(squares) ** 0.5, len(rows)
 
 
+def of_epochs(column: str) -> Callable[[Tables, Of], Value]:
+    """The median of a column over rows of the epochs table."""
+
+    def value(tables: Tables, of: Of) -> Value:
+        values = [float(row[column]) for row in known(where(tables.epochs, of), column)]
+        return median(values), len(values)
+
+    return value
+
+
+def signal_kept(tables: Tables, of: Of) -> Value:
+    """The spread of the back-propagated signal in the first hidden layer over that in the last, median over runs."""
+    by_run: dict[str, list[Row]] = {}
+    for row in where(tables.hidden, of):
+        by_run.setdefault(row["run"], []).append(row)
+    ends = [sorted(rows, key=lambda row: int(row["layer"])) for rows in by_run.values()]
+    pairs = [(number(rows[0]["delta_std"]), number(rows[-1]["delta_std"])) for rows in ends]
+    ratios = [first / last for first, last in pairs if last > 0 and math.isfinite(first)]
+    return median(ratios) if ratios else math.nan, len(ratios)
+
+
 def predicted_pairs(tables: Tables, of: Of) -> Value:
     """The agreement of pairs in a large batch, from the mean and spread of what feeds the layer."""
     line = {column: value for column, value in of.items() if column != "layer"}
@@ -517,6 +538,9 @@ MEASURES: dict[str, Callable[[Tables, Of], Value]] = {
     ),
     "mean weight_rms, alike once": alike("weight_rms", fmean),
     "predicted pair agreement": predicted_pairs,
+    "signal kept": signal_kept,
+    "median singular_value_mean": of_epochs("singular_value_mean"),
+    "median condition_number": of_epochs("condition_number"),
     "measured std of a": measured_std,
     "median saturated": of_hidden("saturated", median),
     "predicted std of a": lambda tables, of: (
@@ -598,6 +622,16 @@ def tied_signs(tables: Tables, only: str = "") -> str:
 def faster(tables: Tables, slow: Sequence[str]) -> str:
     """Whether zero-centred functions need fewer updates than the functions `slow`."""
     return together(one.verdict for one in comparisons(tables, slow))
+
+
+def signal_back(tables: Tables) -> str:
+    """Whether the back-propagated signal of every group keeps its size to a factor of 2, half or twice."""
+    start = where(tables.hidden, {"epoch": 0})
+    deep = distinct([row for row in start if int(row["layer"]) > 1], "group")
+    ratios = [signal_kept(tables, {"group": group, "epoch": 0})[0] for (group,) in deep]
+    if seeds_of(tables.runs) < 2:
+        return UNDECIDED
+    return verdict_of([0.5 <= ratio <= 2 for ratio in ratios if not math.isnan(ratio)])
 
 
 def small_is_best(tables: Tables) -> str:

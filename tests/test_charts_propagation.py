@@ -246,7 +246,7 @@ def test_the_length_map_settles_at_the_fixed_point_from_every_start() -> None:
 # --- charts
 
 
-@pytest.mark.parametrize("quantity", ["length", "saturated", "mean"])
+@pytest.mark.parametrize("quantity", ["length", "saturated", "mean", "backward"])
 def test_measured_dots_and_predicted_lines_are_the_tables(quantity: str) -> None:
     table = lesson.by_layer(wide())
     groups = wide().experiment.groups()
@@ -258,13 +258,13 @@ def test_measured_dots_and_predicted_lines_are_the_tables(quantity: str) -> None
     assert [row["median"] for row in dots] == pytest.approx(own["median"].to_list())
 
 
-@pytest.mark.parametrize("quantity", ["length", "saturated", "mean"])
+@pytest.mark.parametrize("quantity", ["length", "saturated", "mean", "backward"])
 def test_nothing_that_a_log_axis_cannot_show_reaches_it(quantity: str) -> None:
     table = lesson.by_layer(narrow())
     data = rows_of(charts.theory_by_layer(table, groups=narrow().experiment.groups(), quantity=quantity))
     drawn = [row[name] for rows in data for row in rows for name in ("predicted", "low", "high") if name in row]
     assert drawn
-    assert quantity != "length" or min(drawn) > 0
+    assert quantity not in ("length", "backward") or min(drawn) > 0
     nothing = table.assign(predicted=np.nan, median=np.nan, low=np.nan, high=np.nan)
     assert "no finite values" in json.dumps(
         charts.theory_by_layer(nothing, groups=narrow().experiment.groups(), quantity=quantity).to_dict()
@@ -325,6 +325,6 @@ def test_a_map_that_explodes_or_dies_out_is_drawn_as_far_as_there_are_numbers(na
 def test_tables_are_computed_for_groups_of_every_shape() -> None:
     runs = result(hidden=("4", "8-4"), activation=("tanh",), initialiser=("lsuv",), gain=(1.0, 2.0))
     table = lesson.by_layer(runs)
-    assert len(table) == 2 * (1 + 2) * 3
+    assert len(table) == 2 * (1 + 2) * len(lesson.QUANTITIES)
     points = lesson.points(runs)
     assert pd.Series(points["depth"]).to_list() == [1, 1, 2, 2]

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.engine.network import allocate, back_propagate, propagate
-from core.engine.training import start
 from core.experiment.experiment import Experiment
 from core.experiment.presets import PRESETS
 from core.registries.activations import ACTIVATIONS
-from core.registries.losses import LOSSES
 from core.theory.theory import gaussian_saturation
 from tests.engine import at_start, change, data_of, states, train
 
@@ -215,15 +212,9 @@ def test_tanh_from_zero_weights_never_moves_a_hidden_weight() -> None:
 
 
 def backward_factors(experiment: Experiment) -> list[float]:
-    """Root-mean-square delta of each hidden layer over that of the layer above, at initialisation, seeds averaged."""
-    state = start(experiment, experiment.runs(), data_of(experiment))
-    work = allocate(state.shape, state.sizes, len(state.train), state.weights[0].dtype, experiment.bias)
-    LOSSES[experiment.loss].delta(
-        propagate(state.weights, state.train.by_feature, work, state.activation), state.train.targets
-    )
-    back_propagate(state.weights, work, state.activation)
-    sizes = [float(np.sqrt(np.mean(np.square(delta.astype(np.float64))))) for delta in work.delta]
-    return [below / above for below, above in itertools.pairwise(sizes[:-1])]
+    """The back-propagated signal of each hidden layer over that of the layer above, at initialisation."""
+    sizes = means(layers_at_start(experiment, "role == 'hidden'"), "layer", "delta_std")
+    return [below / above for below, above in itertools.pairwise(sizes)]
 
 
 DEEP = change(Experiment(), dataset="digits", hidden=(100,) * 5, seeds=3, activation="tanh", bias=True)

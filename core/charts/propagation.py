@@ -14,6 +14,7 @@ QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
     "saturated": ("Share saturated", "share of examples × units", "share"),
     "mean": ("Mean of the activations", "mean of h", "linear"),
+    "backward": ("Size of the back-propagated signal", "standard deviation of d loss / d a", "log"),
 }
 DEEPEST = 1000.0
 SHALLOWEST = 0.1
@@ -26,7 +27,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     Args:
         table: columns group, layer, quantity, predicted, low, median, high, runs.
         groups: the experiment's groups, in its order.
-        quantity: "length", "saturated" or "mean".
+        quantity: one of QUANTITIES.
         epoch: the recorded epoch that `table` was measured at.
     """
     heading, y_title, kind = QUANTITIES[quantity]
@@ -36,7 +37,11 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
     if measured.empty and predicted.empty:
         silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
-        why = "q is 0 here, which has no place on a log axis" if silent else style.NOTHING
+        why = (
+            f"{'q' if quantity == 'length' else 'It'} is 0 here, which has no place on a log axis"
+            if silent
+            else style.NOTHING
+        )
         return style.blank(heading, "hidden layer", y_title, why)
     x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
     (measured, offset), (predicted, _) = (
@@ -48,6 +53,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     lines = alt.Chart(predicted[["group", "at", "beside", "predicted"]]).encode(
         x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )
+    theory = "" if predicted.empty else "lines: theory; "
     measured["band"] = tables.interval_text(measured["low"], measured["high"])
     measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
     dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
@@ -71,9 +77,77 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
             ),
         ],
         heading,
-        curves.of_runs(f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
+        curves.of_runs(f"{theory}dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
+    )
+
+
+def weight_gradients(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """The spread of the weight gradients of every layer at initialisation, the output layer the last.
+
+    Args:
+        table: columns group, at (the layer as text) and gradient_std, above 0.
+        groups: the experiment's groups, in its order.
+    """
+    return curves.over_steps(
+        table,
+        groups,
+        "gradient_std",
+        steps=sorted(table["at"].unique(), key=int),
+        title="Size of the weight gradients",
+        subtitle=f"{style.when(0)}, mean over the training set; {curves.BAND}",
+        x_title="layer",
+        y_title="standard deviation of d loss / d w",
+        y_kind="log",
+    )
+
+
+def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """The singular values of each group's input-output Jacobian, a row each: ends, root mean square, and theory's.
+
+    Args:
+        table: columns group, mean, rms, least, greatest, condition, predicted, runs; on a log axis 0 is not drawn.
+        groups: the experiment's groups, in its order.
+    """
+    title, x_title = "Singular values of the input-output Jacobian", "singular value of d logits / d x"
+    table = tables.masked(table[table["group"].isin(groups)], ["rms", "greatest"], log=["rms", "greatest"])[0]
+    if table.empty:
+        return style.blank(title, x_title, "group", "no signal gets through: all of them are 0 here")
+    named, note = style.shown(groups, table)
+    table = table.set_index("group").loc[named].reset_index()
+    table["row"] = np.arange(len(table)) + 0.66
+    table["condition"] = [f"{value:.4g}" if np.isfinite(value) else "none: some are 0" for value in table["condition"]]
+    table["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in table["predicted"]]
+    predicted = tables.masked(table, ["predicted"], log=["predicted"])[0]
+    whole = tables.masked(table, ["least"], log=["least"])[0]
+    x_axis = style.position(
+        x_title, [*table["rms"], *table["greatest"], *whole["least"], *predicted["predicted"]], "log"
+    )
+    y = alt.Y("row:Q", **style.row_axis("group", len(named)))
+    colour = style.row_colour(groups)
+    ends = (
+        alt.Chart(whole[["group", "row", "least", "greatest"]])
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("least:Q", **x_axis), x2=alt.X2("greatest:Q"), y=y, color=colour)
+    )
+    tip = style.tip(
+        ("group", "group"), ("rms", "root mean square", style.NUMBER), ("mean", "mean", style.NUMBER),
+        ("least", "least", style.NUMBER), ("greatest", "greatest", style.NUMBER), ("condition", "condition number"),
+        ("theory", "theory's root mean square"), ("runs", "runs", "d"),
+    )  # fmt: skip
+    dots = alt.Chart(table.drop(columns="predicted")).mark_point(filled=True, size=80, stroke="white", strokeWidth=1)
+    ticks = alt.Chart(predicted[["group", "row", "predicted"]]).mark_tick(thickness=2.4, size=18, color=style.NEUTRAL)
+    return style.layered(
+        [
+            ends,
+            ticks.encode(x=alt.X("predicted:Q", **x_axis), y=y),
+            dots.encode(x=alt.X("rms:Q", **x_axis), y=y, color=colour, tooltip=tip),
+            *style.row_names(pd.DataFrame({"group": named}), style.row_axis("group", len(named))),
+        ],
+        title,
+        f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; medians of the runs{note}",
+        style.row_height(len(named)) + 10,
     )
 
 

@@ -162,7 +162,7 @@ def few_directions(result: Result, claim: str) -> Finding:
     by_size = [told.number("mean same_sign_batch", activation=LOGISTIC, batch_size=size) for size in sizes]
     batch = [number for number in by_size if math.isfinite(number.value)]
     widths = sorted({int(n) for n in seen["fan_in"]})
-    of = "2ⁿ" if len(widths) > 1 else f"2{str(widths[0]).translate(_SUPERSCRIPT)}"
+    of = "2ⁿ" if len(widths) > 1 else f"2{str(widths[0]).translate(text.SUPERSCRIPT)}"
     many = f", n = {widths[0]:,} to {widths[-1]:,} weights," if len(widths) > 1 else ""
     told.number("least weights", activation=LOGISTIC)
     told.number("most weights", activation=LOGISTIC)
@@ -218,7 +218,7 @@ def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
     for width in widths[:NAMED]:
         last = int(told.number("last epoch fed", activation=LOGISTIC, fan_in=width).value)
         number = told("mean orthants_visited", activation=LOGISTIC, fan_in=width, epoch=last)
-        visited.append(f"{number} of 2{str(width).translate(_SUPERSCRIPT)} by epoch {last:,}")
+        visited.append(f"{number} of 2{str(width).translate(text.SUPERSCRIPT)} by epoch {last:,}")
     return [f"in training they visited on average {text.first(visited, len(widths), 'width')}"]
 
 
@@ -295,8 +295,6 @@ CLAIMS = (
         caution=" Times of a shared machine, whatever else it did: the page measures them apart.",
     ),
 )  # fmt: skip
-
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:

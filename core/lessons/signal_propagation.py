@@ -1,7 +1,9 @@
 """Mean field theory beside the runs: what it predicts of every hidden layer, where it parts from them, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +14,21 @@ from core.lessons import findings
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import is_random
-from core.results.evidence import Number, Told
+from core.results.evidence import Number, Told, select
 from core.results.results import Result
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verdict
 from core.theory import theory
 
-QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
+QUANTITIES = {
+    "length": "q, mean square of a",
+    "saturated": "share saturated",
+    "mean": "mean of h",
+    "backward": "standard deviation of d loss / d a",
+}
 STD_TOLERANCE = 0.1
 SHARE_TOLERANCE = 0.05
+KEPT = 0.5, 2.0
+"""A signal that changes by no more than these factors keeps its size."""
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
@@ -59,13 +68,14 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
     columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "saturated"]
-    columns += ["preactivation_mean", "preactivation_std", "activation_mean"]
+    columns += ["preactivation_mean", "preactivation_std", "activation_mean", "delta_std"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
     variances = _weight_variance(start).groupby([start["group"], start["layer"]], sort=False).mean()
     now = hidden[hidden["epoch"] == epoch].assign(
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
+        backward=lambda rows: rows["delta_std"],
     )
     measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
     measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
@@ -86,12 +96,15 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 def _predictions(result: Result, variances: pd.Series) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
-    found = {}
+    found, starts = {}, _starts(result)
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own, activation = tuple(variances.xs(str(settings.group)).sort_index()), str(settings.activation)
-        for layer in _layers(activation, own, mean_square, threshold):
+        layers = _layers(activation, own, mean_square, threshold)
+        for place, square in _backward(starts[settings.group], layers).items():
+            found[settings.group, place, "backward"] = square**0.5
+        for layer in layers:
             found[settings.group, layer.layer, "length"] = layer.q
             # Without any spread all units are at a = 0, where relu is flat too.
             flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
@@ -100,6 +113,64 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
             )
             found[settings.group, layer.layer, "mean"] = layer.mean
     return pd.Series(found, dtype=float)
+
+
+def _starts(result: Result) -> dict[Any, pd.DataFrame]:
+    """By group what theory takes of each layer at initialisation, output too, indexed by layer: means over the runs.
+
+    Columns: fan_in, fan_out, variance (sw^2), delta_square (mean square of d loss / d a).
+    """
+    start = result.layers[result.layers["epoch"] == 0]
+    start = start.assign(
+        variance=_weight_variance(start), delta_square=start["delta_mean"] ** 2 + start["delta_std"] ** 2
+    )
+    means = start.groupby(["group", "layer"], sort=False)[["fan_in", "fan_out", "variance", "delta_square"]].mean()
+    return {group: rows.droplevel("group") for group, rows in means.groupby(level="group", sort=False)}
+
+
+def _backward(start: pd.DataFrame, layers: Sequence[theory.LayerPrediction]) -> dict[int, float]:
+    """Mean square of d loss / d a that theory predicts of each hidden layer, from the output layer's on back.
+
+    E[delta_l^2] = E[f'^2] n_(l+1) Var(w_(l+1)) E[delta_(l+1)^2] (Glorot & Bengio 2010, equation 6, for any slope).
+    """
+    square, found = float(start["delta_square"].iloc[-1]), {}
+    if len(layers) == len(start) - 1:  # q is finite in all of them
+        for layer in reversed(layers):
+            fan_in, fan_out, variance, _ = start.loc[layer.layer + 1].to_numpy()
+            square *= layer.slope_square * variance * fan_out / fan_in
+            found[layer.layer] = square
+    return found
+
+
+def weight_gradients(result: Result) -> pd.DataFrame:
+    """Spread of each layer's weight gradients at initialisation: columns group, run, gradient_std, at (the layer)."""
+    layers = result.layers[(result.layers["epoch"] == 0) & (result.layers["gradient_std"] > 0)]
+    return layers[["group", "run", "gradient_std"]].assign(at=layers["layer"].astype(str))
+
+
+def jacobians(result: Result) -> pd.DataFrame:
+    """The singular values of each group's input-output Jacobian at initialisation, and what theory predicts.
+
+    Columns: group; mean, rms, least, greatest and condition (medians over the runs), runs; predicted (of rms, from
+    sum of squares = outputs sw^2 chi_1 ... chi_L, sw^2 of the output layer; empty where the theory does not apply).
+    """
+    start = result.epochs[result.epochs["epoch"] == 0].rename(columns=lambda name: name.removeprefix("singular_value_"))
+    start = start.assign(rms=np.hypot(start["mean"], start["std"])).rename(
+        columns={"min": "least", "max": "greatest", "condition_number": "condition"}
+    )
+    groups = start.groupby("group", sort=False)
+    table = groups[["mean", "rms", "least", "greatest", "condition"]].median()
+    table["runs"], table["predicted"] = groups["mean"].count(), np.nan
+    mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
+    starts = _starts(result)
+    for settings in _groups(result).itertuples(index=False):
+        own = starts[settings.group]
+        layers = _layers(str(settings.activation), tuple(own["variance"])[:-1], mean_square, threshold)
+        if settings.random and len(layers) == len(own) - 1:
+            square = float(own["variance"].iloc[-1] * np.prod([layer.chi for layer in layers]))
+            outputs, features = float(own["fan_out"].iloc[-1]), float(own["fan_in"].iloc[0])
+            table.loc[settings.group, "predicted"] = (square * outputs / min(outputs, features)) ** 0.5
+    return table.reset_index()
 
 
 @lru_cache(maxsize=1024)
@@ -304,6 +375,42 @@ def agreement(result: Result) -> Finding:
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *_limits_of(told))
     return Finding(claim, verdict([*near, *close]), evidence, *_limits_of(told))
+
+
+def backward(result: Result) -> Finding:
+    """Whether the back-propagated signal keeps its size through the hidden layers at initialisation (KEPT)."""
+    claim = "The back-propagated signal keeps its size on its way through the hidden layers"
+    told = Told(result)
+    hidden = told.tables.hidden
+    deep = hidden.loc[(hidden["epoch"] == 0) & (hidden["layer"] > 1), "group"].unique()
+    if not len(deep):
+        why = "No network here has two hidden layers." if len(hidden) else findings.unmeasured(result)
+        return Finding(claim, UNDECIDED, why, *_limits_of(told))
+    looked = Told(result)
+    kept = {group: looked.number("signal kept", epoch=0, group=group).value for group in deep}
+    kept = {group: value for group, value in kept.items() if np.isfinite(value)}
+    if not kept:
+        return Finding(claim, UNDECIDED, "No signal comes back to any hidden layer here.", *_limits_of(told))
+    ends = dict.fromkeys([min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)])
+    parts = [f"{told('signal kept', epoch=0, group=group)} times in {group}" for group in ends]
+    course = "is" if len(ends) == 1 else "runs from"
+    size = (
+        "At initialisation the standard deviation of d loss / d a in the first hidden layer, relative to the last, "
+        f"{course} {' to '.join(parts)}; half to twice counts as kept"
+    )
+    said = [size, f"Singular values of the input-output Jacobian: {'; '.join(_singular(told, name) for name in ends)}"]
+    holds = [KEPT[0] <= value <= KEPT[1] for value in kept.values()]
+    if result.runs["seed"].nunique() == 1:
+        return Finding(claim, UNDECIDED, sentences([*said, ONE_SEED]), *_limits_of(told))
+    return Finding(claim, verdict(holds), sentences(said), *_limits_of(told))
+
+
+def _singular(told: Told, group: str) -> str:
+    mean = told("median singular_value_mean", epoch=0, group=group)
+    of = {"epoch": 0, "group": group}
+    if not select(told.tables.result.epochs, of)["condition_number"].notna().any():
+        return f"mean {mean} in {group}, with no finite condition number"
+    return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"
 
 
 def _furthest(told: Told, row: pd.Series, predicted: str, measured: str, theirs: float, ours: float) -> str:

@@ -35,8 +35,9 @@ MEASURED = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 NEVER_NEGATIVE = {
     "runs": (*(f"{when}_{name}" for when in ("final", "best") for name in MEASURED[:2]),
              "path_length", "displacement", "tortuosity", "seconds"),
-    "epochs": (*MEASURED[:2], "gradient_norm", "update_to_weight_ratio"),
-    "layers": ("preactivation_std", "activation_std", "weight_std", "weight_rms", "gradient_std", "orthants_visited"),
+    "epochs": (*MEASURED[:2], "gradient_norm", "update_to_weight_ratio", "singular_value_std", "singular_value_min"),
+    "layers": ("preactivation_std", "activation_std", "weight_std", "weight_rms", "gradient_std", "orthants_visited",
+               "delta_std"),
 }  # fmt: skip
 BY_LEVEL = tuple(
     f"{name}_{level}" for name in ("same_sign", "agreement", "pair_agreement", "no_gradient") for level in LEVELS
@@ -46,6 +47,12 @@ OF_FULL_STATISTICS = {
     "epochs": ("gradient_norm",),
     "layers": ("gradient_std", *BY_LEVEL, "orthants_visited", "orthants_possible"),
 }
+AT_START = {
+    "epochs": ("singular_value_mean", "singular_value_std", "singular_value_min", "singular_value_max",
+               "condition_number"),
+    "layers": ("delta_mean", "delta_std"),
+}  # fmt: skip
+"""Columns that standard statistics leave empty after epoch 0."""
 OF_HIDDEN_LAYERS = tuple(
     column.name for column in SCHEMA["layers"] if column.name.startswith(("activation_", "saturated", "dead_flat"))
 )
@@ -61,9 +68,15 @@ def check(result: Result) -> None:
             for column in columns:
                 empty = result.table(name)[column].isna()
                 _allow(result, name, column, empty, "nothing, since experiment.json has standard statistics")
+        for name, columns in AT_START.items():
+            table = result.table(name)
+            for column in columns:
+                early = (table["epoch"] == 0) | table[column].isna()
+                _allow(result, name, column, early, "nothing after epoch 0, by the standard statistics")
     _check_runs(result)
     _check_path(result)
     _check_shares(result)
+    _check_singular_values(result)
     _check_layers(result)
     _check_moments(result)
     _check_saturation(result)
@@ -126,6 +139,17 @@ def _check_shares(result: Result) -> None:
         right = result.epochs[column] * examples
         whole = ~((right - right.round()).abs() > EXAMPLE) & (examples > 0 or right.isna())
         _allow(result, "epochs", column, whole, f"whole numbers of the {count(examples, 'example')}, or nothing")
+
+
+def _check_singular_values(result: Result) -> None:
+    """The mean lies between the ends, and so does the spread."""
+    epochs = result.epochs
+    mean, std, low, high = (epochs[f"singular_value_{name}"] for name in ("mean", "std", "min", "max"))
+    within = ~((mean < low * (1 - CLOSE)) | (mean > high * (1 + CLOSE)))
+    _allow(result, "epochs", "singular_value_mean", within, "singular_value_min to singular_value_max")
+    narrow = ~(std > (high - low) / 2 + CLOSE * high)
+    _allow(result, "epochs", "singular_value_std", narrow, "at most half of singular_value_max - singular_value_min")
+    _allow(result, "epochs", "condition_number", ~(epochs["condition_number"] < 1 - CLOSE), "numbers of at least 1")
 
 
 def _check_moments(result: Result) -> None:

@@ -223,6 +223,22 @@ def _ties(means: pd.Series) -> int:
     return int((means >= means.max() - 1e-9).sum())
 
 
+def _signal_kept(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    rows = select(tables.hidden, of)
+    by_layer = rows.pivot(index="run", columns="layer", values="delta_std")
+    ratios = by_layer.iloc[:, 0] / by_layer.iloc[:, -1]
+    known = ratios[np.isfinite(ratios)]
+    return float(known.median()), len(known)
+
+
+def _median(table: str, column: str) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        values = select(tables.result.table(table), of)[column].dropna()
+        return float(values.median()), len(values)
+
+    return value
+
+
 def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
@@ -325,7 +341,18 @@ MEASURES: dict[str, Measure] = {
         _step,
         _whole,
     ),
+    "median singular_value_mean": Measure(
+        "median of singular_value_mean in epochs.csv", _median("epochs", "singular_value_mean"), text.number
+    ),
+    "median condition_number": Measure(
+        "median of condition_number in epochs.csv", _median("epochs", "condition_number"), text.number
+    ),
     # layers.csv, hidden layers
+    "signal kept": Measure(
+        "median over runs of delta_std of the first hidden row / that of the last, where that is a number",
+        _signal_kept,
+        text.number,
+    ),
     "last epoch": Measure("the greatest epoch among hidden rows", _extreme("hidden", "epoch", "max"), _whole),
     "mean weight_rms": Measure("mean of weight_rms over hidden rows", _mean("hidden", "weight_rms"), _brief),
     "mean saturated": Measure("mean of saturated over hidden rows", _mean("hidden", "saturated"), text.share),

@@ -390,6 +390,7 @@ class LayerPrediction:
         saturated_low, saturated_high: shares of examples x units.
         chi: weight variance times E[f'^2]: the factor on the mean square gradient from this layer's h to the h
             of the layer below (or the input), where the two are equally wide.
+        slope_square: E[f'^2].
     """
 
     layer: int
@@ -399,6 +400,7 @@ class LayerPrediction:
     saturated_low: float
     saturated_high: float
     chi: float
+    slope_square: float
 
 
 def predict_layers(
@@ -427,9 +429,9 @@ def predict_layers(
             break
         mean, std = gaussian_output(function, math.sqrt(q))
         low, high = gaussian_saturation(function, math.sqrt(q), threshold)
-        _, mean_square_array, slope_square = _moments(function, q)
-        mean_square = float(mean_square_array)
-        layers.append(LayerPrediction(number, q, mean, std, low, high, weight_variance * float(slope_square)))
+        _, mean_square, slope_square = (float(moment) for moment in _moments(function, q))
+        chi = weight_variance * slope_square
+        layers.append(LayerPrediction(number, q, mean, std, low, high, chi, slope_square))
     return tuple(layers)
 
 

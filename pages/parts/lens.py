@@ -130,7 +130,7 @@ def _draw(source: Source, body: Callable[[Shown], None]) -> None:
     else:
         for remark in (from_elsewhere(shown.result.versions), *shown.result.notes):
             if remark:
-                st.caption(notices.escaped(remark))
+                st.text(remark)  # it may be from a file: markdown would make a link of www.example.com
         _body(source, shown, body)
 
 

@@ -22,7 +22,7 @@ from pages.parts import link, notices, session, training
 
 PAGE = "runs"
 MAX_RUNS = 100_000
-MAX_GROUPS = 500
+MAX_GROUPS = 2_000
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
     "A CSV or experiment.json alone is not enough to draw the pages from."
