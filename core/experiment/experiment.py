@@ -42,8 +42,8 @@ MAX_DOCUMENT = 100_000
 MAX_RUNS = 100_000
 """Runs in one experiment."""
 MAX_SEED = 1_000_000_000
-ADDED, ARRIVED = "added", "_arrived"
-"""Under what entries that are not the lab's travel with an experiment, and that it has come with them."""
+ADDED = "added"
+"""Under what entries that are not the lab's travel with an experiment."""
 TRAVELS = "functions of a module that the workers can import too, cloudpickle installed, or run(executor=None)"
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
@@ -219,9 +219,11 @@ class Experiment:
         return tuple(f"The {thing} is not the lab's own." for thing in found)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels to another process: with it go the entries that are not the lab's, and do not come back."""
+        """What travels to another process: with it go the entries that are not the lab's."""
         values = {name: getattr(self, name) for name in FIELDS}
-        entries = {} if ARRIVED in self.__dict__ else self.added()
+        if ADDED in self.__dict__:
+            return values | {ADDED: self.__dict__[ADDED]}
+        entries = self.added()
         try:
             return values | ({ADDED: added.pack(entries)} if entries else {})
         except added.AddedError as error:
@@ -229,9 +231,9 @@ class Experiment:
             raise ExperimentError(kind, ", ".join(names), TRAVELS, str(error)) from error
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if entries := state.pop(ADDED, b""):
-            added.unpack(entries)
-            state[ARRIVED] = True
+        # It may be passed on, as a Dask scheduler does; where it comes from it takes the place of nothing.
+        if ADDED in state and not added.unpack(state[ADDED]):
+            del state[ADDED]
         self.__dict__.update(state)
 
     # --- text and back

@@ -5,9 +5,13 @@ of the same name.
 """
 
 import hashlib
+import importlib
+import os
 import pickle
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +36,7 @@ REGISTRIES: dict[str, dict[str, Any]] = {
 }
 """By what the settings that name their entries are called, or end in."""
 _LABS = {kind: dict(registry) for kind, registry in REGISTRIES.items()}
+_TOKEN = uuid.uuid4().hex
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _POINTS = np.linspace(-6.0, 6.0, 241) + 0.0123  # not at 0 and the like, where functions have corners
 _STEP = 1e-5
@@ -55,20 +60,30 @@ def added(texts: Mapping[str, str]) -> Entries:
     return found
 
 
-def pack(entries: Entries) -> bytes:
-    """The entries as bytes, for another process. Raises AddedError for one that cannot travel.
+@dataclass(frozen=True)
+class Packed:
+    """Entries as bytes, and the process that they are of."""
+
+    home: tuple[str, int]
+    content: bytes
+
+
+def _here() -> tuple[str, int]:
+    return _TOKEN, os.getpid()
+
+
+def pack(entries: Entries) -> Packed:
+    """The entries for another process. Raises AddedError for one that cannot travel.
 
     Functions of a module go by its name. Those of a script or notebook, and lambdas, go whole where cloudpickle is
     installed, which Dask brings along.
     """
     try:
-        import cloudpickle
+        dumps: Callable[[Entries], bytes] = importlib.import_module("cloudpickle").dumps
     except ImportError:
-        dumps: Callable[[Entries], bytes] = _pickled
-    else:
-        dumps = cloudpickle.dumps
+        dumps = _pickled
     try:
-        return dumps(entries)
+        return Packed(_here(), dumps(entries))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise AddedError(f"cannot travel to a worker process ({reason})") from error
@@ -81,10 +96,13 @@ def _pickled(entries: Entries) -> bytes:
     return content
 
 
-def unpack(content: bytes) -> None:
-    """Put the entries into the registries of this process, in the place of earlier ones of their names."""
-    for kind, entries in pickle.loads(content).items():
-        REGISTRIES[kind].update(entries)
+def unpack(packed: Packed) -> bool:
+    """Whether the entries are of another process; if so, put them into the registries of this one."""
+    elsewhere = packed.home != _here()
+    if elsewhere:
+        for kind, entries in pickle.loads(packed.content).items():
+            REGISTRIES[kind].update(entries)
+    return elsewhere
 
 
 # --- Looked at
