@@ -93,8 +93,8 @@ class Experiment:
     # fmt: off
     dataset: str = _setting(Field(
         "digits", fields.data_set(), "Data", "Data set",
-        "What the networks learn to classify, as name or name:argument: circles:0.8 are nearer to each other than "
-        "circles, parity:4 are all points of four bits.",
+        "What the networks learn to classify, as name or name:argument: in circles:0.8 the inner radius is 0.8 of the "
+        "outer one, parity:4 has all points of four bits.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
