@@ -28,7 +28,7 @@ from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS
-from core.registries.initialisers import INITIALISERS
+from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES
@@ -367,8 +367,7 @@ def _activations() -> Rows:
 def _initialisers() -> Rows:
     rows: Rows = [("name", "arguments", "default", "summary")]
     for name, initialiser in INITIALISERS.items():
-        argument = initialiser.argument
-        allowed, default = ("-", "-") if argument is None else (argument.allowed, f"{name}:{argument.default:g}")
+        allowed, default = ("-", "-") if initialiser.takes == NOTHING else (initialiser.takes, canonical(name))
         rows.append((name, allowed, default, initialiser.summary))
     return rows
 

@@ -47,6 +47,7 @@ GROUP = (
     Column("activation", "str", "", "activation function of the hidden layers"),
     Column("initialiser", "str", "", "scheme that drew the initial weights, as name or name:argument"),
     Column("gain", "float64", "", "factor on the initial weights"),
+    Column("bias_initialiser", "str", "", "scheme that drew the initial biases; 'weights' is as the layer's weights"),
     Column("learning_rate", "float64", "", "learning rate of the optimiser"),
 )
 
@@ -169,6 +170,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "",
             "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
         ),
+        Column("bias_rms", "float64", "", "root mean square of the layer's biases"),
         _at_start("delta_mean", "mean of d loss / d a, the back-propagated signal, over probe examples and units"),
         _at_start("delta_std", "standard deviation of d loss / d a over probe examples and units"),
         _full(

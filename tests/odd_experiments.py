@@ -127,6 +127,8 @@ def numbered(number: int) -> Experiment:
     sizes = ("1", "7", "32", "full", "100000") if synthetic else ("64", "full", "100000")
     batches = _some(rng, sizes, most["batch_size"])
     epochs = int(rng.integers(1, 3 if "1" in batches else 11)) if synthetic else int(rng.integers(1, 3))
+    bias = rng.random() < 0.8
+    biases = _some(rng, ("zeros", "normal:0.5", "constant:1"), 3) if bias and "bias_initialiser" in several else "zeros"
     settings = {
         "dataset": dataset,
         "scaling": _some(rng, SCALINGS)[0],
@@ -136,7 +138,8 @@ def numbered(number: int) -> Experiment:
         "initialiser": schemes,
         "gain": _some(rng, ("1", "0.1", "50"), 3) if "gain" in several else "1",
         "hidden": _some(rng, NETWORKS, most["hidden"]),
-        "bias": rng.random() < 0.8,
+        "bias": bias,
+        "bias_initialiser": biases,
         "loss": "cross_entropy" if kind == "explosive" else _some(rng, tuple(LOSSES))[0],
         "optimiser": optimiser,
         "learning_rate": _some(rng, RATES[-2:] if kind == "explosive" else RATES, most["learning_rate"]),

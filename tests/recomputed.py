@@ -60,6 +60,8 @@ FUNCTIONS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
 }
 """Values of the activation functions, and their slopes over the largest slope."""
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
+START = ("initialiser", "gain", "bias_initialiser")
+"""What decides the weights that a network starts from."""
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = "supported", "mixed", "not supported", "not decided"
 
 
@@ -116,7 +118,7 @@ class Tables:
     def once(self, rows: Iterable[Row]) -> list[Row]:
         """One of the rows of runs that differ in nothing, for the batches of both hold all examples."""
         seen: dict[tuple[str, ...], Row] = {}
-        columns = ("hidden", "activation", "initialiser", "gain", "learning_rate", "seed", "epoch", "layer")
+        columns = ("hidden", "activation", *START, "learning_rate", "seed", "epoch", "layer")
         for row in rows:
             size = row["batch_size"]
             whole = size == "full" or int(size) >= self.examples
@@ -134,6 +136,7 @@ class Tables:
             for (layer,) in distinct(rows, "layer"):
                 own = where(rows, {"layer": layer})
                 q = fmean(float(row["fan_in"]) * float(row["weight_rms"]) ** 2 for row in own) * square
+                q += fmean(float(row["bias_rms"]) ** 2 for row in own)
                 a = math.sqrt(q) * Z
                 h, slope = FUNCTIONS[own[0]["activation"]](a)
                 found[int(layer)] = (q, float((slope < self.threshold).mean()))
@@ -339,7 +342,7 @@ class Comparison:
 
 def comparisons(tables: Tables, slow: Sequence[str]) -> list[Comparison]:
     """All comparisons of which at least one side's median is finite."""
-    alike = ("hidden", "batch_size", "initialiser", "gain", "learning_rate")
+    alike = ("hidden", "batch_size", *START, "learning_rate")
     groups = {row["group"]: row for row in tables.distinct if row["hidden"] != "none"}
     found = [
         Comparison(tables, ours, theirs)
@@ -454,14 +457,15 @@ def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
     """Of each layer of each start with random weights: q and the std measured, shares saturated, theirs and ours."""
     start = where(tables.hidden, {"epoch": 0})
     found, seen = [], set()
-    for group, layer, scheme, *others in distinct(
-        start, "group", "layer", "initialiser", "hidden", "activation", "gain"
+    for group, layer, scheme, gain, biases, *others in distinct(
+        start, "group", "layer", *START, "hidden", "activation"
     ):
         of = {"group": group, "layer": int(layer), "epoch": 0}
-        if (layer, scheme, *others) in seen:  # groups that differ in batch size or rate start from the same weights
+        own = (layer, scheme, gain, biases, *others)
+        if own in seen:  # groups that differ in batch size or rate start from the same weights
             continue
-        seen.add((layer, scheme, *others))
-        if scheme.partition(":")[0] in ("zeros", "constant", "identity"):
+        seen.add(own)
+        if scheme.partition(":")[0] in ("zeros", "constant", "identity", "looks_linear") or "constant" in biases:
             continue
         q, share = tables.theory(group)[int(layer)]
         found.append((q, measured_std(tables, of)[0], share, of_hidden("saturated", median)(tables, of)[0]))

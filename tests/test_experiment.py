@@ -23,10 +23,11 @@ from core.experiment.fields import MAX_TEXT, ExperimentError, shorten
 from core.experiment.presets import PRESETS
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS, SCALINGS, dataset_of, load
-from core.registries.initialisers import INITIALISERS
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
+from core.registries.starts import FOR_BIASES
 from pages.parts.catalogue import PAGES
+from tests.schemes import starts
 
 # --- every valid experiment
 
@@ -46,16 +47,6 @@ def number(low: float, high: float) -> st.SearchStrategy[float]:
 
 def several(one: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(one, min_size=1, max_size=most, unique=True).map(tuple)
-
-
-@st.composite
-def initialiser(draw: st.DrawFn) -> str:
-    scheme = INITIALISERS[draw(st.sampled_from(sorted(INITIALISERS)))]
-    if scheme.argument is None:
-        return scheme.name
-    low, high = scheme.argument.low, scheme.argument.high
-    value = draw(st.integers(int(low), int(high)) if scheme.argument.integer else number(low, high))
-    return f"{scheme.name}:{value + 0.0!r}".removesuffix(".0")
 
 
 @st.composite
@@ -87,15 +78,20 @@ def experiments(draw: st.DrawFn) -> Experiment:
     of_data = {name: value for name, value in of_data.items() if name in dataset_of(dataset).settings}
     measures = MEASURES if of_data.get("test_share") else MEASURES[:2]
     points = st.lists(st.integers(0, epochs), min_size=1, max_size=20)
+    hidden = draw(several(st.lists(st.integers(1, 2000), max_size=6).map(tuple), 3))
+    layers = len(hidden[0]) + 1 if len({len(widths) for widths in hidden}) == 1 else 0
+    bias = draw(st.booleans())
+    biases = starts(layers, FOR_BIASES) if bias else st.just("zeros")
     return make(
         dataset=dataset,
         scaling=draw(st.sampled_from(SCALINGS)),
         data_seed=draw(SEED),
         activation=draw(several(st.sampled_from(sorted(ACTIVATIONS)))),
-        initialiser=draw(several(initialiser(), 3).filter(distinct_schemes)),
+        initialiser=draw(several(starts(layers), 3).filter(distinct)),
+        bias_initialiser=draw(several(biases, 2).filter(distinct)),
         gain=draw(several(number(1e-9, 100.0), 3)),
-        hidden=draw(several(st.lists(st.integers(1, 2000), max_size=6).map(tuple), 3)),
-        bias=draw(st.booleans()),
+        hidden=hidden,
+        bias=bias,
         loss=draw(st.sampled_from(sorted(LOSSES))),
         optimiser=draw(optimiser()),
         learning_rate=draw(several(number(1e-9, 1e3), 3)),
@@ -113,9 +109,8 @@ def experiments(draw: st.DrawFn) -> Experiment:
     )
 
 
-def distinct_schemes(texts: tuple[str, ...]) -> bool:
-    values = [(text.partition(":")[0], float(text.partition(":")[2] or 0)) for text in texts]
-    return len(set(values)) == len(values)
+def distinct(texts: tuple[str, ...]) -> bool:
+    return len({FIELDS["initialiser"].kind.parse(text) for text in texts}) == len(texts)
 
 
 @thorough
@@ -146,7 +141,9 @@ def test_parameters_are_canonical_printable_and_without_defaults(experiment: Exp
     assert (again.to_params(), again.key) == (params, experiment.key)
     for name, text in params.items():
         assert getattr(experiment, name) != getattr(Experiment(), name)
-        assert re.fullmatch(r"[a-z0-9_.,:\-]{1,2000}", text), "nothing that a link or a shell would have to escape"
+        assert re.fullmatch(r"[a-z0-9_.,:;=*\-]{1,2000}", text), (
+            "nothing that a link would have to escape, or a shell in quotes"
+        )
 
 
 @quick
@@ -208,9 +205,20 @@ BAD: dict[str, dict[str, Any]] = {
     "activation": {"near": ("tnah", "tanh"), "type": [1], "range": "logistic,sine", "twice": "tanh,tanh"},
     "initialiser": {
         "near": ("gloret_uniform", "glorot_uniform"), "type": (None,), "range": "normal:-1", "text": "normal:x",
-        "argument": "zeros:1", "twice": ["normal:1", "normal:1.0"], "colon": "normal:",
+        "argument": "zeros:1", "twice": ["normal:1", "normal:1.0"], "colon": "normal:", "numbers": "normal:1:1:1",
+        "ends": "uniform:1:0", "role": "normal:1;middle=zeros", "base": "first=normal:1;last=zeros",
+        "role twice": "zeros;last=normal;last=zeros", "list and role": "zeros;zeros;last=normal",
+        "hole": "zeros;;zeros",
+        "factor": "normal*x", "no factor": "normal*", "layers": "zeros;zeros",
     },
-    "gain": {"type": "two", "range": 0, "high": 101, "twice": (1, 1.0)},
+    "gain": {
+        "type": "two", "range": 0, "high": 101, "twice": (1, 1.0), "near": ("recomended:relu", "recommended:relu"),
+        "function": "critical:sine", "no number": "recommended:softsign", "no function": "critical",
+    },
+    "bias_initialiser": {
+        "near": ("fan_in_unifrom", "fan_in_uniform"), "type": 0.1, "range": "normal:-1", "matrix": "orthogonal",
+        "part": "weights;last=zeros",
+    },
     "hidden": {
         "type": 6.5, "range": "64-0", "high": "2001", "text": "64x64", "twice": "64,64", "deep": "-".join(["2"] * 51),
         "gap": "64--64",
@@ -414,6 +422,7 @@ def test_two_spellings_of_one_experiment_are_equal_and_share_their_key(one: Any,
 CHANGES: dict[str, Any] = {
     "dataset": "iris", "samples": 300, "noise": 0.2, "scaling": "raw", "test_share": 0.25, "data_seed": 1,
     "activation": ("tanh", "logistic"), "initialiser": "zeros", "gain": 2, "hidden": "none", "bias": False,
+    "bias_initialiser": "normal:0.1",
     "loss": "squared_error", "optimiser": "adam", "learning_rate": 0.2, "batch_size": 0, "epochs": 41, "seeds": 6,
     "first_seed": 1, "record": "every", "target": "train_accuracy:0.8", "saturation_threshold": 0.1,
     "statistics": "standard", "probe": 0, "dtype": "float64",

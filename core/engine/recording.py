@@ -181,6 +181,7 @@ def _weight_columns(state: State, layer: int) -> dict[str, Any]:
         "fan_out": fan_out,
         "weight_std": weight[..., :-1].std(axis=(-1, -2), dtype=np.float64),
         "weight_rms": np.sqrt(np.square(weight[..., :-1], dtype=np.float64).mean(axis=(-1, -2))),
+        "bias_rms": np.sqrt(np.square(weight[..., -1], dtype=np.float64).mean(axis=-1)),
         "agreement_random": random_agreement(fan_in),
         "orthants_visited": np.nan if visited is None else np.bitwise_count(visited).sum(axis=-1).mean(axis=-1),
         "orthants_possible": np.nan if visited is None else float(2**fan_in),

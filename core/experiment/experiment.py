@@ -20,7 +20,7 @@ import numpy as np
 from core.experiment import fields
 from core.experiment.cost import Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
-from core.registries import added, datasets
+from core.registries import added, datasets, starts
 from core.registries.activations import ACTIVATIONS
 from core.registries.added import Entries
 from core.registries.datasets import DATASETS, dataset_of
@@ -62,6 +62,7 @@ class Run:
     activation: str
     initialiser: str
     gain: float
+    bias_initialiser: str
     learning_rate: float
     seed: int
 
@@ -124,11 +125,16 @@ class Experiment:
     initialiser: tuple[str, ...] = _setting(Field(
         ("normal:0.01", "normal:1", "glorot_uniform"), fields.scheme(), "Network", "Initialisers",
         "Schemes that draw the initial weights, as name or name:argument. normal:0.01 is a normal distribution with "
-        "standard deviation 0.01.", plural=True,
+        "standard deviation 0.01, normal:0.5:0.01 has mean 0.5, uniform:0:1 lies between these ends.", plural=True,
     ))
     gain: tuple[float, ...] = _setting(Field(
-        (1.0,), fields.number(1e-9, 100.0), "Network", "Gains",
+        (1.0,), fields.gain(), "Network", "Gains",
         "Factors on the initial weights.", plural=True, prefix="gain ",
+    ))
+    bias_initialiser: tuple[str, ...] = _setting(Field(
+        ("zeros",), fields.scheme(starts.FOR_BIASES, starts.LIKE_WEIGHTS), "Network", "Bias initialisers",
+        "Schemes that draw the initial biases. 'weights' draws them as the layer's weights.",
+        plural=True, prefix="bias ",
     ))
     hidden: tuple[tuple[int, ...], ...] = _setting(Field(
         ((64, 64, 64),), fields.layers(), "Network", "Hidden layers",
@@ -136,7 +142,7 @@ class Experiment:
         unit="units", plural=True,
     ))
     bias: bool = _setting(Field(
-        True, fields.switch(), "Network", "Biases", "Whether the units have biases, which start at 0.",
+        True, fields.switch(), "Network", "Biases", "Whether the units have biases.",
     ))
     loss: str = _setting(Field(
         "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
@@ -196,6 +202,9 @@ class Experiment:
         # Rules about settings together; where one raises, it names a setting that is not at its default.
         _keep_defaults_of_data(values)
         _have_a_test_part(values)
+        values["gain"] = FIELDS["gain"].read(_numbers(values["gain"], values["activation"]))
+        _fit_layers(values)
+        _fit_biases(values)
         values["record"] = _complete_record(values["record"], values["epochs"])
         _limit_runs(values)
         for name, value in values.items():
@@ -253,7 +262,7 @@ class Experiment:
 
     def to_query(self) -> str:
         """The parameters as the query of a link, without '?': 'activation=tanh&seeds=10'; '' for the default."""
-        return "&".join(f"{name}={quote(text, safe=':,')}" for name, text in self.to_params().items())
+        return "&".join(f"{name}={quote(text, safe=':,;=*')}" for name, text in self.to_params().items())
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Self:
@@ -389,7 +398,7 @@ class Experiment:
         """An estimate from the shapes alone; no data are loaded."""
         dataset = dataset_of(self.dataset)
         train, test = self.part_sizes()
-        groups = len(self.initialiser) * len(self.gain) * len(self.learning_rate)
+        groups = len(self.initialiser) * len(self.gain) * len(self.bias_initialiser) * len(self.learning_rate)
         return estimate(
             [
                 Load(
@@ -437,7 +446,8 @@ FIELDS: dict[str, Field] = {
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
     """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
     written = ((FIELDS[name], values[name]) for name in settings or NAMING)
-    return " · ".join(f.prefix + (value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    texts = ((f.prefix, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    return " · ".join(prefix + starts.brief(text) for prefix, text in texts)
 
 
 def _field(name: str, value: object) -> Field:
@@ -506,6 +516,39 @@ def _have_a_test_part(values: Mapping[str, Any]) -> None:
     if values["target"].startswith("test") and not test:
         allowed = "train_accuracy or train_loss where nothing is kept back for testing"
         raise ExperimentError("target", values["target"], allowed, "cannot be reached without a test part")
+
+
+def _numbers(given: tuple[float | str, ...], functions: tuple[str, ...]) -> tuple[float | str, ...]:
+    """The gains, with a function for rules that have none: that of the experiment, if it has one only."""
+    for gain in given:
+        if isinstance(gain, str) and len(functions) > 1:
+            allowed = ", ".join(f"{gain}:{function}" for function in functions)
+            raise ExperimentError("gain", gain, allowed, "needs the name of a function, as there are several here")
+    return tuple(f"{gain}:{functions[0]}" if isinstance(gain, str) else gain for gain in given)
+
+
+def _fit_layers(values: Mapping[str, Any]) -> None:
+    for name in ("initialiser", "bias_initialiser"):
+        for start, hidden in itertools.product(values[name], values["hidden"]):
+            listed, layers = starts.listed(start), len(hidden) + 1
+            if listed not in (0, layers):
+                network = FIELDS["hidden"].kind.format(hidden)
+                allowed = f"one scheme for each of its {count(layers, 'layer')}, the output layer included"
+                problem = f"is for {count(listed, 'layer')}, and the network {network} has {layers}"
+                raise ExperimentError(name, start, allowed, problem)
+
+
+def _fit_biases(values: Mapping[str, Any]) -> None:
+    given = values["bias_initialiser"]
+    if not values["bias"] and given != FIELDS["bias_initialiser"].default:
+        raise ExperimentError("bias_initialiser", given, "zeros where bias is false", "draws biases of units without")
+    if starts.LIKE_WEIGHTS in given:
+        for start in values["initialiser"]:
+            for part in starts.parts(start):
+                if not part.scheme.independent:
+                    allowed = f"weights with {', '.join(starts.FOR_BIASES)}"
+                    problem = f"cannot draw biases as {part.scheme.name} draws weights, of which none is by itself"
+                    raise ExperimentError("bias_initialiser", starts.LIKE_WEIGHTS, allowed, problem)
 
 
 def _complete_record(record: str, epochs: int) -> str:

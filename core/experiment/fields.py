@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from core.registries import datasets
-from core.registries.initialisers import INITIALISERS, canonical
+from core.registries import datasets, gains, starts
+from core.registries.initialisers import INITIALISERS, NOTHING
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import VALUES, Synonyms, accepted, suggested
 
@@ -395,20 +395,75 @@ def goal() -> Kind:
     return _named(TARGETS, VALUES["target"], complete, f"{allowed}; such as train_accuracy:0.9", usual)
 
 
-def scheme() -> Kind:
-    """An initialiser, with its argument stated."""
+def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
+    """Initialisers by layer: one of these schemes with its values stated, several, or the word."""
+    synonyms = {theirs: s for theirs, s in VALUES["initialiser"].items() if s.ours.partition(":")[0] in names}
 
     def complete(name: str, given: str | None) -> str:
+        own = INITIALISERS[name]
         try:
-            return canonical(name if given is None else f"{name}:{given}")
-        except ValueError:
-            argument = INITIALISERS[name].argument
-            if argument is None:
-                raise _RefusedError(f"is not valid, as {name} takes no argument", name) from None
-            takes = f"{name}:{argument.name}, {argument.allowed}, such as {canonical(name)}"
-            raise _RefusedError(f"is not valid, as {name} takes {takes}") from None
+            return own.text(own.values([] if given is None else given.split(":")))
+        except ValueError as error:
+            if own.takes == NOTHING:
+                raise _RefusedError(f"is not valid, as {error}", name) from None
+            raise _RefusedError(f"is not valid, as {error}, such as {' or '.join(own.examples)}") from None
 
-    return _named(INITIALISERS, VALUES["initialiser"], complete, lambda: ", ".join(INITIALISERS))
+    one = _named(names, synonyms, complete, str)
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str):
+            raise _RefusedError("is not a name")
+        if word and accepted(value, (word,), {}):
+            return word
+
+        def part(text: str) -> str:
+            try:
+                return str(one.parse(text))
+            except _RefusedError as refusal:
+                problem, nearest = (*refusal.args, "")[:2]
+                if text == value:
+                    raise
+                raise _RefusedError(f"holds {shorten(text)}, which {problem}", mended(value, text, nearest)) from None
+
+        try:
+            return starts.canonical(value, part)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from None
+
+    def mended(value: str, text: str, nearest: str) -> str:
+        """The value with what is nearest to the one wrong part of it, if then it is valid."""
+        whole = value.replace(text, nearest, 1) if text and nearest else ""
+        try:
+            starts.canonical(whole, one.parse)
+        except (ValueError, _RefusedError):
+            return ""
+        return whole
+
+    choices = (*names, word) if word else names
+    return Kind("text", parse, str, lambda: f"{', '.join(choices)}; {starts.ALLOWED}", choices)
+
+
+def gain() -> Kind:
+    """A number, or the name of one; a rule alone stays a word until the experiment knows which function it is for."""
+    plain = number(1e-9, 100.0)
+
+    def parse(value: object) -> float | str:
+        if not isinstance(value, str) or value[:1] in "+-.0123456789":
+            return float(plain.parse(value))
+        rule, colon, function = (part.strip() for part in value.partition(":"))
+        name = accepted(rule, gains.RULES, {})
+        if name is None:
+            nearest = suggested(rule, gains.RULES, {}).ours
+            raise _RefusedError("is not a number", nearest and f"{nearest}{colon}{function}")
+        if not colon:
+            return name
+        try:
+            return gains.gain_of(name, function)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from None
+
+    allowed = f"{plain.allowed}, or {', '.join(gains.RULES)} of a function, as recommended:tanh"
+    return dataclasses.replace(plain, parse=parse, told=allowed)
 
 
 def data_set() -> Kind:

@@ -95,7 +95,8 @@ def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for _, members in runs.groupby(SETTING, sort=False):
         row = members.iloc[0].to_dict()
         if set(FOUR) <= set(with_function(members)["activation"]):
-            named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
+            usual = {"gain": 1, "bias_initialiser": "zeros"}
+            named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
             parts[label(row, named)] = members
     return parts
 

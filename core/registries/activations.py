@@ -37,6 +37,7 @@ class Activation:
         slope: (a, out=None) -> f'(a), elementwise; `out` must not alias `a`.
         slope_from_output: (h, out=None) -> f' as a function of h = f(a); `out` must not alias `h`.
         quick: as `forward`, for training; None where that is quick itself.
+        recommended_gain: the gain that PyTorch's calculate_gain gives for it; None where it gives none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Activation:
     slope: Callable[..., Array]
     slope_from_output: Callable[..., Array]
     quick: Callable[..., Array] | None = None
+    recommended_gain: float | None = None
 
     def quick_forward(self, a: Array, out: Array | None = None) -> Array:
         """f(a) as training takes it."""
@@ -67,7 +69,7 @@ class Activation:
         return self.range[0] == -self.range[1] and math.isfinite(self.range[1])
 
 
-def _tanh_family(rate: float, height: float) -> dict[str, Callable[..., Array]]:
+def _tanh_family(rate: float, height: float) -> dict[str, Any]:
     """f(a) = height * tanh(rate * a): its forward, slope and so on."""
     ceiling = 50.0 / rate  # tanh is 1 to double precision long before; keeps rate * a finite
 
@@ -111,7 +113,7 @@ def _tanh_slope(rate: float, height: float) -> Callable[..., Array]:
     return slope
 
 
-def _logistic(rate: float) -> dict[str, Callable[..., Array]]:
+def _logistic(rate: float) -> dict[str, Any]:
     """f(a) = 1 / (1 + e^(-rate a)) = tanh(rate a / 2) / 2 + 1/2.
 
     The first form keeps its relative accuracy where f is next to 0, the second is quicker. See `_EXPONENTS`.
@@ -135,7 +137,7 @@ def _logistic(rate: float) -> dict[str, Callable[..., Array]]:
     centred = _tanh_family(rate / 2.0, 0.5)
 
     def quick_forward(a: Array, out: Array | None = None) -> Array:
-        h = centred["forward"](a, out=out)
+        h: Array = centred["forward"](a, out=out)
         return np.add(h, 0.5, out=h)
 
     slopes = {"slope": centred["slope"], "slope_from_output": slope_from_output}
@@ -225,6 +227,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=True,
             range=(0.0, 1.0),
             max_slope=0.25,
+            recommended_gain=1.0,
             **_logistic(1.0),
         ),
         Activation(
@@ -235,6 +238,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=True,
             range=(-1.0, 1.0),
             max_slope=1.0,
+            recommended_gain=5.0 / 3.0,
             **_tanh_family(1.0, 1.0),
         ),
         Activation(
@@ -321,6 +325,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=False,
             range=(0.0, _INF),
             max_slope=1.0,
+            recommended_gain=math.sqrt(2.0),
             forward=lambda a, out=None: np.maximum(a, 0.0, out=out),
             slope=_between(0.0, _INF, 1.0),
             slope_from_output=_between(0.0, _INF, 1.0),
@@ -333,6 +338,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=False,
             range=(-_INF, _INF),
             max_slope=1.0,
+            recommended_gain=math.sqrt(2.0 / (1.0 + LEAK**2)),
             forward=_leaky_relu,
             slope=_leaky_slope,
             slope_from_output=_leaky_slope,
@@ -345,6 +351,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=False,
             range=(-_INF, _INF),
             max_slope=1.0,
+            recommended_gain=1.0,
             forward=_copy,
             slope=_ones,
             slope_from_output=_ones,

@@ -440,7 +440,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "predicted std of a": Measure(
         "root of q: fan_in x mean weight_rms^2 x the mean square of what feeds the layer, which for the first are the "
-        "inputs of the probe and for others f(root of q of the layer before x z), z normal",
+        "inputs of the probe and for others f(root of q of the layer before x z), z normal; plus mean bias_rms^2",
         None,
         text.number,
     ),
@@ -449,7 +449,7 @@ MEASURES: dict[str, Measure] = {
         "P(slope at root of q x z is below the threshold), z normal; q as above", None, text.share
     ),
     "layers predicted": Measure(
-        "distinct layer, and start (hidden, activation, initialiser, gain), that theory predicts",
+        "distinct layer, and start (hidden, activation, initialiser, gain, bias_initialiser), that theory predicts",
         None,
         lambda n: text.count(int(n), "layer"),
     ),
