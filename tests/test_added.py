@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,11 @@ def test_one_of_each_kind_is_valid_at_once_and_trains_as_the_labs_that_does_the_
         assert name in FIELDS[setting].kind.allowed
     mine = change(OURS, **MINE)
     assert Experiment.from_text(mine.to_query()) == mine
+    by_layer = change(OURS, initialiser="normal:1;last=my_initialiser*0.5", bias_initialiser="my_initialiser")
+    assert by_layer.added().keys() == {"initialiser"}
+    assert_same_numbers(
+        run(by_layer), run(change(OURS, initialiser="normal:1;last=normal:1*0.5", bias_initialiser="normal:1"))
+    )
     expected = run(OURS)
     assert_same_numbers(run(mine), expected)
     # Spawned processes know of none of them; functions of this file go whole, as no worker can import it.
@@ -134,6 +140,19 @@ def test_workers_take_the_entry_as_it_is_now(pool: Pool, monkeypatch: pytest.Mon
         expected = run(change(OURS, initialiser=f"normal:{size:g}"))
         assert_same_numbers(run(change(OURS, initialiser="my_initialiser"), pool), expected)
         assert INITIALISERS["my_initialiser"] is entry, "what comes back from a worker replaces nothing"
+
+
+def test_another_data_set_of_the_same_name_is_another_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, found = np.random.default_rng(0).standard_normal((40, 2)), []
+    for column in (0, 1):
+        points: tuple[Any, Any] = (x, (x[:, column] > np.median(x[:, column])).astype(np.int64))
+        read: Any = partial(tuple, points)
+        entry = Dataset("my_dataset", "s", "s", ("a", "b"), ("low", "high"), (20, 20), read=read)
+        monkeypatch.setitem(DATASETS, "my_dataset", entry)
+        mine = change(OURS, dataset="my_dataset", epochs=1)
+        found.append((mine.key, run(mine).epochs["train_loss"].tolist()))
+    assert found[0][0] != found[1][0]
+    assert found[0][1] != found[1][1]
 
 
 MODULE = """

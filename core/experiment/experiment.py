@@ -210,13 +210,25 @@ class Experiment:
         for name, value in values.items():
             FIELDS[name].check_length(FIELDS[name].write(value), value)
             object.__setattr__(self, name, value)
-        _fingerprints(self.added())
+        self.fingerprints()
 
     # --- what is not the lab's
 
     def added(self) -> Entries:
         """The entries that it names and that are not the lab's, by registry and name."""
         return added.added({name: field.write(getattr(self, name)) for name, field in FIELDS.items()})
+
+    def fingerprints(self) -> list[str]:
+        """What they do, each with its registry and name; raises ExperimentError for one that cannot be used."""
+        found = []
+        for kind, entries in self.added().items():
+            for name, entry in entries.items():
+                try:
+                    found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
+                except added.AddedError as error:
+                    allowed = f"what core.registries says of {kind} entries"
+                    raise ExperimentError(kind, name, allowed, str(error)) from None
+        return found
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each thing that it is made of and that is not the lab's."""
@@ -250,7 +262,7 @@ class Experiment:
     @property
     def key(self) -> str:
         """sha256 (hexadecimal) over the canonical settings and the engine's version."""
-        fingerprints = _fingerprints(self.added())
+        fingerprints = self.fingerprints()
         also = {ADDED: fingerprints} if fingerprints else {}
         canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self), **also}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -484,18 +496,6 @@ def _parse_query(query: str) -> dict[str, object]:
             raise ExperimentError("experiment", part, allowed, "is not a setting with its value")
     params = parse_qs(query, keep_blank_values=True)
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
-
-
-def _fingerprints(entries: Entries) -> list[str]:
-    """What the entries do, each with its registry and name; raises ExperimentError for one that cannot be used."""
-    found = []
-    for kind, named in entries.items():
-        for name, entry in named.items():
-            try:
-                found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
-            except added.AddedError as error:
-                raise ExperimentError(kind, name, f"what core.registries says of {kind} entries", str(error)) from None
-    return found
 
 
 def _keep_defaults_of_data(values: Mapping[str, Any]) -> None:
