@@ -7,7 +7,7 @@ import pytest
 from core.charts.convergence import learning_curves
 from core.experiment.experiment import Experiment
 from core.jobs.running import run
-from core.lessons import findings
+from core.lessons import effects, findings
 from core.lessons.effects import FOUR
 from core.results.results import Result
 from tests.engine import change
@@ -66,3 +66,5 @@ def test_the_2x2_of_test_accuracies_says_that_there_are_none(monkeypatch: pytest
     at = open_on(monkeypatch, "two_by_two", whole, outcome="final_test_accuracy")
     assert "Nothing is kept back for testing here" in captions(at)
     assert charts(at) == 0
+    with pytest.raises(ValueError, match="runs: nothing was kept back for testing"):
+        effects.decompose(whole.runs, "final_test_accuracy")
