@@ -239,7 +239,7 @@ def sw_range(points: pd.DataFrame) -> tuple[float, float]:
 
 def sb_top(points: pd.DataFrame) -> float:
     """How far up a diagram of these points reaches: at least BIAS_REACH."""
-    return max([BIAS_REACH, *(1.2 * points["sb"].dropna()).tolist()])
+    return float(max([BIAS_REACH, *(1.2 * points["sb"].dropna()).tolist()]))
 
 
 def q_star(activation: str, sw: float, sb: float) -> float | None:
