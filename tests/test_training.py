@@ -498,7 +498,7 @@ def test_a_finite_loss_after_an_initial_loss_of_0_is_no_divergence() -> None:
     # As of a network that is right and certain of every example: the cross-entropy underflows.
     state = start(IRIS, IRIS.runs(), data_of(IRIS))
     state.initial_loss, state.recorded = np.zeros(state.shape), 0
-    record = record_point(state, Workspaces(state.shape, state.sizes, np.float64, True))
+    record = record_point(state, Workspaces(state.shape, state.sizes, np.float64, True, state.activation))
     assert record.epochs["train_loss"].item() > 0
     assert not record.diverged.any()
 

@@ -103,15 +103,20 @@ def allocate(
 class Workspaces:
     """The workspaces of networks of layer `sizes`, made when first asked for and kept.
 
-    Memory that is given back and taken anew costs its pages each time: a tenth of a sweep.
+    Memory that is given back and taken anew costs its pages each time: a tenth of a sweep. Where the slope of the
+    `activation` cannot be had from its output, all of them keep the pre-activations.
     """
 
-    def __init__(self, leading: tuple[int, ...], sizes: Sequence[int], dtype: DTypeLike, bias: bool) -> None:
+    def __init__(
+        self, leading: tuple[int, ...], sizes: Sequence[int], dtype: DTypeLike, bias: bool, activation: Activation
+    ) -> None:
         self._networks = leading, tuple(sizes), dtype, bias
+        self._keep = activation.slope_from_output is None
         self._kept: dict[tuple[int, bool], Workspace] = {}
 
     def of(self, examples: int, keep_preactivation: bool = False) -> Workspace:
         """The workspace for that many examples."""
+        keep_preactivation |= self._keep
         key = examples, keep_preactivation
         if key not in self._kept:
             leading, sizes, dtype, bias = self._networks
@@ -152,6 +157,7 @@ def back_propagate(weights: Layers, work: Workspace, activation: Activation, tie
             np.matmul(outgoing, above, out=delta)
         h, sums = work.augmented[layer - 1], work.augmented_preactivation[layer - 1]
         if sums is h:
+            assert activation.slope_from_output is not None  # else a is kept
             activation.slope_from_output(h, out=slope)
             np.multiply(delta, slope, out=delta)
         else:

@@ -171,7 +171,7 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
     points = set(state.experiment.record_epochs())
     records: list[Record] = []
     earlier = state.seconds
-    workspaces = Workspaces(state.shape, state.sizes, state.weights[0].dtype, state.experiment.bias)
+    workspaces = Workspaces(state.shape, state.sizes, state.weights[0].dtype, state.experiment.bias, state.activation)
     with one_blas_thread(), np.errstate(all="ignore"):
         if state.recorded < 0:
             records.append(_record(state, workspaces))

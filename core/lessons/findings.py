@@ -72,7 +72,7 @@ def saturation(result: Result) -> Finding:
 
 
 def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
-    """The same, of one function or of all; the slope of those without bounds does not change with the scale."""
+    """The same, of one function or of all; the slope of relu and its like does not change with the scale."""
     told = Told(result)
     hidden = _of(told.tables.hidden, only)
     if hidden.empty:
@@ -85,7 +85,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     one_seed = False
     for (name, shape), members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
         activation = str(name)
-        if not math.isfinite(ACTIVATIONS[activation].range[1]):
+        if ACTIVATIONS[activation].scale_free:
             unbounded.append(text.words(activation))
             continue
         scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_rms"].mean().sort_values()

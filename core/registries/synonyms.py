@@ -80,6 +80,7 @@ SETTINGS: Synonyms = {
 }
 """Names of settings. No name of a page's own control may be accepted here: a link holds both."""
 
+APPROXIMATE = "it is the approximation by tanh, up to 0.0005 off, here gelu is exact, by the error function"
 ABSENT_SMOOTH = "it is a smooth relative, which the lab does not have"
 
 VALUES: Mapping[str, Synonyms] = {
@@ -111,10 +112,17 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("steep_logistic", "heaviside step sign threshold perceptron", "its slope is 0, so nothing would train"),
         **_same("relu", "rectifier rectified_linear"),
         **_near("relu", "relu6", "it is clipped at 6"),
-        **_near("relu", "gelu silu swish mish softplus", ABSENT_SMOOTH),
         **_same("leaky_relu", "lrelu leaky"),
         **_near("leaky_relu", "prelu", "its leak is trained, here it is 0.01"),
-        **_near("leaky_relu", "elu selu celu", ABSENT_SMOOTH),
+        **_same("elu", "exponential_linear exponential_linear_unit"),
+        **_near("elu", "celu", "only with an alpha of 1 are the two the same"),
+        **_same("selu", "scaled_elu"),
+        **_same("softplus", "smooth_relu"),
+        **_same("swish", "silu"),
+        **_near("swish", "mish", ABSENT_SMOOTH),
+        **_near("swish", "hard_swish", "it is made of straight lines and a parabola"),
+        **_near("gelu", "gelu_tanh gelu_new gelu_fast gelu_approximate gelu_pytorch_tanh", APPROXIMATE),
+        **_near("gelu", "quick_gelu", "it is x logistic(1.702 x), here gelu is exact"),
         **_same("identity", "linear none id"),
     },
     "initialiser": {

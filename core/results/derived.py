@@ -156,6 +156,7 @@ def _check_saturation(result: Result) -> None:
     ends = {
         name: saturated_from(function, experiment.saturation_threshold, np.dtype(experiment.dtype))
         for name, function in ACTIVATIONS.items()
+        if function.steepest_at_0
     }
     below, above = (_by_function(layers, {name: float(end[side]) for name, end in ends.items()}) for side in (0, 1))
     for p in PERCENTILES:
@@ -164,7 +165,8 @@ def _check_saturation(result: Result) -> None:
             ("saturated_low", a <= below, p / 100),
             ("saturated_high", a >= above, 1 - p / 100),
         ):
-            belied = np.where(beyond, layers[column] < share - one, layers[column] > share + one) & a.notna()
+            belied = np.where(beyond, layers[column] < share - one, layers[column] > share + one)
+            belied &= a.notna() & below.notna()
             _allow(result, "layers", column, ~belied, f"what preactivation_p{p:02d} allows")
     neurons, saturated = layers["saturated_neurons"], layers["saturated"]
     few = SATURATED_NEURON * neurons - ROUNDING
@@ -186,8 +188,11 @@ def _check_layers(result: Result) -> None:
         expected = pd.Series(np.nan, index=layers.index)
         for name, rows in layers[~output].groupby("activation").groups.items():
             a = layers.loc[rows, f"preactivation_p{p:02d}"].to_numpy()
+            function = ACTIVATIONS[str(name)]
             with np.errstate(all="ignore"):
-                expected[rows] = ACTIVATIONS[str(name)].forward(a.copy())
+                # Ranks of h are those of a only where f does not fall.
+                said = layers.loc[rows, f"activation_p{p:02d}"]
+                expected[rows] = function.forward(a.copy()) if function.monotone else said
         expected = expected.where(np.isfinite(expected))
         _same(result, "layers", f"activation_p{p:02d}", expected, f"preactivation_p{p:02d}", SINGLE)
     # A unit that is flat at a = 0 is saturated, but neither low nor high.
