@@ -73,7 +73,7 @@ def weights_by_hand(experiment: Experiment) -> Iterator[list[tuple[Array, Array]
     parameters = network(experiment)
     yield copy.deepcopy(parameters)
     parts = [part for layer in parameters for part in layer]
-    name, _, argument = experiment.optimiser.partition(":")
+    name, _, argument = run.optimiser.partition(":")
     memory: dict[str, list[Any]] = {slot: [0.0] * len(parts) for slot in "vms"}
     decay = float(argument or OPTIMISERS[name].argument or 0)
     rate = run.learning_rate

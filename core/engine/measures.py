@@ -29,15 +29,15 @@ _SIGNED_DECADES = np.concatenate([[-np.inf], -_DECADES[::-1], _DECADES, [np.inf]
 SHARE_EDGES = np.linspace(0.0, 1.0, 22)
 
 
-def bin_edges(quantity: str, activation: Activation) -> Float:
+def bin_edges(quantity: str, activation: Activation, residual: bool = False) -> Float:
     """Edges of the fixed bins of a histogram, so that counts from different runs add up.
 
     Pre-activations: 0.4 wide in [-10, 10], the outer bins gather the rest. Activations: 40 bins over a
-    bounded range, else as pre-activations. Gradients: two bins a decade on either side of 0.
-    Shares: 21 bins, so that 0, 1/2 and 1 each lie inside one.
+    bounded range, else, and where residual connections add them up, as pre-activations. Gradients: two bins a
+    decade on either side of 0. Shares: 21 bins, so that 0, 1/2 and 1 each lie inside one.
     """
     low, high = activation.range
-    bounded = math.isfinite(low) and math.isfinite(high)
+    bounded = math.isfinite(low) and math.isfinite(high) and not residual
     return {
         "preactivation": _WINDOW,
         "activation": np.linspace(low, high, 41) if bounded else _WINDOW,

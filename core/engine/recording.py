@@ -219,8 +219,8 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
         if hidden:
             h = work.activation[layer].reshape(*state.shape, -1)
             columns.update(moments(h, "activation"))
-            edges = bin_edges("activation", activation)
-            if activation.monotone:  # ranks stay
+            edges = bin_edges("activation", activation, state.runs[0].residual)
+            if activation.monotone and not work.residual[layer]:  # ranks stay
                 ranked, given = activation.forward(ranked), counts(h, edges)
             else:
                 ranked, given = distribution(h, edges)

@@ -244,7 +244,7 @@ def number(low: float, high: float) -> Kind:
 
 
 def switch() -> Kind:
-    """True or false."""
+    """True or false, written as these words."""
     texts = {"true": True, "false": False}
 
     def parse(value: object) -> bool:
