@@ -417,9 +417,10 @@ def test_two_spellings_of_one_experiment_are_equal_and_share_their_key(one: Any,
 CHANGES: dict[str, Any] = {
     "dataset": "iris", "samples": 300, "noise": 0.2, "scaling": "raw", "test_share": 0.25, "data_seed": 1,
     "activation": ("tanh", "logistic"), "initialiser": "zeros", "gain": 2, "hidden": "none", "bias": False,
-    "residual": "false,true", "normalisation": "layer", "loss": "squared_error", "optimiser": "adam", "learning_rate": 0.2, "batch_size": 0, "epochs": 41, "seeds": 6,
-    "first_seed": 1, "record": "every", "target": "train_accuracy:0.8", "saturation_threshold": 0.1,
-    "statistics": "standard", "probe": 0, "dtype": "float64",
+    "residual": "false,true", "normalisation": "layer", "loss": "squared_error", "optimiser": "adam",
+    "learning_rate": 0.2, "batch_size": 0, "epochs": 41, "seeds": 6, "first_seed": 1, "record": "every",
+    "target": "train_accuracy:0.8", "saturation_threshold": 0.1, "statistics": "standard", "probe": 0,
+    "dtype": "float64",
 }  # fmt: skip
 
 

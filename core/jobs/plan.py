@@ -46,7 +46,7 @@ def plan(experiment: Experiment, workers: int, seconds: float = Settings.segment
         chunk
         for shape, runs in shapes.items()
         for chunk in _cut(
-            replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),
+            replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),  # type: ignore[arg-type]
             runs,
             math.ceil(workers / len(shapes)),
             seconds,

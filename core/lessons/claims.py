@@ -7,14 +7,23 @@ and one that compares it with others by runs of both.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from core import text
 from core.experiment.experiment import FIELDS, Experiment, all_but, label
 from core.lessons import findings
-from core.lessons.comparisons import SEEDS, distinct_batches, fastest_of, recorded_every, settled, with_function
+from core.lessons.comparisons import (
+    PLAIN,
+    SEEDS,
+    distinct_batches,
+    fastest_of,
+    plain_networks,
+    recorded_every,
+    settled,
+    with_function,
+)
 from core.lessons.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
@@ -45,6 +54,27 @@ class Claim:
     sentence: str
     page: str
     judge: Callable[[Result], Finding]
+
+
+def _of_plain_networks(judge: Callable[[Result], Finding]) -> Callable[[Result], Finding]:
+    """`judge` of the lecture's networks alone, and what of the result that leaves out."""
+
+    def judged(result: Result) -> Finding:
+        plain = plain_networks(result)
+        left_out = len(result.runs) - len(plain.runs)
+        if not left_out:
+            return judge(result)
+        what = "residual connections or layer normalisation"
+        if plain.runs.empty:
+            why = f"The lecture's networks are plain, and all runs here have {what}."
+            return Finding(judge(result).claim, UNDECIDED, why, *limits_of(Told(result)))
+        found = judge(plain)
+        numbers = tuple(replace(number, of=(*number.of, *PLAIN.items())) for number in found.numbers)
+        be = text.verb(left_out, "has", "have")
+        limits = f"{found.limits} Of plain networks; {text.count(left_out, 'run')} here {be} {what}."
+        return replace(found, limits=limits, numbers=numbers)
+
+    return judged
 
 
 def _lacking(result: Result, *names: str) -> str:
@@ -266,10 +296,11 @@ def exponential_costs(result: Result) -> Finding:
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False
-    for (hidden, batch, updates), members in runs.groupby(["hidden", "batch_size", "last_update"], sort=False):
+    alike = ["hidden", "batch_size", "optimiser", "last_update"]
+    for settings, members in runs.groupby(alike, sort=False):
         names = list(dict.fromkeys(members["activation"]))
         for cheap in (name for name in names if name in WITHOUT_EXPONENTIAL and LOGISTIC in names):
-            of = {"hidden": hidden, "batch_size": batch, "last_update": updates}
+            of = dict(zip(alike, settings, strict=True))
             ratio = told.number("times as long", activation=LOGISTIC, against=cheap, **of)
             few = members.groupby("activation")["seed"].nunique()[[LOGISTIC, cheap]].min() < SEEDS
             one_seed |= few
@@ -293,10 +324,17 @@ CLAIMS = (
         "A logistic neuron saturates when its weighted sum is very large or very negative, which very large or very "
         "negative initial weights cause.",
         "saturation",
-        logistic_saturates,
+        _of_plain_networks(logistic_saturates),
     ),
-    Claim("Q2", "So the weights should be initialised to small values.", "convergence", small_is_best),
-    Claim("Q3", "The outputs of the logistic are not zero-centred; those of tanh are.", "saturation", centring),
+    Claim(
+        "Q2", "So the weights should be initialised to small values.", "convergence", _of_plain_networks(small_is_best)
+    ),
+    Claim(
+        "Q3",
+        "The outputs of the logistic are not zero-centred; those of tanh are.",
+        "saturation",
+        _of_plain_networks(centring),
+    ),
     Claim(
         "Q4",
         "Fed by logistic neurons, one example's gradients of all weights into a neuron have the same sign, always.",
@@ -304,12 +342,12 @@ CLAIMS = (
         same_sign,
     ),
     Claim("Q5", "That limits the directions in which the weights can be updated.", "batch_size", few_directions),
-    Claim("Q6", "So the minimum is not reached as fast.", "convergence", fewer_updates),
+    Claim("Q6", "So the minimum is not reached as fast.", "convergence", _of_plain_networks(fewer_updates)),
     Claim(
         "Q7",
         "The logistic is computationally expensive, because of its exponential.",
         "activation_functions",
-        exponential_costs,
+        _of_plain_networks(exponential_costs),
     ),
 )
 
@@ -318,7 +356,7 @@ _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
-    named = ("hidden", "batch_size", "learning_rate")
+    named = ("hidden", "batch_size", "optimiser", "learning_rate")
     varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
     row = members.iloc[0].to_dict()
     said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]

@@ -46,6 +46,8 @@ ENDLESS = 1e100
 NO_DIFFERENCE = 1 + NOTICEABLE
 """Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
 SETTING = all_but("activation", "learning_rate")
+NAMED = ("hidden", "batch_size", "initialiser")
+"""The settings that always name a 2 x 2, as others do that vary."""
 FEW_SEEDS = 10
 """With fewer seeds than this, a bootstrap interval is known to be too narrow."""
 
@@ -100,7 +102,8 @@ def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for _, members in runs.groupby(SETTING, sort=False):
         row = members.iloc[0].to_dict()
         if has_all_four(with_function(members)):
-            named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
+            others = (name for name in SETTING if name not in NAMED and runs[name].nunique() > 1)
+            named = [*NAMED, *(["gain"] if row["gain"] != 1 else []), *(name for name in others if name != "gain")]
             parts[label(row, named)] = members
     return parts
 

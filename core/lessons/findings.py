@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core import text
+from core.experiment.experiment import label
 from core.lessons.comparisons import (
     SEEDS,
     centring_alone,
@@ -38,7 +39,7 @@ NO_SIGNS = "The signs were not measured: that takes full statistics."
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
 NAMED = 3
 # Runs that start from one initial scale or several, and are compared by it, are the same in these.
-SAME_BUT_SCALE = ["activation", "hidden"]
+SAME_BUT_SCALE = ["activation", "hidden", "residual", "normalisation"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     parts: list[str] = []
     unbounded: list[str] = []
     one_seed = False
-    for (name, shape), members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
-        activation = str(name)
+    for alike, members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
+        of = dict(zip(SAME_BUT_SCALE, alike, strict=True))
+        activation = str(of["activation"])
         if ACTIVATIONS[activation].scale_free:
             unbounded.append(text.words(activation))
             continue
@@ -100,12 +102,11 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
         if len(parts) < NAMED:
             shares = [
-                told("mean saturated", activation=activation, hidden=shape, initialiser=scheme, gain=gain, epoch=0)
-                + f" ({_scheme(scheme, gain)})"
+                told("mean saturated", **of, initialiser=scheme, gain=gain, epoch=0) + f" ({_scheme(scheme, gain)})"
                 for scheme, gain in ends
             ]
-            where = f" · {shape}:" if start["hidden"].nunique() > 1 else ""
-            parts.append(f"{text.words(activation)}{where} {' to '.join(shares)}")
+            where = [label(of, [name]) for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
+            parts.append(f"{' · '.join([text.words(activation), *where])}{':' if where else ''} {' to '.join(shares)}")
     said = []
     if parts:
         by_scale = text.first(parts, len(verdicts), "network")

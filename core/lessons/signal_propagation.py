@@ -9,12 +9,13 @@ import pandas as pd
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
+from core.lessons.comparisons import is_plain
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import is_random
 from core.results.evidence import Number, Told
 from core.results.results import Result
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verdict
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, share, verb, verdict
 from core.theory import theory
 
 QUANTITIES = {"length": "q, mean square of a", "saturated": "share saturated", "mean": "mean of h"}
@@ -24,7 +25,7 @@ SHARE_TOLERANCE = 0.05
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
-_SETTINGS = ["group", *all_but("batch_size", "learning_rate")]
+_SETTINGS = ["group", *all_but("batch_size", "optimiser", "learning_rate")]
 START = _SETTINGS[1:]
 """What groups share that start alike, from the same weights seed by seed."""
 _GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
@@ -118,11 +119,11 @@ def _weight_variance(layers: pd.DataFrame) -> pd.Series:
 def _groups(result: Result) -> pd.DataFrame:
     """The groups with a hidden layer at initialisation, one row each, and whether their weights are `random`.
 
-    Weights drawn at random about 0 are all that the theory knows of.
+    Weights drawn at random about 0, of plain networks, are all that the theory knows of.
     """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
-    return groups.assign(random=[is_random(text) for text in groups["initialiser"]])
+    return groups.assign(random=groups["initialiser"].map(is_random).astype(bool) & is_plain(groups))
 
 
 def points(result: Result) -> pd.DataFrame:
@@ -348,7 +349,15 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
         )
         found.append(("Narrow layers", text))
     groups = _groups(result)
-    skipped = list(groups.loc[~groups["random"], "group"])
+    wired = int((~is_plain(result.runs)).sum())
+    if wired:
+        text = (
+            "Mean-field theory here is of plain networks; "
+            f"{count(wired, 'run')} of these {verb(wired, 'has', 'have')} residual connections or layer normalisation: "
+            "no line is drawn for them."
+        )
+        found.append(("Not plain", text))
+    skipped = list(groups.loc[~groups["random"] & is_plain(groups), "group"])
     if skipped:
         text = f"Theory is of random weights about 0. No line is drawn for {listed(skipped)}, whose weights are not."
         found.append(("No prediction", text))

@@ -42,7 +42,7 @@ def mills(t: Array) -> Array:
     place = 2.0 * share
     np.subtract(place, 1.0, out=place)
     highest, *others = _POLYNOMIAL[t.dtype.itemsize]
-    ratio = place * highest
+    ratio: Array = place * highest
     for coefficient in others[:-1]:
         np.add(ratio, coefficient, out=ratio)
         np.multiply(ratio, place, out=ratio)
@@ -52,6 +52,6 @@ def mills(t: Array) -> Array:
 
 def bell(t: Array) -> Array:
     """e^(-t^2 / 2), elementwise."""
-    density = t * t
+    density: Array = t * t
     np.multiply(density, -0.5, out=density)
     return np.exp(density, out=density)
