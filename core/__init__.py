@@ -24,6 +24,7 @@ from core.experiment.experiment import Experiment, ExperimentError
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS
 from core.registries.initialisers import INITIALISERS
+from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
     from core.jobs.running import run
@@ -40,6 +41,7 @@ __all__ = [
     "Result",
     "compare",
     "load_result",
+    "own_data",
     "run",
 ]
 

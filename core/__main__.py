@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from core.experiment.cost import duration
-from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, Experiment
+from core.experiment.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS
-from core.registries.initialisers import INITIALISERS
+from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES
@@ -367,19 +367,19 @@ def _activations() -> Rows:
 def _initialisers() -> Rows:
     rows: Rows = [("name", "arguments", "default", "summary")]
     for name, initialiser in INITIALISERS.items():
-        argument = initialiser.argument
-        allowed, default = ("-", "-") if argument is None else (argument.allowed, f"{name}:{argument.default:g}")
+        allowed, default = ("-", "-") if initialiser.takes == NOTHING else (initialiser.takes, canonical(name))
         rows.append((name, allowed, default, initialiser.summary))
     return rows
 
 
 def _datasets() -> Rows:
-    rows: Rows = [("name", "arguments", "examples", "inputs", "classes", "summary")]
-    chosen = " ".join(name for name, field in FIELDS.items() if field.synthetic_only)
+    rows: Rows = [("name", "arguments", "settings", "examples", "inputs", "classes", "summary")]
     for name, dataset in DATASETS.items():
-        arguments = chosen if dataset.synthetic else "-"
+        arguments = ", ".join(argument.allowed for argument in dataset.arguments) or "-"
+        settings = " ".join(dataset.settings) or "-"
         examples = "-" if dataset.examples is None else f"{dataset.examples:,}"
-        rows.append((name, arguments, examples, str(dataset.features), str(dataset.classes), dataset.summary))
+        inputs, classes = str(dataset.features), str(dataset.classes)
+        rows.append((name, arguments, settings, examples, inputs, classes, dataset.summary))
     return rows
 
 

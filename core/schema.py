@@ -27,6 +27,11 @@ def _full(name: str, unit: str, meaning: str) -> Column:
     return Column(name, "float64", unit, f"{meaning}; {NEEDS_FULL}")
 
 
+def _at_start(name: str, meaning: str) -> Column:
+    """A column that is measured at initialisation, and with full statistics at every recorded point."""
+    return Column(name, "float64", "", f"{meaning}; after epoch 0 empty with standard statistics")
+
+
 MAX_ORTHANT_FAN_IN = 16
 """Weights into a neuron up to which the orthants of its updates are counted."""
 PERCENTILES = (2, 25, 50, 75, 98)
@@ -45,6 +50,7 @@ GROUP = (
     Column("activation", "str", "", "activation function of the hidden layers"),
     Column("initialiser", "str", "", "scheme that drew the initial weights, as name or name:argument"),
     Column("gain", "float64", "", "factor on the initial weights"),
+    Column("bias_initialiser", "str", "", "scheme that drew the initial biases; 'weights' is as the layer's weights"),
     Column("learning_rate", "float64", "", "learning rate of the optimiser"),
 )
 
@@ -123,6 +129,19 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "slopes below 1e-7 of the largest (float64: 1e-15) are 0",
         ),
         Column("update_to_weight_ratio", "float64", "", "length of the last update / length of the weights before it"),
+        *(
+            _at_start(f"singular_value_{name}", f"{meaning} of d logits / d inputs at the probe's first 8 examples")
+            for name, meaning in {
+                "mean": "mean of the singular values",
+                "std": "standard deviation of the singular values",
+                "min": "least of the singular values",
+                "max": "greatest of the singular values",
+            }.items()
+        ),
+        _at_start(
+            "condition_number",
+            "greatest / least singular value of d logits / d inputs, median over these examples, empty if infinite",
+        ),
     ),
     "layers": (
         *RUN,
@@ -164,6 +183,9 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "",
             "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
         ),
+        Column("bias_rms", "float64", "", "root mean square of the layer's biases"),
+        _at_start("delta_mean", "mean of d loss / d a, the back-propagated signal, over probe examples and units"),
+        _at_start("delta_std", "standard deviation of d loss / d a over probe examples and units"),
         _full(
             "gradient_std",
             "",

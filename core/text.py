@@ -17,14 +17,18 @@ NOT_MEASURED = "not measured (needs full statistics)"
 ONE_SEED = "One seed shows no chance, so these runs cannot tell."
 """Why runs of one seed leave a claim undecided."""
 
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07."""
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07, 1.2 × 10⁻⁷."""
     written = f"{value + 0.0:.{digits}g}"  # there is one zero: -0.0 + 0.0 is 0.0
     if "e+" in written and abs(value) < 1e7:
         written = f"{float(written):,.0f}"
+    mantissa, _, power = written.partition("e-")
+    if power:
+        written = f"{mantissa} × 10⁻{str(int(power)).translate(SUPERSCRIPT)}"
     return written.replace("-", MINUS)
 
 
@@ -120,11 +124,11 @@ def sentences(parts: Sequence[str]) -> str:
     return " ".join(sentence(part) for part in parts if part)
 
 
-def interval(low: float, high: float, n: int, digits: int = 3) -> str:
+def interval(low: float, high: float, n: int) -> str:
     """A 95 % interval over `n` seeds: '95 % interval 1.8 to 2.2, 5 seeds'; the seeds alone where it is a point."""
     if low == high or math.isnan(low) or math.isnan(high):
         return count(n, "seed")
-    ends = " to ".join("no limit" if math.isinf(end) else number(end, digits) for end in (low, high))
+    ends = " to ".join("no limit" if math.isinf(end) else number(end) for end in (low, high))
     return f"95 % interval {ends}, {count(n, 'seed')}"
 
 

@@ -19,11 +19,9 @@ from pages.parts.shown import once
 
 def _page() -> None:
     names = {words(name): name for name in ACTIVATIONS}
-    left, right = st.columns(2)
-    with left:
-        chosen = view.several(ActivationFunctions.curves)
-    with right:
-        std = view.place(ActivationFunctions.std)
+    chosen, std = view.beside(
+        lambda: view.several(ActivationFunctions.curves), lambda: view.place(ActivationFunctions.std)
+    )
     functions = tuple(names[name] for name in chosen)
     threshold = session.current().experiment.saturation_threshold
     for column, quantity in zip(st.columns(2), ("value", "slope"), strict=True):
@@ -50,7 +48,7 @@ def _page() -> None:
         "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
         outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
-    st.dataframe(once(_summary, *of), hide_index=True, key="outputs")
+    st.dataframe(lesson.summary(outputs), hide_index=True, key="outputs")
     chart.csv("outputs", lambda: outputs)
     st.caption(
         f"Saturated: slope below {threshold:g} of the function's largest. Theory: quadrature over a ~ N(0, {std:g}²). "
@@ -58,10 +56,6 @@ def _page() -> None:
     )
     link.to_page("saturation")
     _cost()
-
-
-def _summary(functions: tuple[str, ...], std: float, threshold: float) -> pd.DataFrame:
-    return lesson.summary(once(lesson.output_table, functions, std, threshold))
 
 
 def _cost() -> None:

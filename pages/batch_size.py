@@ -1,5 +1,6 @@
 """Batch size: how large a batch lets a neuron's gradient signs differ, and what the initial scale does to them."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -40,29 +41,27 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a layer")
         return
-    left, right = st.columns(2)
-    with left:
-        epoch = view.epoch(BatchSize.epoch, shown, recorded)
-    with right:
-        layer = view.layer(BatchSize.layer, shown, recorded)
+    epoch, layer = view.beside(
+        lambda: view.epoch(BatchSize.epoch, shown, recorded), lambda: view.layer(BatchSize.layer, shown, recorded)
+    )
     if experiment.statistics != "full":
         st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
     names = tuple(BatchSize.lines.options(link.given()))
     chosen = view.several(BatchSize.lines)
     _curves(shown, epoch, layer, names, chosen)
-    by = "these runs" if shown.final else "these runs so far"
-    lens.box(shown.once(lesson.larger_batches, epoch, layer), by)
+    lens.finding(shown, lesson.larger_batches, epoch, layer)
     for sentence in shown.once(lesson.apart_from_theory, epoch, layer):
         st.caption(notices.escaped(sentence))
     if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
 
     st.subheader("Layer by layer")
-    limits = once(_limits, shown, epoch, chosen)
+    of = (shown, chosen, lesson.by_layer, epoch)
+    limits = once(_of, *of)
     chart.draw(
-        "pairs_by_layer", charts.pairs_by_layer, partial(_by_layer, shown, epoch, chosen),
-        limits=partial(_limits, shown, epoch, chosen), lines=names, epoch=epoch,
+        "pairs_by_layer", charts.pairs_by_layer, partial(_of, shown, chosen, lesson.by_layer_runs, epoch),
+        limits=partial(_of, *of), lines=names, epoch=epoch,
         why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
     with st.expander("Theory and measurement in numbers", icon=":material/table_rows:"):
@@ -70,48 +69,29 @@ def _page(shown: Shown) -> None:
         table = limits[list(COLUMNS)].assign(mean=limits["mean"].round(9) + 0.0)
         st.dataframe(table, column_config=COLUMNS, hide_index=True, key="by_layer")
         chart.csv("theory_by_layer", lambda: limits)
-    _scale(shown, epoch, layer, by)
+    _scale(shown, epoch, layer)
     _formulas()
     link.to_page("gradient_signs")
 
 
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: tuple[str, ...]) -> None:
-    of = (shown, epoch, layer, chosen)
     chart.draw(
-        "pairs_by_batch", charts.pairs_by_batch, partial(_by_batch, *of), theory=partial(_theory_by_batch, *of),
-        lines=names, layer=layer, epoch=epoch, full=lesson.train_examples(shown.experiment),
-        why=shown.once(lesson.unmeasured, epoch, layer),
+        "pairs_by_batch", charts.pairs_by_batch, partial(_of, shown, chosen, lesson.by_batch, epoch, layer),
+        theory=partial(_of, shown, chosen, lesson.theory_by_batch, epoch, layer), lines=names, layer=layer, epoch=epoch,
+        full=lesson.train_examples(shown.experiment), why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
 
 
-def _of(table: pd.DataFrame, lines: tuple[str, ...]) -> pd.DataFrame:
+def _of(shown: Shown, lines: tuple[str, ...], make: Callable[..., pd.DataFrame], *at: int) -> pd.DataFrame:
+    """The rows of these lines in a table that `make` makes of the result."""
+    table = shown.of(make, *at)
     return table[table["line"].isin(lines)]
 
 
-def _by_batch(shown: Shown, epoch: int, layer: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_batch(shown.result, epoch, layer), lines)
-
-
-def _theory_by_batch(shown: Shown, epoch: int, layer: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.theory_by_batch(shown.result, epoch, layer), lines)
-
-
-def _by_layer(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_layer_runs(shown.result, epoch), lines)
-
-
-def _limits(shown: Shown, epoch: int, lines: tuple[str, ...]) -> pd.DataFrame:
-    return _of(lesson.by_layer(shown.result, epoch), lines)
-
-
-def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
+def _scale(shown: Shown, epoch: int, layer: int) -> None:
     st.subheader("Smaller weights: less saturation, but signs tied more?")
     functions = {words(name): name for name in shown.experiment.activation}
-    left, right = st.columns(2)
-    with left:
-        name = view.place(BatchSize.function)
-    with right:
-        level = view.place(BatchSize.level)
+    name, level = view.beside(lambda: view.place(BatchSize.function), lambda: view.place(BatchSize.level))
     of = (functions[name], epoch, layer, level)
     scales = shown.once(lesson.by_scale, *of)["scale"].nunique()
     if scales > 1:
@@ -119,7 +99,7 @@ def _scale(shown: Shown, epoch: int, layer: int, by: str) -> None:
             "saturation_and_signs", charts.saturation_and_signs, partial(shown.once, lesson.by_scale, *of),
             activation=name, layer=layer, epoch=epoch, whose=WHOSE[level],
         )  # fmt: skip
-        lens.box(shown.once(lesson.smaller_weights, epoch, layer, level), by)
+        lens.finding(shown, lesson.smaller_weights, epoch, layer, level)
     if scales < SEVERAL:
         offer.preset("initial_scale", FEW_SCALES if scales > 1 else ONE_SCALE)
 

@@ -51,8 +51,11 @@ def _curves(shown: Shown) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(_epochs, shown), **axes)
+    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(shown.of, convergence.with_diverged), **axes)
     left, right = st.columns(2)
+    if which == "test" and not experiment.tested:
+        st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
+        which = "train"
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
@@ -133,10 +136,6 @@ def _why_not(runs: pd.DataFrame) -> str:
     )
 
 
-def _epochs(shown: Shown) -> pd.DataFrame:
-    return convergence.with_diverged(shown.result)
-
-
 def _with_outcomes(shown: Shown) -> pd.DataFrame:
     return shown.runs().assign(outcome=convergence.outcomes(shown.result, shown.final))
 
@@ -147,7 +146,7 @@ def _no_place(n: int) -> str:
 
 def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
-    epochs = shown.epochs()
+    epochs = shown.result.epochs
     losses = masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
     return bool(far_apart), masked(epochs, [loss], log=[loss] if log else [])[1]

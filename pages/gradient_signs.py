@@ -23,11 +23,10 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a layer")
         return
-    left, right = st.columns(2)
-    with left:
-        at = view.epoch(GradientSigns.epoch, shown, recorded)
-    with right:
-        layer = view.layer(GradientSigns.layer, shown, recorded)
+    at, layer = view.beside(
+        lambda: view.epoch(GradientSigns.epoch, shown, recorded),
+        lambda: view.layer(GradientSigns.layer, shown, recorded),
+    )
 
     into = partial(_into, shown, layer)
     st.subheader(f"Are the signs into layer {layer} tied together?")

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from core.charts import convergence, saturation
@@ -30,7 +29,7 @@ ACROSS = 2
 def _page(shown: Shown) -> None:
     st.markdown(ABOUT)
     found = shown.once(_judged)
-    st.subheader(f"Seven claims, by {'these runs' if shown.final else 'these runs so far'}")
+    st.subheader(f"Seven claims, by {shown.by}")
     st.markdown(f"**{tally(found)}**")
     cards = [column for _ in range(0, len(CLAIMS) + 1, ACROSS) for column in st.columns(ACROSS)]
     for card, claim, verdict in zip(cards, CLAIMS, found, strict=False):
@@ -46,11 +45,11 @@ def _page(shown: Shown) -> None:
     )
 
     st.subheader("What the runs did")
-    lens.finding(shown, findings.runs, "runs")
+    lens.box(shown.once(findings.runs), shown.by, "runs")
     left, right = st.columns(2)
     with left:
         chart.draw(
-            "train_accuracy", convergence.learning_curves, partial(_epochs, shown),
+            "train_accuracy", convergence.learning_curves, partial(shown.of, with_diverged),
             groups=shown.groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
@@ -62,10 +61,6 @@ def _page(shown: Shown) -> None:
 
 def _judged(result: Result) -> list[Finding]:
     return [claim.judge(result) for claim in CLAIMS]
-
-
-def _epochs(shown: Shown) -> pd.DataFrame:
-    return with_diverged(shown.result)
 
 
 def _card(claim: Claim, found: Finding) -> None:

@@ -24,11 +24,7 @@ LISTED = 1000
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs)
     runs = shown.result.runs
-    left, right = st.columns(2)
-    with left:
-        groups = view.several(Runs.groups)
-    with right:
-        status = view.several(Runs.status)
+    groups, status = view.beside(lambda: view.several(Runs.groups), lambda: view.several(Runs.status))
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     with st.container(horizontal=True, vertical_alignment="bottom"):

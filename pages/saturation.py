@@ -11,6 +11,7 @@ from core.charts import saturation as charts
 from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
+from core.results.evidence import select
 from core.theory.theory import saturated_intervals
 from pages.parts import chart, lens, link, view
 from pages.parts.catalogue import Saturation
@@ -121,15 +122,8 @@ def _means(shown: Shown, recorded: Recorded) -> None:
         chart.draw("mean_activation", charts.mean_activation, shown.hidden, groups=groups, layer=layer)
 
 
-def _where(table: pd.DataFrame, **values: str) -> pd.DataFrame:
-    """The rows of a table with these values."""
-    for column, value in values.items():
-        table = table[table[column] == value]
-    return table
-
-
 def _hidden(shown: Shown, **values: str) -> pd.DataFrame:
-    return _where(shown.hidden(), **values)
+    return select(shown.hidden(), values)
 
 
 def _dead_flat_layers(shown: Shown) -> pd.DataFrame:
@@ -171,7 +165,7 @@ def _group(shown: Shown, recorded: Recorded, group: str) -> None:
 
 def _counted(shown: Shown, group: str, quantity: str) -> pd.DataFrame:
     """The histograms of a quantity in the group's hidden layers."""
-    own = _where(shown.result.histograms, group=group, quantity=quantity)
+    own = select(shown.result.histograms, {"group": group, "quantity": quantity})
     return own[own["layer"].isin(_hidden(shown, group=group)["layer"].unique())]
 
 

@@ -1,16 +1,14 @@
 """Signal propagation: theory over measurement, layer by layer, and how deep a gradient reaches from where."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core.charts import propagation as charts
 from core.lessons import signal_propagation as lesson
-from core.text import words
+from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import SignalPropagation
 from pages.parts.shown import Recorded, Shown
@@ -22,7 +20,7 @@ COLUMNS: dict[str, Any] = {
         format="%.3g",
         help="Root of fan_in × mean square of the weights, measured; empty where they are not random",
     ),
-    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Biases start at 0"),
+    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Root mean square of the biases"),
     "q": st.column_config.NumberColumn("q*", format="%.3g", help="Where q settles in a deep network"),
     "chi": st.column_config.NumberColumn("χ₁", format="%.3g", help="Factor on a gradient's mean square per layer"),
     "depth_scale": st.column_config.NumberColumn("depth scale", format="%.3g", help="Layers; 1 / |log χ₁|"),
@@ -40,6 +38,9 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
     lens.part(shown, lambda: _layers(shown, recorded))
+    st.subheader("What comes back?")
+    lens.finding(shown, lesson.backward)
+    _backward(shown)
     st.subheader("How deep do gradients reach?")
     lens.part(shown, lambda: _diagram(shown))
 
@@ -68,6 +69,32 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
         )
 
 
+def _backward(shown: Shown) -> None:
+    left, right = st.columns(2)
+    draw = partial(chart.draw, groups=shown.groups)
+    with left:
+        rows = partial(shown.once, lesson.by_layer)
+        draw("backward_by_layer", charts.theory_by_layer, rows, quantity="backward")
+    with right:
+        if shown.experiment.statistics == "full":
+            draw("weight_gradients", charts.weight_gradients, partial(shown.once, lesson.weight_gradients))
+        else:
+            st.caption(f"Size of the weight gradients: {NOT_MEASURED}.")
+    draw("singular_values", charts.singular_values, partial(shown.once, lesson.jacobians))
+    with st.expander("Formulas", icon=":material/function:"):
+        st.latex(
+            r"\mathbb{E}[\delta_l^2] = \frac{n_{l+1}}{n_l}\,\sigma_{w,l+1}^2\,"
+            r"\mathbb{E}[f'(\sqrt{q_l}\,z)^2]\,\mathbb{E}[\delta_{l+1}^2], \qquad "
+            r"\delta = \partial\,\mathrm{loss} / \partial a"
+        )
+        st.latex(r"\textstyle\sum_i s_i^2 = n_{\mathrm{out}}\,\sigma_{w,\mathrm{out}}^2\,\prod_l \chi_l")
+        st.caption(
+            "Theory starts from the measured δ of the output layer. Singular values are those of d logits / d x at the "
+            "first 8 examples of the probe; all 1 is dynamical isometry. The weight gradients are means over the "
+            "training set. Glorot & Bengio 2010, figures 7 and 8; Saxe et al. 2014."
+        )
+
+
 def _diagram(shown: Shown) -> None:
     points = shown.once(lesson.points)
     functions = {words(name): name for name in shown.experiment.activation}
@@ -77,54 +104,42 @@ def _diagram(shown: Shown) -> None:
         lens.nothing_of(shown, words(activation))
         return
     low, high = lesson.sw_range(own)
-    settings: dict[str, Any] = {"activation": activation, "low": low, "high": high, "groups": shown.groups}
-    lens.part(shown, lambda: _trial(shown, settings))
+    lens.part(shown, lambda: _trial(shown, activation, low, high, lesson.sb_top(own)))
     chart.draw(
-        "depth_scales", _depth_scales, partial(_points, shown, activation), depth=int(own["depth"].max()), **settings
-    )
+        "depth_scales", charts.depth_scales, partial(_points, shown, activation),
+        curve=partial(lesson.depth_table, activation, low, high), groups=shown.groups, depth=int(own["depth"].max()),
+    )  # fmt: skip
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
-        "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
-        "settles at; σw is that of the layers fed by a hidden layer."
+        ("All networks here start with biases 0, on the lower edge of the diagram. " if not own["sb"].any() else "")
+        + "χ₁ holds at q*, which a deep network settles at; σw and σb are those of the layers fed by a hidden layer."
     )
 
 
-def _trial(shown: Shown, settings: dict[str, Any]) -> None:
+def _trial(shown: Shown, activation: str, low: float, high: float, top: float) -> None:
     """The phase diagram with a place to try, and what happens there."""
-    activation, low, high = settings["activation"], settings["low"], settings["high"]
     left, right = st.columns(2)
     with right:
         sw = view.place(SignalPropagation.sw)
         sb = view.place(SignalPropagation.sb)
         st.markdown(f"**At ×, {words(activation)}: {notices.escaped(lesson.point_words(activation, sw, sb))}**")
-        chart.draw("length_map", _length_map, partial(lesson.map_table, activation, sw, sb), at=(activation, sw, sb))
+        chart.draw(
+            "length_map", charts.length_maps, partial(lesson.map_table, activation, sw, sb),
+            fixed_point=partial(lesson.q_star, activation, sw, sb),
+        )  # fmt: skip
     with left:
-        points = partial(_points, shown, activation)
-        chart.draw("phase_diagram", _phase_diagram, points, moved=charts.tried(sw, sb), **settings)
-        chart.csv("phase_diagram_shading", partial(lesson.phase_table, activation, low, high), "CSV of the shading")
+        cells = partial(lesson.phase_table, activation, low, high, top)
+        # `trial` is the same for all: `moved` puts the point where it is.
+        chart.draw(
+            "phase_diagram", charts.phase_diagram, partial(_points, shown, activation), moved=charts.tried(sw, sb),
+            cells=cells, line=partial(lesson.critical_table, activation), groups=shown.groups, trial=(1.0, 1.0),
+        )  # fmt: skip
+        chart.csv("phase_diagram_shading", cells, "CSV of the shading")
 
 
 def _points(shown: Shown, activation: str) -> pd.DataFrame:
     points = shown.once(lesson.points)
     return points[points["activation"] == activation]
-
-
-def _length_map(lengths: pd.DataFrame, *, at: tuple[str, float, float]) -> alt.LayerChart:
-    return charts.length_maps(lengths, fixed_point=lesson.q_star(*at))
-
-
-def _phase_diagram(
-    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str]
-) -> alt.LayerChart:
-    cells, line = lesson.phase_table(activation, low, high), lesson.critical_table(activation)
-    # Where the trial point stands does not matter here: `moved` puts it where it is.
-    return charts.phase_diagram(points, cells=cells, line=line, groups=groups, trial=(1.0, 1.0))
-
-
-def _depth_scales(
-    points: pd.DataFrame, *, activation: str, low: float, high: float, groups: Sequence[str], depth: int
-) -> alt.LayerChart:
-    return charts.depth_scales(points, curve=lesson.depth_table(activation, low, high), groups=groups, depth=depth)
 
 
 lens.show("How far does a signal get?", _page)

@@ -52,13 +52,16 @@ def _page(shown: Shown) -> None:
         _formulas()
         return
     network = view.place(TwoByTwo.network) if len(networks) > 1 else networks[0]
+    if outcome == "final_test_accuracy" and not experiment.tested:
+        st.caption("Nothing is kept back for testing here, so that there is no test accuracy to compare.")
+        return
     of = (shown, network, outcome, rate)
     found = once(_decomposed, *of)
     if found is None:
         st.caption("The effects appear as soon as every function has runs of one seed at every learning rate.")
         return
     chart.draw(f"effects_{outcome}", charts.effect_sizes, partial(_effects, *of), outcome=found.outcome)
-    lens.box(once(_finding, *of), "these runs" if shown.final else "these runs so far")
+    lens.box(once(_finding, *of), shown.by)
     if len(experiment.learning_rate) == 1:
         offer.preset("two_by_two", ONE_RATE)
 
@@ -78,14 +81,11 @@ def _page(shown: Shown) -> None:
 
 
 def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
-    left, right = st.columns([3, 2])  # three choices in words at the left
     titles = {outcome.title: outcome.name for outcome in OUTCOMES.values()}
-    with left:
-        outcome = titles[view.place(TwoByTwo.outcome)]
     texts = {f"{rate:g}": rate for rate in rates}
-    with right:
-        rate = view.place(TwoByTwo.rate)
-    return outcome, texts.get(rate)
+    widths = [3, 2]  # three choices in words at the left
+    title, rate = view.beside(lambda: view.place(TwoByTwo.outcome), lambda: view.place(TwoByTwo.rate), widths)
+    return titles[title], texts.get(rate)
 
 
 def _grid(shown: Shown, network: str) -> pd.DataFrame:

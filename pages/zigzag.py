@@ -153,9 +153,10 @@ def _page() -> None:
         st.caption(zigzag.KEY)
 
     player.play(Zigzag.step, descent.steps, at)
+    lines = [table.assign(function=function) for function, table in walk.contours.items()]
     with st.container(horizontal=True):
         chart.csv("paths", lambda: walk.paths, "Paths (CSV)")
-        chart.csv("contours", lambda: _lines(walk), "Contours (CSV)")
+        chart.csv("contours", lambda: pd.concat(lines), "Contours (CSV)")
 
     st.subheader("How far, and how fast?")
     for sentence in walk.words:
@@ -170,11 +171,6 @@ def _page() -> None:
     st.caption(zigzag.VALLEY)
     link.to_page("gradient_paths")
     link.to_page("convergence")
-
-
-def _lines(walk: _Walk) -> pd.DataFrame:
-    """The contours of all functions in one table."""
-    return pd.concat([table.assign(function=function) for function, table in walk.contours.items()])
 
 
 page.show("Why does descent zigzag?", _page)

@@ -17,7 +17,7 @@ from core.lessons.claims import CLAIMS
 from core.lessons.effects import FOUR
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS, SCALINGS
+from core.registries.datasets import DATASETS, SCALINGS, SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -120,6 +120,8 @@ def numbered(number: int) -> Experiment:
     sizes = ("1", "7", "32", "full", "100000") if synthetic else ("64", "full", "100000")
     batches = _some(rng, sizes, most["batch_size"])
     epochs = int(rng.integers(1, 3 if "1" in batches else 11)) if synthetic else int(rng.integers(1, 3))
+    bias = rng.random() < 0.8
+    biases = _some(rng, ("zeros", "normal:0.5", "constant:1"), 3) if bias and "bias_initialiser" in several else "zeros"
     settings = {
         "dataset": dataset,
         "scaling": _some(rng, SCALINGS)[0],
@@ -129,7 +131,8 @@ def numbered(number: int) -> Experiment:
         "initialiser": schemes,
         "gain": _some(rng, ("1", "0.1", "50"), 3) if "gain" in several else "1",
         "hidden": _some(rng, NETWORKS, most["hidden"]),
-        "bias": rng.random() < 0.8,
+        "bias": bias,
+        "bias_initialiser": biases,
         "loss": "cross_entropy" if kind == "explosive" else _some(rng, tuple(LOSSES))[0],
         "optimiser": optimisers,
         "learning_rate": _some(rng, RATES[-2:] if kind == "explosive" else RATES, most["learning_rate"]),
@@ -153,6 +156,10 @@ def numbered(number: int) -> Experiment:
         synthetic = True
     if synthetic:
         settings |= {"samples": int(rng.integers(20, 60)), "noise": _some(rng, ("0", "0.1", "1"))[0]}
+    used = dataset_of(str(settings["dataset"])).settings
+    settings = {name: value for name, value in settings.items() if name not in SETTINGS or name in used}
+    if "test_share" not in used and str(settings["target"]).startswith("test"):
+        del settings["target"]
     return Experiment.from_params(settings)
 
 
@@ -210,6 +217,7 @@ def said(case: Case, whole: bool) -> dict[str, Finding]:
     found = {find.__name__: find(result) for find in finders}
     found |= {claim.id: claim.judge(result) for claim in CLAIMS}
     found["agreement"] = signal_propagation.agreement(result)
+    found["backward"] = signal_propagation.backward(result)
     for epoch, layer in places(result):
         found[f"larger_batches {epoch} {layer}"] = batch_size.larger_batches(result, epoch, layer)
         level = list(batch_size.WHOSE)[layer % len(batch_size.WHOSE)]

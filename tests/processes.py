@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.experiment.experiment import Experiment
+from core.jobs.pool import Pool
 
 SMALL = Experiment(
     dataset="iris",
@@ -33,6 +34,11 @@ def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
+
+
+def pids(pool: Pool) -> tuple[int, ...]:
+    """The ids of the worker processes."""
+    return tuple(pid for worker in tuple(pool._workers.values()) if (pid := worker.process.pid) is not None)
 
 
 def gone(pid: int) -> bool:

@@ -72,6 +72,8 @@ FUNCTIONS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
 }
 """Values of the activation functions, and their slopes over the largest slope."""
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
+START = ("initialiser", "gain", "bias_initialiser")
+"""What decides the weights that a network starts from."""
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = "supported", "mixed", "not supported", "not decided"
 
 
@@ -128,17 +130,7 @@ class Tables:
     def once(self, rows: Iterable[Row]) -> list[Row]:
         """One of the rows of runs that differ in nothing, for the batches of both hold all examples."""
         seen: dict[tuple[str, ...], Row] = {}
-        columns = (
-            "hidden",
-            "optimiser",
-            "activation",
-            "initialiser",
-            "gain",
-            "learning_rate",
-            "seed",
-            "epoch",
-            "layer",
-        )
+        columns = ("hidden", "activation", "optimiser", *START, "learning_rate", "seed", "epoch", "layer")
         for row in rows:
             size = row["batch_size"]
             whole = size == "full" or int(size) >= self.examples
@@ -156,6 +148,7 @@ class Tables:
             for (layer,) in distinct(rows, "layer"):
                 own = where(rows, {"layer": layer})
                 q = fmean(float(row["fan_in"]) * float(row["weight_rms"]) ** 2 for row in own) * square
+                q += fmean(float(row["bias_rms"]) ** 2 for row in own)
                 a = math.sqrt(q) * Z
                 h, slope = FUNCTIONS[own[0]["activation"]](a)
                 found[int(layer)] = (q, float((slope < self.threshold).mean()))
@@ -361,7 +354,7 @@ class Comparison:
 
 def comparisons(tables: Tables, slow: Sequence[str]) -> list[Comparison]:
     """All comparisons of which at least one side's median is finite."""
-    alike = ("hidden", "batch_size", "optimiser", "initialiser", "gain", "learning_rate")
+    alike = ("hidden", "batch_size", "optimiser", *START, "learning_rate")
     groups = {row["group"]: row for row in tables.distinct if row["hidden"] != "none"}
     found = [
         Comparison(tables, ours, theirs)
@@ -439,6 +432,27 @@ def measured_std(tables: Tables, of: Of) -> Value:
     return median(squares) ** 0.5, len(rows)
 
 
+def of_epochs(column: str) -> Callable[[Tables, Of], Value]:
+    """The median of a column over rows of the epochs table."""
+
+    def value(tables: Tables, of: Of) -> Value:
+        values = [float(row[column]) for row in known(where(tables.epochs, of), column)]
+        return median(values), len(values)
+
+    return value
+
+
+def signal_kept(tables: Tables, of: Of) -> Value:
+    """The spread of the back-propagated signal in the first hidden layer over that in the last, median over runs."""
+    by_run: dict[str, list[Row]] = {}
+    for row in where(tables.hidden, of):
+        by_run.setdefault(row["run"], []).append(row)
+    ends = [sorted(rows, key=lambda row: int(row["layer"])) for rows in by_run.values()]
+    pairs = [(number(rows[0]["delta_std"]), number(rows[-1]["delta_std"])) for rows in ends]
+    ratios = [first / last for first, last in pairs if last > 0 and math.isfinite(first)]
+    return median(ratios) if ratios else math.nan, len(ratios)
+
+
 def predicted_pairs(tables: Tables, of: Of) -> Value:
     """The agreement of pairs in a large batch, from the mean and spread of what feeds the layer."""
     line = {column: value for column, value in of.items() if column != "layer"}
@@ -455,14 +469,15 @@ def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
     """Of each layer of each start with random weights: q and the std measured, shares saturated, theirs and ours."""
     start = where(tables.hidden, {"epoch": 0})
     found, seen = [], set()
-    for group, layer, scheme, *others in distinct(
-        start, "group", "layer", "initialiser", "hidden", "activation", "gain"
+    for group, layer, scheme, gain, biases, *others in distinct(
+        start, "group", "layer", *START, "hidden", "activation"
     ):
         of = {"group": group, "layer": int(layer), "epoch": 0}
-        if (layer, scheme, *others) in seen:  # groups that differ in batch size or rate start from the same weights
+        own = (layer, scheme, gain, biases, *others)
+        if own in seen:  # groups that differ in batch size or rate start from the same weights
             continue
-        seen.add((layer, scheme, *others))
-        if scheme.partition(":")[0] in ("zeros", "constant", "identity"):
+        seen.add(own)
+        if scheme.partition(":")[0] in ("zeros", "constant", "identity", "looks_linear") or "constant" in biases:
             continue
         q, share = tables.theory(group)[int(layer)]
         found.append((q, measured_std(tables, of)[0], share, of_hidden("saturated", median)(tables, of)[0]))
@@ -539,6 +554,9 @@ MEASURES: dict[str, Callable[[Tables, Of], Value]] = {
     ),
     "mean weight_rms, alike once": alike("weight_rms", fmean),
     "predicted pair agreement": predicted_pairs,
+    "signal kept": signal_kept,
+    "median singular_value_mean": of_epochs("singular_value_mean"),
+    "median condition_number": of_epochs("condition_number"),
     "measured std of a": measured_std,
     "median saturated": of_hidden("saturated", median),
     "predicted std of a": lambda tables, of: (
@@ -620,6 +638,16 @@ def tied_signs(tables: Tables, only: str = "") -> str:
 def faster(tables: Tables, slow: Sequence[str]) -> str:
     """Whether zero-centred functions need fewer updates than the functions `slow`."""
     return together(one.verdict for one in comparisons(tables, slow))
+
+
+def signal_back(tables: Tables) -> str:
+    """Whether the back-propagated signal of every group keeps its size to a factor of 2, half or twice."""
+    start = where(tables.hidden, {"epoch": 0})
+    deep = distinct([row for row in start if int(row["layer"]) > 1], "group")
+    ratios = [signal_kept(tables, {"group": group, "epoch": 0})[0] for (group,) in deep]
+    if seeds_of(tables.runs) < 2:
+        return UNDECIDED
+    return verdict_of([0.5 <= ratio <= 2 for ratio in ratios if not math.isnan(ratio)])
 
 
 def small_is_best(tables: Tables) -> str:

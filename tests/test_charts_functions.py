@@ -210,7 +210,8 @@ def test_the_thick_part_of_a_curve_is_where_it_is_not_saturated() -> None:
 
 def test_a_function_keeps_its_colour_whatever_else_is_chosen() -> None:
     def colours(names: list[str]) -> dict[str, tuple[str, str]]:
-        scale, dash = charts.activation_colour(names).to_dict(), charts.activation_dash(names).to_dict()
+        colour, dashes, _ = charts.channels(names)
+        scale, dash = colour.to_dict(), dashes.to_dict()
         assert isinstance(scale, dict)
         assert isinstance(dash, dict)
         looks = zip(scale["scale"]["range"], map(str, dash["scale"]["range"]), strict=True)

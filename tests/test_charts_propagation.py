@@ -90,9 +90,9 @@ def test_weights_that_are_not_random_have_no_prediction_and_the_reader_is_told()
     assert table.loc["tanh · constant:0.1", "predicted"].isna().all()
     assert table.loc["tanh · normal:1", "predicted"].notna().all()
     said = dict(lesson.reasons(narrow(), 0))
-    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, whose" in said["No prediction"]
+    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, which" in said["No prediction"]
     points = indexed(lesson.points(narrow()), "group")
-    assert points.loc["relu · constant:0.1", "note"] == "not random weights"
+    assert points.loc["relu · constant:0.1", "note"] == "not random about 0"
     assert math.isnan(points.loc["relu · constant:0.1", "chi"])
 
 
@@ -134,7 +134,7 @@ def test_every_critical_line_starts_at_bias_0_and_separates_shrinking_from_growi
     line = lesson.critical_table(name)
     assert line["sb"].iloc[0] == pytest.approx(0.0, abs=1e-3)
     assert line["sb"].iloc[-1] == pytest.approx(lesson.BIAS_REACH, abs=0.05)
-    cells = lesson.phase_table(name, 0.05, 40.0)
+    cells = lesson.phase_table(name, 0.05, 40.0, lesson.BIAS_REACH)
     for sb, row in cells.groupby("sb"):
         critical = np.interp(float(str(sb)), line["sb"], line["sw"])
         below, above = row[row["sw"] < 0.9 * critical], row[row["sw"] > 1.1 * critical]
@@ -246,7 +246,7 @@ def test_the_length_map_settles_at_the_fixed_point_from_every_start() -> None:
 # --- charts
 
 
-@pytest.mark.parametrize("quantity", ["length", "saturated", "mean"])
+@pytest.mark.parametrize("quantity", ["length", "saturated", "mean", "backward"])
 def test_measured_dots_and_predicted_lines_are_the_tables(quantity: str) -> None:
     table = lesson.by_layer(wide())
     groups = wide().experiment.groups()
@@ -258,13 +258,13 @@ def test_measured_dots_and_predicted_lines_are_the_tables(quantity: str) -> None
     assert [row["median"] for row in dots] == pytest.approx(own["median"].to_list())
 
 
-@pytest.mark.parametrize("quantity", ["length", "saturated", "mean"])
+@pytest.mark.parametrize("quantity", ["length", "saturated", "mean", "backward"])
 def test_nothing_that_a_log_axis_cannot_show_reaches_it(quantity: str) -> None:
     table = lesson.by_layer(narrow())
     data = rows_of(charts.theory_by_layer(table, groups=narrow().experiment.groups(), quantity=quantity))
     drawn = [row[name] for rows in data for row in rows for name in ("predicted", "low", "high") if name in row]
     assert drawn
-    assert quantity != "length" or min(drawn) > 0
+    assert quantity not in ("length", "backward") or min(drawn) > 0
     nothing = table.assign(predicted=np.nan, median=np.nan, low=np.nan, high=np.nan)
     assert "no finite values" in json.dumps(
         charts.theory_by_layer(nothing, groups=narrow().experiment.groups(), quantity=quantity).to_dict()
@@ -279,7 +279,7 @@ def test_the_phase_diagram_names_its_phases_and_holds_the_runs_points(name: str)
     low, high = lesson.sw_range(own)
     chart = charts.phase_diagram(
         own,
-        cells=lesson.phase_table(name, low, high),
+        cells=lesson.phase_table(name, low, high, lesson.BIAS_REACH),
         line=lesson.critical_table(name),
         groups=runs.experiment.groups(),
         trial=(1.5, 0.3),
@@ -325,6 +325,6 @@ def test_a_map_that_explodes_or_dies_out_is_drawn_as_far_as_there_are_numbers(na
 def test_tables_are_computed_for_groups_of_every_shape() -> None:
     runs = result(hidden=("4", "8-4"), activation=("tanh",), initialiser=("lsuv",), gain=(1.0, 2.0))
     table = lesson.by_layer(runs)
-    assert len(table) == 2 * (1 + 2) * 3
+    assert len(table) == 2 * (1 + 2) * len(lesson.QUANTITIES)
     points = lesson.points(runs)
     assert pd.Series(points["depth"]).to_list() == [1, 1, 2, 2]

@@ -92,9 +92,10 @@ def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent() ->
         from core.jobs.jobs import Jobs
         from core.settings import Settings
         from core.jobs.store import Store
+        from tests.processes import pids
 
         def memory(jobs):
-            texts = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in (os.getpid(), *jobs._executor.pids()))
+            texts = (Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in (os.getpid(), *pids(jobs._executor)))
             return sum(1024 * int(text.split("Pss:")[1].split()[0]) for text in texts)
 
         def train(jobs, text):

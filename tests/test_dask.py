@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from core.experiment.data import data_of
-from core.jobs import jobs, pool, running
+from core.jobs import pool, running, saving
 from core.jobs.checkpoint import restore
 from core.jobs.jobs import Jobs
 from core.jobs.pool import Cluster, JobError, capacity, open_executor
@@ -221,8 +221,8 @@ def saved_epochs(store: Store) -> int:
 def test_a_scheduler_that_is_lost_fails_the_job_and_its_successor_goes_on_with_it(
     tmp_path: Path, expected: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "CHECKPOINT_SECONDS", 0.1)
-    monkeypatch.setattr(jobs, "CHECKPOINT_COST", 0)
+    monkeypatch.setattr(saving, "SECONDS", 0.1)
+    monkeypatch.setattr(saving, "COST", 0)
     with ExitStack() as stack:
         processes = Processes(tmp_path)
         stack.callback(processes.end)

@@ -91,6 +91,12 @@ BELIED: dict[str, tuple[Edit, str]] = {
     "a path shorter than its line": (times("runs", "displacement", 1e3), "displacement is .* at most path_length"),
     "a cosine above 1": (with_cell("runs", "mean_update_cosine", 1.2), "mean_update_cosine is 1.2"),
     "a norm below 0": (with_cell("epochs", "gradient_norm", -0.1, 1), "gradient_norm is -0.1 in line 3"),
+    "a mean beyond the greatest": (
+        with_cell("epochs", "singular_value_mean", 1e6), "singular_value_mean is 1000000.0 .* to singular_value_max",
+    ),
+    "a spread beyond the ends": (with_cell("epochs", "singular_value_std", 1e6), "singular_value_std is 1000000.0"),
+    "a condition number below 1": (with_cell("epochs", "condition_number", 0.5), "condition_number is 0.5 .* least 1"),
+    "a signal's deviation below 0": (with_cell("layers", "delta_std", -0.1), "delta_std is -0.1"),
     "a deviation below 0": (with_cell("layers", "weight_std", -0.1), "weight_std is -0.1"),
     "percentiles out of order": (with_cell("layers", "preactivation_p25", -1e6), "_p25 is .* preactivation_p02"),
     "percentiles of another function": (
@@ -179,6 +185,14 @@ def test_a_number_that_others_belie_is_refused_by_table_column_line_and_value(
     edit, expected = BELIED[belied]
     text = message(result, content, edit)
     assert re.search(expected, text), text
+
+
+@pytest.mark.parametrize(("table", "column"), [("epochs", "singular_value_mean"), ("layers", "delta_std")])
+def test_standard_statistics_have_nothing_that_comes_back_after_initialisation(table: str, column: str) -> None:
+    standard = train(change(SMALL, statistics="standard"))
+    row = int(np.flatnonzero(standard.table(table)["epoch"] > 0)[0])
+    text = message(standard, zipped(standard), with_cell(table, column, 0.5, row))
+    assert f"{table}.csv: {column} is 0.5 in line {row + 2}; allowed: nothing after epoch 0" in text
 
 
 @pytest.mark.parametrize("column", ["gradient_std", "orthants_visited", "no_gradient_example"])

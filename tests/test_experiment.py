@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -21,11 +22,12 @@ from core.experiment.experiment import FIELDS, MAX_RUNS, VARIED, Experiment
 from core.experiment.fields import MAX_TEXT, ExperimentError, shorten
 from core.experiment.presets import PRESETS
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS, SCALINGS, load
-from core.registries.initialisers import INITIALISERS
+from core.registries.datasets import DATASETS, SCALINGS, dataset_of, load
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
+from core.registries.starts import FOR_BIASES
 from pages.parts.catalogue import PAGES
+from tests.schemes import starts
 
 # --- every valid experiment
 
@@ -48,16 +50,6 @@ def several(one: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[tup
 
 
 @st.composite
-def initialiser(draw: st.DrawFn) -> str:
-    scheme = INITIALISERS[draw(st.sampled_from(sorted(INITIALISERS)))]
-    if scheme.argument is None:
-        return scheme.name
-    low, high = scheme.argument.low, scheme.argument.high
-    value = draw(st.integers(int(low), int(high)) if scheme.argument.integer else number(low, high))
-    return f"{scheme.name}:{value + 0.0!r}".removesuffix(".0")
-
-
-@st.composite
 def optimiser(draw: st.DrawFn) -> str:
     rule = OPTIMISERS[draw(st.sampled_from(sorted(OPTIMISERS)))]
     if rule.argument is None or draw(st.booleans()):
@@ -65,28 +57,41 @@ def optimiser(draw: st.DrawFn) -> str:
     return f"{rule.name}:{draw(number(0.0, 0.9999))!r}"
 
 
+MEASURES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
 @st.composite
-def target(draw: st.DrawFn) -> str:
-    measure = draw(st.sampled_from(["train_loss", "train_accuracy", "test_loss", "test_accuracy"]))
+def target(draw: st.DrawFn, measures: Sequence[str]) -> str:
+    measure = draw(st.sampled_from(measures))
     return f"{measure}:{draw(number(0.0, 1.0 if 'accuracy' in measure else 1e6))!r}"
 
 
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
-    dataset = draw(st.sampled_from(sorted(DATASETS)))
+    dataset = draw(st.sampled_from([*sorted(DATASETS), "circles:0.8", "gaussian:7:3", "parity:4"]))
     epochs = draw(st.integers(1, 10_000))
-    synthetic = {"samples": draw(st.integers(20, 20_000)), "noise": draw(number(0.0, 2.0))}
+    of_data = {
+        "samples": draw(st.integers(20, 20_000)),
+        "noise": draw(number(0.0, 2.0)),
+        "test_share": draw(st.just(0.0) | number(0.05, 0.9)),
+    }
+    of_data = {name: value for name, value in of_data.items() if name in dataset_of(dataset).settings}
+    measures = MEASURES if of_data.get("test_share") else MEASURES[:2]
     points = st.lists(st.integers(0, epochs), min_size=1, max_size=20)
+    hidden = draw(several(st.lists(st.integers(1, 2000), max_size=6).map(tuple), 3))
+    layers = len(hidden[0]) + 1 if len({len(widths) for widths in hidden}) == 1 else 0
+    bias = draw(st.booleans())
+    biases = starts(layers, FOR_BIASES) if bias else st.just("zeros")
     return make(
         dataset=dataset,
         scaling=draw(st.sampled_from(SCALINGS)),
-        test_share=draw(number(0.05, 0.9)),
         data_seed=draw(SEED),
         activation=draw(several(st.sampled_from(sorted(ACTIVATIONS)))),
-        initialiser=draw(several(initialiser(), 3).filter(distinct_schemes)),
+        initialiser=draw(several(starts(layers), 3).filter(distinct)),
+        bias_initialiser=draw(several(biases, 2).filter(distinct)),
         gain=draw(several(number(1e-9, 100.0), 3)),
-        hidden=draw(several(st.lists(st.integers(1, 2000), max_size=6).map(tuple), 3)),
-        bias=draw(st.booleans()),
+        hidden=hidden,
+        bias=bias,
         loss=draw(st.sampled_from(sorted(LOSSES))),
         residual=draw(several(st.booleans())),
         normalisation=draw(several(st.sampled_from(["none", "layer"]))),
@@ -97,12 +102,12 @@ def experiments(draw: st.DrawFn) -> Experiment:
         seeds=draw(st.integers(1, 50)),
         first_seed=draw(SEED),
         record=draw(st.sampled_from(["log", "every"]) | points.map(lambda p: ",".join(map(str, p)))),
-        target=draw(target()),
+        target=draw(target(measures)),
         saturation_threshold=draw(number(1e-6, 1.0)),
         statistics=draw(st.sampled_from(["full", "standard"])),
         probe=draw(st.integers(0, 100_000)),
         dtype=draw(st.sampled_from(["float32", "float64"])),
-        **(synthetic if DATASETS[dataset].synthetic else {}),
+        **of_data,
     )
 
 
@@ -115,9 +120,8 @@ def split(text: str) -> tuple[str, str, str]:
     return text.partition(":")
 
 
-def distinct_schemes(texts: tuple[str, ...]) -> bool:
-    values = [(text.partition(":")[0], float(text.partition(":")[2] or 0)) for text in texts]
-    return len(set(values)) == len(values)
+def distinct(texts: tuple[str, ...]) -> bool:
+    return len({FIELDS["initialiser"].kind.parse(text) for text in texts}) == len(texts)
 
 
 @thorough
@@ -148,7 +152,9 @@ def test_parameters_are_canonical_printable_and_without_defaults(experiment: Exp
     assert (again.to_params(), again.key) == (params, experiment.key)
     for name, text in params.items():
         assert getattr(experiment, name) != getattr(Experiment(), name)
-        assert re.fullmatch(r"[a-z0-9_.,:\-]{1,2000}", text), "nothing that a link or a shell would have to escape"
+        assert re.fullmatch(r"[a-z0-9_.,:;=*\-]{1,2000}", text), (
+            "nothing that a link would have to escape, or a shell in quotes"
+        )
 
 
 @quick
@@ -186,7 +192,7 @@ def test_the_cost_counts_runs_and_parameters_exactly_and_is_finite(experiment: E
     cost = experiment.cost()
     runs = experiment.runs()
     assert cost.runs == len(runs)
-    dataset = DATASETS[experiment.dataset]
+    dataset = dataset_of(experiment.dataset)
     outputs = 1 if dataset.classes == 2 else dataset.classes
     parameters = 0
     for run in runs:
@@ -205,14 +211,25 @@ BAD: dict[str, dict[str, Any]] = {
     "samples": {"type": 2.5, "range": 19, "high": 10**9, "text": "many"},
     "noise": {"type": [0.1], "range": -0.1, "high": 2.1, "text": "loud"},
     "scaling": {"near": ("standardizd", "standardised"), "type": True},
-    "test_share": {"type": {}, "range": 0, "high": 1, "text": "1/5"},
+    "test_share": {"type": {}, "range": 0.04, "high": 1, "text": "1/5"},
     "data_seed": {"type": 1.0, "range": -1, "high": 2**40, "text": "0x10"},
     "activation": {"near": ("tnah", "tanh"), "type": [1], "range": "logistic,sine", "twice": "tanh,tanh"},
     "initialiser": {
         "near": ("gloret_uniform", "glorot_uniform"), "type": (None,), "range": "normal:-1", "text": "normal:x",
-        "argument": "zeros:1", "twice": ["normal:1", "normal:1.0"], "colon": "normal:",
+        "argument": "zeros:1", "twice": ["normal:1", "normal:1.0"], "colon": "normal:", "numbers": "normal:1:1:1",
+        "ends": "uniform:1:0", "role": "normal:1;middle=zeros", "base": "first=normal:1;last=zeros",
+        "role twice": "zeros;last=normal;last=zeros", "list and role": "zeros;zeros;last=normal",
+        "hole": "zeros;;zeros",
+        "factor": "normal*x", "no factor": "normal*", "layers": "zeros;zeros",
     },
-    "gain": {"type": "two", "range": 0, "high": 101, "twice": (1, 1.0)},
+    "gain": {
+        "type": "two", "range": 0, "high": 101, "twice": (1, 1.0), "near": ("recomended:relu", "recommended:relu"),
+        "function": "critical:sine", "no number": "recommended:softsign", "no function": "critical",
+    },
+    "bias_initialiser": {
+        "near": ("fan_in_unifrom", "fan_in_uniform"), "type": 0.1, "range": "normal:-1", "matrix": "orthogonal",
+        "part": "weights;last=zeros",
+    },
     "hidden": {
         "type": 6.5, "range": "64-0", "high": "2001", "text": "64x64", "twice": "64,64", "deep": "-".join(["2"] * 51),
         "gap": "64--64",
@@ -309,7 +326,7 @@ def test_what_a_link_says_of_its_page_is_set_apart() -> None:
 
 
 def test_no_parameter_of_a_page_is_named_like_a_setting() -> None:
-    assert not {name for page in PAGES for name in page.settings} & set(FIELDS)
+    assert not {name for page in PAGES for name in page.controls} & set(FIELDS)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(FIELDS)) | st.text(max_size=20), st.text(max_size=60) | st.integers()))
@@ -358,8 +375,12 @@ def test_a_text_that_is_no_experiment_is_refused(text: str, problem: str) -> Non
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"noise": 0.3}, "noise: 0.3 has no effect on real data; allowed: 0.1 with digits"),
-        ({"samples": 50, "dataset": "iris"}, "samples: 50 has no effect on real data; allowed: 400 with iris"),
+        ({"noise": 0.3}, "noise: 0.3 has no effect on digits; allowed: 0.1 with digits"),
+        ({"samples": 50, "dataset": "iris"}, "samples: 50 has no effect on iris; allowed: 400 with iris"),
+        ({"noise": 0.3, "dataset": "gaussian:9"}, "noise: 0.3 has no effect on gaussian:9; allowed: 0.1 with"),
+        ({"test_share": 0.3, "dataset": "parity"}, "test_share: 0.3 has no effect on parity; allowed: 0 or 0.2 with"),
+        ({"target": "test_accuracy:0.9", "dataset": "parity:4"}, "target: 'test_accuracy:0.9' cannot be reached with"),
+        ({"target": "test_loss:0.1", "test_share": 0}, "target: 'test_loss:0.1' cannot be reached without a test part"),
         ({"record": "0,5", "epochs": 4}, "record: '0,5' holds 5, after the last epoch; allowed: .* 0 to 4"),
         ({"seeds": 10_000, "gain": [1, 2]}, "seeds: 10000 makes 120,000 runs; allowed: at most 100,000 runs"),
         ({"learning_rate": [i / 7 for i in range(1, 200)]}, r"learning_rate: \(.* takes .* characters"),
@@ -417,16 +438,16 @@ def test_two_spellings_of_one_experiment_are_equal_and_share_their_key(one: Any,
 CHANGES: dict[str, Any] = {
     "dataset": "iris", "samples": 300, "noise": 0.2, "scaling": "raw", "test_share": 0.25, "data_seed": 1,
     "activation": ("tanh", "logistic"), "initialiser": "zeros", "gain": 2, "hidden": "none", "bias": False,
-    "residual": "false,true", "normalisation": "layer", "loss": "squared_error", "optimiser": "adam",
-    "learning_rate": 0.2, "batch_size": 0, "epochs": 41, "seeds": 6, "first_seed": 1, "record": "every",
-    "target": "train_accuracy:0.8", "saturation_threshold": 0.1, "statistics": "standard", "probe": 0,
-    "dtype": "float64",
+    "residual": "false,true", "normalisation": "layer", "bias_initialiser": "normal:0.1",
+    "loss": "squared_error", "optimiser": "adam", "learning_rate": 0.2, "batch_size": 0, "epochs": 41, "seeds": 6,
+    "first_seed": 1, "record": "every", "target": "train_accuracy:0.8", "saturation_threshold": 0.1,
+    "statistics": "standard", "probe": 0, "dtype": "float64",
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_changing_a_setting_changes_the_key_and_one_parameter(name: str) -> None:
-    base = Experiment(dataset="xor") if FIELDS[name].synthetic_only else Experiment()
+    base = Experiment(dataset="xor") if name in ("samples", "noise") else Experiment()
     changed = dataclasses.replace(base, **{name: CHANGES[name]})
     assert changed.key != base.key
     assert set(changed.to_params()) == set(base.to_params()) | {name}

@@ -29,7 +29,7 @@ from core.results import results
 from core.results.results import Result
 from core.settings import Settings
 from tests.engine import assert_same_tables
-from tests.processes import LONG, PATIENCE, SMALL, in_process, kill_own_process, until
+from tests.processes import LONG, PATIENCE, SMALL, in_process, kill_own_process, pids, until
 
 
 @pytest.fixture(scope="module")
@@ -662,7 +662,7 @@ def test_a_worker_killed_in_mid_sweep_changes_nothing(pool: Pool) -> None:
     with Jobs(Settings(store=Path(), workers=2, segment_seconds=0.05), executor=pool) as registry:
         job = registry.submit(sweep, "ann")
         until(lambda: job.records)
-        os.kill(pool.pids()[0], signal.SIGKILL)
+        os.kill(pids(pool)[0], signal.SIGKILL)
         ended(job)
         assert (job.status, job.error) == ("done", "")
         assert_same_tables(result(job), run(sweep))

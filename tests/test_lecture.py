@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.engine.network import allocate, back_propagate, propagate
-from core.engine.training import start
 from core.experiment.experiment import Experiment
+from core.experiment.presets import PRESETS
 from core.registries.activations import ACTIVATIONS
-from core.registries.losses import LOSSES
 from core.theory.theory import gaussian_saturation
 from tests.engine import at_start, change, data_of, states, train
 
@@ -214,15 +212,9 @@ def test_tanh_from_zero_weights_never_moves_a_hidden_weight() -> None:
 
 
 def backward_factors(experiment: Experiment) -> list[float]:
-    """Root-mean-square delta of each hidden layer over that of the layer above, at initialisation, seeds averaged."""
-    state = start(experiment, experiment.runs(), data_of(experiment))
-    work = allocate(state.shape, state.sizes, len(state.train), state.weights[0].dtype, experiment.bias)
-    LOSSES[experiment.loss].delta(
-        propagate(state.weights, state.train.by_feature, work, state.activation), state.train.targets
-    )
-    back_propagate(state.weights, work, state.activation)
-    sizes = [float(np.sqrt(np.mean(np.square(delta.astype(np.float64))))) for delta in work.delta]
-    return [below / above for below, above in itertools.pairwise(sizes[:-1])]
+    """The back-propagated signal of each hidden layer over that of the layer above, at initialisation."""
+    sizes = means(layers_at_start(experiment, "role == 'hidden'"), "layer", "delta_std")
+    return [below / above for below, above in itertools.pairwise(sizes)]
 
 
 DEEP = change(Experiment(), dataset="digits", hidden=(100,) * 5, seeds=3, activation="tanh", bias=True)
@@ -298,3 +290,15 @@ def test_with_inputs_that_are_never_negative_one_example_moves_a_neuron_into_2_o
     assert (second["same_sign_example"] == 1).all()
     assert (second["orthants_visited"] <= 2).all()
     assert (second["orthants_possible"] == 64).all()
+
+
+def test_activations_of_ten_tanh_layers_spread_as_published() -> None:
+    """Karpathy and Johnson's lecture notes on initialisation (Stanford CS231n 2016, lecture 5): np.std by layer."""
+    preset = PRESETS["ten_layers"].experiment
+    hidden = layers_at_start(change(preset, statistics="standard"), "role == 'hidden'")
+    spread = hidden.set_index(["initialiser", "layer"])["activation_std"]
+    np.testing.assert_allclose(spread["lecun_normal"].loc[1:4], [0.628, 0.487, 0.408, 0.358], rtol=0.01)
+    np.testing.assert_allclose(spread["normal:1"], 0.9817, rtol=0.001)
+    shrinks = spread["normal:0.01"].to_numpy()
+    assert shrinks[0] == pytest.approx(0.2131, rel=0.01)
+    np.testing.assert_allclose(shrinks[1:] / shrinks[:-1], 0.01 * np.sqrt(500), rtol=0.03)

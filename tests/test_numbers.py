@@ -22,6 +22,7 @@ VERDICTS = {
     "Q5": recomputed.few_directions,
     "Q6": lambda tables: recomputed.faster(tables, ["logistic"]),
     "Q7": recomputed.exponential_costs,
+    "backward": recomputed.signal_back,
     "dead_flat": lambda tables: "",
     "runs": lambda tables: "",
 }

@@ -14,7 +14,7 @@ import pytest
 
 from core.jobs.pool import NICENESS, JobError, Pool
 from core.jobs.running import run
-from tests.processes import PATIENCE, SMALL, gone, in_process, kill_own_process, until
+from tests.processes import PATIENCE, SMALL, gone, in_process, kill_own_process, pids, until
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,14 @@ def test_workers_give_way_to_the_process_that_serves(pool: Pool) -> None:
 
 
 def test_a_worker_that_is_killed_loses_nothing_but_its_own_call(pool: Pool, tmp_path: Path) -> None:
-    before = {pool.submit(os.getpid).result() for _ in range(8)} | set(pool.pids())
+    before = {pool.submit(os.getpid).result() for _ in range(8)} | set(pids(pool))
     calls = [pool.submit(record_and_wait, tmp_path / name) for name in ("a", "b")]
     until(lambda: all((tmp_path / name).exists() and (tmp_path / name).stat().st_size for name in ("a", "b")))
     victim = int((tmp_path / "a").read_text(encoding="ascii"))
     os.kill(victim, signal.SIGKILL)
     (tmp_path / "go").touch()
     assert [call.result(PATIENCE) for call in calls] == [2, 1]
-    assert before - set(pool.pids()) == {victim}
+    assert before - set(pids(pool)) == {victim}
 
 
 def record_and_wait(path: Path) -> int:
@@ -57,7 +57,7 @@ def record_and_wait(path: Path) -> int:
 
 
 def test_a_worker_killed_while_idle_is_replaced(pool: Pool) -> None:
-    for pid in pool.pids():
+    for pid in pids(pool):
         os.kill(pid, signal.SIGKILL)
     assert [pool.submit(pow, 2, n).result(PATIENCE) for n in range(4)] == [1, 2, 4, 8]
 
@@ -111,11 +111,12 @@ def test_workers_do_not_execute_the_main_script_and_end_with_a_parent_that_is_ki
     parent = in_process("""
         import time
         from core.jobs.pool import Pool
+        from tests.processes import pids
         print("main", flush=True)
         pool = Pool(2)
         pool.warm_up()
         pool.submit(pow, 2, 3).result()
-        print(*pool.pids(), flush=True)
+        print(*pids(pool), flush=True)
         time.sleep(60)
     """)
     assert parent.stdout is not None

@@ -271,7 +271,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         initialiser=draw(st.sampled_from(list(INITIALISERS))),
         gain=draw(st.sampled_from([0.01, 1.0, 30.0])),
         hidden=(draw(WIDTHS),),
-        bias=draw(st.booleans()),
+        **draw(st.sampled_from([{"bias": False}, {}, {"bias_initialiser": ("zeros", "normal:0.5")}])),
         loss=draw(st.sampled_from(["cross_entropy", "squared_error"])),
         optimiser=draw(st.sampled_from(list(OPTIMISERS))),
         learning_rate=draw(st.lists(st.sampled_from([1e-3, 0.1, 3.0, 1e3]), **several)),  # type: ignore[arg-type]

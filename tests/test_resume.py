@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from core.engine.state import State
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
-from core.jobs import checkpoint, jobs
+from core.jobs import checkpoint, jobs, saving
 from core.jobs.checkpoint import CheckpointError, dump, restore
 from core.jobs.jobs import Jobs
 from core.jobs.plan import Segment, Start, Work, recorded, segment, untrained
@@ -181,8 +181,8 @@ class Watched:
 
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
-    monkeypatch.setattr(jobs, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(jobs, "CHECKPOINT_COST", 0)
+    monkeypatch.setattr(saving, "SECONDS", 0.0)
+    monkeypatch.setattr(saving, "COST", 0)
     monkeypatch.setattr(Work, "next_epochs", an_epoch)
     with ThreadPoolExecutor(2) as executor:
         yield executor
@@ -227,12 +227,12 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
         from concurrent.futures import ThreadPoolExecutor
         from dataclasses import replace
         from pathlib import Path
-        from core.jobs import jobs
+        from core.jobs import jobs, saving
         from core.jobs.plan import Work, segment
         from core.jobs.store import Store
         from tests.test_resume import SETTINGS, SWEEP, Watched, an_epoch
 
-        jobs.CHECKPOINT_SECONDS = jobs.CHECKPOINT_COST = 0
+        saving.SECONDS = saving.COST = 0
         Work.next_epochs = an_epoch
         watched = Watched()
 
@@ -307,7 +307,7 @@ def test_a_sweep_that_nobody_looked_at_for_a_while_goes_on_when_asked_again(
         return watched(state, epochs)
 
     monkeypatch.setattr(jobs, "segment", slow)
-    monkeypatch.setattr(jobs, "CHECKPOINT_SECONDS", 1e9)
+    monkeypatch.setattr(saving, "SECONDS", 1e9)
     with Jobs(replace(SETTINGS, unwatched_seconds=0.3), store, threads) as registry:
         job = registry.submit(SWEEP, "ann")
         until(lambda: not job.active)
@@ -354,7 +354,7 @@ def test_checkpoints_come_seldom_however_many_the_segments(
     threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[int] = []
-    monkeypatch.setattr(jobs, "CHECKPOINT_SECONDS", 10.0)
+    monkeypatch.setattr(saving, "SECONDS", 10.0)
     monkeypatch.setattr(Store, "save_checkpoint", lambda self, key, content: written.append(1))
 
     def as_if_slow(state: State | Start, epochs: int) -> Segment:

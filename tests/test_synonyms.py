@@ -61,7 +61,7 @@ def test_names_of_settings_lead_to_settings_and_never_take_a_name_of_a_pages_con
     own, foreign = [plain(name) for name in FIELDS], [plain(name) for name in SETTINGS]
     assert len(set(own + foreign)) == len(own) + len(foreign)
     assert {synonym.ours for synonym in SETTINGS.values()} <= set(FIELDS)
-    controls = {name for page in PAGES for name in page.settings}
+    controls = {name for page in PAGES for name in page.controls}
     assert not [name for name in controls if accepted(name, FIELDS, SETTINGS)]
 
 
@@ -130,7 +130,11 @@ def test_a_link_a_json_text_and_python_values_are_read_alike_and_written_in_the_
         ("initialiser", "noraml:-1", "normal"),
         ("initialiser", "he_noraml:0.3", "he_normal"),
         ("initialiser", "random_normal:0.05", "normal:0.05"),
-        ("initialiser", "xavier_normal", "glorot_normal"),
+        ("initialiser", "glorot_uniform;last=noraml:0.3", "glorot_uniform;last=normal:0.3"),
+        ("initialiser", "he_noraml*0.5;last=zeros", "he_normal*0.5;last=zeros"),
+        ("initialiser", "noraml;last=zreos", ""),
+        ("initialiser", "trunc_normal_:0:0.02", "plain_truncated_normal:0:0.02"),
+        ("gain", "recomended:tanh", "recommended:tanh"),
         ("initialiser", "zeros:1", "zeros"),
         ("optimiser", "momentun:0.8", "momentum:0.8"),
         ("optimiser", "momentun:8", "momentum"),
@@ -158,6 +162,11 @@ def test_a_suggestion_is_for_the_one_wrong_item_keeps_its_argument_and_is_valid(
     [
         ("initialiser", "normal:x", "normal:0.01"),
         ("initialiser", "sparse:0", "sparse:15"),
+        ("initialiser", "uniform:1:0", "uniform:0:1"),
+        ("initialiser", "normal:0:x", "normal:0.5:0.01"),
+        ("initialiser", "variance_scaling:1:fan:normal", "variance_scaling:1:fan_in:truncated_normal"),
+        ("initialiser", "he_normal*", "he_normal*0.1"),
+        ("gain", "recommended", "recommended:tanh"),
         ("optimiser", "adam:x", "adam:0.9"),
         ("optimiser", "sgdd", "momentum:0.9"),
         ("target", "train_loss", "train_loss:0.1"),

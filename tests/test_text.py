@@ -40,13 +40,14 @@ def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: st
     assert text.percent(value, decimals) == said
 
 
-def test_numbers_have_three_digits_a_real_minus_and_no_exponent_unless_huge() -> None:
-    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5, 2e8, -0.0)] == [
+def test_numbers_have_three_digits_a_real_minus_and_a_power_of_ten_where_huge_or_tiny() -> None:
+    assert [text.number(value) for value in (-0.12345, 2.0, 1234.5, 2e8, -0.0, -1.234e-10)] == [
         "−0.123",
         "2",
         "1,230",
         "2e+08",
         "0",
+        "−1.23 × 10⁻¹⁰",
     ]
 
 

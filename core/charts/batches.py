@@ -118,11 +118,8 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
     axis = style.position(y_title, (), "share")
     y = alt.Y("mean:Q", **axis)
     names = list(QUANTITIES.values())
-    colour = alt.Color(
-        "name:N",
-        scale=alt.Scale(domain=names, range=[COLOURS[quantity] for quantity in QUANTITIES]),
-        legend=style.legend(names, strokes=True),
-    )
+    shades = [COLOURS[quantity] for quantity in QUANTITIES]
+    colour = style.colour("name", names, shades, style.legend(names, strokes=True))
     tip = style.tip(
         ("name", "share of"), ("hidden", "hidden layers"), ("initialiser", "initialiser"),
         ("gain", "gain", style.NUMBER), ("scale", "initial scale", style.NUMBER), ("mean", "mean of the runs", ".4~p"),

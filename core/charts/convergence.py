@@ -63,7 +63,6 @@ def learning_curves(
 
     Args:
         epochs: the epochs table, with the rows of diverged runs (`core.results.convergence.with_diverged`).
-        groups: the experiment's groups, in its order.
         quantity: one of MEASURES.
         x: "epoch" or "update".
         log_x: a symlog axis, on which epoch 0 has its place.
@@ -73,6 +72,9 @@ def learning_curves(
         target: a level to draw, such as that of the experiment's target.
     """
     accuracy = quantity.endswith("accuracy")
+    if quantity.startswith("test") and epochs[quantity].isna().all() and epochs["train_loss"].notna().any():
+        title = MEASURES[quantity].partition(" (")[0].capitalize()
+        return style.blank(title, curves.TIMES[x], MEASURES[quantity], "Nothing is kept back for testing.")
     return curves.over_training(
         epochs,
         groups,
@@ -95,7 +97,6 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
 
     Args:
         survival: columns group, update, reached, at_risk (`core.results.convergence.survival`).
-        groups: the experiment's groups, in its order.
         log_x: a symlog axis, on which update 0 has its place.
     """
     title = "Share of runs that reached the target"
@@ -164,10 +165,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     )
     colour = style.row_colour(groups)
     tip = style.tip(
-        ("group", "group"),
-        ("seed", "seed", "d"),
-        ("outcome", "outcome"),
-        ("at", "update (last if not reached)", ",d"),
+        ("group", "group"), ("seed", "seed", "d"), ("outcome", "outcome"), ("at", "update (last if not reached)", ",d")
     )
     points = alt.Chart(dots[["group", "seed", "outcome", "at", "y"]]).mark_point(size=64, strokeWidth=1.8)
     x = alt.X("at:Q", **x_axis)
@@ -175,11 +173,13 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     if not ticks.empty:
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
-    charts += style.row_names(names, y_axis, "note", room=115)
+    charts += style.row_names(names, y_axis, room=115)
     return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
 
 
-def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = None) -> alt.LayerChart:
+def speed_up(
+    table: pd.DataFrame, *, groups: Sequence[str], title: str = "Speed-up over the baseline"
+) -> alt.LayerChart:
     """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
 
     A group without a finite ratio has its text in place of a point, and no dashed line through it. An interval without
@@ -189,7 +189,6 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
         table: columns group, ratio, low, high, text (`core.results.convergence.speed_up`).
         groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
     """
-    title = title or "Speed-up over the baseline"
     x_title, y_title = "times faster than the baseline", "run group"
     named, cut = style.shown(groups, table)
     if not named:
@@ -222,7 +221,7 @@ def speed_up(table: pd.DataFrame, *, groups: Sequence[str], title: str | None = 
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
         words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
         charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
-    charts += style.row_names(names, y_axis, "note", room=140)
+    charts += style.row_names(names, y_axis, room=140)
     return style.layered(
         charts,
         title,
@@ -237,7 +236,6 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
     Args:
-        runs: the runs table.
         quantity: one of FINALS.
     """
     meaning = FINALS[quantity]

@@ -25,7 +25,6 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
 
     Args:
         effects: `core.lessons.effects.Decomposition.effects`, one of log outcomes as ratios.
-        outcome: what was compared.
     """
     title = "What does each difference bring?"
     x_title, y_title = outcome.better + (" (axis of ratios)" if outcome.log else ""), "difference"
@@ -42,7 +41,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     known = table[exact]
     known = known.assign(low=known["low"].clip(first, last), high=known["high"].clip(first, last))
     y = alt.Y("y:Q", **style.row_axis(y_title, len(table)))
-    colour = alt.Color("effect:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=None)
+    colour = style.colour("effect", list(COLOURS), list(COLOURS.values()), None)
 
     line = alt.Chart(pd.DataFrame({"none": [neutral]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
     charts = [line.encode(x=alt.X("none:Q", **axis), strokeWidth=alt.StrokeWidthValue(1.6))]
@@ -66,7 +65,7 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
         tip = style.tip(("title", "difference"), ("text", "bound, by runs that stopped early"))
         charts.append(mark.encode(x=alt.X("at:Q", **axis), y=y, color=colour, tooltip=tip))
     names = table[["title", "text"]].rename(columns={"title": "group", "text": "note"})
-    charts += style.row_names(names, style.row_axis(y_title, len(table)), "note", room=170)
+    charts += style.row_names(names, style.row_axis(y_title, len(table)), room=170)
     several = table["seeds"].max() > 1
     of = f"median {outcome.title}, 95 % interval over paired seeds" if several else f"{outcome.title} of one seed"
     subtitle = f"{of}; dashed: no effect"
@@ -90,7 +89,6 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
 
     Args:
         cells: `core.lessons.effects.Decomposition.cells`.
-        outcome: what was compared.
         functions: the activation functions of the experiment, which their colours come from.
     """
     title = f"Median {outcome.title}"
@@ -113,8 +111,7 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
         ),
     )
     y = alt.Y("at:Q", **y_axis)
-    names, colours = style.group_colours(functions)
-    colour = alt.Color("activation:N", scale=alt.Scale(domain=names, range=colours), legend=None)
+    colour = style.colour("activation", *style.group_colours(functions), None)
     columns = ["place", "activation", "name", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
     charts = []
     for centred, dash in ((False, [5, 4]), (True, [1, 0])):

@@ -31,16 +31,15 @@ def _look(names: Sequence[str], channel: str) -> list[Any]:
     return [of[name] for name in names]
 
 
-def activation_colour(names: Sequence[str]) -> alt.Color:
-    """Colour by the column "activation"."""
-    scale = alt.Scale(domain=list(names), range=_look(names, "colour"))
-    return alt.Color("activation:N", scale=scale, legend=style.legend(names, strokes=True))
-
-
-def activation_dash(names: Sequence[str]) -> alt.StrokeDash:
-    """Dash by the column "activation", in one legend with its colour."""
-    scale = alt.Scale(domain=list(names), range=_look(names, "dash"))
-    return alt.StrokeDash("activation:N", scale=scale, legend=style.legend(names, strokes=True))
+def channels(names: Sequence[str]) -> tuple[alt.Color, alt.StrokeDash, alt.Parameter]:
+    """Colour and dash by the column "activation" in one legend, a click on which isolates a function."""
+    key = style.legend(names, strokes=True)
+    dashes = alt.Scale(domain=list(names), range=_look(names, "dash"))
+    return (
+        style.colour("activation", names, _look(names, "colour"), key),
+        alt.StrokeDash("activation:N", scale=dashes, legend=key),
+        alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend"),
+    )
 
 
 def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float) -> alt.LayerChart:
@@ -48,7 +47,6 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
 
     Args:
         table: columns activation, x, value, slope, saturated.
-        names: the functions, in order.
         quantity: "value" or "slope".
         std: of the pre-activations; the range that holds 95 % of them is shaded.
     """
@@ -58,14 +56,10 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
     if quantity == "value":
         values = [max(-UNBOUNDED, min(low for low, _ in limits)), min(UNBOUNDED, max(high for _, high in limits)), 0.0]
     reach = float(table["x"].abs().max())
-    x_axis: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-reach, reach], nice=False),
-        "axis": alt.Axis(title="pre-activation x", tickCount=6),
-    }
+    x_axis = style.fixed("pre-activation x", -reach, reach, tickCount=6)
     y_axis = style.position(y_title, values)
     x, y = alt.X("x:Q", **x_axis), alt.Y(f"{quantity}:Q", **y_axis)
-    colour, dash = activation_colour(names), activation_dash(names)
-    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    colour, dash, pick = channels(names)
     table = table.assign(
         state=np.where(table["saturated"], "saturated", "not saturated"),
         piece=(table["saturated"] != table["saturated"].shift()).cumsum(),
@@ -124,7 +118,7 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
         x_title="output h",
         y_title="activation function",
         domain=domain,
-        colour=alt.Color("group:N", scale=alt.Scale(domain=names, range=_look(names, "colour")), legend=None),
+        colour=style.colour("group", names, _look(names, "colour"), None),
         own_peak=True,
         reference=True,
     )
@@ -154,15 +148,13 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
 
     Args:
         table: columns activation, std, saturated.
-        names: the functions, in order.
         outputs: a row for each function: activation, std, sample_saturated, sample_saturated_error, n.
     """
     x_title, y_title = "standard deviation of the pre-activation", "share saturated"
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
     x_axis = style.position(x_title, table["std"], "log")
     y_axis = style.position(y_title, (), "share")
-    colour, dash = activation_colour(names), activation_dash(names)
-    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    colour, dash, pick = channels(names)
     base = alt.Chart(table[["activation", "std", "saturated"]]).encode(
         x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour
     )
@@ -204,7 +196,6 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
 
     Args:
         table: columns activation, dtype, direction, seconds_per_element, repeats, needs_exponential.
-        dtype: the precision to show.
     """
     title = "Time per element"
     x_title, y_title = "nanoseconds per element", "activation function"
@@ -224,16 +215,12 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
             "note": [f"{a:.2f} + {b:.2f} ns" for a, b in zip(wide["forward"], wide["backward"], strict=True)],
         }
     )
-    high = float(wide["total"].max()) * 1.04
-    x_axis: dict[str, Any] = {
-        "scale": alt.Scale(domain=[0, high], nice=False),
-        "axis": alt.Axis(title=x_title, tickCount=6),
-    }
+    x_axis = style.fixed(x_title, 0, float(wide["total"].max()) * 1.04, tickCount=6)
     y_axis = style.row_axis(y_title, len(wide))
     kinds = list(KINDS.values())
     key = style.legend(kinds)
     key.symbolOpacity = 1
-    colour = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[style.PALETTE[1], style.PALETTE[2]]), legend=key)
+    colour = style.colour("kind", kinds, style.PALETTE[1:3], key)
     tip = style.tip(
         ("activation", "function"),
         ("forward", "forward (ns)", ".3~f"),
@@ -246,7 +233,7 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
     forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2=alt.X2("forward:Q")).transform_calculate(zero="0")
     backward = base.mark_rect(opacity=0.45).encode(x=alt.X("forward:Q", **x_axis), x2=alt.X2("total:Q"))
     return style.layered(
-        [forward, backward, *style.row_names(names, y_axis, "note")],
+        [forward, backward, *style.row_names(names, y_axis)],
         title,
         f"{dtype}; solid: forward, pale: backward; cheapest first",
         36 * len(wide),
@@ -268,13 +255,8 @@ def step_shares(table: pd.DataFrame) -> alt.LayerChart:
     widths = sorted({float(width) for width in table["width"]})
     x = alt.X("width:Q", **style.position(x_title, widths, "log", widths))
     high = float(table["share"].max()) * 1.1
-    y = alt.Y(
-        "share:Q",
-        scale=alt.Scale(domain=[0, high], nice=False),
-        axis=alt.Axis(title=y_title, format=".0%" if high > 0.05 else ".1%", tickCount=6),
-    )
-    colour, dash = activation_colour(names), activation_dash(names)
-    pick = alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend")
+    y = alt.Y("share:Q", **style.fixed(y_title, 0, high, format=".0%" if high > 0.05 else ".1%", tickCount=6))
+    colour, dash, pick = channels(names)
     drawn = table.assign(microseconds=1e6 * table["seconds_per_step"])
     base = alt.Chart(drawn[["activation", "width", "share", "microseconds", "repeats"]]).encode(x=x, y=y, color=colour)
     tip = style.tip(

@@ -61,7 +61,7 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     ends = f"t = {value['target']}\nL = {value['loss']}"
 
     key = alt.Legend(title=None, orient="bottom", symbolType="circle")
-    colour = alt.Color("sign:N", scale=alt.Scale(domain=list(SIGNS), range=list(SIGNS.values())), legend=key)
+    colour = style.colour("sign", list(SIGNS), list(SIGNS.values()), key)
     common = pd.DataFrame({"x": [0.59], "x2": [1.0], "y": [0.33], "y2": [0.65]})
     rect = alt.Chart(common).mark_rect(color=COMMON, opacity=0.16, cornerRadius=8)
     charts = [rect.encode(x=_unit("x"), x2=alt.X2("x2:Q"), y=_unit("y"), y2=alt.Y2("y2:Q"))]
@@ -132,16 +132,15 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
         own: the weights' own factors, h21 and h22: the step lies on the line through 0 in this direction.
     """
     reach = 1.35 * max(abs(step[0]), abs(step[1])) or 1.0
-    axes: dict[str, dict[str, Any]] = {
-        name: {"scale": alt.Scale(domain=[-reach, reach], nice=False), "axis": alt.Axis(title=title, tickCount=5)}
-        for name, title in (("x", "change of w₁ (learning rate 1)"), ("y", "change of w₂ (learning rate 1)"))
-    }
+    x_axis, y_axis = (
+        style.fixed(f"change of {weight} (learning rate 1)", -reach, reach, tickCount=5) for weight in ("w₁", "w₂")
+    )
     area = table.assign(x=0.0, y=0.0, x2=reach * table["w1"], y2=reach * table["w2"])
     area["text"] = ["can be reached" if allowed else "never on this example" for allowed in area["allowed"]]
     corner = alt.Chart(area[["x", "y", "x2", "y2", "text", "allowed", "pattern"]])
     fill = alt.ColorValue(style.NEUTRAL, condition={"test": "datum.allowed", "value": STEP})
     shade = alt.OpacityValue(0.07, condition={"test": "datum.allowed", "value": 0.28})
-    x, y = alt.X("x:Q", **axes["x"]), alt.Y("y:Q", **axes["y"])
+    x, y = alt.X("x:Q", **x_axis), alt.Y("y:Q", **y_axis)
     tip = style.tip(("pattern", "signs of the step"), ("text", "this quadrant"))
     rect = corner.mark_rect().encode(
         x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), color=fill, opacity=shade, tooltip=tip
@@ -166,7 +165,7 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
         head = alt.Chart(taken).mark_point(
             shape="triangle-up", size=260, filled=True, opacity=1, color=STEP, angle=turn
         )
-        charts.append(head.encode(x=alt.X("x2:Q", **axes["x"]), y=alt.Y("y2:Q", **axes["y"]), tooltip=tip))
+        charts.append(head.encode(x=alt.X("x2:Q", **x_axis), y=alt.Y("y2:Q", **y_axis), tooltip=tip))
     title = "Where this example's step can go"
     return style.layered(charts, title, "arrow: the step taken; dashed: the line it cannot leave", 320)
 
@@ -182,23 +181,16 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     patterns = {pattern: text for pattern, text in PATTERNS.items() if pattern != "zero" or zeros}
     drawn = table[table["pattern"].isin(patterns)].rename(columns={"function": "group"})
     drawn = drawn.assign(signs=drawn["pattern"].map(patterns))
-    drawn["label"] = [
-        "0" if count == 0 else percent(share) for count, share in zip(drawn["count"], drawn["share"], strict=True)
-    ]
-    drawn["label"] = drawn["label"].str.replace(" ", "")
+    drawn["label"] = ["0" if share == 0 else percent(share).replace(" ", "") for share in drawn["share"]]
     drawn["group"] = drawn["group"].map(words)
     groups = [words(name) for name in functions]
-    domain, shades = style.group_colours(groups)
-    colour = alt.Color("group:N", scale=alt.Scale(domain=domain, range=shades), legend=style.legend(groups))
-    top = max(0.5, 1.15 * float(drawn["share"].max()))
+    colour = style.colour("group", *style.group_colours(groups), style.legend(groups))
     x = alt.X(
         "signs:N", scale=alt.Scale(domain=list(patterns.values()), paddingInner=0.2),
         axis=alt.Axis(title="signs of the two gradients", labelAngle=0, labelLimit=90),
     )  # fmt: skip
-    y = alt.Y(
-        "share:Q", scale=alt.Scale(domain=[0, top], nice=False),
-        axis=alt.Axis(title="share of the examples", format="%", tickCount=5),
-    )  # fmt: skip
+    top = max(0.5, 1.15 * float(drawn["share"].max()))
+    y = alt.Y("share:Q", **style.fixed("share of the examples", 0, top, format="%", tickCount=5))
     offset = alt.XOffset("group:N", scale=alt.Scale(domain=groups))
     tip = style.tip(("group", "function"), ("signs", "signs"), ("count", "examples", ",d"), ("examples", "of", ",d"))
     base = alt.Chart(drawn[["group", "signs", "count", "share", "examples", "label"]])
@@ -290,11 +282,8 @@ def _tiles(tiles: pd.DataFrame, hover: alt.Parameter) -> alt.Chart:
 
 
 def _weight_axis(title: str) -> dict[str, Any]:
-    ticks = range(math.ceil(-REACH), math.floor(REACH) + 1)
-    return {
-        "scale": alt.Scale(domain=[-REACH, REACH], nice=False),
-        "axis": alt.Axis(title=title, values=list(ticks), format="d", grid=False),
-    }
+    ticks = list(range(math.ceil(-REACH), math.floor(REACH) + 1))
+    return style.fixed(title, -REACH, REACH, values=ticks, format="d", grid=False)
 
 
 def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: float) -> alt.LayerChart:
@@ -314,7 +303,7 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     present = [name for name in functions if name in set(drawn["function"])]
     shades = [colour for name, colour in zip(*style.group_colours(functions), strict=True) if name in present]
     named = [words(name) for name in present]
-    colour = alt.Color("group:N", scale=alt.Scale(domain=named, range=shades), legend=style.legend(named, strokes=True))
+    colour = style.colour("group", named, shades, style.legend(named, strokes=True))
     kinds = [kind for kind in UPDATES if kind in set(drawn["updates"])]
     dashes = [dash for kind, dash in zip(UPDATES, UPDATE_DASHES, strict=True) if kind in kinds]
     dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=kinds, range=dashes), legend=None)

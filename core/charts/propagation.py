@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from core.charts import curves, style, tables
-from core.text import count, number
+from core.lessons.signal_propagation import layers_text
+from core.text import count
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
     "saturated": ("Share saturated", "share of examples × units", "share"),
     "mean": ("Mean of the activations", "mean of h", "linear"),
+    "backward": ("Size of the back-propagated signal", "standard deviation of d loss / d a", "log"),
 }
 DEEPEST = 1000.0
 SHALLOWEST = 0.1
@@ -25,8 +27,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
 
     Args:
         table: columns group, layer, quantity, predicted, low, median, high, runs.
-        groups: the experiment's groups, in its order.
-        quantity: "length", "saturated" or "mean".
+        quantity: one of QUANTITIES.
         epoch: the recorded epoch that `table` was measured at.
     """
     heading, y_title, kind = QUANTITIES[quantity]
@@ -36,7 +37,11 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
     if measured.empty and predicted.empty:
         silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
-        why = "q is 0 here, which has no place on a log axis" if silent else style.NOTHING
+        why = (
+            f"{'q' if quantity == 'length' else 'It'} is 0 here, which has no place on a log axis"
+            if silent
+            else style.NOTHING
+        )
         return style.blank(heading, "hidden layer", y_title, why)
     x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
     (measured, offset), (predicted, _) = (
@@ -48,6 +53,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     lines = alt.Chart(predicted[["group", "at", "beside", "predicted"]]).encode(
         x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )
+    theory = "" if predicted.empty else "lines: theory; "
     measured["band"] = tables.interval_text(measured["low"], measured["high"])
     measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
     dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
@@ -71,9 +77,77 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
             ),
         ],
         heading,
-        curves.of_runs(f"lines: theory; dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
+        curves.of_runs(f"{theory}dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
+    )
+
+
+def weight_gradients(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """The spread of the weight gradients of every layer at initialisation, the output layer the last.
+
+    Args:
+        table: columns group, at (the layer as text) and gradient_std, above 0.
+        groups: the experiment's groups, in its order.
+    """
+    return curves.over_steps(
+        table,
+        groups,
+        "gradient_std",
+        steps=sorted(table["at"].unique(), key=int),
+        title="Size of the weight gradients",
+        subtitle=f"{style.when(0)}, mean over the training set; {curves.BAND}",
+        x_title="layer",
+        y_title="standard deviation of d loss / d w",
+        y_kind="log",
+    )
+
+
+def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """The singular values of each group's input-output Jacobian, a row each: ends, root mean square, and theory's.
+
+    Args:
+        table: columns group, mean, rms, least, greatest, condition, predicted, runs; on a log axis 0 is not drawn.
+        groups: the experiment's groups, in its order.
+    """
+    title, x_title = "Singular values of the input-output Jacobian", "singular value of d logits / d x"
+    table = tables.masked(table[table["group"].isin(groups)], ["rms", "greatest"], log=["rms", "greatest"])[0]
+    if table.empty:
+        return style.blank(title, x_title, "group", "no signal gets through: all of them are 0 here")
+    named, note = style.shown(groups, table)
+    table = table.set_index("group").loc[named].reset_index()
+    table["row"] = np.arange(len(table)) + 0.66
+    table["condition"] = [f"{value:.4g}" if np.isfinite(value) else "none: some are 0" for value in table["condition"]]
+    table["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in table["predicted"]]
+    predicted = tables.masked(table, ["predicted"], log=["predicted"])[0]
+    whole = tables.masked(table, ["least"], log=["least"])[0]
+    x_axis = style.position(
+        x_title, [*table["rms"], *table["greatest"], *whole["least"], *predicted["predicted"]], "log"
+    )
+    y = alt.Y("row:Q", **style.row_axis("group", len(named)))
+    colour = style.row_colour(groups)
+    ends = (
+        alt.Chart(whole[["group", "row", "least", "greatest"]])
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("least:Q", **x_axis), x2=alt.X2("greatest:Q"), y=y, color=colour)
+    )
+    tip = style.tip(
+        ("group", "group"), ("rms", "root mean square", style.NUMBER), ("mean", "mean", style.NUMBER),
+        ("least", "least", style.NUMBER), ("greatest", "greatest", style.NUMBER), ("condition", "condition number"),
+        ("theory", "theory's root mean square"), ("runs", "runs", "d"),
+    )  # fmt: skip
+    dots = alt.Chart(table.drop(columns="predicted")).mark_point(filled=True, size=80, stroke="white", strokeWidth=1)
+    ticks = alt.Chart(predicted[["group", "row", "predicted"]]).mark_tick(thickness=2.4, size=18, color=style.NEUTRAL)
+    return style.layered(
+        [
+            ends,
+            ticks.encode(x=alt.X("predicted:Q", **x_axis), y=y),
+            dots.encode(x=alt.X("rms:Q", **x_axis), y=y, color=colour, tooltip=tip),
+            *style.row_names(pd.DataFrame({"group": named}), style.row_axis("group", len(named))),
+        ],
+        title,
+        f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; medians of the runs{note}",
+        style.row_height(len(named)) + 10,
     )
 
 
@@ -91,7 +165,6 @@ def phase_diagram(
         points: columns group, sw, sb, chi, depth_scale: where the groups start.
         cells: columns sw, sb, sw_low, sw_high, sb_low, sb_high, q, chi, depth_scale: the shading, on a grid.
         line: columns sw, sb: the critical line; may be empty.
-        groups: the experiment's groups, in its order.
         trial: (sw, sb) of a point to mark with a cross.
     """
     title = "Where gradients survive depth"
@@ -102,10 +175,7 @@ def phase_diagram(
         "scale": alt.Scale(type="log", domain=[low, high], nice=False),
         "axis": alt.Axis(title=x_title, values=style.log_ticks(low, high), format=".3~g", grid=False),
     }
-    y_axis: dict[str, Any] = {
-        "scale": alt.Scale(domain=[-0.04 * top, top], nice=False),
-        "axis": alt.Axis(title=y_title, tickCount=6, grid=False),
-    }
+    y_axis = style.fixed(y_title, -0.04 * top, top, tickCount=6, grid=False)
     charts = [_shading(cells, x_axis, y_axis)]
     if not line.empty:
         critical = alt.Chart(line[["sw", "sb"]].assign(order=np.arange(len(line)))).mark_line(
@@ -161,7 +231,9 @@ def _dots(
 ) -> alt.Chart:
     """The groups as dots; those without a value are left out."""
     known = tables.masked(points, ["sw", y], log=["sw"])[0]
-    known = known.assign(depth=[_layers(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]])
+    known = known.assign(
+        depth=[layers_text(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
+    )
     tip = style.tip(
         ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")
     )
@@ -170,15 +242,10 @@ def _dots(
     )
     present = [group for group in groups if group in set(known["group"])]
     domain, colours = style.group_colours(groups)
-    scale = alt.Scale(domain=present, range=[colours[domain.index(group)] for group in present])
-    colour = alt.Color("group:N", scale=scale, legend=style.legend(present))
+    shades = [colours[domain.index(group)] for group in present]
+    colour = style.colour("group", present, shades, style.legend(present))
     chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
-
-
-def _layers(depth_scale: float) -> str:
-    said = number(depth_scale)
-    return "1 layer" if said == "1" else f"{said} layers"
 
 
 def _phases(cells: pd.DataFrame) -> pd.DataFrame:
@@ -202,9 +269,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     """Depth scale 1 / |log chi_1| against sw at sb = 0, with the groups on it and their networks' depth as a line.
 
     Args:
-        points: columns group, sw, chi, depth_scale, note.
+        points: columns group, sw, sb, chi, depth_scale, note.
         curve: columns sw, chi, depth_scale.
-        groups: the experiment's groups, in its order.
         depth: hidden layers of the networks.
     """
     title = "How many layers a gradient survives"
@@ -212,9 +278,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     curve = curve.assign(drawn=curve["depth_scale"].clip(SHALLOWEST, DEEPEST))
     curve = tables.masked(curve, ["drawn", "sw"], log=["drawn", "sw"])[0]
     x_axis = style.position(x_title, curve["sw"], "log")
-    scale = alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False)
     y_axis: dict[str, Any] = {
-        "scale": scale,
+        "scale": alt.Scale(type="log", domain=[SHALLOWEST, DEEPEST], nice=False),
         "axis": alt.Axis(title=y_title, values=[0.1, 1, 10, 100, 1000], format=".6~g"),
     }
     base = alt.Chart(curve[["sw", "drawn"]]).mark_line(color=style.NEUTRAL, strokeWidth=2.5)
@@ -226,7 +291,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
         x=style.at(4), text=alt.Text("text:N")
     )
     dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
-    subtitle = "biases 0; below the dashed line a gradient's mean square changes by more than e across the network"
+    of = "curve: biases 0, dots: each group's own" if points["sb"].any() else "biases 0"
+    subtitle = f"{of}; below the dashed line a gradient's mean square changes by more than e across the network"
     return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
 
 
@@ -250,9 +316,7 @@ def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerC
     rule = fixed_point if fixed_point is not None and fixed_point > 1e-20 else None
     y_axis = style.position(y_title, [*table["q"], *([] if rule is None else [rule])], "log")
     x = alt.X("layer:Q", **style.position(x_title, table["layer"], "count"))
-    colour = alt.Color(
-        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
-    )
+    colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     tip = style.tip(("name", "start"), ("layer", "layer", "d"), ("q", "q", style.NUMBER))
     base = alt.Chart(table[["name", "layer", "q"]]).encode(x=x, y=alt.Y("q:Q", **y_axis), color=colour)
     charts = [base.mark_line(strokeWidth=2), base.mark_point(filled=True, size=40).encode(tooltip=tip)]

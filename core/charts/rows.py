@@ -65,7 +65,7 @@ def bars(
         dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
-    charts += style.row_names(names, y_axis, "note")
+    charts += style.row_names(names, y_axis)
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10)
 
 

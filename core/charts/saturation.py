@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
+from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.text import percent
 
@@ -27,10 +28,6 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     Columns are recorded epochs, cells the mean over the group's runs; a black line runs through the cells in which a
     layer is dead-flat in any of them. At the right of a name: the share at the first and at the last epoch drawn, mean
     over the layers. A group without numbers keeps its place.
-
-    Args:
-        layers: the layers table.
-        groups: the experiment's groups, in its order.
     """
     title = "Share saturated in every group"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer, by run group"
@@ -65,7 +62,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     y = alt.Y("y:Q", scale=scale, axis=axis)
     drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
-    charts += style.row_names(names, {"scale": scale, "axis": axis}, "note", room=95)
+    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95)
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
@@ -84,10 +81,6 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     """Share saturated by hidden layer and recorded epoch: mean over the group's runs.
 
     A black line runs through the cells in which a layer is dead-flat in any of them.
-
-    Args:
-        layers: the layers table.
-        group: the group to show.
     """
     title = "Share saturated"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
@@ -129,11 +122,6 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
 
     The scale is the measured one (weight_rms at epoch 0), so that every initialiser and gain has its place on
     the axis. One point is one initialiser, gain and network: mean over runs. Zeros have no place on a log axis.
-
-    Args:
-        layers: the layers table.
-        activation: the activation function to show.
-        epoch: a recorded epoch.
     """
     title = "Share saturated by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", SHARE
@@ -142,9 +130,7 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         return style.blank(title, x_title, y_title, why)
     names = [f"layer {number}" for number in sorted(points["layer"].unique())]
     schemes = sorted(points["scheme"].unique())
-    colour = alt.Color(
-        "name:N", scale=alt.Scale(domain=names, range=style.ramp(len(names))), legend=style.legend(names)
-    )
+    colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     shape = alt.Shape(
         "scheme:N",
         scale=alt.Scale(domain=schemes, range=[SHAPES[i % len(SHAPES)] for i in range(len(schemes))]),
@@ -199,7 +185,10 @@ def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.Dat
         runs=("saturated", "size"),
     )
     points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
-    points["scheme"] = points["initialiser"].str.partition(":")[0]
+    points["scheme"] = [
+        starts.part(text, layer, hidden.count("-") + 2).scheme.name
+        for text, layer, hidden in zip(points["initialiser"], points["layer"], points["hidden"], strict=True)
+    ]
     points["name"] = "layer " + points["layer"].astype(str)
     return points, ""
 
@@ -213,9 +202,6 @@ def histogram_by_layer(
     The x axis is that of all epochs, so that it stays while a slider moves.
 
     Args:
-        histograms: the histograms table.
-        group: the group to show.
-        epoch: a recorded epoch.
         quantity: "preactivation" or "activation".
         saturated: ranges of the quantity to shade as saturated (ends may be infinite).
     """
@@ -243,9 +229,6 @@ def histogram_by_layer(
         beyond = [f"{percent(below)} below"] * (below > 0) + [f"{percent(above)} above"] * (above > 0)
         notes.append(", ".join(beyond))
     names = pd.DataFrame({"group": [f"layer {number}" for number in numbers], "note": notes})
-    colour = alt.Color(
-        "group:N", scale=alt.Scale(domain=names["group"].to_list(), range=style.ramp(len(names))), legend=None
-    )
     return rows.bars(
         inside,
         names,
@@ -254,7 +237,7 @@ def histogram_by_layer(
         x_title=meaning,
         y_title=y_title,
         domain=domain,
-        colour=colour,
+        colour=style.colour("group", names["group"].to_list(), style.ramp(len(names)), None),
         own_peak=True,
         shaded=saturated,
     )
@@ -378,12 +361,7 @@ def _share_colour() -> alt.Color:
         "share:Q",
         scale=alt.Scale(domain=[0, 1], scheme="cividis"),
         legend=alt.Legend(
-            title=SHARE,
-            orient="bottom",
-            format="%",
-            values=[0, 0.25, 0.5, 0.75, 1],
-            gradientLength=220,
-            titleLimit=300,
+            title=SHARE, orient="bottom", format="%", values=[0, 0.25, 0.5, 0.75, 1], gradientLength=220, titleLimit=300
         ),
     )
 

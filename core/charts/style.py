@@ -67,10 +67,14 @@ def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *
     )
 
 
+def colour(column: str, names: Sequence[str], shades: Sequence[str], key: alt.Legend | None) -> alt.Color:
+    """Colour by `column`, a shade for each of its `names`."""
+    return alt.Color(f"{column}:N", scale=alt.Scale(domain=list(names), range=list(shades)), legend=key)
+
+
 def group_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group"."""
-    domain, colours = group_colours(groups)
-    return alt.Color("group:N", scale=alt.Scale(domain=domain, range=colours), legend=legend(groups, strokes=True))
+    return colour("group", *group_colours(groups), legend(groups, strokes=True))
 
 
 def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
@@ -81,8 +85,7 @@ def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
 
 def row_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group" where rows carry their names themselves: no legend."""
-    domain, colours = group_colours(groups)
-    return alt.Color("group:N", scale=alt.Scale(domain=domain, range=colours), legend=None)
+    return colour("group", *group_colours(groups), None)
 
 
 def pick_group() -> alt.Parameter:
@@ -164,6 +167,11 @@ def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: 
     return {"scale": scale, "axis": axis}
 
 
+def fixed(title: str, low: float, high: float, **axis: Any) -> dict[str, Any]:
+    """Title, scale and axis of a position channel from `low` to `high`."""
+    return {"scale": alt.Scale(domain=[low, high], nice=False), "axis": alt.Axis(title=title, **axis)}
+
+
 def row_axis(title: str, count: int) -> dict[str, Any]:
     """A y axis of `count` rows, row i from i (top) to i + 1; the rows carry their names themselves."""
     scale = alt.Scale(domain=[0, max(count, 1)], reverse=True, nice=False)
@@ -183,20 +191,19 @@ def row_height(count: int) -> int:
     return count * min(64, max(38, 400 // max(count, 1)))
 
 
-def row_names(names: pd.DataFrame, axis: dict[str, Any], note: str | None = None, room: int = 130) -> list[alt.Chart]:
-    """Texts along the top of each row: column "group" on the left and, if named, column `note` on the right.
+def row_names(names: pd.DataFrame, axis: dict[str, Any], room: int = 130) -> list[alt.Chart]:
+    """Texts along the top of each row: column "group" on the left, column "note" on the right in `room` px.
 
     `names` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
     table = names if "top" in names else names.assign(top=np.arange(len(names)) + 0.08)
     base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
-    room = room if note else 0
     name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
-    charts = [base.mark_text(**name, limit=alt.ExprRef(f"width - {room}")).encode(x=at(2), text=alt.Text("group:N"))]
-    if note:
-        mark = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
-        charts.append(mark.encode(x=at("width"), text=alt.Text(f"{note}:N")))
-    return charts
+    note = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
+    return [
+        base.mark_text(**name, limit=alt.ExprRef(f"width - {room}")).encode(x=at(2), text=alt.Text("group:N")),
+        note.encode(x=at("width"), text=alt.Text("note:N")),
+    ]
 
 
 def at(place: float | str) -> alt.XValue:

@@ -89,6 +89,27 @@ def percentile_columns(ranked: Array, name: str) -> dict[str, Float]:
     return {f"{name}_p{p:02d}": ranked[..., place].astype(np.float64) for place, p in enumerate(PERCENTILES)}
 
 
+def singular_values(jacobian: Array) -> dict[str, Float]:
+    """Columns of the singular values of each run's Jacobians, (groups, seeds, examples, outputs, inputs).
+
+    The condition number of one is infinite where its least singular value is 0 to the rounding of its numbers.
+    """
+    known = np.asarray(np.isfinite(jacobian).all(axis=(-3, -2, -1)))
+    values = np.linalg.svd(np.where(known[..., None, None, None], jacobian, 0.0).astype(np.float64), compute_uv=False)
+    largest, smallest = values[..., 0], values[..., -1]
+    full_rank = smallest > np.finfo(jacobian.dtype).eps * max(jacobian.shape[-2:]) * largest
+    condition = np.divide(largest, smallest, out=np.full_like(largest, np.inf), where=full_rank)
+    every = values.reshape(*known.shape, -1)
+    found = {
+        "singular_value_mean": every.mean(axis=-1),
+        "singular_value_std": every.std(axis=-1),
+        "singular_value_min": every.min(axis=-1),
+        "singular_value_max": every.max(axis=-1),
+        "condition_number": np.median(condition, axis=-1),
+    }
+    return {name: np.where(known, value, np.nan) for name, value in found.items()}
+
+
 def count(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
     """np.count_nonzero along the last or last but one axis, two to three times faster."""
     if axis == -1:

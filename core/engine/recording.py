@@ -22,6 +22,7 @@ from core.engine.measures import (
     positive_share_histogram,
     random_agreement,
     saturation,
+    singular_values,
     summarise_signs,
 )
 from core.engine.network import Layers, Workspace, Workspaces, back_propagate, norm, propagate, weight_gradients
@@ -42,6 +43,9 @@ BLOCK = 96
 
 MINI_BATCHES = 8
 """Most mini-batches of the probe whose gradient signs are looked at."""
+
+JACOBIAN_EXAMPLES = 8
+"""Most examples of the probe at which the network's Jacobian is taken: with ten outputs the work of 80 examples."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
         "test_accuracy": test_accuracy,
         "update_to_weight_ratio": state.step_ratio,
     }
+    if _looks_back(state):
+        epochs |= singular_values(jacobians(state, workspaces))
     if state.full:
         moved = [w - first for w, first in zip(state.weights, state.initial, strict=True)]
         epochs |= {
@@ -136,6 +142,26 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
     )
 
 
+def _looks_back(state: State) -> bool:
+    """Whether what goes back through the network is measured: with standard statistics at initialisation alone."""
+    return state.full or state.recorded < 0
+
+
+def jacobians(state: State, workspaces: Workspaces) -> Array:
+    """d logits / d inputs at the first examples of the probe, (groups, seeds, examples, outputs, features).
+
+    Unit vectors of the logits, back-propagated: so it is right whatever the passes do.
+    """
+    outputs, examples = state.sizes[-1], min(state.experiment.probe or len(state.train), JACOBIAN_EXAMPLES)
+    inputs = state.train.by_feature[:, :examples].repeat(outputs, axis=-1)
+    work = workspaces.of(inputs.shape[-1], keep_preactivation=True)
+    logits = propagate(state.weights, inputs, work, state.activation, state.ties)
+    logits[...] = np.tile(np.eye(outputs), inputs.shape[-1] // outputs)
+    back_propagate(state.weights, work, state.activation, state.ties)
+    columns = work.delta[0].swapaxes(-1, -2) @ state.weights[0][..., :-1]
+    return columns.reshape(*state.shape, -1, outputs, columns.shape[-1])
+
+
 def _sound(state: State, loss: Array, initial_loss: Array) -> NDArray[np.bool_]:
     """Whether loss and weights are finite and the loss is not out of all proportion."""
     sound: NDArray[np.bool_] = np.isfinite(loss) & ((loss <= DIVERGED_FACTOR * initial_loss) | (initial_loss == 0))
@@ -155,6 +181,7 @@ def _weight_columns(state: State, layer: int) -> dict[str, Any]:
         "fan_out": fan_out,
         "weight_std": weight[..., :-1].std(axis=(-1, -2), dtype=np.float64),
         "weight_rms": np.sqrt(np.square(weight[..., :-1], dtype=np.float64).mean(axis=(-1, -2))),
+        "bias_rms": np.sqrt(np.square(weight[..., -1], dtype=np.float64).mean(axis=-1)),
         "agreement_random": random_agreement(fan_in),
         "orthants_visited": np.nan if visited is None else np.bitwise_count(visited).sum(axis=-1).mean(axis=-1),
         "orthants_possible": np.nan if visited is None else float(2**fan_in),
@@ -171,7 +198,9 @@ def _cuts(state: State, examples: int) -> list[tuple[int, int]]:
 def _evaluate(
     state: State, part: Examples, notes: _Notes | None, workspaces: Workspaces
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean loss and accuracy per run over one part of the data; `notes`, where given, is filled."""
+    """Mean loss and accuracy per run over one part of the data, NaN of none; `notes`, where given, is filled."""
+    if not len(part):
+        return np.full(state.shape, np.nan), np.full(state.shape, np.nan)
     loss = LOSSES[state.experiment.loss]
     total, right = np.zeros(state.shape), np.zeros(state.shape)
     for begin, end in _cuts(state, len(part)):
@@ -185,10 +214,14 @@ def _evaluate(
             continue
         if probing:
             _look_at_activations(state, work, notes)
-        if notes.gradients:
+        if notes.gradients or (probing and _looks_back(state)):
             delta = loss.exact_delta if probing and loss.exact_delta else loss.delta
             delta(logits, targets)
             back_propagate(state.weights, work, state.activation, state.ties)
+        if probing and _looks_back(state):
+            for columns, back in zip(notes.layers, work.delta, strict=True):
+                columns.update(moments(back.reshape(*state.shape, -1), "delta"))
+        if notes.gradients:
             _add_gradients(state, part.by_example[begin:end], work, notes.gradients)
             if probing:
                 _look_at_examples(state, part.by_example[begin:end], work, notes)

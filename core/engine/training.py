@@ -8,6 +8,7 @@ on what else is in its chunk, on how the epochs are cut into segments, or on whe
 
 import copy
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
@@ -34,16 +35,17 @@ from core.engine.state import Examples, State
 from core.engine.symmetry import find
 from core.experiment.experiment import SHAPE, Experiment, Run
 from core.machine.blas import one_blas_thread
+from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import Data, outputs
-from core.registries.initialisers import INITIALISERS, parse
+from core.registries.initialisers import Place
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.schema import MAX_ORTHANT_FAN_IN
 
 Array = NDArray[Any]
 
-WEIGHTS, ORDER = 0, 1
+WEIGHTS, ORDER, BIASES = 0, 1, 2
 """Purposes of random streams: SeedSequence(seed, spawn_key=(purpose, layer or epoch))."""
 
 
@@ -124,34 +126,51 @@ def _orthants(weight: Array) -> Array | None:
 
 
 def initial_weights(experiment: Experiment, run: Run, sizes: Sequence[int], train: Examples) -> Layers:
-    """One run's initial weights, (fan_out, fan_in + 1) per layer, biases 0; from its own random streams."""
-    name, argument = parse(run.initialiser)
-    scheme = INITIALISERS[name]
+    """One run's initial weights, (fan_out, fan_in + 1) per layer, biases last; from its own random streams.
+
+    A layer's biases are drawn as the weights of one more input would be.
+    """
+    layers = len(sizes) - 1
     weights = []
-    for layer, shape in enumerate(itertools.pairwise(sizes)):
-        rng = np.random.default_rng(np.random.SeedSequence(run.seed, spawn_key=(WEIGHTS, layer)))
-        matrix = scheme(rng, shape, argument=argument, gain=run.gain, dtype=np.float64)
-        weights.append(np.concatenate([matrix.T, np.zeros((shape[1], 1))], axis=1))
-    if scheme.data_driven:
-        _unit_variance(weights, run, sizes, train, experiment)
+    for layer, shape in enumerate(itertools.pairwise(sizes), 1):
+        place, own = Place(layer, layers), starts.part(run.initialiser, layer, layers)
+        matrix = own.draw(_stream(run, WEIGHTS, layer - 1), shape, place, run.gain)
+        like_weights = run.bias_initialiser == starts.LIKE_WEIGHTS
+        scheme = own if like_weights else starts.part(run.bias_initialiser, layer, layers)
+        biases = scheme.draw(_stream(run, BIASES, layer - 1), shape, place, run.gain if like_weights else 1.0)[:1]
+        weights.append(np.concatenate([matrix.T, biases.T], axis=1))
+    _scale_on_data(weights, run, sizes, train, experiment)
     return [weight.astype(experiment.dtype) for weight in weights]
 
 
-def _unit_variance(weights: Layers, run: Run, sizes: Sequence[int], train: Examples, experiment: Experiment) -> None:
-    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of standard deviation `gain`.
+def _stream(run: Run, purpose: int, number: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(run.seed, spawn_key=(purpose, number)))
+
+
+def _scale_on_data(weights: Layers, run: Run, sizes: Sequence[int], train: Examples, experiment: Experiment) -> None:
+    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of the variance asked for, times gain².
 
     They are those of the whole training set: what is measured, the probe, must not change what is trained. They are
-    linear in the layer's weights, so that one rescaling is exact. Of layers with normalisation it is their weighted
-    sums that are so scaled.
+    linear in the layer's weights, so that one rescaling is exact. The biases, which are added to them, stay. Of layers
+    with normalisation it is their weighted sums that are so scaled.
     """
+    parts = [starts.part(run.initialiser, layer, len(weights)) for layer in range(1, len(sizes))]
+    if not any(part.scheme.data_driven for part in parts):
+        return
     below = train.by_feature.astype(np.float64)
     work = allocate((), sizes, len(train), np.float64, experiment.bias, False, run.residual, run.normalisation)
-    for layer, weight in enumerate(weights):
+    for layer, (weight, part) in enumerate(zip(weights, parts, strict=True)):
+        biases = weight[:, -1:].copy()
+        weight[:, -1] = 0.0
         a = weight @ below
         deviation = a.std()
-        if deviation > 0:
-            weight *= run.gain / deviation
-            a *= run.gain / deviation
+        if part.scheme.data_driven and deviation > 0:
+            variance = float(part.values[0]) if part.values else 1.0
+            factor = run.gain * part.factor * math.sqrt(variance) / deviation
+            weight *= factor
+            a *= factor
+        weight[:, -1:] = biases
+        a += biases
         if layer < len(work.activation):
             work.preactivation[layer][:] = a
             below = activate(work, layer + 1, below, ACTIVATIONS[run.activation])

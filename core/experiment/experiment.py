@@ -20,9 +20,9 @@ import numpy as np
 from core.experiment import fields
 from core.experiment.cost import Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
-from core.registries import datasets
+from core.registries import datasets, starts
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS
+from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES, accepted, suggested
@@ -62,6 +62,7 @@ class Run:
     activation: str
     initialiser: str
     gain: float
+    bias_initialiser: str
     learning_rate: float
     seed: int
 
@@ -99,25 +100,27 @@ class Experiment:
 
     # fmt: off
     dataset: str = _setting(Field(
-        "digits", fields.choice(DATASETS, VALUES["dataset"]), "Data", "Data set",
-        "What the networks learn to classify.",
+        "digits", fields.data_set(), "Data", "Data set",
+        "What the networks learn to classify, as name or name:argument: circles:0.8 are nearer to each other than "
+        "circles, parity:4 are all points of four bits.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
-        "How many examples a synthetic data set has.", unit="examples", synthetic_only=True,
+        "How many examples a synthetic data set has.", unit="examples",
     ))
     noise: float = _setting(Field(
         0.1, fields.number(datasets.MIN_NOISE, datasets.MAX_NOISE), "Data", "Noise",
-        "Standard deviation of the noise added to a synthetic data set.", synthetic_only=True,
+        "Standard deviation of the noise added to a synthetic data set.",
     ))
     scaling: str = _setting(Field(
         "standardised", fields.choice(datasets.SCALINGS, VALUES["scaling"]), "Data", "Input scaling",
-        "Standardised inputs have mean 0 and both signs. Unit-interval inputs are never negative, which ties the signs "
-        "of the first layer's gradients.",
+        "Standardised inputs have mean 0 and both signs, symmetric-interval ones lie between -1 and 1. Unit-interval "
+        "inputs are never negative, which ties the signs of the first layer's gradients.",
     ))
     test_share: float = _setting(Field(
-        0.2, fields.number(datasets.MIN_TEST_SHARE, datasets.MAX_TEST_SHARE), "Data", "Test share",
-        "Share of the examples kept back for testing.", unit="share",
+        0.2, fields.number(datasets.MIN_TEST_SHARE, datasets.MAX_TEST_SHARE, or_zero=True), "Data", "Test share",
+        "Share of the examples kept back for testing; at 0 there is no test part, and none with parity, whose points "
+        "are all there are.", unit="share",
     ))
     data_seed: int = _setting(Field(
         0, fields.whole(0, MAX_SEED), "Data", "Data seed", "Seed of the synthetic data and of the train/test split.",
@@ -129,11 +132,16 @@ class Experiment:
     initialiser: tuple[str, ...] = _setting(Field(
         ("normal:0.01", "normal:1", "glorot_uniform"), fields.scheme(), "Network", "Initialisers",
         "Schemes that draw the initial weights, as name or name:argument. normal:0.01 is a normal distribution with "
-        "standard deviation 0.01.", plural=True,
+        "standard deviation 0.01, normal:0.5:0.01 has mean 0.5, uniform:0:1 lies between these ends.", plural=True,
     ))
     gain: tuple[float, ...] = _setting(Field(
-        (1.0,), fields.number(1e-9, 100.0), "Network", "Gains",
+        (1.0,), fields.gain(), "Network", "Gains",
         "Factors on the initial weights.", plural=True, prefix="gain ",
+    ))
+    bias_initialiser: tuple[str, ...] = _setting(Field(
+        ("zeros",), fields.scheme(starts.FOR_BIASES, starts.LIKE_WEIGHTS), "Network", "Bias initialisers",
+        "Schemes that draw the initial biases. 'weights' draws them as the layer's weights.",
+        plural=True, prefix="bias ",
     ))
     hidden: tuple[tuple[int, ...], ...] = _setting(Field(
         ((64, 64, 64),), fields.layers(), "Network", "Hidden layers",
@@ -141,7 +149,7 @@ class Experiment:
         unit="units", plural=True,
     ))
     bias: bool = _setting(Field(
-        True, fields.switch(), "Network", "Biases", "Whether the units have biases, which start at 0.",
+        True, fields.switch(), "Network", "Biases", "Whether the units have biases.",
     ))
     residual: tuple[bool, ...] = _setting(Field(
         (False,), fields.switch(), "Network", "Residual connections",
@@ -210,7 +218,11 @@ class Experiment:
     def __post_init__(self) -> None:
         values = {name: field.read(getattr(self, name)) for name, field in FIELDS.items()}
         # Rules about settings together; where one raises, it names a setting that is not at its default.
-        _keep_defaults_on_real_data(values)
+        _keep_defaults_of_data(values)
+        _have_a_test_part(values)
+        values["gain"] = FIELDS["gain"].read(_numbers(values["gain"], values["activation"]))
+        _fit_layers(values)
+        _fit_biases(values)
         values["record"] = _complete_record(values["record"], values["epochs"])
         _limit_runs(values)
         for name, value in values.items():
@@ -232,7 +244,7 @@ class Experiment:
 
     def to_query(self) -> str:
         """The parameters as the query of a link, without '?': 'activation=tanh&seeds=10'; '' for the default."""
-        return "&".join(f"{name}={quote(text, safe=':,')}" for name, text in self.to_params().items())
+        return "&".join(f"{name}={quote(text, safe=':,;=*')}" for name, text in self.to_params().items())
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Self:
@@ -350,7 +362,12 @@ class Experiment:
 
     def part_sizes(self) -> tuple[int, int]:
         """Examples in the training and in the test part."""
-        return DATASETS[self.dataset].part_sizes(self.samples, self.test_share)
+        return dataset_of(self.dataset).part_sizes(self.samples, self.test_share)
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is a test part."""
+        return self.part_sizes()[1] > 0
 
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:
@@ -361,7 +378,7 @@ class Experiment:
 
     def cost(self) -> Cost:
         """An estimate from the shapes alone; no data are loaded."""
-        dataset = DATASETS[self.dataset]
+        dataset = dataset_of(self.dataset)
         train, test = self.part_sizes()
         groups = math.prod(len(getattr(self, name)) for name in VARIED if name not in SHAPE)
         shapes = (
@@ -414,7 +431,8 @@ FIELDS: dict[str, Field] = {
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
     """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
     written = ((FIELDS[name], values[name]) for name in settings or NAMING)
-    return " · ".join(f.prefix + (value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    texts = ((f.prefix, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    return " · ".join(prefix + starts.brief(text) for prefix, text in texts)
 
 
 def _field(name: str, value: object) -> Field:
@@ -453,13 +471,57 @@ def _parse_query(query: str) -> dict[str, object]:
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
 
 
-def _keep_defaults_on_real_data(values: Mapping[str, Any]) -> None:
-    dataset = values["dataset"]
-    for name, field in FIELDS.items():
-        if field.synthetic_only and values[name] != field.default and not DATASETS[dataset].synthetic:
-            synthetic = ", ".join(d for d in DATASETS if DATASETS[d].synthetic)
-            allowed = f"{field.write(field.default)} with {dataset}, which is real data (synthetic: {synthetic})"
-            raise ExperimentError(name, values[name], allowed, "has no effect on real data")
+def _keep_defaults_of_data(values: Mapping[str, Any]) -> None:
+    name = values["dataset"]
+    dataset = dataset_of(name)
+    for setting in datasets.SETTINGS:
+        field, value = FIELDS[setting], values[setting]
+        if setting in dataset.settings or value == field.default or (setting == "test_share" and value == 0):
+            continue
+        none = "0 or " if setting == "test_share" else ""
+        others = ", ".join(other for other in DATASETS if setting in DATASETS[other].settings)
+        allowed = f"{none}{field.write(field.default)} with {name} (others: {others})"
+        raise ExperimentError(setting, value, allowed, f"has no effect on {name}")
+
+
+def _have_a_test_part(values: Mapping[str, Any]) -> None:
+    _, test = dataset_of(values["dataset"]).part_sizes(values["samples"], values["test_share"])
+    if values["target"].startswith("test") and not test:
+        allowed = "train_accuracy or train_loss where nothing is kept back for testing"
+        raise ExperimentError("target", values["target"], allowed, "cannot be reached without a test part")
+
+
+def _numbers(given: tuple[float | str, ...], functions: tuple[str, ...]) -> tuple[float | str, ...]:
+    """The gains, with a function for rules that have none: that of the experiment, if it has one only."""
+    for gain in given:
+        if isinstance(gain, str) and len(functions) > 1:
+            allowed = ", ".join(f"{gain}:{function}" for function in functions)
+            raise ExperimentError("gain", gain, allowed, "needs the name of a function, as there are several here")
+    return tuple(f"{gain}:{functions[0]}" if isinstance(gain, str) else gain for gain in given)
+
+
+def _fit_layers(values: Mapping[str, Any]) -> None:
+    for name in ("initialiser", "bias_initialiser"):
+        for start, hidden in itertools.product(values[name], values["hidden"]):
+            listed, layers = starts.listed(start), len(hidden) + 1
+            if listed not in (0, layers):
+                network = FIELDS["hidden"].kind.format(hidden)
+                allowed = f"one scheme for each of its {count(layers, 'layer')}, the output layer included"
+                problem = f"is for {count(listed, 'layer')}, and the network {network} has {layers}"
+                raise ExperimentError(name, start, allowed, problem)
+
+
+def _fit_biases(values: Mapping[str, Any]) -> None:
+    given = values["bias_initialiser"]
+    if not values["bias"] and given != FIELDS["bias_initialiser"].default:
+        raise ExperimentError("bias_initialiser", given, "zeros where bias is false", "draws biases of units without")
+    if starts.LIKE_WEIGHTS in given:
+        for start in values["initialiser"]:
+            for part in starts.parts(start):
+                if not part.scheme.independent:
+                    allowed = f"weights with {', '.join(starts.FOR_BIASES)}"
+                    problem = f"cannot draw biases as {part.scheme.name} draws weights, of which none is by itself"
+                    raise ExperimentError("bias_initialiser", starts.LIKE_WEIGHTS, allowed, problem)
 
 
 def _complete_record(record: str, epochs: int) -> str:

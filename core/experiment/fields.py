@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from core.registries.initialisers import INITIALISERS, canonical
+from core.registries import datasets, gains, starts
+from core.registries.initialisers import INITIALISERS, NOTHING
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import VALUES, Synonyms, accepted, suggested
 
@@ -91,8 +92,9 @@ class Kind:
         control: what a form offers: choice, whole, number, switch or text.
         parse: text or Python value -> the normalised value; raises `_RefusedError`.
         format: the normalised value -> text that `parse` reads back.
-        allowed: what is allowed, in words.
-        choices: valid names (choice), or names that may be followed by ':argument' (text).
+        told: what is allowed, in words, or what makes the words.
+        names: valid names (choice), or names that may be followed by ':argument' (text); a registry is read when it is
+            asked, so that an entry added to it is valid at once.
         low, high: limits, both allowed (whole, number).
         words: special values by the word that stands for them in text, such as {'full': 0}.
         split: a plural setting's value -> its items.
@@ -101,12 +103,22 @@ class Kind:
     control: str
     parse: Callable[[object], Any]
     format: Callable[[Any], str]
-    allowed: str
-    choices: tuple[str, ...] = ()
+    told: str | Callable[[], str]
+    names: Collection[str] = ()
     low: float | None = None
     high: float | None = None
     words: Mapping[str, int] = dataclasses.field(default_factory=dict)
     split: Callable[[object], Sequence[object]] = _split
+
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        return self.told if isinstance(self.told, str) else self.told()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names as they are now."""
+        return tuple(self.names)
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,6 @@ class Field:
         section: heading of the form that the setting stands under.
         label, help, unit: what a form shows.
         plural: whether several values are allowed; the value is then a tuple.
-        synthetic_only: whether it must keep its default with real data.
         prefix: what stands before the value in a group's label.
         name: attribute, link parameter, JSON key and table column.
     """
@@ -131,7 +142,6 @@ class Field:
     help: str
     unit: str = ""
     plural: bool = False
-    synthetic_only: bool = False
     prefix: str = ""
     name: str = ""
 
@@ -186,8 +196,7 @@ def _known(value: object, names: Collection[str], synonyms: Synonyms) -> str:
 
 def choice(names: Collection[str], synonyms: Synonyms = MappingProxyType({})) -> Kind:
     """One of `names`."""
-    choices = tuple(names)
-    return Kind("choice", lambda value: _known(value, choices, synonyms), str, ", ".join(choices), choices)
+    return Kind("choice", lambda value: _known(value, names, synonyms), str, lambda: ", ".join(names), names)
 
 
 def whole(low: int, high: int, synonyms: Synonyms = MappingProxyType({}), **words: int) -> Kind:
@@ -231,16 +240,17 @@ def _number_text(value: float) -> str:
     return repr(value).removesuffix(".0").replace("e+", "e").replace("e-0", "e-")
 
 
-def number(low: float, high: float) -> Kind:
-    """A number from `low` to `high`."""
+def number(low: float, high: float, or_zero: bool = False) -> Kind:
+    """A number from `low` to `high`, or 0 as well."""
 
     def parse(value: object) -> float:
         number = _as_number(value)
-        if not low <= number <= high:
+        if not (low <= number <= high or (or_zero and number == 0)):
             raise _RefusedError("is out of range")
         return number
 
-    return Kind("number", parse, _number_text, f"a number from {_number_text(low)} to {high:,g}", low=low, high=high)
+    allowed = f"{'0, or ' * or_zero}a number from {_number_text(low)} to {high:,g}"
+    return Kind("number", parse, _number_text, allowed, low=0.0 if or_zero else low, high=high)
 
 
 def switch() -> Kind:
@@ -300,7 +310,7 @@ def _named(
     names: Collection[str],
     synonyms: Synonyms,
     complete: Callable[[str, str | None], str],
-    allowed: str,
+    allowed: str | Callable[[], str],
     usual: Callable[[str], str] = str,
 ) -> Kind:
     """One of `names`, or name:argument.
@@ -309,18 +319,17 @@ def _named(
         names: the names.
         synonyms: other words for them; one may stand for a name with its argument.
         complete: makes canonical text of a name and an argument, if there is one; raises `_RefusedError`.
-        allowed: what is allowed, in words.
+        allowed: what is allowed, in words, or what makes the words.
         usual: a name -> a valid text with it.
     """
-    choices = tuple(names)
 
     def parse(value: object) -> str:
         if not isinstance(value, str):
             raise _RefusedError("is not a name")
         name, colon, argument = (part.strip() for part in value.partition(":"))
-        found = accepted(name, choices, synonyms)
+        found = accepted(name, names, synonyms)
         if found is None:
-            meant = suggested(name, choices, synonyms)
+            meant = suggested(name, names, synonyms)
             nearest = valid(f"{meant.ours}{colon}{argument}", meant.ours) if meant.ours else ""
             raise _RefusedError(f"is not a known name{meant.remark}", nearest)
         return read(f"{found}{colon}{argument}")
@@ -337,7 +346,7 @@ def _named(
             return usual(name)
         return text
 
-    return Kind("text", parse, str, allowed, choices)
+    return Kind("text", parse, str, allowed, names)
 
 
 def _argument(name: str, text: str, high: float, usual: str) -> float:
@@ -363,11 +372,14 @@ def update_rule() -> Kind:
         number = _argument(name, given, MAX_DECAY, _number_text(default))
         return name if number == default else f"{name}:{_number_text(number)}"
 
-    allowed = ", ".join(
-        name if optimiser.argument is None else f"{name} or {name}:0 to {MAX_DECAY}"
-        for name, optimiser in OPTIMISERS.items()
-    )
-    return _named(OPTIMISERS, VALUES["optimiser"], complete, f"{allowed}; such as momentum:0.9")
+    def allowed() -> str:
+        each = (
+            name if optimiser.argument is None else f"{name} or {name}:0 to {MAX_DECAY}"
+            for name, optimiser in OPTIMISERS.items()
+        )
+        return f"{', '.join(each)}; such as momentum:0.9"
+
+    return _named(OPTIMISERS, VALUES["optimiser"], complete, allowed)
 
 
 def goal() -> Kind:
@@ -383,17 +395,105 @@ def goal() -> Kind:
     return _named(TARGETS, VALUES["target"], complete, f"{allowed}; such as train_accuracy:0.9", usual)
 
 
-def scheme() -> Kind:
-    """An initialiser, with its argument stated."""
+def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
+    """Initialisers by layer: one of these schemes with its values stated, several, or the word."""
+    synonyms = {theirs: s for theirs, s in VALUES["initialiser"].items() if s.ours.partition(":")[0] in names}
+
+    def complete(name: str, given: str | None) -> str:
+        own = INITIALISERS[name]
+        try:
+            return own.text(own.values([] if given is None else given.split(":")))
+        except ValueError as error:
+            if own.takes == NOTHING:
+                raise _RefusedError(f"is not valid, as {error}", name) from None
+            raise _RefusedError(f"is not valid, as {error}, such as {' or '.join(own.examples)}") from None
+
+    one = _named(names, synonyms, complete, str)
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str):
+            raise _RefusedError("is not a name")
+        if word and accepted(value, (word,), {}):
+            return word
+
+        def part(text: str) -> str:
+            try:
+                return str(one.parse(text))
+            except _RefusedError as refusal:
+                problem, nearest = (*refusal.args, "")[:2]
+                if text == value:
+                    raise
+                raise _RefusedError(f"holds {shorten(text)}, which {problem}", mended(value, text, nearest)) from None
+
+        try:
+            return starts.canonical(value, part)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from None
+
+    def mended(value: str, text: str, nearest: str) -> str:
+        """The value with what is nearest to the one wrong part of it, if then it is valid."""
+        whole = value.replace(text, nearest, 1) if text and nearest else ""
+        try:
+            starts.canonical(whole, one.parse)
+        except (ValueError, _RefusedError):
+            return ""
+        return whole
+
+    choices = (*names, word) if word else names
+    return Kind("text", parse, str, lambda: f"{', '.join(choices)}; {starts.ALLOWED}", choices)
+
+
+def gain() -> Kind:
+    """A number, or the name of one; a rule alone stays a word until the experiment knows which function it is for."""
+    plain = number(1e-9, 100.0)
+
+    def parse(value: object) -> float | str:
+        if not isinstance(value, str) or value[:1] in "+-.0123456789":
+            return float(plain.parse(value))
+        rule, colon, function = (part.strip() for part in value.partition(":"))
+        name = accepted(rule, gains.RULES, {})
+        if name is None:
+            nearest = suggested(rule, gains.RULES, {}).ours
+            raise _RefusedError("is not a number", nearest and f"{nearest}{colon}{function}")
+        if not colon:
+            return name
+        try:
+            return gains.gain_of(name, function)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from None
+
+    allowed = f"{plain.allowed}, or {', '.join(gains.RULES)} of a function, as recommended:tanh"
+    return dataclasses.replace(plain, parse=parse, told=allowed)
+
+
+def data_set() -> Kind:
+    """A data set, with its argument where that is not the default, or own data."""
 
     def complete(name: str, given: str | None) -> str:
         try:
-            return canonical(name if given is None else f"{name}:{given}")
+            return datasets.canonical(name if given is None else f"{name}:{given}")
         except ValueError:
-            argument = INITIALISERS[name].argument
-            if argument is None:
-                raise _RefusedError(f"is not valid, as {name} takes no argument", name) from None
-            takes = f"{name}:{argument.name}, {argument.allowed}, such as {canonical(name)}"
-            raise _RefusedError(f"is not valid, as {name} takes {takes}") from None
+            simple = "" if datasets.DATASETS[name].arguments else name
+            raise _RefusedError(f"is not valid, as {datasets.takes(name)}", simple) from None
 
-    return _named(INITIALISERS, VALUES["initialiser"], complete, ", ".join(INITIALISERS))
+    def allowed() -> str:
+        each = (
+            " or ".join(dict.fromkeys((name, ":".join([name, *(argument.name for argument in entry.arguments)]))))
+            for name, entry in datasets.DATASETS.items()
+        )
+        return f"{', '.join(each)}; such as circles:0.8"
+
+    named = _named(datasets.DATASETS, VALUES["dataset"], complete, allowed)
+
+    def parse(value: object) -> object:
+        if not (isinstance(value, str) and datasets.is_own(value)):
+            return named.parse(value)
+        try:
+            return datasets.canonical(value)
+        except ValueError:
+            problem = (
+                "is a table of somebody's own that is not here: give the same table again, known by its fingerprint"
+            )
+            raise _RefusedError(problem) from None
+
+    return dataclasses.replace(named, parse=parse)

@@ -22,7 +22,7 @@ from core.engine.recording import Record
 from core.engine.state import State
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, ExperimentError
-from core.jobs import checkpoint, limits
+from core.jobs import checkpoint, limits, saving
 from core.jobs.job import Job, Status
 from core.jobs.plan import Progress, Segment, Speedometer, Start, Work, recorded, segment, untrained
 from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_executor
@@ -31,10 +31,6 @@ from core.jobs.sweep import Visitor
 from core.settings import Settings
 from core.text import size
 
-CHECKPOINT_SECONDS = 5.0
-"""Training of every worker that a server may lose when it is stopped; more where checkpoints take long to write."""
-CHECKPOINT_COST = 20
-"""A checkpoint is written when training has taken this many times as long as writing the last one did."""
 KEPT_SHARE = 4
 """Results that are kept for whoever asks next take a quarter of the memory at most."""
 
@@ -435,7 +431,7 @@ class Jobs:
                 work.take(outcome)
                 sweep.unsaved += outcome.seconds
                 finished = all(work.finished for work in sweep.works)
-                bearable = max(CHECKPOINT_SECONDS, CHECKPOINT_COST * sweep.save_seconds)
+                bearable = max(saving.SECONDS, saving.COST * sweep.save_seconds)
                 due = self.store is not None and sweep.unsaved >= bearable * self._workers
                 if due:
                     sweep.unsaved = 0.0

@@ -274,10 +274,6 @@ class Pool(Executor):
         for _ in range(self._max_workers):
             self.submit(_ready)
 
-    def pids(self) -> tuple[int, ...]:
-        """The ids of the worker processes."""
-        return tuple(pid for worker in tuple(self._workers.values()) if (pid := worker.process.pid) is not None)
-
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers once they have nothing to do; calls that wait are executed unless `cancel_futures`."""
         with self._lock:

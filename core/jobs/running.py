@@ -3,15 +3,17 @@
 Submit a segment of each chunk, take in what it recorded, submit the next: on one process, a pool or a cluster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
 from core.jobs.plan import Progress, Segment, Speedometer, Work, recorded, segment, untrained
 from core.jobs.pool import capacity, explain
 from core.jobs.saving import Saved
+from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
     from core.results.results import Result
@@ -39,6 +41,7 @@ def run(
     executor: Executor | None = None,
     progress: Callable[[Progress], None] | None = None,
     saved: Saved | None = None,
+    data: tuple[Any, Any] | None = None,
 ) -> "Result":
     """Train `experiment` and return its result.
 
@@ -47,13 +50,40 @@ def run(
             `get_executor()` returns; None trains in this thread. The result is the same to the bit.
         progress: called after each segment; an exception that it raises ends the training.
         saved: goes on from what is saved there, and saves there from time to time how far training is.
+        data: x (examples, features) and y (examples,) of one's own, to be trained on in place of the experiment's data
+            set; split and scaled as its settings say. See `core.own_data`.
 
-    Raises JobError where the executor's workers die or are out of reach.
+    Raises JobError where the executor's workers die or are out of reach, ValueError for data that cannot be trained on.
     """
+    if data is not None:
+        experiment = replace(experiment, dataset=own_data("data given to run", *data).name)
+    if saved is not None and saved.key != experiment.key:
+        raise ValueError("saved is of another experiment: with data, make it of Experiment(dataset=own_data(...).name)")
     executor = executor or _Here()
     workers = capacity(executor)
-    data = data_of(experiment)
-    works = (saved and saved.works(data)) or untrained(experiment, data, workers, RUN_SECONDS)
+    examples = data_of(experiment)
+    works = (saved and saved.works(examples)) or untrained(experiment, examples, workers, RUN_SECONDS)
+    try:
+        _train(works, executor, workers, progress, saved)
+    except Exception as error:
+        reason = explain(error)
+        if reason is None or reason is error:
+            raise
+        raise reason from error
+    # The import costs pandas, which a worker process must not load.
+    from core.results.results import collect
+
+    return collect(experiment, recorded(works))
+
+
+def _train(
+    works: Sequence[Work],
+    executor: Executor,
+    workers: int,
+    progress: Callable[[Progress], None] | None,
+    saved: Saved | None,
+) -> None:
+    """Train the chunks to their end."""
     speedometer = Speedometer()
     waiting: dict[Future[Segment], Work] = {}
 
@@ -77,15 +107,6 @@ def run(
                     saved.take(works)
                 if progress is not None:
                     progress(speedometer.progress(works, workers))
-    except Exception as error:
-        reason = explain(error)
-        if reason is None or reason is error:
-            raise
-        raise reason from error
     finally:
         for future in waiting:
             future.cancel()
-    # The import costs pandas, which a worker process must not load.
-    from core.results.results import collect
-
-    return collect(experiment, recorded(works))

@@ -10,7 +10,7 @@ from core.jobs.store import Store
 from core.registries.datasets import Data
 
 SECONDS = 5.0
-"""Training that may be lost; more where saving takes long."""
+"""Training of each worker that may be lost; more where saving takes long."""
 COST = 20
 """It is saved when training has taken this many times as long as saving did the last time."""
 
@@ -25,6 +25,11 @@ class Saved:
         self._warned = False
         self._last = time.monotonic()
         self._took = 0.0
+
+    @property
+    def key(self) -> str:
+        """The key of the experiment that it is of."""
+        return self._experiment.key
 
     def works(self, data: Data) -> list[Work] | None:
         """The chunks as they were last saved, if they were."""

@@ -51,7 +51,7 @@ def curve_table(names: Sequence[str], threshold: float) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def sample(std: float, n: int = SAMPLE, seed: int = 0) -> NDArray[np.float64]:
+def sample(std: float, n: int, seed: int) -> NDArray[np.float64]:
     """`n` pre-activations a ~ N(0, std^2): the same for every activation function."""
     return std * np.random.default_rng(seed).standard_normal(n)
 
@@ -132,13 +132,13 @@ def _saturated(name: str, threshold: float) -> tuple[float, ...]:
     return tuple(sum(gaussian_saturation(name, float(std), threshold)) for std in np.geomspace(*STDS, 61))
 
 
-def output_histogram(names: Sequence[str], std: float, n: int = SAMPLE, seed: int = 0) -> pd.DataFrame:
+def output_histogram(names: Sequence[str], std: float) -> pd.DataFrame:
     """Distribution of h = f(a), a ~ N(0, std^2), on bins that all activations share.
 
-    Columns: activation, left, right, share (of a sample of `n`) and expected. The bins end where the outputs of all
+    Columns: activation, left, right, share (of a sample of SAMPLE) and expected. The bins end where the outputs of all
     but the outermost 0.2 % lie; the outermost bins hold what is beyond.
     """
-    a = sample(std, n, seed)
+    a = sample(std, SAMPLE, 0)
     z = (np.arange(16_000) + 0.5) / 1000.0 - 8.0
     weights = np.exp(-0.5 * z * z)
     weights /= weights.sum()
@@ -158,7 +158,7 @@ def output_histogram(names: Sequence[str], std: float, n: int = SAMPLE, seed: in
                     "activation": name,
                     "left": edges[:-1],
                     "right": edges[1:],
-                    "share": np.histogram(h.clip(edges[0], edges[-1]), edges)[0] / n,
+                    "share": np.histogram(h.clip(edges[0], edges[-1]), edges)[0] / SAMPLE,
                     "expected": np.histogram(expected.clip(edges[0], edges[-1]), edges, weights=weights)[0],
                 }
             )

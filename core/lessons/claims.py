@@ -8,6 +8,7 @@ and one that compares it with others by runs of both.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 
@@ -19,8 +20,8 @@ from core.lessons.comparisons import (
     SEEDS,
     distinct_batches,
     fastest_of,
+    median_of_ties,
     plain_networks,
-    recorded_every,
     settled,
     with_function,
 )
@@ -47,34 +48,44 @@ class Claim:
         id: Q1 to Q7.
         sentence: what the lecture says.
         page: name of the page that shows it, with the experiment on the screen.
-        judge: what a result says of it.
+        said: the same as a finding on the runs.
+        found: what a result says of what is `said`.
+        of: the functions that it is about: without runs of each there is nothing to judge.
+        rates: whether it takes a fair learning rate for each function.
+        plain: whether it is about plain networks alone, without residual connections or layer normalisation.
+        caution: what else limits it.
     """
 
     id: str
     sentence: str
     page: str
-    judge: Callable[[Result], Finding]
+    said: str
+    found: Callable[[Result, str], Finding]
+    of: tuple[str, ...] = (LOGISTIC,)
+    rates: bool = False
+    plain: bool = True
+    caution: str = ""
 
-
-def _of_plain_networks(judge: Callable[[Result], Finding]) -> Callable[[Result], Finding]:
-    """`judge` of the lecture's networks alone, and what of the result that leaves out."""
-
-    def judged(result: Result) -> Finding:
-        plain = plain_networks(result)
-        left_out = len(result.runs) - len(plain.runs)
-        if not left_out:
-            return judge(result)
+    def judge(self, result: Result) -> Finding:
+        """What a result says of it."""
+        judged = plain_networks(result) if self.plain else result
+        left_out = len(result.runs) - len(judged.runs)
         what = "residual connections or layer normalisation"
-        if plain.runs.empty:
-            why = f"The lecture's networks are plain, and all runs here have {what}."
-            return Finding(judge(result).claim, UNDECIDED, why, *limits_of(Told(result)))
-        found = judge(plain)
-        numbers = tuple(replace(number, of=(*number.of, *PLAIN.items())) for number in found.numbers)
-        be = text.verb(left_out, "has", "have")
-        limits = f"{found.limits} Of plain networks; {text.count(left_out, 'run')} here {be} {what}."
-        return replace(found, limits=limits, numbers=numbers)
-
-    return judged
+        if left_out and judged.runs.empty:
+            judged, lacking = result, f"This is said of plain networks, and all runs here have {what}."
+        else:
+            lacking = _lacking(judged, *self.of)
+        if lacking:
+            found = Finding(self.said, UNDECIDED, lacking, *limits_of(Told(judged), self.rates))
+        else:
+            found = self.found(judged, self.said)
+        if left_out and judged is not result:
+            numbers = tuple(replace(number, of=(*number.of, *PLAIN.items())) for number in found.numbers)
+            rest = (
+                f" Of plain networks; {text.count(left_out, 'run')} more {text.verb(left_out, 'has', 'have')} {what}."
+            )
+            found = replace(found, limits=found.limits + rest, numbers=numbers)
+        return replace(found, limits=found.limits + self.caution)
 
 
 def _lacking(result: Result, *names: str) -> str:
@@ -85,20 +96,9 @@ def _lacking(result: Result, *names: str) -> str:
     return f"No {text.listed(absent).replace(' and ', ' and no ')} run here." if absent else ""
 
 
-def logistic_saturates(result: Result) -> Finding:
-    """Q1: whether large initial weights saturate the logistic."""
-    claim = "Large initial weights saturate the logistic"
-    if lacking := _lacking(result, LOGISTIC):
-        return Finding(claim, UNDECIDED, lacking, *limits_of(Told(result)))
-    return findings.saturated_by_scale(result, claim, LOGISTIC)
-
-
-def small_is_best(result: Result) -> Finding:
+def small_is_best(result: Result, claim: str) -> Finding:
     """Q2: whether smaller initial weights of logistic networks never take longer to the target."""
-    claim = "Small initial weights train the logistic fastest"
     told = Told(result)
-    if lacking := _lacking(result, LOGISTIC):
-        return Finding(claim, UNDECIDED, lacking, *limits_of(told, rates=True))
     runs = with_function(distinct_batches(result))
     groups = runs[runs["activation"] == LOGISTIC].drop_duplicates("group")
     layers = result.layers
@@ -110,7 +110,7 @@ def small_is_best(result: Result) -> Finding:
     for _, members in groups.groupby(all_but("initialiser", "gain"), sort=False):
         scales = start.reindex(members["group"]).dropna().sort_values(kind="stable")
         times = medians.reindex(scales.index)
-        if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not _reached(times):
+        if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not math.isfinite(times.min()):
             continue
         if not settled(result, list(scales.index), times.min()):
             continue  # the others have not been trained as long yet as the fastest needed
@@ -131,40 +131,27 @@ def small_is_best(result: Result) -> Finding:
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
 
 
-def _reached(times: pd.Series) -> bool:
-    return math.isfinite(times.min())
-
-
 def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence[str]) -> str:
     """The fastest scales of one network, and how its smallest and its largest do."""
 
     def scale(group: str) -> str:
         return told("mean weight_rms", group=group, epoch=0)
 
-    def median(group: str) -> str:
-        return told("median updates_to_target", group=group)
-
-    in_order = sorted(fastest, key=lambda group: float(times[group]))
-    first, last = (told.number("median updates_to_target", group=group) for group in (in_order[0], in_order[-1]))
-    said = str(first) if first.value == last.value else f"{text.amount(first.value)} to {last}"
-    every = recorded_every(told, [(in_order[0], first.value), (in_order[-1], last.value)]) if len(fastest) > 1 else ""
+    said = median_of_ties(told, fastest, times)
     if len(fastest) == len(scales):
-        return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said}{every})"
+        return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said})"
     named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]
     which = text.listed([scale(group) for group in named])
     if len(fastest) > NAMED:
         which = f"scales between {which}"
     others = [group for group in (scales.index[0], scales.index[-1]) if group not in fastest]
-    rest = text.listed([f"{median(group)} from {scale(group)}" for group in others])
-    return f"fastest from {which} ({said}{every})" + (f", {rest}" if rest else "")
+    rest = [f"{told('median updates_to_target', group=group)} from {scale(group)}" for group in others]
+    return ", ".join(filter(None, [f"fastest from {which} ({said})", text.listed(rest)]))
 
 
-def centring(result: Result) -> Finding:
+def centring(result: Result, claim: str) -> Finding:
     """Q3: whether logistic layers have a mean output off 0 and those of tanh have not."""
-    claim = "The logistic's outputs are not centred on 0, those of tanh are"
     told = Told(result)
-    if lacking := _lacking(result, LOGISTIC, TANH):
-        return Finding(claim, UNDECIDED, lacking, *limits_of(told))
     hidden = told.tables.hidden
     verdicts, parts, seeds = [], [], []
     for name in (LOGISTIC, TANH):
@@ -185,39 +172,21 @@ def centring(result: Result) -> Finding:
     return Finding(claim, text.verdict(verdicts), text.sentences(said), *limits_of(told))
 
 
-def same_sign(result: Result) -> Finding:
-    """Q4: whether one example's gradients into every neuron that logistic units feed have one sign, always."""
-    claim = "Fed by the logistic, one example's gradients into a neuron have one sign"
-    if lacking := _lacking(result, LOGISTIC):
-        return Finding(claim, UNDECIDED, lacking, *limits_of(Told(result)))
-    return findings.tied_signs(result, claim, LOGISTIC)
-
-
-def few_directions(result: Result) -> Finding:
+def few_directions(result: Result, claim: str) -> Finding:
     """Q5: whether one example, and a batch as trained on, leave a neuron with tied signs 2 of its 2^n orthants."""
-    claim = "Signs tied by the logistic leave a neuron few directions to move in"
     told = Told(result)
-    lacking = _lacking(result, LOGISTIC)
-    if not lacking and not (result.layers["layer"] > 1).any():
-        lacking = findings.unmeasured(result)
-    if not lacking and result.experiment.statistics != "full":
-        lacking = NO_SIGNS
     fed = told.tables.fed
     tied = fed[fed["activation"] == LOGISTIC]
-    if not lacking and tied.empty:
-        lacking = "Every neuron that logistic units feed has one weight alone, so there are no signs to tie."
     seen = tied[tied["same_sign_example"].notna() & tied["run"].isin(distinct_batches(result)["run"])]
-    if not lacking and seen.empty:
-        lacking = "No gradient signs of neurons that logistic units feed were measured."
-    if lacking:
-        return Finding(claim, UNDECIDED, lacking, *limits_of(told))
+    if seen.empty:
+        return Finding(claim, UNDECIDED, _no_signs(result, tied), *limits_of(told))
 
     one = told.number("mean same_sign_example", activation=LOGISTIC)
     sizes = list(dict.fromkeys(seen["batch_size"]))
     by_size = [told.number("mean same_sign_batch", activation=LOGISTIC, batch_size=size) for size in sizes]
     batch = [number for number in by_size if math.isfinite(number.value)]
     widths = sorted({int(n) for n in seen["fan_in"]})
-    of = "2ⁿ" if len(widths) > 1 else f"2{str(widths[0]).translate(_SUPERSCRIPT)}"
+    of = "2ⁿ" if len(widths) > 1 else f"2{str(widths[0]).translate(text.SUPERSCRIPT)}"
     many = f", n = {widths[0]:,} to {widths[-1]:,} weights," if len(widths) > 1 else ""
     told.number("least weights", activation=LOGISTIC)
     told.number("most weights", activation=LOGISTIC)
@@ -248,6 +217,17 @@ def few_directions(result: Result) -> Finding:
     return Finding(claim, verdict, text.sentences(said), *limits_of(told))
 
 
+def _no_signs(result: Result, tied: pd.DataFrame) -> str:
+    """Why no signs of the neurons `tied`, those that logistic units feed, were measured."""
+    if not (result.layers["layer"] > 1).any():
+        return findings.unmeasured(result)
+    if result.experiment.statistics != "full":
+        return NO_SIGNS
+    if tied.empty:
+        return "Every neuron that logistic units feed has one weight alone, so there are no signs to tie."
+    return "No gradient signs of neurons that logistic units feed were measured."
+
+
 def _batch(size: str) -> str:
     return "the whole training set" if size == "full" else f"a batch of {size}"
 
@@ -262,36 +242,20 @@ def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
     for width in widths[:NAMED]:
         last = int(told.number("last epoch fed", activation=LOGISTIC, fan_in=width).value)
         number = told("mean orthants_visited", activation=LOGISTIC, fan_in=width, epoch=last)
-        visited.append(f"{number} of 2{str(width).translate(_SUPERSCRIPT)} by epoch {last:,}")
+        visited.append(f"{number} of 2{str(width).translate(text.SUPERSCRIPT)} by epoch {last:,}")
     return [f"in training they visited on average {text.first(visited, len(widths), 'width')}"]
 
 
-def fewer_updates(result: Result) -> Finding:
-    """Q6: whether zero-centred functions reach the target in fewer updates than the logistic."""
-    claim = "Zero-centred activation functions reach the target in fewer updates than the logistic"
-    if lacking := _lacking(result, LOGISTIC):
-        return Finding(claim, UNDECIDED, lacking, *limits_of(Told(result), rates=True))
-    return findings.fewer_updates(result, claim, [LOGISTIC])
-
-
-def exponential_costs(result: Result) -> Finding:
+def exponential_costs(result: Result, claim: str) -> Finding:
     """Q7: whether an update takes longer with the logistic than with functions that do not need eˣ.
 
     Compared are runs of one network and batch size that were trained for equally many updates: a run that diverged
     early was not.
     """
-    claim = "The logistic is expensive, because of eˣ"
     told = Told(result)
-    by = " Times of a shared machine, whatever else it did: the page measures them apart."
-
-    def found(verdict: str, evidence: str) -> Finding:
-        limits, numbers = limits_of(told)
-        return Finding(claim, verdict, evidence, limits + by, numbers)
-
-    if lacking := _lacking(result, LOGISTIC):
-        return found(UNDECIDED, lacking)
     if not set(result.runs["activation"]) & set(WITHOUT_EXPONENTIAL):
-        return found(UNDECIDED, "No run here is of a function without eˣ, so these runs cannot tell.")
+        why = "No run here is of a function without eˣ, so these runs cannot tell."
+        return Finding(claim, UNDECIDED, why, *limits_of(told))
     runs = timed(with_function(distinct_batches(result)))
     verdicts: list[str] = []
     parts: list[str] = []
@@ -313,9 +277,10 @@ def exponential_costs(result: Result) -> Finding:
                 )
     if not parts:
         why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
-        return found(UNDECIDED, text.sentence(why))
+        return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told))
     said = [f"An update of the logistic took {text.first(parts, len(verdicts), 'comparison')}"]
-    return found(text.overall(verdicts), text.sentences([*said, text.ONE_SEED if one_seed else ""]))
+    evidence = text.sentences([*said, text.ONE_SEED if one_seed else ""])
+    return Finding(claim, text.overall(verdicts), evidence, *limits_of(told))
 
 
 CLAIMS = (
@@ -323,35 +288,39 @@ CLAIMS = (
         "Q1",
         "A logistic neuron saturates when its weighted sum is very large or very negative, which very large or very "
         "negative initial weights cause.",
-        "saturation",
-        _of_plain_networks(logistic_saturates),
+        "saturation", "Large initial weights saturate the logistic",
+        partial(findings.saturated_by_scale, only=LOGISTIC),
     ),
     Claim(
-        "Q2", "So the weights should be initialised to small values.", "convergence", _of_plain_networks(small_is_best)
+        "Q2", "So the weights should be initialised to small values.",
+        "convergence", "Small initial weights train the logistic fastest", small_is_best, rates=True,
     ),
     Claim(
-        "Q3",
-        "The outputs of the logistic are not zero-centred; those of tanh are.",
-        "saturation",
-        _of_plain_networks(centring),
+        "Q3", "The outputs of the logistic are not zero-centred; those of tanh are.",
+        "saturation", "The logistic's outputs are not centred on 0, those of tanh are", centring, of=(LOGISTIC, TANH),
     ),
     Claim(
         "Q4",
         "Fed by logistic neurons, one example's gradients of all weights into a neuron have the same sign, always.",
-        "gradient_signs",
-        same_sign,
+        "gradient_signs", "Fed by the logistic, one example's gradients into a neuron have one sign",
+        partial(findings.tied_signs, only=LOGISTIC), plain=False,
     ),
-    Claim("Q5", "That limits the directions in which the weights can be updated.", "batch_size", few_directions),
-    Claim("Q6", "So the minimum is not reached as fast.", "convergence", _of_plain_networks(fewer_updates)),
     Claim(
-        "Q7",
-        "The logistic is computationally expensive, because of its exponential.",
-        "activation_functions",
-        _of_plain_networks(exponential_costs),
+        "Q5", "That limits the directions in which the weights can be updated.",
+        "batch_size", "Signs tied by the logistic leave a neuron few directions to move in", few_directions,
+        plain=False,
     ),
-)
-
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+    Claim(
+        "Q6", "So the minimum is not reached as fast.",
+        "convergence", "Zero-centred activation functions reach the target in fewer updates than the logistic",
+        partial(findings.fewer_updates, slow=[LOGISTIC]), rates=True,
+    ),
+    Claim(
+        "Q7", "The logistic is computationally expensive, because of its exponential.",
+        "activation_functions", "The logistic is expensive, because of eˣ", exponential_costs,
+        caution=" Times of a shared machine, whatever else it did: the page measures them apart.",
+    ),
+)  # fmt: skip
 
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:

@@ -122,6 +122,14 @@ def recorded_every(told: Told, points: Sequence[tuple[str, float]], before: str 
     return f"{before}recorded {told('recorded step', group=group, update=update)} updates apart there"
 
 
+def median_of_ties(told: Told, ties: Sequence[str], medians: pd.Series) -> str:
+    """The median updates of groups that tie, the least to the greatest, and how far apart they were recorded."""
+    first, last = (end(ties, key=lambda group: float(medians[group])) for end in (min, max))
+    least, most = (told.number("median updates_to_target", group=group) for group in (first, last))
+    said = str(least) if least.value == most.value else f"{text.amount(least.value)} to {most}"
+    return said + (recorded_every(told, [(first, least.value), (last, most.value)]) if len(ties) > 1 else "")
+
+
 @cache
 def centring_alone(one: str, other: str) -> bool:
     """Whether two functions have the same slope at 0 and ranges of the same width, so that centring is what differs."""
@@ -144,6 +152,8 @@ def is_plain(table: pd.DataFrame) -> pd.Series:
 
 def plain_networks(result: Result) -> Result:
     """The result's runs of plain networks, which the lecture and the theory are about."""
+    if is_plain(result.runs).all():
+        return result
     kept = {name: result.table(name)[is_plain(result.table(name))] for name in SCHEMA}
     return replace(result, **kept)  # type: ignore[arg-type]
 

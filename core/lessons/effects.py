@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from core import text
 from core.experiment.experiment import FIELDS, all_but, label
-from core.lessons.comparisons import SEEDS, with_function
+from core.lessons.comparisons import PLAIN, SEEDS, with_function
 from core.lessons.findings import NOTICEABLE, Finding
 from core.results.evidence import Number
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -46,8 +46,6 @@ ENDLESS = 1e100
 NO_DIFFERENCE = 1 + NOTICEABLE
 """Ratios closer to 1 than this factor are no difference, nor are accuracies closer than NOTICEABLE."""
 SETTING = all_but("activation", "learning_rate")
-NAMED = ("hidden", "batch_size", "initialiser")
-"""The settings that always name a 2 x 2, as others do that vary."""
 FEW_SEEDS = 10
 """With fewer seeds than this, a bootstrap interval is known to be too narrow."""
 
@@ -91,19 +89,15 @@ EFFECTS: dict[str, tuple[str, Sequence[float]]] = {
 PARTS = ("centring", "slope", "width")
 
 
-def has_all_four(runs: pd.DataFrame) -> bool:
-    """Whether the four functions of the 2 x 2 are among the runs."""
-    return set(FOUR) <= set(runs["activation"])
-
-
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs that differ in activation, rate and seed alone, by their other settings; hidden units have all four."""
     parts: dict[str, pd.DataFrame] = {}
     for _, members in runs.groupby(SETTING, sort=False):
         row = members.iloc[0].to_dict()
-        if has_all_four(with_function(members)):
-            others = (name for name in SETTING if name not in NAMED and runs[name].nunique() > 1)
-            named = [*NAMED, *(["gain"] if row["gain"] != 1 else []), *(name for name in others if name != "gain")]
+        if set(FOUR) <= set(with_function(members)["activation"]):
+            usual = {"gain": 1, "bias_initialiser": "zeros"}
+            named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
+            named += [name for name in (*PLAIN, "optimiser") if runs[name].nunique() > 1]
             parts[label(row, named)] = members
     return parts
 
@@ -195,11 +189,7 @@ def decompose(
 
 
 def _effects(
-    what: Outcome,
-    names: Sequence[str],
-    point: tuple[Floats, Floats],
-    drawn: tuple[Floats, Floats],
-    seeds: int,
+    what: Outcome, names: Sequence[str], point: tuple[Floats, Floats], drawn: tuple[Floats, Floats], seeds: int
 ) -> pd.DataFrame:
     """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
     rows = []

@@ -12,17 +12,10 @@ import pandas as pd
 
 from core import text
 from core.experiment.experiment import label
-from core.lessons.comparisons import (
-    SEEDS,
-    centring_alone,
-    comparisons,
-    distinct_batches,
-    fastest_of,
-    recorded_every,
-)
+from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
-from core.results.evidence import Number, Told, worst_first_median
+from core.results.evidence import Number, Told, select, worst_first_median
 from core.results.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -75,7 +68,8 @@ def saturation(result: Result) -> Finding:
 def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     """The same, of one function or of all; the slope of relu and its like does not change with the scale."""
     told = Told(result)
-    hidden = _of(told.tables.hidden, only)
+    of = {"activation": only} if only else {}
+    hidden = select(told.tables.hidden, of)
     if hidden.empty:
         return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     start = hidden[hidden["epoch"] == 0]
@@ -85,8 +79,8 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     unbounded: list[str] = []
     one_seed = False
     for alike, members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
-        of = dict(zip(SAME_BUT_SCALE, alike, strict=True))
-        activation = str(of["activation"])
+        network = dict(zip(SAME_BUT_SCALE, alike, strict=True))
+        activation = str(network["activation"])
         if ACTIVATIONS[activation].scale_free:
             unbounded.append(text.words(activation))
             continue
@@ -102,10 +96,11 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
         if len(parts) < NAMED:
             shares = [
-                told("mean saturated", **of, initialiser=scheme, gain=gain, epoch=0) + f" ({_scheme(scheme, gain)})"
+                told("mean saturated", **network, initialiser=scheme, gain=gain, epoch=0)
+                + f" ({_scheme(scheme, gain)})"
                 for scheme, gain in ends
             ]
-            where = [label(of, [name]) for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
+            where = [label(network, [name]) for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
             parts.append(f"{' · '.join([text.words(activation), *where])}{':' if where else ''} {' to '.join(shares)}")
     said = []
     if parts:
@@ -121,14 +116,10 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         which = text.verb(len(names), "is not judged: its slope does", "are not judged: their slopes do")
         said.append(f"{text.listed(names)} {which} not change with the scale")
     if hidden["epoch"].max() > 0:
-        said.append(_most_saturated(told, hidden, {"activation": only} if only else {}))
+        said.append(_most_saturated(told, hidden, of))
     if one_seed:
         said.append(text.ONE_SEED)
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
-
-
-def _of(rows: pd.DataFrame, only: str) -> pd.DataFrame:
-    return rows[rows["activation"] == only] if only else rows
 
 
 def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str:
@@ -282,11 +273,8 @@ def _fastest(told: Told, goal: str) -> str:
     if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
         return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
     ties = fastest_of(told.tables.result, medians)
-    last = max(ties, key=lambda group: float(medians[group]))
-    first, latest = (told.number("median updates_to_target", group=group) for group in (best, last))
-    median = str(first) if first.value == latest.value else f"{text.amount(first.value)} to {latest}"
-    every = recorded_every(told, [(best, first.value), (last, latest.value)]) if len(ties) > 1 else ""
-    how = "median run met it at update 0" if latest.value == 0 else f"median {median}{every}"
+    median = median_of_ties(told, ties, medians)
+    how = "median run met it at update 0" if medians[ties].max() == 0 else f"median {median}"
     if len(medians) == 1:
         return f"There is one group, {best}, and it reached {goal}: {how}"
     if len(ties) == 1:
@@ -330,6 +318,8 @@ def runs(result: Result) -> Finding:
     lost = told.number("diverged")
     if lost.value == lost.n:
         return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
+    if not result.experiment.tested:
+        return Finding(claim, "", "Nothing is kept back for testing.", *limits_of(told))
     accuracy = pd.Series(
         {
             str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())

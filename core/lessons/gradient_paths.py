@@ -60,14 +60,8 @@ def quadrant_table(paths: GradientPaths) -> pd.DataFrame:
     """
     step = "".join({"+": "-", "-": "+"}.get(sign, sign) for sign in paths.pattern)
     rows = [
-        {
-            "w1": 1 if pattern[0] == "+" else -1,
-            "w2": 1 if pattern[1] == "+" else -1,
-            "pattern": pattern,
-            "allowed": pattern in paths.step_patterns,
-            "taken": pattern == step,
-        }
-        for pattern in QUADRANTS
+        {"w1": w1, "w2": w2, "pattern": pattern, "allowed": pattern in paths.step_patterns, "taken": pattern == step}
+        for pattern, (w1, w2) in QUADRANTS.items()
     ]
     return pd.DataFrame(rows)
 

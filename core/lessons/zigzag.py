@@ -130,54 +130,49 @@ def direction_table(neuron: Neuron, weights: tuple[float, float]) -> pd.DataFram
         {
             "w1": weights[0],
             "w2": weights[1],
-            "x": 1 if pattern[0] == "+" else -1,
-            "y": 1 if pattern[1] == "+" else -1,
+            "x": x,
+            "y": y,
             "pattern": pattern,
             "count": counts[pattern],
             "share": counts[pattern] / len(neuron.h),
         }
-        for pattern in QUADRANTS
+        for pattern, (x, y) in QUADRANTS.items()
     ]
     return pd.DataFrame(rows)
 
 
 def summary_table(descent: Descent, paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
     """One row a path: its learning rate, length against the straight line, and steps to GOAL of the first loss."""
-    rows = []
-    for (function, updates), path in paths.items():
-        rows.append(
-            {
-                "function": words(function),
-                "updates": updates,
-                "learning_rate": descent.learning_rate(conditioning(descent.neuron(function)), updates),
-                "path_length": path.path_length,
-                "straight_line": path.distance,
-                "tortuosity": path.tortuosity,
-                "mean_cosine": path.mean_cosine,
-                "steps_to_goal": None if path.diverged else path.steps_to(GOAL),
-                "outcome": "diverged" if path.diverged else "not reached" if path.steps_to(GOAL) is None else "reached",
-            }
-        )
+    rows = [
+        {
+            "function": words(function),
+            "updates": updates,
+            "learning_rate": descent.learning_rate(conditioning(descent.neuron(function)), updates),
+            "path_length": path.path_length,
+            "straight_line": path.distance,
+            "tortuosity": path.tortuosity,
+            "mean_cosine": path.mean_cosine,
+            "steps_to_goal": None if path.diverged else path.steps_to(GOAL),
+            "outcome": "diverged" if path.diverged else "not reached" if path.steps_to(GOAL) is None else "reached",
+        }
+        for (function, updates), path in paths.items()
+    ]
     return pd.DataFrame(rows).astype({"tortuosity": float, "mean_cosine": float, "steps_to_goal": "Int64"})
 
 
 def condition_table(neurons: dict[str, Neuron]) -> pd.DataFrame:
     """One row a function: mean and spread of what feeds the neuron, its condition number and the formula's."""
-    rows = []
-    for function, neuron in neurons.items():
-        condition = conditioning(neuron)
-        rows.append(
-            {
-                "function": words(function),
-                "mean": condition.mu,
-                "std": condition.sigma,
-                "condition_measured": condition.measured,
-                "condition_formula": condition.formula,
-                "largest_rate_full_batch": condition.largest_rate,
-                "largest_rate_one_example": condition.largest_rate_per_example,
-            }
-        )
-    return pd.DataFrame(rows)
+    named = {
+        "mu": "mean",
+        "sigma": "std",
+        "measured": "condition_measured",
+        "formula": "condition_formula",
+        "largest_rate": "largest_rate_full_batch",
+        "largest_rate_per_example": "largest_rate_one_example",
+    }
+    table = pd.DataFrame([vars(conditioning(neuron)) for neuron in neurons.values()])[list(named)]
+    table.insert(0, "function", list(map(words, neurons)))
+    return table.rename(columns=named)
 
 
 def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:

@@ -46,6 +46,7 @@ class Activation:
         slope_from_output: (h, out=None) -> f' as a function of h = f(a); `out` must not alias `h`. None where h does
             not tell, so that training keeps a.
         quick: as `forward`, for training; None where that is quick itself.
+        recommended_gain: the gain that PyTorch's calculate_gain gives for it; None where it gives none.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Activation:
     slope: Callable[..., Array]
     slope_from_output: Callable[..., Array] | None = None
     quick: Callable[..., Array] | None = None
+    recommended_gain: float | None = None
 
     def quick_forward(self, a: Array, out: Array | None = None) -> Array:
         """f(a) as training takes it."""
@@ -94,7 +96,7 @@ class Activation:
         return bool((near == far).all())
 
 
-def _tanh_family(rate: float, height: float) -> dict[str, Callable[..., Array]]:
+def _tanh_family(rate: float, height: float) -> dict[str, Any]:
     """f(a) = height * tanh(rate * a): its forward, slope and so on."""
     ceiling = 50.0 / rate  # tanh is 1 to double precision long before; keeps rate * a finite
 
@@ -138,7 +140,7 @@ def _tanh_slope(rate: float, height: float) -> Callable[..., Array]:
     return slope
 
 
-def _logistic(rate: float) -> dict[str, Callable[..., Array]]:
+def _logistic(rate: float) -> dict[str, Any]:
     """f(a) = 1 / (1 + e^(-rate a)) = tanh(rate a / 2) / 2 + 1/2.
 
     The first form keeps its relative accuracy where f is next to 0, the second is quicker. See `_EXPONENTS`.
@@ -162,7 +164,7 @@ def _logistic(rate: float) -> dict[str, Callable[..., Array]]:
     centred = _tanh_family(rate / 2.0, 0.5)
 
     def quick_forward(a: Array, out: Array | None = None) -> Array:
-        h = centred["forward"](a, out=out)
+        h: Array = centred["forward"](a, out=out)
         return np.add(h, 0.5, out=h)
 
     slopes = {"slope": centred["slope"], "slope_from_output": slope_from_output}
@@ -302,12 +304,12 @@ def _softplus_slope_from_output(h: Array, out: Array | None = None) -> Array:
 
 def _swish(a: Array, out: Array | None = None) -> Array:
     share = _LOGISTIC["forward"](a)
-    h = np.maximum(a, -_EXPONENTS[a.dtype.itemsize], out=out)
+    h: Array = np.maximum(a, -_EXPONENTS[a.dtype.itemsize], out=out)
     return np.multiply(h, share, out=h)
 
 
 def _swish_slope(a: Array, out: Array | None = None) -> Array:
-    share = _LOGISTIC["forward"](a, out=out)
+    share: Array = _LOGISTIC["forward"](a, out=out)
     rest = 1.0 - share
     np.multiply(rest, np.maximum(a, -_EXPONENTS[a.dtype.itemsize]), out=rest)
     np.add(rest, 1.0, out=rest)
@@ -384,6 +386,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=True,
             range=(0.0, 1.0),
             max_slope=0.25,
+            recommended_gain=1.0,
             **_logistic(1.0),
         ),
         Activation(
@@ -394,6 +397,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=True,
             range=(-1.0, 1.0),
             max_slope=1.0,
+            recommended_gain=5.0 / 3.0,
             **_tanh_family(1.0, 1.0),
         ),
         Activation(
@@ -480,6 +484,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=False,
             range=(0.0, _INF),
             max_slope=1.0,
+            recommended_gain=math.sqrt(2.0),
             forward=lambda a, out=None: np.maximum(a, 0.0, out=out),
             slope=_between(0.0, _INF, 1.0),
             slope_from_output=_between(0.0, _INF, 1.0),
@@ -492,6 +497,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=False,
             range=(-_INF, _INF),
             max_slope=1.0,
+            recommended_gain=math.sqrt(2.0 / (1.0 + LEAK**2)),
             forward=_leaky_relu,
             slope=_leaky_slope,
             slope_from_output=_leaky_slope,
@@ -504,6 +510,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=True,
             range=(-1.0, _INF),
             max_slope=1.0,
+            recommended_gain=None,
             **_exponential_linear(1.0, 1.0),
         ),
         Activation(
@@ -514,6 +521,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=True,
             range=(-SELU_SCALE * SELU_ALPHA, _INF),
             max_slope=SELU_SCALE * SELU_ALPHA,
+            recommended_gain=0.75,
             **_exponential_linear(SELU_SCALE, SELU_ALPHA),
         ),
         Activation(
@@ -559,6 +567,7 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_exp=False,
             range=(-_INF, _INF),
             max_slope=1.0,
+            recommended_gain=1.0,
             forward=_copy,
             slope=_ones,
             slope_from_output=_ones,

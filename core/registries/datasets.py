@@ -4,23 +4,32 @@ Everything is a pure function of its arguments: equal arguments give equal data.
 """
 
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from core.registries.synonyms import VALUES, suggested
+from core.registries.initialisers import Argument
+from core.registries.synonyms import VALUES, accepted, suggested
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Points = tuple[Floats, Integers]
 
-SCALINGS = ("standardised", "unit_interval", "raw")
-MIN_SAMPLES, MAX_SAMPLES = 20, 20_000  # from 6 examples of each class, so that both parts hold every class
+SCALINGS = ("standardised", "unit_interval", "symmetric_interval", "raw")
+MIN_SAMPLES, MAX_SAMPLES = 20, 20_000  # from 2 examples of each class, so that both parts hold every class
 MIN_NOISE, MAX_NOISE = 0.0, 2.0
-MIN_TEST_SHARE, MAX_TEST_SHARE = 0.05, 0.9
+MIN_TEST_SHARE, MAX_TEST_SHARE = 0.05, 0.9  # or 0: no test part
+MAX_FEATURES = 2_000
+MAX_CLASSES = 10
+SETTINGS = ("samples", "noise", "test_share")
+"""Settings of an experiment that have no effect on some data sets."""
+OWN = "own"
+"""What the names of data sets begin with that are somebody's own, as own:fingerprint."""
+OWN_ALLOWED = "the same table given again, known by its fingerprint; see core.own_data"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,29 +52,29 @@ def two_moons(rng: np.random.Generator, samples: int, noise: float) -> Points:
     return x, y
 
 
-def circles(rng: np.random.Generator, samples: int, noise: float) -> Points:
-    """A circle of radius 1/2 inside one of radius 1."""
+def circles(rng: np.random.Generator, samples: int, noise: float, ratio: float) -> Points:
+    """A circle of radius `ratio` inside one of radius 1."""
     from sklearn.datasets import make_circles
 
-    x, y = make_circles(samples, noise=noise, factor=0.5, random_state=int(rng.integers(2**31)))
+    x, y = make_circles(samples, noise=noise, factor=ratio, random_state=int(rng.integers(2**31)))
     return x, y
 
 
-def gaussian_blobs(rng: np.random.Generator, samples: int, noise: float) -> Points:
-    """Three normal clouds whose centres lie evenly on a circle of radius 1; their std is the noise."""
+def gaussian_blobs(rng: np.random.Generator, samples: int, noise: float, clouds: int) -> Points:
+    """Normal clouds whose centres lie evenly on a circle of radius 1; their std is the noise."""
     from sklearn.datasets import make_blobs
 
-    angle = 2 * np.pi * np.arange(3) / 3
+    angle = 2 * np.pi * np.arange(clouds) / clouds
     centres = np.column_stack([np.cos(angle), np.sin(angle)])
     x, y = make_blobs(samples, centers=centres, cluster_std=noise, random_state=int(rng.integers(2**31)))
     return x, y
 
 
-def spirals(rng: np.random.Generator, samples: int, noise: float) -> Points:
-    """Two spirals of 1 3/4 turns and radius 2, one the other turned by half a circle."""
+def spirals(rng: np.random.Generator, samples: int, noise: float, turns: float) -> Points:
+    """Two spirals of so many turns and radius 2, one the other turned by half a circle."""
     y = np.arange(samples) % 2
     t = np.linspace(0.05, 1, samples)
-    angle = 2 * np.pi * 1.75 * t + np.pi * y
+    angle = 2 * np.pi * turns * t + np.pi * y
     x = 2 * t[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
     return x + noise * rng.standard_normal(x.shape), y
 
@@ -77,6 +86,30 @@ def xor(rng: np.random.Generator, samples: int, noise: float) -> Points:
     x = signs * rng.uniform(0.05, 1, (samples, 2))
     y = (signs[:, 0] != signs[:, 1]).astype(np.int64)
     return x + noise * rng.standard_normal(x.shape), y
+
+
+def gaussian(rng: np.random.Generator, samples: int, noise: float, features: int, classes: int) -> Points:
+    """Standard normal inputs, their classes at random and of equal size; there is nothing to add noise to."""
+    x = rng.standard_normal((samples, features))
+    return x, rng.permutation(np.arange(samples) % classes)
+
+
+def gaussian_teacher(rng: np.random.Generator, samples: int, noise: float, features: int) -> Points:
+    """Standard normal inputs; the class says on which side of a random hyperplane through 0 they lie.
+
+    Inputs on the side of the wrong class change their sign, which keeps them standard normal and the classes equal.
+    """
+    x, y = rng.standard_normal((samples, features)), np.arange(samples) % 2
+    side = x @ rng.standard_normal(features) > 0
+    x[side != (y == 1)] *= -1
+    return x, y
+
+
+def parity(bits: int) -> Points:
+    """All points of so many inputs -1 or 1; the class says whether the number of ones is odd."""
+    ones: Integers = np.arange(2**bits)[:, None] >> np.arange(bits)[::-1] & 1
+    x = np.where(ones == 1, 1.0, -1.0)
+    return x, ones.sum(axis=1) % 2
 
 
 def from_sklearn(file: str) -> Callable[[], Points]:
@@ -111,6 +144,10 @@ class Dataset:
         class_sizes: examples of each class of a real one; of a synthetic one, (samples) -> them.
         read: () -> x and y of a real one, such as `from_sklearn("iris.csv")`.
         generate: (rng, samples, noise) -> x and y of a synthetic one.
+        noisy: whether a synthetic one takes noise.
+        whole: whether it is all there is, so that nothing is kept back for testing.
+        arguments: the numbers that may follow its name, as in circles:0.8; see `with_arguments`.
+        of: those numbers -> the data set; the entry itself is the one of their defaults.
     """
 
     name: str
@@ -121,6 +158,16 @@ class Dataset:
     class_sizes: tuple[int, ...] | Callable[[int], tuple[int, ...]]
     read: Callable[[], Points] | None = None
     generate: Callable[[np.random.Generator, int, float], Points] | None = None
+    noisy: bool = True
+    whole: bool = False
+    arguments: tuple[Argument, ...] = ()
+    of: "Callable[..., Dataset] | None" = None
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Those of `SETTINGS` that have an effect on it."""
+        used = (self.synthetic, self.synthetic and self.noisy, not self.whole)
+        return tuple(name for name, is_used in zip(SETTINGS, used, strict=True) if is_used)
 
     @property
     def synthetic(self) -> bool:
@@ -150,7 +197,7 @@ class Dataset:
     def part_sizes(self, samples: int, test_share: float) -> tuple[int, int]:
         """Examples in the training and in the test part, without loading them; see `load`. A real one takes no size."""
         sizes = self.class_sizes(samples) if callable(self.class_sizes) else self.class_sizes
-        test = sum(kept_back(size, test_share) for size in sizes)
+        test = sum(kept_back(size, 0 if self.whole else test_share) for size in sizes)
         return sum(sizes) - test, test
 
 
@@ -160,12 +207,35 @@ def outputs(classes: int) -> int:
 
 
 def kept_back(class_size: int, test_share: float) -> int:
-    """How many of the examples of a class go to the test part."""
-    return max(round(test_share * class_size), 1)
+    """How many of the examples of a class go to the test part: at least one and not all, or none at a share of 0."""
+    return min(max(round(test_share * class_size), 1), class_size - 1) if test_share else 0
 
 
 def _halves(samples: int) -> tuple[int, int]:
     return samples // 2, samples - samples // 2
+
+
+def _in_turn(classes: int) -> Callable[[int], tuple[int, ...]]:
+    """The class sizes of examples that are of one class after the other."""
+    return lambda samples: tuple((samples + classes - 1 - label) // classes for label in range(classes))
+
+
+def with_arguments(arguments: Sequence[Argument], of: Callable[..., Dataset]) -> Dataset:
+    """The entry of a data set that takes `arguments`, of which `of` makes the data set; whole ones come as int."""
+    return replace(
+        of(*(_value(argument, argument.default) for argument in arguments)), arguments=tuple(arguments), of=of
+    )
+
+
+def _value(argument: Argument, value: float) -> float:
+    return int(value) if argument.integer else value + 0.0
+
+
+def _inputs(features: int) -> tuple[str, ...]:
+    return tuple(f"x{number + 1}" for number in range(features))
+
+
+FEATURES = Argument("features", 100, 1, MAX_FEATURES, True, "number of inputs")
 
 
 CELL_MEASURES = (
@@ -227,23 +297,29 @@ DATASETS: dict[str, Dataset] = {
         class_sizes=_halves,
         generate=two_moons,
     ),
-    "circles": Dataset(
-        name="circles",
-        summary="A circle within a circle in the plane",
-        source="generated, scikit-learn's make_circles",
-        feature_names=("x1", "x2"),
-        class_names=("outer circle", "inner circle"),
-        class_sizes=_halves,
-        generate=circles,
+    "circles": with_arguments(
+        [Argument("ratio", 0.5, 0.01, 0.99, False, "radius of the inner circle over that of the outer one")],
+        lambda ratio: Dataset(
+            name="circles",
+            summary="A circle within a circle in the plane",
+            source="generated, scikit-learn's make_circles",
+            feature_names=("x1", "x2"),
+            class_names=("outer circle", "inner circle"),
+            class_sizes=_halves,
+            generate=partial(circles, ratio=ratio),
+        ),
     ),
-    "spirals": Dataset(
-        name="spirals",
-        summary="Two spirals wound around each other in the plane",
-        source="generated, after Lang & Witbrock 1988",
-        feature_names=("x1", "x2"),
-        class_names=("first spiral", "second spiral"),
-        class_sizes=lambda samples: ((samples + 1) // 2, samples // 2),
-        generate=spirals,
+    "spirals": with_arguments(
+        [Argument("turns", 1.75, 0.25, 10, False, "how often each spiral goes round")],
+        lambda turns: Dataset(
+            name="spirals",
+            summary="Two spirals wound around each other in the plane",
+            source="generated, after Lang & Witbrock 1988",
+            feature_names=("x1", "x2"),
+            class_names=("first spiral", "second spiral"),
+            class_sizes=_in_turn(2),
+            generate=partial(spirals, turns=turns),
+        ),
     ),
     "xor": Dataset(
         name="xor",
@@ -254,16 +330,138 @@ DATASETS: dict[str, Dataset] = {
         class_sizes=lambda samples: ((samples + 3) // 4 + samples // 4, (samples + 2) // 4 + (samples + 1) // 4),
         generate=xor,
     ),
-    "gaussian_blobs": Dataset(
-        name="gaussian_blobs",
-        summary="Three normal clouds in the plane",
-        source="generated, scikit-learn's make_blobs",
-        feature_names=("x1", "x2"),
-        class_names=("right", "upper left", "lower left"),
-        class_sizes=lambda samples: ((samples + 2) // 3, (samples + 1) // 3, samples // 3),
-        generate=gaussian_blobs,
+    "gaussian_blobs": with_arguments(
+        [Argument("clouds", 3, 2, MAX_CLASSES, True, "number of clouds, each a class")],
+        lambda clouds: Dataset(
+            name="gaussian_blobs",
+            summary="Normal clouds in the plane, each a class",
+            source="generated, scikit-learn's make_blobs",
+            feature_names=("x1", "x2"),
+            class_names=("right", "upper left", "lower left")
+            if clouds == 3
+            else tuple(f"cloud {number + 1}" for number in range(clouds)),
+            class_sizes=_in_turn(clouds),
+            generate=partial(gaussian_blobs, clouds=clouds),
+        ),
+    ),
+    "gaussian": with_arguments(
+        [FEATURES, Argument("classes", 2, 2, MAX_CLASSES, True, "number of classes")],
+        lambda features, classes: Dataset(
+            name="gaussian",
+            summary="Standard normal inputs with random labels: nothing to learn but the examples by heart",
+            source="generated, as published statistics of deep networks at initialisation have their inputs",
+            feature_names=_inputs(features),
+            class_names=tuple(f"class {number + 1}" for number in range(classes)),
+            class_sizes=_in_turn(classes),
+            generate=partial(gaussian, features=features, classes=classes),
+            noisy=False,
+        ),
+    ),
+    "gaussian_teacher": with_arguments(
+        [FEATURES],
+        lambda features: Dataset(
+            name="gaussian_teacher",
+            summary="Standard normal inputs, labelled by a random hyperplane through 0 as their teacher",
+            source="generated, the teacher perceptron of Gardner & Derrida 1989",
+            feature_names=_inputs(features),
+            class_names=("one side", "other side"),
+            class_sizes=_in_turn(2),
+            generate=partial(gaussian_teacher, features=features),
+            noisy=False,
+        ),
+    ),
+    "parity": with_arguments(
+        [Argument("bits", 2, 2, 12, True, "number of inputs")],
+        lambda bits: Dataset(
+            name="parity",
+            summary="All points of inputs -1 or 1 by whether their ones are odd, XOR at 2 inputs; it has no test part",
+            source="Minsky & Papert 1969; Rumelhart, Hinton & Williams 1986",
+            feature_names=_inputs(bits),
+            class_names=("even", "odd"),
+            class_sizes=(2 ** (bits - 1), 2 ** (bits - 1)),
+            read=partial(parity, bits),
+            whole=True,
+        ),
     ),
 }
+
+
+_OWN: dict[str, Dataset] = {}
+
+
+def keep_own(dataset: Dataset) -> None:
+    """Make somebody's own data set known by its name, as `core.own_data` does, until `forget_own`."""
+    _OWN[dataset.name] = dataset
+
+
+def forget_own(name: str) -> None:
+    """Let an own data set go; nothing happens where it is not known."""
+    _OWN.pop(name, None)
+
+
+def is_own(text: str) -> bool:
+    """Whether the name is that of somebody's own data, known here or not."""
+    return text.startswith(f"{OWN}:")
+
+
+def canonical(text: str) -> str:
+    """The one spelling of `name`, `name:argument` or `own:fingerprint`; arguments at their defaults are left out.
+
+    Names from elsewhere that mean exactly the same are taken too: `make_circles` is `circles:0.8`. Raises ValueError
+    with one line that names the value, what is allowed and, for an unknown name, the nearest known one.
+    """
+    if is_own(text):
+        if text not in _OWN:
+            raise ValueError(f"dataset {text[:40]!r} is somebody's own table that is not here; allowed: {OWN_ALLOWED}")
+        return text
+    given, colon, numbers = (part.strip() for part in text.partition(":"))
+    found = accepted(given, DATASETS, VALUES["dataset"])
+    if found is None:
+        meant = suggested(given, DATASETS, VALUES["dataset"])
+        hint = f"; nearest: {meant.ours!r}{meant.remark}" if meant.ours else ""
+        raise ValueError(f"unknown dataset {text[:40]!r}; allowed: {', '.join(DATASETS)}{hint}")
+    name, *texts = f"{found}{colon}{numbers}".split(":")
+    arguments = DATASETS[name].arguments
+    values = [_read(argument, number) for argument, number in zip(arguments, texts, strict=False)]
+    if len(texts) > len(arguments) or None in values:
+        raise ValueError(f"dataset {text[:40]!r}; allowed: {takes(name)}")
+    defaults = [_value(argument, argument.default) for argument in arguments]
+    while values and values[-1] == defaults[len(values) - 1]:
+        values.pop()
+    return ":".join([name, *(repr(value).removesuffix(".0") for value in values)])
+
+
+def takes(name: str) -> str:
+    """What may follow the name of a data set, in words."""
+    arguments = DATASETS[name].arguments
+    if not arguments:
+        return f"{name} takes no argument"
+    usual = ":".join(f"{argument.default:g}" for argument in arguments)
+    form = ":".join([name, *(argument.name for argument in arguments)])
+    return f"{name} takes {form}, {', '.join(argument.allowed for argument in arguments)}, and alone is {name}:{usual}"
+
+
+def _read(argument: Argument, text: str) -> float | None:
+    """The number, or None where it is none that is allowed."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return _value(argument, value) if argument.accepts(value) else None
+
+
+def dataset_of(text: str) -> Dataset:
+    """The data set of a name, with its arguments if it has any: circles:0.8. Raises ValueError as `canonical` does."""
+    text = canonical(text)
+    if text in _OWN:
+        return _OWN[text]
+    name, *numbers = text.split(":")
+    entry = DATASETS[name]
+    if entry.of is None or not numbers:
+        return entry
+    given = [_value(argument, float(number)) for argument, number in zip(entry.arguments, numbers, strict=False)]
+    standard = [_value(argument, argument.default) for argument in entry.arguments[len(given) :]]
+    return replace(entry.of(*given, *standard), name=text, arguments=entry.arguments, of=entry.of)
 
 
 def load(
@@ -280,18 +478,16 @@ def load(
     Args:
         samples: number of examples, training and test together; synthetic data sets only.
         noise: standard deviation of the normal noise on each coordinate; synthetic data sets only.
-        scaling: `standardised` (mean 0, std 1), `unit_interval` (0 to 1; test values beyond the training
-            range are clipped) or `raw`. Fitted on the training part alone; features that are constant
-            there become 0, except in raw data.
-        test_share: share of each class that goes to the test part, rounded, at least one example.
+        scaling: `standardised` (mean 0, std 1), `unit_interval` (0 to 1) or `symmetric_interval` (-1 to 1;
+            in both, test values beyond the training range are clipped), or `raw`. Fitted on the training part
+            alone; features that are constant there become 0, except in raw data.
+        test_share: share of each class that goes to the test part, rounded, at least one example and never all;
+            0 for none. A data set that is all there is has no test part whatever the share.
         seed: seed of the synthetic examples, of the split and of the order of rows.
 
     Raises ValueError for an unknown name or a value out of range.
     """
-    if name not in DATASETS:
-        meant = suggested(name, DATASETS, VALUES["dataset"]).ours
-        hint = f"; nearest: {meant!r}" if meant else ""
-        raise ValueError(f"unknown dataset {name[:40]!r}; allowed: {', '.join(DATASETS)}{hint}")
+    dataset = dataset_of(name)
     if scaling not in SCALINGS:
         raise ValueError(f"unknown scaling {scaling[:40]!r}; allowed: {', '.join(SCALINGS)}")
     for field, value, low, high in (
@@ -299,12 +495,12 @@ def load(
         ("noise", noise, MIN_NOISE, MAX_NOISE),
         ("test_share", test_share, MIN_TEST_SHARE, MAX_TEST_SHARE),
     ):
-        if not low <= value <= high:
-            raise ValueError(f"{field} {value!r}; allowed: from {low:g} to {high:g}")
-    dataset = DATASETS[name]
+        none = field == "test_share"
+        if not (low <= value <= high or (none and value == 0)):
+            raise ValueError(f"{field} {value!r}; allowed: {'0 or ' * none}from {low:g} to {high:g}")
     points_rng, split_rng = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2))
     x, y = _points(dataset, points_rng, samples, noise)
-    train, test = split(y, test_share, split_rng)
+    train, test = split(y, 0 if dataset.whole else test_share, split_rng)
     train_x, test_x = scale(x[train], x[test], scaling)
     return Data(train_x, y[train], test_x, y[test], dataset.class_names, dataset.feature_names)
 
@@ -338,11 +534,13 @@ def scale(train: Floats, test: Floats, scaling: str) -> tuple[Floats, Floats]:
         return train, test
     low, high = train.min(axis=0), train.max(axis=0)
     varies = high > low  # not std > 0: the std of a constant column can be a rounding error
-    if scaling == "unit_interval":
+    if scaling != "standardised":
         centre, width = low, high - low
         test = np.clip(test, low, high)
     else:
         centre, width = train.mean(axis=0), train.std(axis=0)
     width = np.where(varies, width, 1)
     train, test = (np.where(varies, (part - centre) / width, 0.0) for part in (train, test))
+    if scaling == "symmetric_interval":
+        train, test = (np.where(varies, 2 * part - 1, 0.0) for part in (train, test))
     return train, test

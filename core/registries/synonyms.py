@@ -35,7 +35,6 @@ def _near(ours: str, names: str, difference: str) -> dict[str, Synonym]:
     return dict.fromkeys(names.split(), Synonym(ours, difference))
 
 
-WHICH_NORMAL = "PyTorch's has the same standard deviation, but is not truncated"
 WHICH_KIND = "there is a uniform and a normal one"
 SEED = "runs take the seeds from first_seed on, as many as seeds says"
 WIDTHS = "hidden takes the widths of the hidden layers, such as 64-64-64"
@@ -47,13 +46,15 @@ SETTINGS: Synonyms = {
     **_same("scaling", "input_scaling scaler"),
     **_near("scaling", "preprocessing", "scaling names how the inputs are scaled"),
     **_same("test_share", "test_fraction test_split"),
-    **_near("test_share", "test_size validation_split", "test_share is a share of each class, from 0.05 to 0.9"),
+    **_near("test_share", "test_size validation_split", "test_share is a share of each class, 0 or from 0.05 to 0.9"),
     **_same("data_seed", "split_seed"),
     **_same("activation", "activations act activation_function activation_functions activation_fn nonlinearity"),
     **_same("initialiser", "initialisers initializer initializers init inits initialisation initialization"),
     **_same("initialiser", "weight_init weights_init weight_initialiser weight_initializer weight_initialisation"),
     **_same("initialiser", "weight_initialization kernel_initializer kernel_init"),
     **_near("initialiser", "weights", "initialiser names the scheme that draws them"),
+    **_same("bias_initialiser", "bias_initialisers bias_initializer bias_initializers bias_init biases_init"),
+    **_same("bias_initialiser", "bias_initialisation bias_initialization"),
     **_same("gain", "gains"),
     **_near("gain", "scale init_scale", "gain is a factor on what the initialiser draws"),
     **_same("hidden", "hidden_layer_sizes hidden_widths hidden_sizes"),
@@ -94,14 +95,22 @@ VALUES: Mapping[str, Synonyms] = {
         **_same("wine", "load_wine"),
         **_same("breast_cancer", "load_breast_cancer cancer wdbc"),
         **_same("two_moons", "moons make_moons"),
-        **_near("circles", "make_circles", "the lab's inner circle has half the outer one's radius"),
+        **_same("circles:0.8", "make_circles"),
         **_same("spirals", "spiral two_spirals"),
         **_near("gaussian_blobs", "blobs make_blobs", "the lab's centres lie evenly on a circle"),
+        **_same("gaussian", "gaussian_noise white_noise random_labels"),
+        **_near("gaussian", "normal randn random", "its inputs are standard normal, its labels random"),
+        **_same("gaussian_teacher", "teacher hyperplane teacher_perceptron"),
+        **_near("gaussian_teacher", "make_classification", "the lab's classes lie on the sides of one hyperplane"),
+        **_same("parity", "n_bit_parity xor_points four_points"),
+        **_near("parity", "exclusive_or", "parity:2 has its four points, xor has four quadrants of the plane"),
     },
     "scaling": {
         **_same("standardised", "standardized standard standard_scaler z_score"),
         **_near("standardised", "normalised normalized", "the word has several meanings"),
         **_near("unit_interval", "min_max min_max_scaler", "unit_interval also clips test values to 0 and 1"),
+        **_same("symmetric_interval", "symmetric signed_interval"),
+        **_near("symmetric_interval", "min_max_11 min_max_symmetric", "it also clips test values to -1 and 1"),
         **_same("raw", "none unscaled"),
     },
     "activation": {
@@ -136,18 +145,19 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("uniform", "random_uniform uniform_ rand", "elsewhere it has another default limit"),
         **_same("normal", "gaussian"),
         **_near("normal", "random_normal normal_ randn random", "elsewhere it has another default standard deviation"),
-        **_near("truncated_normal", "trunc_normal trunc_normal_", "the lab's is rescaled so that its std holds"),
+        **_near("plain_truncated_normal", "trunc_normal trunc_normal_", "PyTorch's is cut at -2 and 2 at any std"),
         **_same("glorot_uniform", "xavier_uniform xavier_uniform_"),
         **_near("glorot_uniform", "glorot xavier", WHICH_KIND),
-        **_near("glorot_normal", "xavier_normal xavier_normal_", WHICH_NORMAL),
+        **_same("variance_scaling:1:fan_avg:normal", "xavier_normal xavier_normal_"),
         **_same("he_uniform", "kaiming_uniform kaiming_uniform_"),
         **_near("he_normal", "he kaiming msra", WHICH_KIND),
-        **_near("he_normal", "kaiming_normal kaiming_normal_", WHICH_NORMAL),
+        **_same("variance_scaling:2:fan_in:normal", "kaiming_normal kaiming_normal_"),
         **_near("lecun_normal", "lecun", WHICH_KIND),
-        **_near("lecun_normal", "variance_scaling", "it takes a scale, a fan and a distribution"),
         **_same("orthogonal", "orthogonal_ ortho orthonormal"),
         **_near("fan_in_uniform", "default pytorch torch standard fan_in", "PyTorch's default for a layer's weights"),
-        **_near("sparse", "sparse_", "PyTorch's takes the share of zeros, the lab's the number of other weights"),
+        **_same("sparse_share", "sparse_"),
+        **_near("depth_scaled", "fixup", "Fixup's last layer is zeros, as in depth_scaled;last=zeros"),
+        **_same("lsuv", "layer_sequential_unit_variance"),
         **_same("identity", "eye eye_"),
     },
     "loss": {

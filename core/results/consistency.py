@@ -14,7 +14,7 @@ from core.engine.measures import bin_edges
 from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS
+from core.registries.datasets import dataset_of
 from core.results.results import Result, ResultError, run_settings
 from core.schema import GROUP, LEVELS, RUN, SCHEMA, STATUSES
 
@@ -179,7 +179,7 @@ def _points(table: pd.DataFrame) -> NDArray[np.int64]:
 
 def _widths(experiment: Experiment) -> dict[str, tuple[int, ...]]:
     """Layer sizes, inputs and outputs included, by the text of the hidden layers."""
-    dataset = DATASETS[experiment.dataset]
+    dataset = dataset_of(experiment.dataset)
     return {
         FIELDS["hidden"].kind.format(hidden): (dataset.features, *hidden, dataset.outputs)
         for hidden in experiment.hidden

@@ -3,6 +3,7 @@
 What follows from none, such as a loss, is its maker's word. Rows are in order, as `core.results.consistency` checks.
 """
 
+from functools import cache
 from itertools import pairwise
 from typing import NoReturn
 
@@ -34,8 +35,9 @@ MEASURED = ("train_loss", "test_loss", "train_accuracy", "test_accuracy")
 NEVER_NEGATIVE = {
     "runs": (*(f"{when}_{name}" for when in ("final", "best") for name in MEASURED[:2]),
              "path_length", "displacement", "tortuosity", "seconds"),
-    "epochs": (*MEASURED[:2], "gradient_norm", "update_to_weight_ratio"),
-    "layers": ("preactivation_std", "activation_std", "weight_std", "weight_rms", "gradient_std", "orthants_visited"),
+    "epochs": (*MEASURED[:2], "gradient_norm", "update_to_weight_ratio", "singular_value_std", "singular_value_min"),
+    "layers": ("preactivation_std", "activation_std", "weight_std", "weight_rms", "gradient_std", "orthants_visited",
+               "delta_std"),
 }  # fmt: skip
 BY_LEVEL = tuple(
     f"{name}_{level}" for name in ("same_sign", "agreement", "pair_agreement", "no_gradient") for level in LEVELS
@@ -45,6 +47,12 @@ OF_FULL_STATISTICS = {
     "epochs": ("gradient_norm",),
     "layers": ("gradient_std", *BY_LEVEL, "orthants_visited", "orthants_possible"),
 }
+AT_START = {
+    "epochs": ("singular_value_mean", "singular_value_std", "singular_value_min", "singular_value_max",
+               "condition_number"),
+    "layers": ("delta_mean", "delta_std"),
+}  # fmt: skip
+"""Columns that standard statistics leave empty after epoch 0."""
 OF_HIDDEN_LAYERS = tuple(
     column.name for column in SCHEMA["layers"] if column.name.startswith(("activation_", "saturated", "dead_flat"))
 )
@@ -60,9 +68,15 @@ def check(result: Result) -> None:
             for column in columns:
                 empty = result.table(name)[column].isna()
                 _allow(result, name, column, empty, "nothing, since experiment.json has standard statistics")
+        for name, columns in AT_START.items():
+            table = result.table(name)
+            for column in columns:
+                early = (table["epoch"] == 0) | table[column].isna()
+                _allow(result, name, column, early, "nothing after epoch 0, by the standard statistics")
     _check_runs(result)
     _check_path(result)
     _check_shares(result)
+    _check_singular_values(result)
     _check_layers(result)
     _check_moments(result)
     _check_saturation(result)
@@ -123,8 +137,19 @@ def _check_shares(result: Result) -> None:
     for part, examples in zip(("train", "test"), result.experiment.part_sizes(), strict=True):
         column = f"{part}_accuracy"
         right = result.epochs[column] * examples
-        whole = ~((right - right.round()).abs() > EXAMPLE)
+        whole = ~((right - right.round()).abs() > EXAMPLE) & (examples > 0 or right.isna())
         _allow(result, "epochs", column, whole, f"whole numbers of the {count(examples, 'example')}, or nothing")
+
+
+def _check_singular_values(result: Result) -> None:
+    """The mean lies between the ends, and so does the spread."""
+    epochs = result.epochs
+    mean, std, low, high = (epochs[f"singular_value_{name}"] for name in ("mean", "std", "min", "max"))
+    within = ~((mean < low * (1 - CLOSE)) | (mean > high * (1 + CLOSE)))
+    _allow(result, "epochs", "singular_value_mean", within, "singular_value_min to singular_value_max")
+    narrow = ~(std > (high - low) / 2 + CLOSE * high)
+    _allow(result, "epochs", "singular_value_std", narrow, "at most half of singular_value_max - singular_value_min")
+    _allow(result, "epochs", "condition_number", ~(epochs["condition_number"] < 1 - CLOSE), "numbers of at least 1")
 
 
 def _check_moments(result: Result) -> None:
@@ -200,9 +225,7 @@ def _check_layers(result: Result) -> None:
     threshold = result.experiment.saturation_threshold
     flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
     beside = layers["saturated_low"] + layers["saturated_high"]
-    more = layers["activation"].isin({name for name, flat in flat_at_0.items() if flat}) & (
-        layers["saturated"] > beside
-    )
+    more = layers["activation"].map(flat_at_0).astype(bool) & (layers["saturated"] > beside)
     wanted = layers["saturated"].where(more, beside)
     _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
     neurons = layers["saturated_neurons"]
@@ -211,14 +234,10 @@ def _check_layers(result: Result) -> None:
     narrow = ~(layers["weight_std"] > layers["weight_rms"] * (1 + SINGLE))
     _allow(result, "layers", "weight_std", narrow, "at most weight_rms")
     fan_in = layers["fan_in"]
-    by_fan_in = {
-        n: (random_agreement(n), 2.0**n if n <= MAX_ORTHANT_FAN_IN else np.nan) for n in fan_in.unique().tolist()
-    }
-    _same(result, "layers", "agreement_random", fan_in.map({n: both[0] for n, both in by_fan_in.items()}), "fan_in")
+    _same(result, "layers", "agreement_random", fan_in.map(cache(random_agreement)), "fan_in")
     if result.experiment.statistics == "full":
-        _same(
-            result, "layers", "orthants_possible", fan_in.map({n: both[1] for n, both in by_fan_in.items()}), "fan_in"
-        )
+        possible = (2.0 ** fan_in.clip(upper=MAX_ORTHANT_FAN_IN)).where(fan_in <= MAX_ORTHANT_FAN_IN)
+        _same(result, "layers", "orthants_possible", possible, "fan_in")
     most = np.fmin(layers["orthants_possible"], layers["update"])
     fits = ~(layers["orthants_visited"] > most) & (
         layers["orthants_visited"].isna() | layers["orthants_possible"].notna()

@@ -6,6 +6,7 @@ what it keeps are then one and the same, and anyone may compute it again from th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,34 +58,37 @@ class Measure:
 
 @dataclass(frozen=True)
 class Tables:
-    """A result's tables as the measures look at them.
-
-    Attributes:
-        result: the result.
-        hidden: rows of the layers table whose role is hidden.
-        fed: rows of the layers table for layers that hidden units feed, layer > 1, by two weights or more, fan_in > 1.
-    """
+    """A result's tables as the measures look at them."""
 
     result: Result
-    hidden: pd.DataFrame
-    fed: pd.DataFrame
 
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The runs table."""
+        return self.result.runs
 
-def tables(result: Result) -> Tables:
-    """The tables of a result."""
-    layers = result.layers
-    return Tables(
-        result,
-        hidden=layers[layers["role"] == "hidden"],
-        fed=layers[(layers["layer"] > 1) & (layers["fan_in"] > 1)],
-    )
+    @cached_property
+    def hidden(self) -> pd.DataFrame:
+        """Rows of the layers table whose role is hidden."""
+        return self.result.layers[self.result.layers["role"] == "hidden"]
+
+    @cached_property
+    def flat(self) -> pd.DataFrame:
+        """Of these, those whose layer was dead-flat."""
+        return _flat(self.hidden)
+
+    @cached_property
+    def fed(self) -> pd.DataFrame:
+        """Rows of layers that hidden units feed, layer > 1, by two weights or more, fan_in > 1."""
+        layers = self.result.layers
+        return layers[(layers["layer"] > 1) & (layers["fan_in"] > 1)]
 
 
 class Told:
     """Numbers of one result, said one after the other: `told(measure, column=value, ...)` gives the text of one."""
 
     def __init__(self, result: Result) -> None:
-        self.tables = tables(result)
+        self.tables = Tables(result)
         self.numbers: list[Number] = []
 
     def __call__(self, measure: str, **of: Any) -> str:
@@ -141,12 +145,18 @@ def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
 Value = Callable[[Tables, Mapping[str, Any]], tuple[float, int]]
 
 
-def _runs(count: Callable[[pd.DataFrame], Any]) -> Value:
+def _rows(table: str, compute: Callable[[pd.DataFrame], Any]) -> Value:
+    """What `compute` makes of the selected rows of a table, one of `Tables`; n is how many runs they are of."""
+
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        rows = select(tables.result.runs, of)
-        return float(count(rows)), len(rows)
+        rows = select(getattr(tables, table), of)
+        return float(compute(rows)), rows["run"].nunique()
 
     return value
+
+
+def _extreme(table: str, column: str, end: str) -> Value:
+    return _rows(table, lambda rows: rows[column].agg(end))
 
 
 def _mean(table: str, column: str, size: bool = False) -> Value:
@@ -161,38 +171,16 @@ def _mean(table: str, column: str, size: bool = False) -> Value:
 
 def _missed(going_on: bool) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        mine = (tables.result.runs["status"] == "not_reached") & (unfinished(tables.result) == going_on)
-        rows = select(tables.result.runs.assign(mine=mine), of)
+        mine = (tables.runs["status"] == "not_reached") & (unfinished(tables.result) == going_on)
+        rows = select(tables.runs.assign(mine=mine), of)
         return float(rows["mine"].sum()), len(rows)
 
     return value
 
 
-def _last_epoch(table: str) -> Value:
-    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        rows = select(getattr(tables, table), of)
-        return float(rows["epoch"].max()), rows["run"].nunique()
-
-    return value
-
-
-def _fan_in(end: str) -> Value:
-    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        rows = select(tables.fed, of)
-        return float(rows["fan_in"].agg(end)), rows["run"].nunique()
-
-    return value
-
-
-def _median_updates(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.result.runs, of)
-    return float(median_updates(rows.assign(group="")).iloc[0]), len(rows)
-
-
 def _versus(column: str) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        runs = tables.result.runs
-        pair = runs[runs["group"].isin([of["group"], of["against"]])]
+        pair = tables.runs[tables.runs["group"].isin([of["group"], of["against"]])]
         row = speed_up(pair, of["against"]).set_index("group").loc[of["group"]]
         return float(row[column]), int(row["pairs"])
 
@@ -200,7 +188,7 @@ def _versus(column: str) -> Value:
 
 
 def _per_update(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(timed(tables.result.runs), of)
+    rows = select(timed(tables.runs), of)
     return float((rows["seconds"] / rows["last_update"]).median() * MICRO), len(rows)
 
 
@@ -212,27 +200,12 @@ def _times_as_long(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
 
 
 def _step(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    own = tables.result.runs["group"] == of["group"]
+    own = tables.runs["group"] == of["group"]
     return float(step(steps(tables.result, of["group"]), of["update"])), int(own.sum())
 
 
 def _flat(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["dead_flat"] == 1]
-
-
-def _runs_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.hidden, of)
-    return float(_flat(rows)["run"].nunique()), rows["run"].nunique()
-
-
-def _first_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    flat = _flat(select(tables.hidden, of))
-    return float(flat["epoch"].min()), flat["run"].nunique()
-
-
-def _last_flat(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    flat = _flat(select(tables.hidden, of))
-    return float(flat["epoch"].max()), flat["run"].nunique()
 
 
 def _runs_left(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
@@ -242,17 +215,28 @@ def _runs_left(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
     return float(later["run"].nunique()), len(first)
 
 
-def _by_layer(tables: Tables, of: Mapping[str, Any]) -> pd.Series:
-    return select(tables.hidden, of).groupby(["group", "layer"])["saturated"].mean().dropna()
+def _by_layer(hidden: pd.DataFrame) -> pd.Series:
+    return hidden.groupby(["group", "layer"])["saturated"].mean().dropna()
 
 
-def _layers(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    return float(len(_by_layer(tables, of))), select(tables.hidden, of)["run"].nunique()
+def _ties(means: pd.Series) -> int:
+    return int((means >= means.max() - 1e-9).sum())
 
 
-def _layers_tied(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    means = _by_layer(tables, of)
-    return float((means >= means.max() - 1e-9).sum()), select(tables.hidden, of)["run"].nunique()
+def _signal_kept(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+    rows = select(tables.hidden, of)
+    by_layer = rows.pivot(index="run", columns="layer", values="delta_std")
+    ratios = by_layer.iloc[:, 0] / by_layer.iloc[:, -1]
+    known = ratios[np.isfinite(ratios)]
+    return float(known.median()), len(known)
+
+
+def _median(table: str, column: str) -> Value:
+    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
+        values = select(tables.result.table(table), of)[column].dropna()
+        return float(values.median()), len(values)
+
+    return value
 
 
 def _whole(value: float) -> str:
@@ -266,41 +250,41 @@ def _brief(value: float) -> str:
 # Hidden rows: rows of layers.csv whose role is hidden. Fed rows: rows of layers.csv with layer > 1 and fan_in > 1.
 MEASURES: dict[str, Measure] = {
     # runs.csv
-    "runs": Measure("rows of runs.csv", _runs(len), _whole),
-    "groups": Measure("distinct groups in runs.csv", _runs(lambda rows: rows["group"].nunique()), _whole),
+    "runs": Measure("rows of runs.csv", _rows("runs", len), _whole),
+    "groups": Measure("distinct groups in runs.csv", _rows("runs", lambda rows: rows["group"].nunique()), _whole),
     "least seeds": Measure(
         "the least number of distinct seeds that a group has in runs.csv",
-        _runs(lambda rows: rows.groupby("group")["seed"].nunique().min()),
+        _rows("runs", lambda rows: rows.groupby("group")["seed"].nunique().min()),
         _whole,
     ),
     "most seeds": Measure(
         "the greatest number of distinct seeds that a group has in runs.csv",
-        _runs(lambda rows: rows.groupby("group")["seed"].nunique().max()),
+        _rows("runs", lambda rows: rows.groupby("group")["seed"].nunique().max()),
         _whole,
     ),
     "reached": Measure(
         "rows of runs.csv with a value in updates_to_target",
-        _runs(lambda rows: rows["updates_to_target"].notna().sum()),
+        _rows("runs", lambda rows: rows["updates_to_target"].notna().sum()),
         _whole,
     ),
     "reached at update 0": Measure(
         "rows of runs.csv whose updates_to_target is 0",
-        _runs(lambda rows: (rows["updates_to_target"] == 0).sum()),
+        _rows("runs", lambda rows: (rows["updates_to_target"] == 0).sum()),
         _whole,
     ),
     "diverged first": Measure(
         "rows of runs.csv with status diverged: they diverged before they reached the target",
-        _runs(lambda rows: (rows["status"] == "diverged").sum()),
+        _rows("runs", lambda rows: (rows["status"] == "diverged").sum()),
         _whole,
     ),
     "diverged later": Measure(
         "rows of runs.csv with values in updates_to_target and in diverged_at",
-        _runs(lambda rows: (rows["updates_to_target"].notna() & rows["diverged_at"].notna()).sum()),
+        _rows("runs", lambda rows: (rows["updates_to_target"].notna() & rows["diverged_at"].notna()).sum()),
         _whole,
     ),
     "diverged": Measure(
         "rows of runs.csv with a value in diverged_at",
-        _runs(lambda rows: rows["diverged_at"].notna().sum()),
+        _rows("runs", lambda rows: rows["diverged_at"].notna().sum()),
         _whole,
     ),
     "stopped": Measure(
@@ -316,13 +300,13 @@ MEASURES: dict[str, Measure] = {
     ),
     "median updates_to_target": Measure(
         "median of updates_to_target in runs.csv, an empty one being infinite: infinite where either middle value is",
-        _median_updates,
+        _rows("runs", lambda rows: median_updates(rows.assign(group="")).iloc[0]),
         text.updates,
     ),
     "median final_test_accuracy": Measure(
         "median of final_test_accuracy in runs.csv, runs with a value in diverged_at below all others; empty ones are "
         "left out",
-        _runs(lambda rows: worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())),
+        _rows("runs", lambda rows: worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())),
         text.share,
     ),
     "times fewer updates": Measure(
@@ -357,34 +341,48 @@ MEASURES: dict[str, Measure] = {
         _step,
         _whole,
     ),
+    "median singular_value_mean": Measure(
+        "median of singular_value_mean in epochs.csv", _median("epochs", "singular_value_mean"), text.number
+    ),
+    "median condition_number": Measure(
+        "median of condition_number in epochs.csv", _median("epochs", "condition_number"), text.number
+    ),
     # layers.csv, hidden layers
-    "last epoch": Measure("the greatest epoch among hidden rows", _last_epoch("hidden"), _whole),
+    "signal kept": Measure(
+        "median over runs of delta_std of the first hidden row / that of the last, where that is a number",
+        _signal_kept,
+        text.number,
+    ),
+    "last epoch": Measure("the greatest epoch among hidden rows", _extreme("hidden", "epoch", "max"), _whole),
     "mean weight_rms": Measure("mean of weight_rms over hidden rows", _mean("hidden", "weight_rms"), _brief),
     "mean saturated": Measure("mean of saturated over hidden rows", _mean("hidden", "saturated"), text.share),
     "mean distance from 0": Measure(
         "mean of the absolute activation_mean over hidden rows", _mean("hidden", "activation_mean", size=True), _brief
     ),
-    "runs dead-flat": Measure("distinct runs among hidden rows whose dead_flat is 1", _runs_flat, _whole),
-    "first epoch dead-flat": Measure("the least epoch of hidden rows whose dead_flat is 1", _first_flat, _whole),
-    "last epoch dead-flat": Measure("the greatest epoch of hidden rows whose dead_flat is 1", _last_flat, _whole),
+    "runs dead-flat": Measure(
+        "distinct runs among hidden rows whose dead_flat is 1",
+        _rows("hidden", lambda rows: _flat(rows)["run"].nunique()),
+        _whole,
+    ),
+    "first epoch dead-flat": Measure(
+        "the least epoch of hidden rows whose dead_flat is 1", _extreme("flat", "epoch", "min"), _whole
+    ),
+    "last epoch dead-flat": Measure(
+        "the greatest epoch of hidden rows whose dead_flat is 1", _extreme("flat", "epoch", "max"), _whole
+    ),
     "runs that left": Measure(
         "distinct runs with a hidden row whose dead_flat is 0 after (by epoch) their first whose dead_flat is 1",
         _runs_left,
         _whole,
     ),
     # layers.csv, layers that hidden units feed
-    "least weights": Measure("the least fan_in among fed rows", _fan_in("min"), _whole),
-    "most weights": Measure("the greatest fan_in among fed rows", _fan_in("max"), _whole),
-    "last epoch fed": Measure("the greatest epoch among fed rows", _last_epoch("fed"), _whole),
-    "mean same_sign_example": Measure(
-        "mean of same_sign_example over fed rows", _mean("fed", "same_sign_example"), text.share
-    ),
-    "mean same_sign_batch": Measure(
-        "mean of same_sign_batch over fed rows", _mean("fed", "same_sign_batch"), text.share
-    ),
-    "mean same_sign_epoch": Measure(
-        "mean of same_sign_epoch over fed rows", _mean("fed", "same_sign_epoch"), text.share
-    ),
+    "least weights": Measure("the least fan_in among fed rows", _extreme("fed", "fan_in", "min"), _whole),
+    "most weights": Measure("the greatest fan_in among fed rows", _extreme("fed", "fan_in", "max"), _whole),
+    "last epoch fed": Measure("the greatest epoch among fed rows", _extreme("fed", "epoch", "max"), _whole),
+    **{
+        f"mean {column}": Measure(f"mean of {column} over fed rows", _mean("fed", column), text.share)
+        for column in (f"same_sign_{level}" for level in LEVELS)
+    },
     "mean orthants_visited": Measure(
         "mean of orthants_visited over fed rows", _mean("fed", "orthants_visited"), text.number
     ),
@@ -410,21 +408,22 @@ MEASURES: dict[str, Measure] = {
         None,
         _whole,
     ),
-    "layers": Measure("distinct group and layer with a value of saturated among hidden rows", _layers, _whole),
-    "layers that tie": Measure("of these, those whose mean saturated is the greatest, to 1e-9", _layers_tied, _whole),
+    "layers": Measure(
+        "distinct group and layer with a value of saturated among hidden rows",
+        _rows("hidden", lambda rows: len(_by_layer(rows))),
+        _whole,
+    ),
+    "layers that tie": Measure(
+        "of these, those whose mean saturated is the greatest, to 1e-9",
+        _rows("hidden", lambda rows: _ties(_by_layer(rows))),
+        _whole,
+    ),
     # Lessons. Runs alike differ in nothing, for the batches of both hold all examples: these count once. `batch_size`
     # names all sizes that are one with the first.
     **{
-        f"median pair_agreement_{level}, alike once": Measure(
-            f"median of pair_agreement_{level} in layers.csv", None, text.share
-        )
-        for level in LEVELS
-    },
-    **{
-        f"mean pair_agreement_{level}, alike once": Measure(
-            f"mean of pair_agreement_{level} in layers.csv", None, text.share
-        )
-        for level in LEVELS
+        f"{average} {column}, alike once": Measure(f"{average} of {column} in layers.csv", None, text.share)
+        for average in ("median", "mean")
+        for column in (f"pair_agreement_{level}" for level in LEVELS)
     },
     "mean saturated, alike once": Measure("mean of saturated over hidden rows", None, text.share),
     "mean weight_rms, alike once": Measure(
@@ -441,7 +440,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "predicted std of a": Measure(
         "root of q: fan_in x mean weight_rms^2 x the mean square of what feeds the layer, which for the first are the "
-        "inputs of the probe and for others f(root of q of the layer before x z), z normal",
+        "inputs of the probe and for others f(root of q of the layer before x z), z normal; plus mean bias_rms^2",
         None,
         text.number,
     ),
@@ -450,7 +449,7 @@ MEASURES: dict[str, Measure] = {
         "P(slope at root of q x z is below the threshold), z normal; q as above", None, text.share
     ),
     "layers predicted": Measure(
-        "distinct layer, and start (hidden, activation, initialiser, gain), that theory predicts",
+        "distinct layer, and start (hidden, activation, initialiser, gain, bias_initialiser), that theory predicts",
         None,
         lambda n: text.count(int(n), "layer"),
     ),

@@ -242,12 +242,10 @@ def _stack(blocks: Sequence[dict[str, Any]], order: Sequence[str]) -> Columns:
 
     def column(name: str) -> NDArray[Any]:
         parts = [block.get(name, np.nan) for block in blocks]
-        whole = np.concatenate(
-            [
-                part if isinstance(part, np.ndarray) else _constant(part, size)
-                for part, size in zip(parts, sizes, strict=True)
-            ]
-        )
+        for place, part in enumerate(parts):
+            if not isinstance(part, np.ndarray):
+                parts[place] = np.full(sizes[place], part, object if isinstance(part, str) else None)
+        whole = np.concatenate(parts)
         return np.where(np.isfinite(whole), whole, np.nan) if whole.dtype.kind == "f" else whole
 
     columns = {name: column(name) for name in dict.fromkeys(name for block in blocks for name in block)}
@@ -255,10 +253,6 @@ def _stack(blocks: Sequence[dict[str, Any]], order: Sequence[str]) -> Columns:
     for name in columns:  # one at a time: all of them twice would be most of the memory of a large sweep
         columns[name] = columns[name][places]
     return columns
-
-
-def _constant(value: object, size: int) -> NDArray[Any]:
-    return np.full(size, value, object if isinstance(value, str) else None)
 
 
 def _epochs(points: Sequence[Record]) -> Columns:

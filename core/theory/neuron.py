@@ -20,7 +20,7 @@ from core.registries.activations import Activation
 from core.theory.theory import condition_number, resolve
 
 Floats = NDArray[np.float64]
-QUADRANTS = ("++", "-+", "--", "+-")
+QUADRANTS = {"++": (1, 1), "-+": (-1, 1), "--": (-1, -1), "+-": (1, -1)}
 
 
 def sign_pattern(first: float, second: float) -> str:
@@ -30,10 +30,8 @@ def sign_pattern(first: float, second: float) -> str:
 
 def _count_patterns(pairs: Floats) -> dict[str, int]:
     """How often each quadrant occurs among pairs (n, 2), all four listed; patterns with a zero under "zero"."""
-    signs = {"+": pairs > 0, "-": pairs < 0}
-    result = {
-        pattern: int(np.count_nonzero(signs[pattern[0]][:, 0] & signs[pattern[1]][:, 1])) for pattern in QUADRANTS
-    }
+    signs = np.sign(pairs)
+    result = {pattern: int((signs == pair).all(axis=1).sum()) for pattern, pair in QUADRANTS.items()}
     return result | {"zero": len(pairs) - sum(result.values())}
 
 

@@ -221,11 +221,6 @@ class Entry:
         return declared(self.page)
 
     @property
-    def settings(self) -> tuple[str, ...]:
-        """The query parameters that the page reads beside those of the experiment."""
-        return tuple(self.controls)
-
-    @property
     def script(self) -> str:
         """The page's file, from the folder of dashboard.py."""
         return f"pages/{self.name}.py"

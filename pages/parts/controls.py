@@ -107,11 +107,11 @@ def drop_down(label: str, options: Options[str], default: Any = first, help: str
     return _one(options, default, place)
 
 
-def buttons(label: str, options: Options[str], default: Any = first, help: str | None = None) -> Control[str]:
+def buttons(label: str, options: Options[str], default: Any = first) -> Control[str]:
     """One of a few `options`, side by side."""
 
     def place(choices: list[str], value: str, key: str) -> str:
-        return st.segmented_control(label, choices, default=value, key=key, help=help, required=True) or value
+        return st.segmented_control(label, choices, default=value, key=key, required=True) or value
 
     return _one(options, default, place)
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.experiment.experiment import FIELDS, Experiment, ExperimentError, Field
 from core.experiment.presets import PRESETS
-from core.registries.datasets import DATASETS
+from core.registries.datasets import SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from pages.parts import link, notices, session, training
 
@@ -128,8 +128,13 @@ def _control(field: Field, draft: Mapping[str, Any]) -> Any:
 
 
 def _unused(field: Field, draft: Mapping[str, Any]) -> bool:
-    """Whether the data set of the draft has no such setting."""
-    return field.synthetic_only and not DATASETS[draft["dataset"]].synthetic
+    """Whether the setting has no effect on the draft's data set."""
+    if field.name not in SETTINGS:
+        return False
+    try:
+        return field.name not in dataset_of(draft["dataset"] or "").settings
+    except ValueError:  # what is wrong with it is told below
+        return False
 
 
 def _shown_value(field: Field, value: Any) -> Any:

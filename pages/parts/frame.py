@@ -25,11 +25,7 @@ def main() -> None:
     server.welcome()
     pages = {
         entry: st.Page(
-            entry.script,
-            title=entry.title,
-            icon=entry.icon,
-            url_path=entry.path or None,
-            default=not entry.path,
+            entry.script, title=entry.title, icon=entry.icon, url_path=entry.path or None, default=not entry.path
         )
         for entry in PAGES
     }

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Concatenate, ParamSpec
 
 import streamlit as st
 from streamlit.errors import StreamlitInvalidLayoutContextError
@@ -24,6 +25,7 @@ MANY = 6  # jobs at a time from which on everybody looks less often
 CLEAR = '<style>[data-testid="stMain"] [data-stale="true"] {opacity: 1 !important}</style>'
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
 
 
 def show(question: str, body: Callable[[Shown], None], below: Callable[[], None] = lambda: None) -> None:
@@ -92,9 +94,9 @@ def _hold_link() -> None:
         link.rerun()
 
 
-def finding(shown: Shown, find: Callable[[Result], Finding], page: str = "") -> None:
-    """A finding on the result, in a box; with a link to `page`, the name of the page that it is from."""
-    box(shown.once(find), "these runs" if shown.final else "these runs so far", page)
+def finding(shown: Shown, find: Callable[Concatenate[Result, P], Finding], *args: P.args, **kwargs: P.kwargs) -> None:
+    """A finding on the result, in a box."""
+    box(shown.once(find, *args, **kwargs), shown.by)
 
 
 def box(found: Finding, by: str, page: str = "") -> None:
@@ -127,7 +129,7 @@ def _draw(source: Source, body: Callable[[Shown], None]) -> None:
         st.caption("The charts appear with the first numbers.")
     else:
         if remark := from_elsewhere(shown.result.versions):
-            st.caption(notices.escaped(remark))
+            st.text(remark)  # it is from a file: markdown would make a link of www.example.com
         _body(source, shown, body)
 
 

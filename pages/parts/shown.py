@@ -70,6 +70,11 @@ class Shown:
         return self.result.experiment
 
     @property
+    def by(self) -> str:
+        """What a verdict on it is by, in words."""
+        return "these runs" if self.final else "these runs so far"
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """All run groups, those included of which there are no numbers yet."""
         return self.experiment.groups()
@@ -83,13 +88,13 @@ class Shown:
         """One row per run."""
         return self.result.runs
 
+    def of(self, function: Callable[Concatenate[Result, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function` makes of the result."""
+        return function(self.result, *args, **kwargs)
+
     def of_runs(self, function: Callable[Concatenate[pd.DataFrame, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` makes of the runs."""
         return function(self.result.runs, *args, **kwargs)
-
-    def epochs(self) -> pd.DataFrame:
-        """One row per run and recorded epoch."""
-        return self.result.epochs
 
     def layers(self) -> pd.DataFrame:
         """One row per run, recorded epoch and layer."""
@@ -105,7 +110,7 @@ class Shown:
 
     def once(self, function: Callable[Concatenate[Result, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `function` makes of the result, made once for this version of it; see `once`."""
-        return once(_of_result, self, function, *args, **kwargs)
+        return once(Shown.of, self, function, *args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -165,10 +170,6 @@ def _identity(value: object, seen: list[Shown]) -> str:
         # Pages are all called __main__: their files tell them apart.
         return f"{code.co_filename}:{code.co_qualname}"
     raise TypeError(f"{value!r} is neither a plain value nor a function of a module: what it depends on is not known")
-
-
-def _of_result(shown: Shown, function: Callable[Concatenate[Result, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    return function(shown.result, *args, **kwargs)
 
 
 def _hidden(result: Result) -> pd.DataFrame:

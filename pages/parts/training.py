@@ -35,11 +35,7 @@ def resume() -> None:
     """Go on with what is on the screen if it was paused because nobody looked at it: now somebody does."""
     here = session.current()
     if isinstance(here.source, Job) and here.source.status == "paused":
-        here.source = None
-        try:
-            here.source = registry().submit(here.experiment, visitor())
-        except (ExperimentError, JobError) as error:
-            here.refusal = str(error)
+        here.source, here.refusal = _asked(here.experiment)
 
 
 def open_linked(experiment: Experiment) -> None:
@@ -61,23 +57,26 @@ def leave_file() -> None:
 
 
 def _open(experiment: Experiment) -> None:
-    here = session.current()
-    here.refusal = ""
+    job, refusal = _asked(experiment)
+    _show(experiment, job)
+    session.current().refusal = refusal
+
+
+def _asked(experiment: Experiment) -> tuple[Job | None, str]:
+    """The job that trains `experiment`, or why it is not trained here."""
     try:
-        _show(experiment, registry().submit(experiment, visitor()))
+        return registry().submit(experiment, visitor()), ""
     except (ExperimentError, JobError) as error:
-        _show(experiment, None)
-        here.refusal = str(error)
+        return None, str(error)
 
 
 def train(experiment: Experiment) -> None:
     """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
-    here = session.current()
-    try:
-        _show(experiment, registry().submit(experiment, visitor()))
-    except (ExperimentError, JobError) as error:
-        here.train_refused = str(error)
+    job, refusal = _asked(experiment)
+    if job is None:
+        session.current().train_refused = refusal
     else:
+        _show(experiment, job)
         _forget_link()
 
 

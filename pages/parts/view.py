@@ -4,7 +4,7 @@ A control's value is in the session's state, and is its default as well: what a 
 another run begins before it is sent, and a browser that was not told falls back on the default.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 import streamlit as st
@@ -14,6 +14,7 @@ from pages.parts.controls import Control
 from pages.parts.shown import Recorded, Shown
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 def value(control: Control[T]) -> T:
@@ -37,6 +38,15 @@ def place(control: Control[T]) -> T:
     chosen = control.place(given, now, key)
     link.remember(control.name, None if chosen == control.default(given) else control.write(chosen))
     return chosen
+
+
+def beside(left: Callable[[], T], right: Callable[[], U], widths: Sequence[int] = (1, 1)) -> tuple[T, U]:
+    """Place two controls side by side, in columns of these widths."""
+    one, other = st.columns(widths)
+    with one:
+        first = left()
+    with other:
+        return first, right()
 
 
 def several(control: Control[list[str]]) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def _sweep(problem: Problem) -> Any:
             return jnp.mean(jnp.logaddexp(0.0, z) - wanted * z)
         return jnp.mean(jax.nn.logsumexp(z, axis=1) - (z * wanted).sum(axis=1))
 
-    def update(parameters: Parameters, rows_and_wanted: tuple[jax.Array, jax.Array]) -> tuple[Parameters, None]:
+    def update(parameters: Parameters, rows_and_wanted: tuple[jax.Array, ...]) -> tuple[Parameters, None]:
         gradient = jax.grad(loss)(parameters, *rows_and_wanted)
         return jax.tree.map(lambda p, g: p - rate * g, parameters, gradient), None
 

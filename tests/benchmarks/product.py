@@ -17,6 +17,7 @@ from core.jobs.pool import Pool
 from core.jobs.running import run
 from tests.benchmarks.workers import peak_bytes
 from tests.benchmarks.workloads import Array, Trained, joined
+from tests.processes import pids
 
 
 class Product:
@@ -44,7 +45,7 @@ class Product:
 
     def pids(self) -> tuple[int, ...]:
         """The worker processes, whose processor time counts."""
-        return self.pool.pids() if self.pool is not None else ()
+        return pids(self.pool) if self.pool is not None else ()
 
     def result(self) -> list[Trained]:
         """The numbers to compare, per network shape: those of `train`, and the final weights of the same training."""

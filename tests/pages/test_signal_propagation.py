@@ -48,9 +48,11 @@ def tried(page: AppTest) -> dict[str, list[float]]:
 
 def test_at_first_theory_and_measurement_at_initialisation(page: AppTest) -> None:
     assert page.select_slider(key="view_epoch").value == 0
-    assert len(page.get("vega_lite_chart")) == 6
-    assert len([button for button in page.get("download_button") if button.proto.label == "CSV"]) == 6
+    assert len(page.get("vega_lite_chart")) == 8
+    assert len([button for button in page.get("download_button") if button.proto.label == "CSV"]) == 8
     assert lesson.agreement(result()).verdict in said(page)
+    assert lesson.backward(result()).claim in said(page).replace("\\", "")
+    assert "Size of the weight gradients: not measured (needs full statistics)." in [c.value for c in page.caption]
     assert "**Training.**" not in said(page)
     assert "narrowest has 16 units" in said(page)
     assert refused(page) == []

@@ -1,0 +1,85 @@
+"""Somebody's own examples as a data set, known by the fingerprint of its values."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from core.registries.datasets import MAX_FEATURES, OWN, Dataset, keep_own
+
+DIGITS = 12
+"""Hexadecimal digits of a fingerprint: of a million tables hardly two share one."""
+MOST_CLASSES = 1_000
+MISSING = ("None", "nan", "NaT", "<NA>")
+ALLOWED = "a table (examples, features) of finite numbers"
+
+
+def own_data(name: str, x: Any, y: Any) -> Dataset:
+    """A data set of one's own, which this process knows from now on: `Experiment(dataset=own_data("mine", x, y).name)`.
+
+    Its name in experiments, links and tables is own:fingerprint. The fingerprint is of values and labels alone, so
+    that the same table gives the same experiments, whatever it is called and whether it is an array or a DataFrame.
+
+    Args:
+        name: what it is, in words; it becomes the summary.
+        x: (examples, features) finite numbers, an array, a DataFrame or rows.
+        y: (examples,) labels of any type; the classes are in the labels' order.
+
+    Raises ValueError with one line about what cannot be trained on.
+    """
+    try:
+        points = np.array(x, dtype=np.float64, order="C") + 0.0  # -0.0 and 0.0 are one value
+    except (TypeError, ValueError):
+        raise ValueError(f"own data {name!r}: x holds something that is no number; allowed: {ALLOWED}") from None
+    if points.ndim != 2 or not 1 <= points.shape[1] <= MAX_FEATURES:
+        raise ValueError(
+            f"own data {name!r}: x has the shape {points.shape}; allowed: {ALLOWED}, 1 to {MAX_FEATURES:,} features"
+        )
+    if not np.isfinite(points).all():
+        row, column = np.argwhere(~np.isfinite(points))[0].tolist()
+        raise ValueError(
+            f"own data {name!r}: x is {points[row, column]} in row {row}, column {column}; allowed: {ALLOWED}"
+        )
+    labels, classes = _classes(name, y, len(points))
+    names = tuple(str(column) for column in getattr(x, "columns", (f"x{i + 1}" for i in range(points.shape[1]))))
+    text = f"{OWN}:{_fingerprint(points, labels, classes)}"
+    points.flags.writeable = labels.flags.writeable = False  # what a fingerprint was taken of stays as it is
+    dataset = Dataset(
+        name=text,
+        summary=name,
+        source="own data, not the lab's",
+        feature_names=names,
+        class_names=classes,
+        class_sizes=tuple(np.bincount(labels).tolist()),
+        read=lambda: (points, labels),
+    )
+    keep_own(dataset)
+    return dataset
+
+
+def _classes(name: str, y: Any, examples: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], tuple[str, ...]]:
+    """The number of each example's class, and the classes' names in order."""
+    if np.shape(y) != (examples,):
+        raise ValueError(
+            f"own data {name!r}: y has the shape {np.shape(y)}; allowed: ({examples},), a label for each example"
+        )
+    labels = y.tolist() if hasattr(y, "tolist") else list(y)
+    missing = [row for row, label in enumerate(labels) if not isinstance(label, str) and str(label) in MISSING]
+    if missing:
+        raise ValueError(f"own data {name!r}: y has no label in row {missing[0]}; allowed: a label for each example")
+    try:
+        order = sorted(set(labels))
+    except TypeError:  # of several types
+        labels = [str(label) for label in labels]
+        order = sorted(set(labels))
+    if not 2 <= len(order) <= MOST_CLASSES:
+        raise ValueError(f"own data {name!r}: y has {len(order):,} classes; allowed: 2 to {MOST_CLASSES:,}")
+    number = {label: place for place, label in enumerate(order)}
+    return np.array([number[label] for label in labels], np.int64), tuple(map(str, order))
+
+
+def _fingerprint(points: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], classes: tuple[str, ...]) -> str:
+    content = hashlib.sha256(repr((points.shape, classes)).encode())
+    content.update(points.astype("<f8").tobytes())
+    content.update(labels.astype("<i8").tobytes())
+    return content.hexdigest()[:DIGITS]
