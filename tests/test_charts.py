@@ -56,6 +56,7 @@ def synthetic(
             "activation": activation,
             "initialiser": initialiser,
             "gain": 1.0,
+            "bias_initialiser": "zeros",
             "learning_rate": rate,
             "seed": seed,
         }

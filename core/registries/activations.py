@@ -303,7 +303,7 @@ def _softplus_slope_from_output(h: Array, out: Array | None = None) -> Array:
 
 
 def _swish(a: Array, out: Array | None = None) -> Array:
-    share = _LOGISTIC["forward"](a)
+    share: Array = _LOGISTIC["forward"](a)
     h: Array = np.maximum(a, -_EXPONENTS[a.dtype.itemsize], out=out)
     return np.multiply(h, share, out=h)
 
