@@ -13,9 +13,13 @@ from core.engine.network import backward, forward
 from core.engine.symmetry import classes
 from core.engine.training import advance, start
 from core.experiment.experiment import Experiment, residual_layers
+from core.lessons import batch_size, signal_propagation
+from core.lessons.claims import CLAIMS
 from core.registries.activations import ACTIVATIONS
 from core.registries.losses import LOSSES
+from core.results import derived
 from core.results.results import Result
+from core.text import SUPPORTED, UNDECIDED
 from tests.engine import at_start, change, data_of, explicit, states, train
 from tests.test_training import shuffled
 
@@ -162,3 +166,58 @@ def test_the_sweep_trains_each_wiring_as_it_would_alone() -> None:
             change(both, residual=row["residual"], normalisation=row["normalisation"], optimiser=row["optimiser"])
         )
         assert alone.runs["final_train_loss"].item() == row["final_train_loss"]
+
+
+WIRED = "dataset=iris&hidden=6-6&epochs=6&seeds=2&initialiser=normal:0.01,normal:2&learning_rate=0.3&batch_size=8"
+
+
+def wired(settings: str) -> Result:
+    return train(Experiment.from_text(f"{WIRED}&{settings}"))
+
+
+def test_the_lectures_claims_are_judged_by_plain_networks_alone_but_for_the_tied_signs() -> None:
+    mixed, plain = wired("residual=false,true&normalisation=none,layer"), wired("")
+    none = wired("normalisation=layer")
+    for claim in CLAIMS:
+        found, alone, without = (claim.judge(result) for result in (mixed, plain, none))
+        if claim.plain:
+            assert "Of plain networks; 24 runs more have residual connections or layer normalisation." in found.limits
+            if claim.id != "Q7":  # times are never the same
+                assert found.verdict == alone.verdict
+            assert without.verdict == UNDECIDED
+            assert "all runs here have residual connections or layer normalisation" in without.evidence
+        elif claim.id == "Q4":
+            assert found.verdict == without.verdict == SUPPORTED, "h stays positive: what is added to it is"
+            assert "Residual connections: into layer 2 of 6-6." in found.limits
+
+
+def test_one_examples_gradients_share_a_sign_above_positive_units_whatever_the_wiring() -> None:
+    layers = wired("residual=false,true&normalisation=none,layer&activation=logistic,softplus").layers
+    fed = layers[(layers["layer"] > 1) & layers["same_sign_example"].notna()]
+    assert len(fed) > 100
+    assert (fed["same_sign_example"] == 1).all()
+
+
+def test_theory_predicts_plain_networks_only_and_says_so() -> None:
+    result = wired("residual=false,true&normalisation=none,layer&activation=tanh")
+    table = signal_propagation.by_layer(result)
+    plain = table["group"].str.contains("residual false · normalisation none")
+    assert table.loc[plain, "predicted"].notna().any()
+    assert table.loc[~plain, "predicted"].isna().all()
+    said = dict(signal_propagation.reasons(result, 0))["Not plain"]
+    assert said == (
+        "Mean-field theory here is of plain networks; 12 of these runs have residual connections or layer "
+        "normalisation: no line is drawn for them."
+    )
+    fed = batch_size.feeding(result, 0, 2)
+    assert fed["limit"].notna().sum() == 2
+
+
+def test_a_file_with_residual_connections_and_gelu_agrees_with_itself() -> None:
+    derived.check(wired("residual=false,true&normalisation=none,layer&activation=gelu,logistic,softplus"))
+
+
+def test_an_estimate_knows_what_takes_longer() -> None:
+    plain = Experiment(activation=("tanh",), hidden=((64, 64),))
+    longer = [change(plain, activation="gelu"), change(plain, normalisation="layer"), change(plain, residual="true")]
+    assert all(other.cost().seconds > 1.05 * plain.cost().seconds for other in longer)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote
 import numpy as np
 
 from core.experiment import fields
-from core.experiment.cost import Cost, Load, duration, estimate
+from core.experiment.cost import NORMALISED, WIRED, Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
 from core.registries import datasets, starts
 from core.registries.activations import ACTIVATIONS
@@ -400,6 +400,9 @@ class Experiment:
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
                     slots=OPTIMISERS[shape["optimiser"].partition(":")[0]].slots,
+                    work=ACTIVATIONS[shape["activation"]].work
+                    + WIRED * shape["residual"]
+                    + NORMALISED * (shape["normalisation"] == "layer"),
                 )
                 for shape in shapes
             ]

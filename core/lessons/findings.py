@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core import text
-from core.experiment.experiment import label
+from core.experiment.experiment import FIELDS, label, residual_layers
 from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
@@ -370,9 +370,20 @@ def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]
             be = f"{text.verb(int(number.value), 'is', 'are')} " if measure == "going on" else ""
             fates.append(f"{number} {be}{how}")
     said += f"{text.listed(fates)}."
+    said += _residual(result.runs)
     if rates and result.runs["learning_rate"].nunique() == 1:
         said += " One learning rate is not a fair comparison: each group may have a better one."
     return said, tuple(told.numbers)
+
+
+def _residual(runs: pd.DataFrame) -> str:
+    """Which layers have residual connections in the runs that ask for them, as a sentence; '' where none does."""
+    parts = []
+    for hidden in dict.fromkeys(runs.loc[runs["residual"] == "true", "hidden"]):
+        layers = [str(i) for i, link in enumerate(residual_layers(FIELDS["hidden"].kind.parse(hidden)), 1) if link]
+        which = f"into {text.verb(len(layers), 'layer', 'layers')} {text.listed(layers)}" if layers else "nowhere"
+        parts.append(f"{which} of {hidden}")
+    return f" Residual connections: {text.first(parts, len(parts), 'network')}." if parts else ""
 
 
 def unmeasured(result: Result) -> str:

@@ -485,7 +485,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     if wired:
         text = (
             "Mean-field theory here is of plain networks; "
-            f"{count(wired, 'run')} of these {verb(wired, 'has', 'have')} residual connections or layer normalisation: "
+            f"{wired:,} of these runs {verb(wired, 'has', 'have')} residual connections or layer normalisation: "
             "no line is drawn for them."
         )
         found.append(("Not plain", text))

@@ -46,6 +46,7 @@ class Activation:
         slope_from_output: (h, out=None) -> f' as a function of h = f(a); `out` must not alias `h`. None where h does
             not tell, so that training keeps a.
         quick: as `forward`, for training; None where that is quick itself.
+        work: elementwise work of a forward and a backward pass of training beside that of tanh, for estimates.
         recommended_gain: the gain that PyTorch's calculate_gain gives for it; None where it gives none.
     """
 
@@ -61,6 +62,7 @@ class Activation:
     slope_from_output: Callable[..., Array] | None = None
     quick: Callable[..., Array] | None = None
     recommended_gain: float | None = None
+    work: float = 1.0
 
     def quick_forward(self, a: Array, out: Array | None = None) -> Array:
         """f(a) as training takes it."""
@@ -508,6 +510,7 @@ ACTIVATIONS: dict[str, Activation] = {
             slope_formula=r"1 \text{ for } x > 0, \text{ else } e^{x}",
             summary="exponential linear unit with alpha = 1 (Clevert et al. 2016)",
             needs_exp=True,
+            work=2.0,
             range=(-1.0, _INF),
             max_slope=1.0,
             recommended_gain=None,
@@ -519,6 +522,7 @@ ACTIVATIONS: dict[str, Activation] = {
             slope_formula=r"1.0507 \cdot \left(1 \text{ for } x > 0, \text{ else } 1.6733\,e^{x}\right)",
             summary="scaled exponential linear unit: keeps mean 0 and variance 1 (Klambauer et al. 2017)",
             needs_exp=True,
+            work=2.5,
             range=(-SELU_SCALE * SELU_ALPHA, _INF),
             max_slope=SELU_SCALE * SELU_ALPHA,
             recommended_gain=0.75,
@@ -530,6 +534,7 @@ ACTIVATIONS: dict[str, Activation] = {
             slope_formula=r"\frac{1}{1 + e^{-x}}",
             summary="smooth relu: always positive, its slope is the logistic (Dugas et al. 2001)",
             needs_exp=True,
+            work=2.5,
             range=(0.0, _INF),
             max_slope=1.0,
             forward=_softplus,
@@ -543,6 +548,7 @@ ACTIVATIONS: dict[str, Activation] = {
             slope_formula=r"s\,(1 + x\,(1 - s)), \; s = \frac{1}{1 + e^{-x}}",
             summary="x logistic(x), also called SiLU: falls to -0.278 at -1.28 and rises (Elfwing et al. 2018)",
             needs_exp=True,
+            work=4.0,
             range=(-0.2784645427610738, _INF),
             max_slope=1.099839320128867,
             forward=_by_parts(_swish),
@@ -554,6 +560,7 @@ ACTIVATIONS: dict[str, Activation] = {
             slope_formula=r"\Phi(x) + x\,\frac{e^{-x^2/2}}{\sqrt{2\pi}}",
             summary="x P(z < x), by the error function: falls to -0.170 at -0.75 and rises (Hendrycks & Gimpel 2016)",
             needs_exp=True,
+            work=11.0,
             range=(-0.16997120747990366, _INF),
             max_slope=1.1289041451851547,
             forward=_by_parts(_gelu),
