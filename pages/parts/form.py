@@ -111,7 +111,7 @@ def _control(field: Field, draft: Mapping[str, Any]) -> Any:
     about = f"{field.help} Allowed: {kind.allowed}."
     shared: dict[str, Any] = {"key": key, "help": about, "disabled": _unused(field, draft)}
     value: Any
-    if kind.control == "switch":
+    if kind.control == "switch" and not field.plural:
         value = st.toggle(label, held, **shared)
     elif kind.control in ("whole", "number") and not (field.plural or kind.words):
         whole = kind.control == "whole"
