@@ -18,10 +18,11 @@ from urllib.parse import parse_qs, quote
 import numpy as np
 
 from core.experiment import fields
-from core.experiment.cost import Cost, Load, duration, estimate
+from core.experiment.cost import NORMALISED, WIRED, Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
-from core.registries import datasets, starts
+from core.registries import added, datasets, starts
 from core.registries.activations import ACTIVATIONS
+from core.registries.added import Entries
 from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -41,6 +42,10 @@ MAX_DOCUMENT = 100_000
 MAX_RUNS = 100_000
 """Runs in one experiment."""
 MAX_SEED = 1_000_000_000
+ADDED = "added"
+"""Under what entries that are not the lab's travel with an experiment."""
+TRAVELS = "functions of a module that the workers can import too, cloudpickle installed, or run(executor=None)"
+NORMALISATIONS = ("none", "layer")
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
 
@@ -54,7 +59,10 @@ class Run:
 
     run: int
     hidden: tuple[int, ...]
+    residual: bool
+    normalisation: str
     batch_size: int
+    optimiser: str
     activation: str
     initialiser: str
     gain: float
@@ -65,6 +73,8 @@ class Run:
 
 VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
 """The plural settings in the order of the product, slowest first; seeds go fastest."""
+SHAPE = ("hidden", "residual", "normalisation", "batch_size", "optimiser", "activation")
+"""Those in which runs that train together are one."""
 NAMING = ("activation", "initialiser")
 """The settings that a label begins with, and consists of where none varies."""
 
@@ -72,6 +82,11 @@ NAMING = ("activation", "initialiser")
 def all_but(*settings: str) -> list[str]:
     """What runs share that differ in these settings and their seed alone, in the order of a label."""
     return [name for name in dict.fromkeys((*NAMING, *VARIED)) if name not in settings]
+
+
+def residual_layers(hidden: Sequence[int]) -> tuple[bool, ...]:
+    """Which hidden layers of these widths have a residual connection: those as wide as the hidden layer below."""
+    return tuple(own == below for own, below in zip(hidden, (0, *hidden), strict=False))
 
 
 def _setting(field: Field) -> Any:
@@ -90,8 +105,8 @@ class Experiment:
     # fmt: off
     dataset: str = _setting(Field(
         "digits", fields.data_set(), "Data", "Data set",
-        "What the networks learn to classify, as name or name:argument: circles:0.8 are nearer to each other than "
-        "circles, parity:4 are all points of four bits.",
+        "What the networks learn to classify, as name or name:argument: in circles:0.8 the inner radius is 0.8 of the "
+        "outer one, parity:4 has all points of four bits.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
@@ -140,13 +155,24 @@ class Experiment:
     bias: bool = _setting(Field(
         True, fields.switch(), "Network", "Biases", "Whether the units have biases.",
     ))
+    residual: tuple[bool, ...] = _setting(Field(
+        (False,), fields.switch(), "Network", "Residual connections",
+        "Whether a hidden layer that is as wide as the one below it adds that one's output to its own: h = h below "
+        "+ f(a). Other layers, and the first, stay plain.", plural=True, prefix="residual ",
+    ))
+    normalisation: tuple[str, ...] = _setting(Field(
+        ("none",), fields.choice(NORMALISATIONS, VALUES["normalisation"]), "Network", "Normalisation",
+        "With layer normalisation the pre-activations of a hidden layer are brought to mean 0 and variance 1 over its "
+        "units, example by example, before they enter f. It has no gain and bias of its own to train.",
+        plural=True, prefix="normalisation ",
+    ))
     loss: str = _setting(Field(
         "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
         "Cross-entropy, or the squared error of logistic outputs as was usual in the lecture's era.",
     ))
-    optimiser: str = _setting(Field(
-        "sgd", fields.update_rule(), "Training", "Optimiser",
-        "Update rule, as name or name:argument, such as momentum:0.9.",
+    optimiser: tuple[str, ...] = _setting(Field(
+        ("sgd",), fields.update_rule(), "Training", "Optimisers",
+        "Update rules, as name or name:argument, such as momentum:0.9.", plural=True,
     ))
     learning_rate: tuple[float, ...] = _setting(Field(
         (0.1,), fields.number(1e-9, 1e3), "Training", "Learning rates",
@@ -208,6 +234,52 @@ class Experiment:
         for name, value in values.items():
             FIELDS[name].check_length(FIELDS[name].write(value), value)
             object.__setattr__(self, name, value)
+        self.fingerprints()
+
+    # --- what is not the lab's
+
+    def added(self) -> Entries:
+        """The entries that it names and that are not the lab's, by registry and name."""
+        return added.added({name: field.write(getattr(self, name)) for name, field in FIELDS.items()})
+
+    def fingerprints(self) -> list[str]:
+        """What they do, each with its registry and name; raises ExperimentError for one that cannot be used."""
+        found = []
+        for kind, entries in self.added().items():
+            for name, entry in entries.items():
+                try:
+                    found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
+                except added.AddedError as error:
+                    allowed = f"what core.registries says of {kind} entries"
+                    raise ExperimentError(kind, name, allowed, str(error)) from None
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each thing that it is made of and that is not the lab's."""
+        found = [f"{kind} {name}" for kind, entries in self.added().items() for name in entries]
+        if datasets.is_own(self.dataset):
+            data = dataset_of(self.dataset)
+            extent = f"{count(data.examples or 0, 'example')} of {count(data.features, 'feature')}"
+            found.append(f"dataset {self.dataset} ({data.summary}: {extent} in {data.classes:,} classes)")
+        return tuple(f"The {thing} is not the lab's own." for thing in found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: with it go the entries that are not the lab's."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        if ADDED in self.__dict__:
+            return values | {ADDED: self.__dict__[ADDED]}
+        entries = self.added()
+        try:
+            return values | ({ADDED: added.pack(entries)} if entries else {})
+        except added.AddedError as error:
+            kind, names = next(iter(entries.items()))
+            raise ExperimentError(kind, ", ".join(names), TRAVELS, str(error)) from error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # It may be passed on, as a Dask scheduler does; where it comes from it takes the place of nothing.
+        if ADDED in state and not added.unpack(state[ADDED]):
+            del state[ADDED]
+        self.__dict__.update(state)
 
     # --- text and back
 
@@ -215,7 +287,9 @@ class Experiment:
     def key(self) -> str:
         """sha256 (hexadecimal) over the canonical settings that shape the training, and the engine's version."""
         trained = {name: value for name, value in dataclasses.asdict(self).items() if not FIELDS[name].asked}
-        canonical = json.dumps({"engine": ENGINE_VERSION, **trained}, sort_keys=True)
+        fingerprints = self.fingerprints()
+        also = {ADDED: fingerprints} if fingerprints else {}
+        canonical = json.dumps({"engine": ENGINE_VERSION, **trained, **also}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_params(self) -> dict[str, str]:
@@ -374,26 +448,32 @@ class Experiment:
         """An estimate from the shapes alone; no data are loaded."""
         dataset = dataset_of(self.dataset)
         train, test = self.part_sizes()
-        groups = len(self.initialiser) * len(self.gain) * len(self.bias_initialiser) * len(self.learning_rate)
+        groups = math.prod(len(getattr(self, name)) for name in VARIED if name not in SHAPE)
+        shapes = (
+            dict(zip(SHAPE, shape, strict=True)) for shape in itertools.product(*(getattr(self, n) for n in SHAPE))
+        )
         return estimate(
             [
                 Load(
-                    widths=(dataset.features, *hidden, dataset.outputs),
+                    widths=(dataset.features, *shape["hidden"], dataset.outputs),
                     groups=groups,
                     runs=groups * self.seeds,
-                    batch=min(batch_size or train, train),
+                    batch=min(shape["batch_size"] or train, train),
                     train=train,
                     test=test,
                     probe=min(self.probe or train, train),
                     epochs=self.epochs,
-                    updates=self.epochs * self.updates_per_epoch(train, batch_size),
+                    updates=self.epochs * self.updates_per_epoch(train, shape["batch_size"]),
                     points=len(self.record_epochs()),
-                    within=len(self.record_updates(self.updates_per_epoch(train, batch_size))),
+                    within=len(self.record_updates(self.updates_per_epoch(train, shape["batch_size"]))),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
-                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
+                    slots=OPTIMISERS[shape["optimiser"].partition(":")[0]].slots,
+                    work=ACTIVATIONS[shape["activation"]].work
+                    + WIRED * shape["residual"]
+                    + NORMALISED * (shape["normalisation"] == "layer"),
                 )
-                for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
+                for shape in shapes
             ]
         )
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from core.engine import training
 from core.engine.recording import Record
 from core.engine.state import Examples, State
-from core.experiment.experiment import Experiment, Run
+from core.experiment.experiment import SHAPE, Experiment, Run
 from core.machine.blas import one_blas_thread
 from core.registries.datasets import Data
 from core.settings import Settings
@@ -26,7 +26,7 @@ RATE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Chunk:
-    """Runs of one shape and activation that train together."""
+    """Runs of one shape that train together."""
 
     runs: tuple[Run, ...]
     seconds: float
@@ -50,14 +50,13 @@ def plan(
         groups.setdefault(replace(run, run=0, seed=0), []).append(run)
     shapes: dict[tuple[Any, ...], list[Run]] = {}
     for group in groups.values():
-        first = group[0]
-        seeds = tuple(run.seed for run in group)
-        shapes.setdefault((first.hidden, first.batch_size, first.activation, seeds), []).extend(group)
+        alike = (*(getattr(group[0], name) for name in SHAPE), tuple(run.seed for run in group))
+        shapes.setdefault(alike, []).extend(group)
     return tuple(
         chunk
-        for (hidden, batch_size, activation, seeds), together in shapes.items()
+        for (*shape, seeds), together in shapes.items()
         for chunk in _cut(
-            replace(experiment, hidden=(hidden,), batch_size=(batch_size,), activation=(activation,)),
+            replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),  # type: ignore[arg-type]
             together,
             len(seeds),
             math.ceil(workers / len(shapes)),

@@ -62,9 +62,10 @@ def units(result: Result, run: int, epoch: int) -> pd.DataFrame:
     activation = ACTIVATIONS[chosen.activation]
     inputs = data.train_x.astype(experiment.dtype)
     probe = inputs[: experiment.probe or len(inputs)]
-    a, h = forward(parameters, probe, activation)
+    wiring: dict[str, Any] = {"residual": chosen.residual, "normalisation": chosen.normalisation}
+    a, h = forward(parameters, probe, activation, **wiring)
     below, above, flat_at_0 = saturated_from(activation, experiment.saturation_threshold, a[0].dtype)
-    _, gradients = backward(parameters, inputs, data.train_y, activation, LOSSES[experiment.loss])
+    _, gradients = backward(parameters, inputs, data.train_y, activation, LOSSES[experiment.loss], **wiring)
     tables = []
     for layer, (W, values, given, (dW, _)) in enumerate(
         zip((W for W, _ in parameters), a, h, gradients, strict=False), 1
