@@ -85,6 +85,7 @@ TARGETS = (
 )  # fmt: skip
 RATES = ("1e-9", "0.03", "0.1", "0.5", "1", "3", "10", "30", "1000")
 NETWORKS = ("none", "1", "1-1", "2", "4-2", "3-3-3", "5", "8-8", "17", "4-1-4", "8-8-8-8-8")
+COMMON = tuple(name for name in VARIED if name not in ("activation", "residual", "normalisation"))
 KINDS = ("2 x 2", "two", "two", "explosive", "any", "any")
 """Of functions: those of the 2 x 2, the lecture's two, such as diverge at a high learning rate, and any."""
 
@@ -113,7 +114,7 @@ def numbered(number: int) -> Experiment:
         "any": _some(rng, tuple(ACTIVATIONS), 4),
     }[kind]
     # Two settings or so have several values: with more of them a test would take long.
-    several = {"learning_rate"} if kind == "2 x 2" else set(_some(rng, (*VARIED[:2], *VARIED[3:]), 2))
+    several = {"learning_rate"} if kind == "2 x 2" else set(_some(rng, COMMON, 2))
     most = {name: 3 if name in several else 1 for name in VARIED}
     schemes = [
         name + (f":{rng.choice(ARGUMENTS[name])}" if name in ARGUMENTS else "")
@@ -121,9 +122,9 @@ def numbered(number: int) -> Experiment:
     ]
     if "initialiser" in several and rng.random() < 0.5:
         schemes = [f"normal:{std}" for std in _some(rng, ARGUMENTS["normal"], 4)]
-    optimiser = _some(rng, tuple(OPTIMISERS))[0] if rng.random() < 0.4 else "sgd"
-    if OPTIMISERS[optimiser].argument is not None and rng.random() < 0.5:
-        optimiser += ":0.5"
+    optimisers = _some(rng, tuple(OPTIMISERS), most["optimiser"]) if rng.random() < 0.4 else ["sgd"]
+    if OPTIMISERS[optimisers[0]].argument is not None and rng.random() < 0.5:
+        optimisers[0] += ":0.5"
     sizes = ("1", "7", "32", "full", "100000") if synthetic else ("64", "full", "100000")
     batches = _some(rng, sizes, most["batch_size"])
     epochs = int(rng.integers(1, 3 if "1" in batches else 11)) if synthetic else int(rng.integers(1, 3))
@@ -141,7 +142,7 @@ def numbered(number: int) -> Experiment:
         "bias": bias,
         "bias_initialiser": biases,
         "loss": "cross_entropy" if kind == "explosive" else _some(rng, tuple(LOSSES))[0],
-        "optimiser": optimiser,
+        "optimiser": optimisers,
         "learning_rate": _some(rng, RATES[-2:] if kind == "explosive" else RATES, most["learning_rate"]),
         "batch_size": batches,
         "epochs": epochs,

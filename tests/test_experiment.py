@@ -93,7 +93,9 @@ def experiments(draw: st.DrawFn) -> Experiment:
         hidden=hidden,
         bias=bias,
         loss=draw(st.sampled_from(sorted(LOSSES))),
-        optimiser=draw(optimiser()),
+        residual=draw(several(st.booleans())),
+        normalisation=draw(several(st.sampled_from(["none", "layer"]))),
+        optimiser=draw(several(optimiser(), 2).filter(distinct_rules)),
         learning_rate=draw(several(number(1e-9, 1e3), 3)),
         batch_size=draw(several(st.integers(0, 100_000), 3)),
         epochs=epochs,
@@ -107,6 +109,15 @@ def experiments(draw: st.DrawFn) -> Experiment:
         dtype=draw(st.sampled_from(["float32", "float64"])),
         **of_data,
     )
+
+
+def distinct_rules(texts: tuple[str, ...]) -> bool:
+    values = [(name, float(given or OPTIMISERS[name].argument or 0)) for name, _, given in map(split, texts)]
+    return len(set(values)) == len(values)
+
+
+def split(text: str) -> tuple[str, str, str]:
+    return text.partition(":")
 
 
 def distinct(texts: tuple[str, ...]) -> bool:
@@ -224,8 +235,13 @@ BAD: dict[str, dict[str, Any]] = {
         "gap": "64--64",
     },
     "bias": {"type": 1, "text": "maybe", "near": ("flase", "false")},
+    "residual": {"type": 1, "text": "true,maybe", "near": ("flase", "false"), "twice": "true,yes"},
+    "normalisation": {"near": ("batch_norm", "layer"), "type": 1, "twice": "layer,layer"},
     "loss": {"near": ("cross-entrpoy", "cross_entropy"), "type": 0},
-    "optimiser": {"near": ("momentun:0.8", "momentum:0.8"), "type": 0.9, "range": "momentum:1", "argument": "sgd:0.9"},
+    "optimiser": {
+        "near": ("momentun:0.8", "momentum:0.8"), "type": 0.9, "range": "momentum:1", "argument": "sgd:0.9",
+        "twice": "adam,adam:0.90",
+    },
     "learning_rate": {"type": False, "range": "0", "high": "1e4", "twice": [0.1, "0.10"]},
     "batch_size": {"near": ("ful", "full"), "type": 32.0, "range": -1, "high": 100_001, "twice": "32,32"},
     "epochs": {"type": "4.5", "range": 0, "high": 10_001},
@@ -422,7 +438,7 @@ def test_two_spellings_of_one_experiment_are_equal_and_share_their_key(one: Any,
 CHANGES: dict[str, Any] = {
     "dataset": "iris", "samples": 300, "noise": 0.2, "scaling": "raw", "test_share": 0.25, "data_seed": 1,
     "activation": ("tanh", "logistic"), "initialiser": "zeros", "gain": 2, "hidden": "none", "bias": False,
-    "bias_initialiser": "normal:0.1",
+    "residual": "false,true", "normalisation": "layer", "bias_initialiser": "normal:0.1",
     "loss": "squared_error", "optimiser": "adam", "learning_rate": 0.2, "batch_size": 0, "epochs": 41, "seeds": 6,
     "first_seed": 1, "record": "every", "target": "train_accuracy:0.8", "saturation_threshold": 0.1,
     "statistics": "standard", "probe": 0, "dtype": "float64",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.experiment.experiment import Experiment
+from core.experiment.experiment import SHAPE, Experiment
 from core.experiment.presets import PRESETS
 from core.jobs.plan import Speedometer, Work, plan
 from core.settings import Settings
@@ -18,7 +18,7 @@ def test_a_plan_holds_every_run_once_in_rectangles_of_one_shape(experiment: Expe
     chunks = plan(experiment, workers)
     assert sorted(run.run for chunk in chunks for run in chunk.runs) == list(range(len(experiment.runs())))
     for chunk in chunks:
-        assert len({(run.hidden, run.batch_size, run.activation) for run in chunk.runs}) == 1
+        assert len({tuple(getattr(run, name) for name in SHAPE) for run in chunk.runs}) == 1
         groups: dict[str, list[int]] = {}
         for one in chunk.runs:
             groups.setdefault(experiment.label(one), []).append(one.seed)

@@ -28,6 +28,7 @@ NAMES: dict[str, Collection[str]] = {
     "record": ("log", "every"),
     "target": TARGETS,
     "hidden": ("none",),
+    "normalisation": ("none", "layer"),
     "bias": ("true", "false"),
     "probe": ("all",),
     "dtype": ("float32", "float64"),
@@ -105,7 +106,7 @@ def test_a_link_a_json_text_and_python_values_are_read_alike_and_written_in_the_
         '"activations": ["sigmoid", "LeakyReLU", "Hard Tanh"]}'
     )
     python = Experiment(
-        optimiser="SGD",
+        optimiser=("SGD",),
         learning_rate=(0.3,),
         initialiser=("Xavier-Uniform", "gaussian:0.3", "ones"),
         activation=("sigmoid", "LeakyReLU", "Hard Tanh"),

@@ -279,9 +279,10 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
 def _domain(bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
     """The x axis: a bounded activation's whole range; else the bins that hold values, in all epochs."""
     low, high = ACTIVATIONS[bounded["activation"].iloc[0]].range
-    if quantity == "activation" and np.isfinite([low, high]).all():
-        return low, high
-    return float(bounded["left"].min()), float(bounded["right"].max())
+    left, right = float(bounded["left"].min()), float(bounded["right"].max())
+    if quantity == "activation" and np.isfinite([low, high]).all() and low <= left and right <= high:
+        return low, high  # with residual connections h is a sum of several f(a)
+    return left, right
 
 
 def _cells(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:

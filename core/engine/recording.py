@@ -252,9 +252,12 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
         if hidden:
             h = work.activation[layer].reshape(*state.shape, -1)
             columns.update(moments(h, "activation"))
-            # Activation functions do not decrease, so that ranks stay.
-            columns.update(percentile_columns(activation.forward(ranked), "activation"))
-            given = counts(h, bin_edges("activation", activation))
+            edges = bin_edges("activation", activation, state.runs[0].residual)
+            if activation.monotone and not work.residual[layer]:  # ranks stay
+                ranked, given = activation.forward(ranked), counts(h, edges)
+            else:
+                ranked, given = distribution(h, edges)
+            columns.update(percentile_columns(ranked, "activation"))
             notes.histograms.append(Histogram(layer + 1, "activation", "probe", given))
             threshold = state.experiment.saturation_threshold
             columns.update(saturation(work.preactivation[layer], activation, threshold))

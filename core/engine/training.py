@@ -1,8 +1,8 @@
 """Training of a chunk of runs: `start` makes a state, `advance` carries it on by some epochs.
 
-A chunk holds runs that share layer widths, batch size and activation. They train together on two leading
-axes, (groups, seeds): runs with one seed share their order of examples. A run's numbers do not depend on
-what else is in its chunk, on how the epochs are cut into segments, or on where they are computed.
+A chunk holds runs of one shape: layer widths, batch size, activation, optimiser and the like. They train together
+on two leading axes, (groups, seeds): runs with one seed share their order of examples. A run's numbers do not depend
+on what else is in its chunk, on how the epochs are cut into segments, or on where they are computed.
 `advance` is a pure function of a picklable state, so that any executor can run it.
 """
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from core.engine.network import (
     Layers,
     Workspaces,
+    activate,
     allocate,
     augment,
     back_propagate,
@@ -32,7 +33,7 @@ from core.engine.network import (
 from core.engine.recording import Record, record_point
 from core.engine.state import Examples, State
 from core.engine.symmetry import find
-from core.experiment.experiment import Experiment, Run
+from core.experiment.experiment import SHAPE, Experiment, Run
 from core.machine.blas import one_blas_thread
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
@@ -62,14 +63,14 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
     """The state before the first update.
 
     Args:
-        runs: runs of one (hidden, batch_size, activation): some groups by some seeds, the seeds fastest.
+        runs: runs of one `SHAPE`: some groups by some seeds, the seeds fastest.
         data: what `core.registries.datasets.load` gives for the experiment.
 
     Raises:
         ValueError: runs of different shapes, or not the same seeds of every group.
     """
-    if len({(run.hidden, run.batch_size, run.activation) for run in runs}) != 1:
-        raise ValueError("runs of one chunk share hidden, batch_size and activation")
+    if len({tuple(getattr(run, name) for name in SHAPE) for run in runs}) != 1:
+        raise ValueError(f"runs of one chunk share {', '.join(SHAPE)}")
     shape = _groups_by_seeds(runs)
 
     train = _examples(data.train_x, data.train_y, len(data.class_names), experiment)
@@ -77,7 +78,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
     sizes = (data.train_x.shape[1], *runs[0].hidden, len(train.targets))
     drawn = [initial_weights(experiment, run, sizes, train) for run in runs]
     weights = [np.stack(layer).reshape(*shape, *layer[0].shape) for layer in zip(*drawn, strict=True)]
-    optimiser = OPTIMISERS[experiment.optimiser.partition(":")[0]]
+    optimiser = OPTIMISERS[runs[0].optimiser.partition(":")[0]]
     full = experiment.statistics == "full"
     nothing = np.full(shape, np.nan)
     return State(
@@ -98,7 +99,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
         cosines=np.zeros(shape),
         step_ratio=nothing.copy(),
         visited=[_orthants(w) if full else None for w in weights],
-        ties=find(weights),
+        ties=find(weights, runs[0].residual),
     )
 
 
@@ -150,13 +151,14 @@ def _scale_on_data(weights: Layers, run: Run, sizes: Sequence[int], train: Examp
     """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of the variance asked for, times gain².
 
     They are those of the whole training set: what is measured, the probe, must not change what is trained. They are
-    linear in the layer's weights, so that one rescaling is exact. The biases, which are added to them, stay.
+    linear in the layer's weights, so that one rescaling is exact. The biases, which are added to them, stay. Of layers
+    with normalisation it is their weighted sums that are so scaled.
     """
     parts = [starts.part(run.initialiser, layer, len(weights)) for layer in range(1, len(sizes))]
     if not any(part.scheme.data_driven for part in parts):
         return
     below = train.by_feature.astype(np.float64)
-    work = allocate((), sizes, len(train), np.float64, experiment.bias)
+    work = allocate((), sizes, len(train), np.float64, experiment.bias, False, run.residual, run.normalisation)
     for layer, (weight, part) in enumerate(zip(weights, parts, strict=True)):
         biases = weight[:, -1:].copy()
         weight[:, -1] = 0.0
@@ -170,8 +172,8 @@ def _scale_on_data(weights: Layers, run: Run, sizes: Sequence[int], train: Examp
         weight[:, -1:] = biases
         a += biases
         if layer < len(work.activation):
-            ACTIVATIONS[run.activation].quick_forward(a, out=work.activation[layer])
-            below = work.augmented[layer]
+            work.preactivation[layer][:] = a
+            below = activate(work, layer + 1, below, ACTIVATIONS[run.activation])
 
 
 def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
@@ -190,7 +192,7 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
     points = set(state.experiment.record_epochs())
     records: list[Record] = []
     earlier = state.seconds
-    workspaces = Workspaces(state.shape, state.sizes, state.weights[0].dtype, state.experiment.bias)
+    workspaces = state.workspaces()
     with one_blas_thread(), np.errstate(all="ignore"):
         if state.recorded < 0:
             records.append(_record(state, workspaces))
@@ -239,7 +241,7 @@ def _shuffle(state: State, batches: _Batches) -> None:
 def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: bool) -> None:
     experiment, activation = state.experiment, state.activation
     loss = LOSSES[experiment.loss]
-    name, _, given = experiment.optimiser.partition(":")
+    name, _, given = state.runs[0].optimiser.partition(":")
     optimiser = OPTIMISERS[name]
     argument = float(given) if given else optimiser.argument or 0.0
     rate = np.array([run.learning_rate for run in state.runs], np.float64).reshape(*state.shape, 1, 1)

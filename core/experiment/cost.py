@@ -37,6 +37,8 @@ FLOP_SECONDS = {4: 8.2e-12, 8: 1.68e-11}
 """Matrix products."""
 UNIT_SECONDS = {4: 1.25e-9, 8: 3.5e-9}
 """Elementwise work per example and unit of one forward and backward pass."""
+WIRED, NORMALISED = 1.0, 6.0
+"""Times the work of an activation function's pass that residual connections and layer normalisation add."""
 UPDATE_SECONDS = {4: 0.29e-9, 8: 0.61e-9}
 """Update of one parameter."""
 SORT_SECONDS = {4: 2.4e-9, 8: 3.5e-8}
@@ -208,6 +210,7 @@ class Load:
         full: whether single examples' gradient signs and the path of the weights are measured.
         itemsize: bytes of a number in training.
         slots: numbers that the optimiser remembers of each weight.
+        work: elementwise work of a pass beside that of a plain network of tanh units.
     """
 
     widths: tuple[int, ...]
@@ -223,6 +226,7 @@ class Load:
     full: bool
     itemsize: int
     slots: int
+    work: float = 1.0
 
     @property
     def weights(self) -> int:
@@ -331,7 +335,7 @@ def predict_seconds(load: Load) -> float:
         calls += load.runs * followed * PATH_RUN_SECONDS
     products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[itemsize]
     moved = load.updates * load.parameters
-    elements = load.units * load.passes * UNIT_SECONDS[itemsize] + moved * UPDATE_SECONDS[itemsize]
+    elements = load.work * load.units * load.passes * UNIT_SECONDS[itemsize] + moved * UPDATE_SECONDS[itemsize]
     values = probed * load.units * SORT_SECONDS[itemsize]
     if load.full:
         elements += moved * PATH_SECONDS[itemsize] + probed * load.weights * SIGN_SECONDS[itemsize]

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote
 import numpy as np
 
 from core.experiment import fields
-from core.experiment.cost import Cost, Load, duration, estimate
+from core.experiment.cost import NORMALISED, WIRED, Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
 from core.registries import added, datasets, starts
 from core.registries.activations import ACTIVATIONS
@@ -45,6 +45,7 @@ MAX_SEED = 1_000_000_000
 ADDED = "added"
 """Under what entries that are not the lab's travel with an experiment."""
 TRAVELS = "functions of a module that the workers can import too, cloudpickle installed, or run(executor=None)"
+NORMALISATIONS = ("none", "layer")
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
 
@@ -58,7 +59,10 @@ class Run:
 
     run: int
     hidden: tuple[int, ...]
+    residual: bool
+    normalisation: str
     batch_size: int
+    optimiser: str
     activation: str
     initialiser: str
     gain: float
@@ -69,6 +73,8 @@ class Run:
 
 VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
 """The plural settings in the order of the product, slowest first; seeds go fastest."""
+SHAPE = ("hidden", "residual", "normalisation", "batch_size", "optimiser", "activation")
+"""Those in which runs that train together are one."""
 NAMING = ("activation", "initialiser")
 """The settings that a label begins with, and consists of where none varies."""
 
@@ -76,6 +82,11 @@ NAMING = ("activation", "initialiser")
 def all_but(*settings: str) -> list[str]:
     """What runs share that differ in these settings and their seed alone, in the order of a label."""
     return [name for name in dict.fromkeys((*NAMING, *VARIED)) if name not in settings]
+
+
+def residual_layers(hidden: Sequence[int]) -> tuple[bool, ...]:
+    """Which hidden layers of these widths have a residual connection: those as wide as the hidden layer below."""
+    return tuple(own == below for own, below in zip(hidden, (0, *hidden), strict=False))
 
 
 def _setting(field: Field) -> Any:
@@ -144,13 +155,24 @@ class Experiment:
     bias: bool = _setting(Field(
         True, fields.switch(), "Network", "Biases", "Whether the units have biases.",
     ))
+    residual: tuple[bool, ...] = _setting(Field(
+        (False,), fields.switch(), "Network", "Residual connections",
+        "Whether a hidden layer that is as wide as the one below it adds that one's output to its own: h = h below "
+        "+ f(a). Other layers, and the first, stay plain.", plural=True, prefix="residual ",
+    ))
+    normalisation: tuple[str, ...] = _setting(Field(
+        ("none",), fields.choice(NORMALISATIONS, VALUES["normalisation"]), "Network", "Normalisation",
+        "With layer normalisation the pre-activations of a hidden layer are brought to mean 0 and variance 1 over its "
+        "units, example by example, before they enter f. It has no gain and bias of its own to train.",
+        plural=True, prefix="normalisation ",
+    ))
     loss: str = _setting(Field(
         "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
         "Cross-entropy, or the squared error of logistic outputs as was usual in the lecture's era.",
     ))
-    optimiser: str = _setting(Field(
-        "sgd", fields.update_rule(), "Training", "Optimiser",
-        "Update rule, as name or name:argument, such as momentum:0.9.",
+    optimiser: tuple[str, ...] = _setting(Field(
+        ("sgd",), fields.update_rule(), "Training", "Optimisers",
+        "Update rules, as name or name:argument, such as momentum:0.9.", plural=True,
     ))
     learning_rate: tuple[float, ...] = _setting(Field(
         (0.1,), fields.number(1e-9, 1e3), "Training", "Learning rates",
@@ -410,25 +432,31 @@ class Experiment:
         """An estimate from the shapes alone; no data are loaded."""
         dataset = dataset_of(self.dataset)
         train, test = self.part_sizes()
-        groups = len(self.initialiser) * len(self.gain) * len(self.bias_initialiser) * len(self.learning_rate)
+        groups = math.prod(len(getattr(self, name)) for name in VARIED if name not in SHAPE)
+        shapes = (
+            dict(zip(SHAPE, shape, strict=True)) for shape in itertools.product(*(getattr(self, n) for n in SHAPE))
+        )
         return estimate(
             [
                 Load(
-                    widths=(dataset.features, *hidden, dataset.outputs),
+                    widths=(dataset.features, *shape["hidden"], dataset.outputs),
                     groups=groups,
                     runs=groups * self.seeds,
-                    batch=min(batch_size or train, train),
+                    batch=min(shape["batch_size"] or train, train),
                     train=train,
                     test=test,
                     probe=min(self.probe or train, train),
                     epochs=self.epochs,
-                    updates=self.epochs * self.updates_per_epoch(train, batch_size),
+                    updates=self.epochs * self.updates_per_epoch(train, shape["batch_size"]),
                     points=len(self.record_epochs()),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
-                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
+                    slots=OPTIMISERS[shape["optimiser"].partition(":")[0]].slots,
+                    work=ACTIVATIONS[shape["activation"]].work
+                    + WIRED * shape["residual"]
+                    + NORMALISED * (shape["normalisation"] == "layer"),
                 )
-                for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
+                for shape in shapes
             ]
         )
 

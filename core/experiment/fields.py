@@ -254,7 +254,7 @@ def number(low: float, high: float, or_zero: bool = False) -> Kind:
 
 
 def switch() -> Kind:
-    """True or false."""
+    """True or false, written as these words."""
     texts = {"true": True, "false": False}
 
     def parse(value: object) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from core.engine import training
 from core.engine.recording import Record
 from core.engine.state import Examples, State
-from core.experiment.experiment import Experiment, Run
+from core.experiment.experiment import SHAPE, Experiment, Run
 from core.machine.blas import one_blas_thread
 from core.registries.datasets import Data
 from core.settings import Settings
@@ -26,7 +26,7 @@ RATE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Chunk:
-    """Runs of one shape and activation that train together."""
+    """Runs of one shape that train together."""
 
     runs: tuple[Run, ...]
     seconds: float
@@ -41,12 +41,12 @@ def plan(experiment: Experiment, workers: int, seconds: float = Settings.segment
     """
     shapes: dict[tuple[Any, ...], list[Run]] = {}
     for run in experiment.runs():
-        shapes.setdefault((run.hidden, run.batch_size, run.activation), []).append(run)
+        shapes.setdefault(tuple(getattr(run, name) for name in SHAPE), []).append(run)
     return tuple(
         chunk
-        for (hidden, batch_size, activation), runs in shapes.items()
+        for shape, runs in shapes.items()
         for chunk in _cut(
-            replace(experiment, hidden=(hidden,), batch_size=(batch_size,), activation=(activation,)),
+            replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),  # type: ignore[arg-type]
             runs,
             math.ceil(workers / len(shapes)),
             seconds,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
+from core.lessons.comparisons import PLAIN, is_plain, plain_networks
 from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
@@ -124,11 +125,11 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     """What feeds `layer`, a row for each line: mean, std, rho and the agreement of pairs that theory gives them.
 
     For the first layer these are the inputs, features that never change left out: they have no gradient. Where a
-    neuron has a single incoming weight there are no pairs, and no limit; nor where the weights are not random.
-    Columns: line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
+    neuron has a single incoming weight there are no pairs, and no limit; nor where the weights are not random or
+    the networks not plain. Columns: line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
     """
     columns = ["activation_mean", "activation_std", "preactivation_std"]
-    rows = _rows(result, epoch, ["activation", "initialiser", "hidden", "fan_in", *columns])
+    rows = _rows(result, epoch, ["activation", "initialiser", "hidden", *PLAIN, "fan_in", *columns])
     below = rows[rows["layer"] == max(layer - 1, 1)]
     table = below.groupby(["line", "activation"], sort=False)[columns].mean().reset_index()
     table = table.rename(columns={"activation_mean": "mean", "activation_std": "std"})
@@ -138,7 +139,7 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     square = table["mean"] ** 2
     table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
     into = rows[rows["layer"] == layer].set_index("line")
-    known = into.index[(into["fan_in"] > 1) & _drawn(into, layer)]
+    known = into.index[(into["fan_in"] > 1) & _drawn(into, layer) & is_plain(into)]
     table["limit"] = [
         pair_agreement(mean, std) if predicted and mean * mean + std * std > 0 else np.nan
         for mean, std, predicted in zip(table["mean"], table["std"], table["line"].isin(known), strict=True)
@@ -213,6 +214,8 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     quantity, mean, low, high (least and greatest of the runs), runs, theory (agreement in a large batch; empty for
     saturation).
     """
+    plain = plain_networks(result)
+    result = result if plain.runs.empty else plain
     columns = ["activation", "hidden", "initialiser", "gain", "role", "weight_rms", "saturated"]
     rows, start = (
         table[table["activation"] == activation]

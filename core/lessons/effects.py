@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from core import text
 from core.experiment.experiment import FIELDS, all_but, label
-from core.lessons.comparisons import SEEDS, with_function
+from core.lessons.comparisons import PLAIN, SEEDS, with_function
 from core.lessons.findings import NOTICEABLE, Finding
 from core.results.evidence import Number
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -97,6 +97,7 @@ def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
         if set(FOUR) <= set(with_function(members)["activation"]):
             usual = {"gain": 1, "bias_initialiser": "zeros"}
             named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
+            named += [name for name in (*PLAIN, "optimiser") if runs[name].nunique() > 1]
             parts[label(row, named)] = members
     return parts
 

@@ -11,12 +11,13 @@ import pandas as pd
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
+from core.lessons.comparisons import PLAIN, is_plain
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.registries.starts import is_random, part
-from core.results.evidence import Number, Told, select
+from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verdict
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verb, verdict
 from core.theory import theory
 
 QUANTITIES = {
@@ -32,7 +33,7 @@ KEPT = 0.5, 2.0
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
-_SETTINGS = ["group", *all_but("batch_size", "learning_rate")]
+_SETTINGS = ["group", *all_but("batch_size", "optimiser", "learning_rate")]
 START = _SETTINGS[1:]
 """What groups share that start alike, from the same weights seed by seed."""
 _GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
@@ -194,15 +195,16 @@ def _variances(layers: pd.DataFrame) -> pd.DataFrame:
 def _groups(result: Result) -> pd.DataFrame:
     """The groups with a hidden layer at initialisation, one row each: are their hidden layers `random`, the output's?
 
-    Weights drawn at random about 0, with biases so drawn or 0, are all that the theory knows of. Biases of the output
-    layer change no slope: `random_output` is of its weights.
+    Weights drawn at random about 0, with biases so drawn or 0, of plain networks, are all that the theory knows of.
+    Biases of the output layer change no slope: `random_output` is of its weights.
     """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
     layers = groups["hidden"].str.count("-") + 2
     texts = list(zip(groups["initialiser"], groups["bias_initialiser"], layers, strict=True))
+    drawn = [all(is_random(weights, biases, at, of) for at in range(1, of)) for weights, biases, of in texts]
     return groups.assign(
-        random=[all(is_random(weights, biases, at, of) for at in range(1, of)) for weights, biases, of in texts],
+        random=is_plain(groups) & np.array(drawn, bool),
         random_output=[part(weights, of, of).about_0 for weights, _, of in texts],
     )
 
@@ -226,7 +228,9 @@ def points(result: Result) -> pd.DataFrame:
             row |= {"sw": weights**0.5, "sb": biases**0.5}
             row |= describe(_fixed_point(settings.activation, weights, biases))
         else:
-            row |= {"sw": np.nan, "sb": np.nan} | describe(theory.FixedPoint(None, None, "not random about 0"))
+            plain = all(row[name] == value for name, value in PLAIN.items())
+            note = "not random about 0" if plain else "not a plain network"
+            row |= {"sw": np.nan, "sb": np.nan} | describe(theory.FixedPoint(None, None, note))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -407,16 +411,17 @@ def backward(result: Result) -> Finding:
     claim = "The back-propagated signal keeps its size on its way through the hidden layers"
     told = Told(result)
     hidden = told.tables.hidden
-    deep = hidden.loc[(hidden["epoch"] == 0) & (hidden["layer"] > 1), "group"].unique()
-    if not len(deep):
+    deep = hidden.loc[hidden["layer"] > 1, "run"]
+    start = hidden[(hidden["epoch"] == 0) & hidden["run"].isin(deep)]
+    if start.empty:
         why = "No network here has two hidden layers." if len(hidden) else findings.unmeasured(result)
         return Finding(claim, UNDECIDED, why, *_limits_of(told))
-    looked = Told(result)
-    kept = {group: looked.number("signal kept", epoch=0, group=group).value for group in deep}
-    kept = {group: value for group, value in kept.items() if np.isfinite(value)}
-    if not kept:
+    groups = start.drop_duplicates("run").set_index("run")["group"]
+    ratios = signal_kept(start)
+    kept = ratios.groupby(groups.loc[ratios.index], sort=False).median()
+    if kept.empty:
         return Finding(claim, UNDECIDED, "No signal comes back to any hidden layer here.", *_limits_of(told))
-    ends = dict.fromkeys([min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)])
+    ends = dict.fromkeys([str(kept.idxmin()), str(kept.idxmax())])
     parts = [f"{told('signal kept', epoch=0, group=group)} times in {group}" for group in ends]
     course = "is" if len(ends) == 1 else "runs from"
     size = (
@@ -424,16 +429,15 @@ def backward(result: Result) -> Finding:
         f"{course} {' to '.join(parts)}; half to twice counts as kept"
     )
     said = [size, f"Singular values of the input-output Jacobian: {'; '.join(_singular(told, name) for name in ends)}"]
-    holds = [KEPT[0] <= value <= KEPT[1] for value in kept.values()]
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, sentences([*said, ONE_SEED]), *_limits_of(told))
-    return Finding(claim, verdict(holds), sentences(said), *_limits_of(told))
+    return Finding(claim, verdict(kept.between(*KEPT).to_list()), sentences(said), *_limits_of(told))
 
 
 def _singular(told: Told, group: str) -> str:
     mean = told("median singular_value_mean", epoch=0, group=group)
     of = {"epoch": 0, "group": group}
-    if not select(told.tables.result.epochs, of)["condition_number"].notna().any():
+    if not select(told.tables.epochs, of)["condition_number"].notna().any():
         return f"mean {mean} in {group}, with no finite condition number"
     return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"
 
@@ -477,7 +481,15 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
         )
         found.append(("Narrow layers", text))
     groups = _groups(result)
-    skipped = list(groups.loc[~groups["random"], "group"])
+    wired = int((~is_plain(result.runs)).sum())
+    if wired:
+        text = (
+            "Mean-field theory here is of plain networks; "
+            f"{wired:,} of these runs {verb(wired, 'has', 'have')} residual connections or layer normalisation: "
+            "no line is drawn for them."
+        )
+        found.append(("Not plain", text))
+    skipped = list(groups.loc[~groups["random"] & is_plain(groups), "group"])
     if skipped:
         text = (
             "Theory is of weights and biases that are random about 0, or biases that are 0. No line is drawn for "

@@ -44,7 +44,7 @@ SETTINGS: Synonyms = {
     **_same("samples", "n_samples num_samples examples n_examples"),
     **_same("noise", "noise_std"),
     **_same("scaling", "input_scaling scaler"),
-    **_near("scaling", "normalisation normalization preprocessing", "scaling names how the inputs are scaled"),
+    **_near("scaling", "preprocessing", "scaling names how the inputs are scaled"),
     **_same("test_share", "test_fraction test_split"),
     **_near("test_share", "test_size validation_split", "test_share is a share of each class, 0 or from 0.05 to 0.9"),
     **_same("data_seed", "split_seed"),
@@ -61,6 +61,9 @@ SETTINGS: Synonyms = {
     **_near("hidden", "layers hidden_layers hidden_units n_layers num_layers n_hidden depth units neurons", WIDTHS),
     **_near("hidden", "width widths layer_sizes architecture", WIDTHS),
     **_same("bias", "biases use_bias"),
+    **_same("residual", "residuals residual_connections skip_connections resnet"),
+    **_same("normalisation", "normalization layer_normalisation layer_normalization"),
+    **_near("normalisation", "norm batch_norm layer_norm", "normalisation is none or layer"),
     **_same("loss", "losses loss_function loss_fn criterion objective"),
     **_same("optimiser", "optimisers optimizer optimizers optim opt solver update_rule"),
     **_near("optimiser", "momentum beta", "it is the optimiser's argument, as in momentum:0.9"),
@@ -81,6 +84,7 @@ SETTINGS: Synonyms = {
 }
 """Names of settings. No name of a page's own control may be accepted here: a link holds both."""
 
+APPROXIMATE = "it is the approximation by tanh, up to 0.0005 off, here gelu is exact, by the error function"
 ABSENT_SMOOTH = "it is a smooth relative, which the lab does not have"
 
 VALUES: Mapping[str, Synonyms] = {
@@ -120,10 +124,17 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("steep_logistic", "heaviside step sign threshold perceptron", "its slope is 0, so nothing would train"),
         **_same("relu", "rectifier rectified_linear"),
         **_near("relu", "relu6", "it is clipped at 6"),
-        **_near("relu", "gelu silu swish mish softplus", ABSENT_SMOOTH),
         **_same("leaky_relu", "lrelu leaky"),
         **_near("leaky_relu", "prelu", "its leak is trained, here it is 0.01"),
-        **_near("leaky_relu", "elu selu celu", ABSENT_SMOOTH),
+        **_same("elu", "exponential_linear exponential_linear_unit"),
+        **_near("elu", "celu", "only with an alpha of 1 are the two the same"),
+        **_same("selu", "scaled_elu"),
+        **_same("softplus", "smooth_relu"),
+        **_same("swish", "silu"),
+        **_near("swish", "mish", ABSENT_SMOOTH),
+        **_near("swish", "hard_swish", "it is made of straight lines and a parabola"),
+        **_near("gelu", "gelu_tanh gelu_new gelu_fast gelu_approximate gelu_pytorch_tanh", APPROXIMATE),
+        **_near("gelu", "quick_gelu", "it is x logistic(1.702 x), here gelu is exact"),
         **_same("identity", "linear none id"),
     },
     "initialiser": {
@@ -170,6 +181,11 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("rmsprop", "adagrad adadelta", "it sums the squared gradients otherwise"),
         **_near("adam", "adamw", "it also decays the weights"),
         **_near("adam", "nadam adamax amsgrad radam", "it is a variant, which the lab does not have"),
+    },
+    "normalisation": {
+        **_same("none", "no off false"),
+        **_near("layer", "layer_norm layernorm ln", "the lab's has no gain and bias to train"),
+        **_near("layer", "batch batch_norm bn group instance", "it is over the units of a layer, example by example"),
     },
     "batch_size": _same("full", "full_batch all"),
     "record": _same("every", "all each"),

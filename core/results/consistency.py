@@ -225,10 +225,10 @@ def _check_bins(table: pd.DataFrame) -> None:
 
     places = np.zeros(len(table), np.int64)
     left, right = np.zeros(len(table)), np.zeros(len(table))
-    kinds = table["quantity"] + " " + table["activation"]
+    kinds = table["quantity"] + " " + table["activation"] + " " + table["residual"]
     for kind, rows in table.groupby(kinds).indices.items():
-        quantity, _, activation = str(kind).partition(" ")
-        edges = bin_edges(quantity, ACTIVATIONS[activation])
+        quantity, activation, residual = str(kind).split(" ")
+        edges = bin_edges(quantity, ACTIVATIONS[activation], residual == "true")
         places[rows] = np.searchsorted((edges[:-2] + edges[1:-1]) / 2, table["left"].iloc[rows])
         left[rows], right[rows] = edges[places[rows]], edges[places[rows] + 1]
     for column, edge in (("left", left), ("right", right)):

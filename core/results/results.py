@@ -338,6 +338,7 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     """Counts added up over the chunks that share a group; "run" is the group's first."""
     totals: dict[tuple[int, int, int, int, str, str], NDArray[Any]] = {}
     groups, activations = settings["group"].to_dict(), settings["activation"].to_dict()
+    residual = (settings["residual"] == "true").to_dict()
     first_run: dict[str, int] = {}
     for record in points:
         first = [first_run.setdefault(groups[number], number) for number in record.runs[:, 0].tolist()]
@@ -353,7 +354,7 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     # Nearly half of all bins are empty, and this is by far the longest table.
     filled = [np.flatnonzero(totals[key]) for key in keys]
     widths = [len(places) for places in filled]
-    edges = [bin_edges(quantity, ACTIVATIONS[activations[run]]) for run, _, _, _, quantity, _ in keys]
+    edges = [bin_edges(quantity, ACTIVATIONS[activations[run]], residual[run]) for run, _, _, _, quantity, _ in keys]
     scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
     columns = {
         **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
