@@ -62,6 +62,12 @@ LINKS = (
         "dataset=two_moons&samples=40&initialiser=normal:0.01&hidden=8&learning_rate=0.5&batch_size=8&epochs=12&seeds=5"
         "&record=every&target=train_loss:0.69316"
     ),
+    # Starts that theory knows and starts that it does not, by layer and with biases.
+    (
+        "dataset=two_moons&samples=40&activation=tanh,logistic&hidden=6-4&bias_initialiser=zeros,normal:0.5,constant:1"
+        "&initialiser=normal:0.5;last=zeros,uniform:0:1,looks_linear,glorot_uniform&epochs=3&seeds=3&record=every"
+        "&batch_size=1,8&target=train_accuracy:0.7"
+    ),
 )
 """What once led to a false sentence."""
 Case = int | str
