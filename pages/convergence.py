@@ -52,10 +52,10 @@ def _curves(shown: Shown) -> None:
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
     curves = partial(chart.draw, make=charts.learning_curves, rows=partial(shown.of, convergence.with_diverged), **axes)
-    left, right = st.columns(2)
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
         which = "train"
+    left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None

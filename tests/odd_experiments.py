@@ -17,7 +17,7 @@ from core.lessons.claims import CLAIMS
 from core.lessons.effects import FOUR
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS, SCALINGS, SETTINGS, dataset_of
+from core.registries.datasets import DATASETS, SCALINGS
 from core.registries.initialisers import INITIALISERS
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -62,8 +62,16 @@ LINKS = (
         "dataset=two_moons&samples=40&initialiser=normal:0.01&hidden=8&learning_rate=0.5&batch_size=8&epochs=12&seeds=5"
         "&record=every&target=train_loss:0.69316"
     ),
+    # Nothing is kept back for testing, and some runs diverge.
+    (
+        "dataset=parity:4&activation=relu,tanh,logistic&initialiser=normal:1,he_normal&gain=3&hidden=8-8&learning_rate=1,30"
+        "&batch_size=4&epochs=8&seeds=3&record=every&target=train_accuracy:0.7"
+    ),
+    "dataset=gaussian:5:3&samples=30&test_share=0&initialiser=normal:1&hidden=8&epochs=20&seeds=3&record=every",
 )
 """What once led to a false sentence."""
+DATA = tuple(name for name in DATASETS if name not in ("gaussian", "gaussian_teacher", "parity"))
+"""Those of the numbered cases, which stay as they are where a data set is added."""
 Case = int | str
 CASES: tuple[Case, ...] = (*NUMBERED, *LINKS)
 RESAMPLES = 60
@@ -96,7 +104,7 @@ def experiment(case: Case) -> Experiment:
 def numbered(number: int) -> Experiment:
     """The random experiment of that number."""
     rng = np.random.default_rng(number)
-    dataset = _some(rng, tuple(DATASETS))[0]
+    dataset = _some(rng, DATA)[0]
     synthetic = DATASETS[dataset].synthetic
     kind = KINDS[int(rng.integers(len(KINDS)))]
     functions = {
@@ -156,10 +164,6 @@ def numbered(number: int) -> Experiment:
         synthetic = True
     if synthetic:
         settings |= {"samples": int(rng.integers(20, 60)), "noise": _some(rng, ("0", "0.1", "1"))[0]}
-    used = dataset_of(str(settings["dataset"])).settings
-    settings = {name: value for name, value in settings.items() if name not in SETTINGS or name in used}
-    if "test_share" not in used and str(settings["target"]).startswith("test"):
-        del settings["target"]
     return Experiment.from_params(settings)
 
 

@@ -436,8 +436,8 @@ def of_epochs(column: str) -> Callable[[Tables, Of], Value]:
     """The median of a column over rows of the epochs table."""
 
     def value(tables: Tables, of: Of) -> Value:
-        values = [float(row[column]) for row in known(where(tables.epochs, of), column)]
-        return median(values), len(values)
+        rows = where(tables.epochs, of)
+        return median(float(row[column]) for row in known(rows, column)), len(distinct(rows, "run"))
 
     return value
 
@@ -450,7 +450,7 @@ def signal_kept(tables: Tables, of: Of) -> Value:
     ends = [sorted(rows, key=lambda row: int(row["layer"])) for rows in by_run.values()]
     pairs = [(number(rows[0]["delta_std"]), number(rows[-1]["delta_std"])) for rows in ends]
     ratios = [first / last for first, last in pairs if last > 0 and math.isfinite(first)]
-    return median(ratios) if ratios else math.nan, len(ratios)
+    return median(ratios) if ratios else math.nan, len(by_run)
 
 
 def predicted_pairs(tables: Tables, of: Of) -> Value:

@@ -81,7 +81,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
     hidden = draw(several(st.lists(st.integers(1, 2000), max_size=6).map(tuple), 3))
     layers = len(hidden[0]) + 1 if len({len(widths) for widths in hidden}) == 1 else 0
     bias = draw(st.booleans())
-    biases = starts(layers, FOR_BIASES) if bias else st.just("zeros")
+    biases = starts(layers, tuple(FOR_BIASES)) if bias else st.just("zeros")
     return make(
         dataset=dataset,
         scaling=draw(st.sampled_from(SCALINGS)),

@@ -20,8 +20,9 @@ import numpy as np
 from core.experiment import fields
 from core.experiment.cost import NORMALISED, WIRED, Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
-from core.registries import datasets, starts
+from core.registries import added, datasets, starts
 from core.registries.activations import ACTIVATIONS
+from core.registries.added import Entries
 from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -41,6 +42,9 @@ MAX_DOCUMENT = 100_000
 MAX_RUNS = 100_000
 """Runs in one experiment."""
 MAX_SEED = 1_000_000_000
+ADDED = "added"
+"""Under what entries that are not the lab's travel with an experiment."""
+TRAVELS = "functions of a module that the workers can import too, cloudpickle installed, or run(executor=None)"
 NORMALISATIONS = ("none", "layer")
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
@@ -101,8 +105,8 @@ class Experiment:
     # fmt: off
     dataset: str = _setting(Field(
         "digits", fields.data_set(), "Data", "Data set",
-        "What the networks learn to classify, as name or name:argument: circles:0.8 are nearer to each other than "
-        "circles, parity:4 are all points of four bits.",
+        "What the networks learn to classify, as name or name:argument: in circles:0.8 the inner radius is 0.8 of the "
+        "outer one, parity:4 has all points of four bits.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
@@ -228,13 +232,61 @@ class Experiment:
         for name, value in values.items():
             FIELDS[name].check_length(FIELDS[name].write(value), value)
             object.__setattr__(self, name, value)
+        self.fingerprints()
+
+    # --- what is not the lab's
+
+    def added(self) -> Entries:
+        """The entries that it names and that are not the lab's, by registry and name."""
+        return added.added({name: field.write(getattr(self, name)) for name, field in FIELDS.items()})
+
+    def fingerprints(self) -> list[str]:
+        """What they do, each with its registry and name; raises ExperimentError for one that cannot be used."""
+        found = []
+        for kind, entries in self.added().items():
+            for name, entry in entries.items():
+                try:
+                    found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
+                except added.AddedError as error:
+                    allowed = f"what core.registries says of {kind} entries"
+                    raise ExperimentError(kind, name, allowed, str(error)) from None
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each thing that it is made of and that is not the lab's."""
+        found = [f"{kind} {name}" for kind, entries in self.added().items() for name in entries]
+        if datasets.is_own(self.dataset):
+            data = dataset_of(self.dataset)
+            extent = f"{count(data.examples or 0, 'example')} of {count(data.features, 'feature')}"
+            found.append(f"dataset {self.dataset} ({data.summary}: {extent} in {data.classes:,} classes)")
+        return tuple(f"The {thing} is not the lab's own." for thing in found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: with it go the entries that are not the lab's."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        if ADDED in self.__dict__:
+            return values | {ADDED: self.__dict__[ADDED]}
+        entries = self.added()
+        try:
+            return values | ({ADDED: added.pack(entries)} if entries else {})
+        except added.AddedError as error:
+            kind, names = next(iter(entries.items()))
+            raise ExperimentError(kind, ", ".join(names), TRAVELS, str(error)) from error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # It may be passed on, as a Dask scheduler does; where it comes from it takes the place of nothing.
+        if ADDED in state and not added.unpack(state[ADDED]):
+            del state[ADDED]
+        self.__dict__.update(state)
 
     # --- text and back
 
     @property
     def key(self) -> str:
         """sha256 (hexadecimal) over the canonical settings and the engine's version."""
-        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+        fingerprints = self.fingerprints()
+        also = {ADDED: fingerprints} if fingerprints else {}
+        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self), **also}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_params(self) -> dict[str, str]:

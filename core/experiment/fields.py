@@ -20,7 +20,7 @@ import numpy as np
 from core.registries import datasets, gains, starts
 from core.registries.initialisers import INITIALISERS, NOTHING
 from core.registries.optimisers import OPTIMISERS
-from core.registries.synonyms import VALUES, Synonyms, accepted, suggested
+from core.registries.synonyms import VALUES, Names, Synonyms, accepted, suggested
 
 MAX_TEXT = 2_000
 """Characters in one setting, written as text."""
@@ -398,6 +398,7 @@ def goal() -> Kind:
 def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
     """Initialisers by layer: one of these schemes with its values stated, several, or the word."""
     synonyms = {theirs: s for theirs, s in VALUES["initialiser"].items() if s.ours.partition(":")[0] in names}
+    choices = Names(lambda: (*names, word)) if word else names
 
     def complete(name: str, given: str | None) -> str:
         own = INITIALISERS[name]
@@ -439,7 +440,6 @@ def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
             return ""
         return whole
 
-    choices = (*names, word) if word else names
     return Kind("text", parse, str, lambda: f"{', '.join(choices)}; {starts.ALLOWED}", choices)
 
 

@@ -143,9 +143,11 @@ def decompose(
         rate: one learning rate for all; None for each function's own best.
 
     Raises:
-        ValueError: a function, or a common seed, is missing.
+        ValueError: a function, a common seed or the test part is missing.
     """
     what = OUTCOMES[outcome]
+    if "test" in outcome and runs[outcome].isna().all() and runs["final_train_loss"].notna().any():
+        raise ValueError("runs: nothing was kept back for testing")
     names = [name for name in _NAMES if name in set(runs["activation"])]
     if not set(FOUR) <= set(names):
         raise ValueError(f"runs: the four functions {', '.join(FOUR)} are needed, and only {', '.join(names)} are here")

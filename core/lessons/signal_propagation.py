@@ -15,7 +15,7 @@ from core.lessons.comparisons import PLAIN, is_plain
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.registries.starts import is_random, part
-from core.results.evidence import Number, Told, select
+from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verb, verdict
 from core.theory import theory
@@ -243,7 +243,7 @@ def sw_range(points: pd.DataFrame) -> tuple[float, float]:
 
 def sb_top(points: pd.DataFrame) -> float:
     """How far up a diagram of these points reaches: at least BIAS_REACH."""
-    return max([BIAS_REACH, *(1.2 * points["sb"].dropna()).tolist()])
+    return float(max([BIAS_REACH, *(1.2 * points["sb"].dropna()).tolist()]))
 
 
 def q_star(activation: str, sw: float, sb: float) -> float | None:
@@ -411,16 +411,17 @@ def backward(result: Result) -> Finding:
     claim = "The back-propagated signal keeps its size on its way through the hidden layers"
     told = Told(result)
     hidden = told.tables.hidden
-    deep = hidden.loc[(hidden["epoch"] == 0) & (hidden["layer"] > 1), "group"].unique()
-    if not len(deep):
+    deep = hidden.loc[hidden["layer"] > 1, "run"]
+    start = hidden[(hidden["epoch"] == 0) & hidden["run"].isin(deep)]
+    if start.empty:
         why = "No network here has two hidden layers." if len(hidden) else findings.unmeasured(result)
         return Finding(claim, UNDECIDED, why, *_limits_of(told))
-    looked = Told(result)
-    kept = {group: looked.number("signal kept", epoch=0, group=group).value for group in deep}
-    kept = {group: value for group, value in kept.items() if np.isfinite(value)}
-    if not kept:
+    groups = start.drop_duplicates("run").set_index("run")["group"]
+    ratios = signal_kept(start)
+    kept = ratios.groupby(groups.loc[ratios.index], sort=False).median()
+    if kept.empty:
         return Finding(claim, UNDECIDED, "No signal comes back to any hidden layer here.", *_limits_of(told))
-    ends = dict.fromkeys([min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)])
+    ends = dict.fromkeys([str(kept.idxmin()), str(kept.idxmax())])
     parts = [f"{told('signal kept', epoch=0, group=group)} times in {group}" for group in ends]
     course = "is" if len(ends) == 1 else "runs from"
     size = (
@@ -428,16 +429,15 @@ def backward(result: Result) -> Finding:
         f"{course} {' to '.join(parts)}; half to twice counts as kept"
     )
     said = [size, f"Singular values of the input-output Jacobian: {'; '.join(_singular(told, name) for name in ends)}"]
-    holds = [KEPT[0] <= value <= KEPT[1] for value in kept.values()]
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, sentences([*said, ONE_SEED]), *_limits_of(told))
-    return Finding(claim, verdict(holds), sentences(said), *_limits_of(told))
+    return Finding(claim, verdict(kept.between(*KEPT).to_list()), sentences(said), *_limits_of(told))
 
 
 def _singular(told: Told, group: str) -> str:
     mean = told("median singular_value_mean", epoch=0, group=group)
     of = {"epoch": 0, "group": group}
-    if not select(told.tables.result.epochs, of)["condition_number"].notna().any():
+    if not select(told.tables.epochs, of)["condition_number"].notna().any():
         return f"mean {mean} in {group}, with no finite condition number"
     return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"
 

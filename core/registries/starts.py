@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.registries.initialisers import INITIALISERS, Argument, Floats, Initialiser, Place, Shape, Values, parse
-from core.registries.synonyms import accepted
+from core.registries.synonyms import Names, accepted
 
 ROLES = ("first", "hidden", "last")
 LIKE_WEIGHTS = "weights"
 """Biases that are drawn as the weights of their layer."""
 FACTOR = Argument("factor", 0.1, 1e-9, 1000, False, "factor on the weights of one scheme")
 ALLOWED = "by layer as he_normal;last=normal:0.01 or normal:1;normal:0.1;zeros, with a factor as he_normal*0.1"
-FOR_BIASES = tuple(name for name, scheme in INITIALISERS.items() if scheme.independent)
+FOR_BIASES = Names(lambda: (name for name, scheme in INITIALISERS.items() if scheme.independent))
 """Schemes that biases may have: those that draw each weight by itself."""
 
 

@@ -5,7 +5,7 @@ something near it is only suggested, with the difference: to take it would silen
 """
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -209,6 +209,22 @@ VALUES: Mapping[str, Synonyms] = {
     },
 }
 """Names of values, by setting."""
+
+
+class Names(Collection[str]):
+    """Names that are asked for anew each time, so that what is added to a registry is among them at once."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(list(self._names()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self._names())
 
 
 def plain(name: str) -> str:

@@ -67,6 +67,11 @@ class Tables:
         """The runs table."""
         return self.result.runs
 
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """The epochs table."""
+        return self.result.epochs
+
     @cached_property
     def hidden(self) -> pd.DataFrame:
         """Rows of the layers table whose role is hidden."""
@@ -138,6 +143,13 @@ def timed(runs: pd.DataFrame) -> pd.DataFrame:
 def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
     """The median, with the runs that are `lost` below all others; minus infinity where it falls on one of them."""
     return float(values.mask(lost, -np.inf).median())
+
+
+def signal_kept(hidden: pd.DataFrame) -> pd.Series:
+    """By run, delta_std of the first hidden layer over that of the last; `hidden` are rows of one epoch, in order."""
+    first, last = (hidden.drop_duplicates("run", keep=end).set_index("run")["delta_std"] for end in ("first", "last"))
+    ratios = first / last
+    return ratios[np.isfinite(ratios)]
 
 
 # How values are computed
@@ -221,22 +233,6 @@ def _by_layer(hidden: pd.DataFrame) -> pd.Series:
 
 def _ties(means: pd.Series) -> int:
     return int((means >= means.max() - 1e-9).sum())
-
-
-def _signal_kept(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.hidden, of)
-    by_layer = rows.pivot(index="run", columns="layer", values="delta_std")
-    ratios = by_layer.iloc[:, 0] / by_layer.iloc[:, -1]
-    known = ratios[np.isfinite(ratios)]
-    return float(known.median()), len(known)
-
-
-def _median(table: str, column: str) -> Value:
-    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        values = select(tables.result.table(table), of)[column].dropna()
-        return float(values.median()), len(values)
-
-    return value
 
 
 def _whole(value: float) -> str:
@@ -342,15 +338,19 @@ MEASURES: dict[str, Measure] = {
         _whole,
     ),
     "median singular_value_mean": Measure(
-        "median of singular_value_mean in epochs.csv", _median("epochs", "singular_value_mean"), text.number
+        "median of singular_value_mean in epochs.csv",
+        _rows("epochs", lambda rows: rows["singular_value_mean"].median()),
+        text.number,
     ),
     "median condition_number": Measure(
-        "median of condition_number in epochs.csv", _median("epochs", "condition_number"), text.number
+        "median of condition_number in epochs.csv",
+        _rows("epochs", lambda rows: rows["condition_number"].median()),
+        text.number,
     ),
     # layers.csv, hidden layers
     "signal kept": Measure(
         "median over runs of delta_std of the first hidden row / that of the last, where that is a number",
-        _signal_kept,
+        _rows("hidden", lambda rows: signal_kept(rows).median()),
         text.number,
     ),
     "last epoch": Measure("the greatest epoch among hidden rows", _extreme("hidden", "epoch", "max"), _whole),

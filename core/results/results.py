@@ -88,10 +88,16 @@ class Result:
         frame: pd.DataFrame = getattr(self, name)
         return frame
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What it was made of that is not the lab's, a sentence each; they stand in experiment.json too."""
+        return self.experiment.notes()
+
     @cached_property
     def settings(self) -> str:
         """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
         content = {
+            **({"notes": self.notes} if self.notes else {}),
             "experiment": json.loads(self.experiment.to_json()),
             "link": self.experiment.to_params(),
             "key": self.experiment.key,

@@ -16,8 +16,9 @@ from pages.parts import link, notices, session, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
-    "initialiser": ("normal:0.01", "normal:0.1", "normal:1", *INITIALISERS),
-    "gain": ("0.5", "1", "2", "4"),
+    "initialiser": ("normal:0.01", "normal:0.1", "normal:1", "uniform:0:1", "he_normal;last=zeros", *INITIALISERS),
+    "gain": ("0.5", "1", "2", "4", "recommended:tanh", "unit_variance:tanh", "critical"),
+    "bias_initialiser": ("zeros", "weights", "fan_in_uniform", "normal:0.1", "uniform:0.1", "constant:0.1"),
     "hidden": ("none", "64", "64-64", "64-64-64", "32-32-32-32-32"),
     "learning_rate": ("0.01", "0.03", "0.1", "0.3", "1"),
     "batch_size": ("1", "8", "32", "128", "full"),

@@ -128,8 +128,9 @@ def _draw(source: Source, body: Callable[[Shown], None]) -> None:
     if shown is None:
         st.caption("The charts appear with the first numbers.")
     else:
-        if remark := from_elsewhere(shown.result.versions):
-            st.text(remark)  # it is from a file: markdown would make a link of www.example.com
+        for remark in (from_elsewhere(shown.result.versions), *shown.result.notes):
+            if remark:
+                st.text(remark)  # it may be from a file: markdown would make a link of www.example.com
         _body(source, shown, body)
 
 
