@@ -126,7 +126,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "gradient_norm",
             "",
             "Euclidean norm of the training set's mean gradient (biases included); beyond the probe, as in training, "
-            "slopes below 1e-7 of the largest (float64: 1e-15) are 0",
+            "slopes below 1e-7 of the largest (float64: 1e-15) are 0; empty within an epoch",
         ),
         Column("update_to_weight_ratio", "float64", "", "length of the last update / length of the weights before it"),
         *(

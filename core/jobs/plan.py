@@ -33,33 +33,43 @@ class Chunk:
     """Estimated time of one epoch on one worker."""
 
 
-def plan(experiment: Experiment, workers: int, seconds: float = Settings.segment_seconds) -> tuple[Chunk, ...]:
+def plan(
+    experiment: Experiment,
+    workers: int,
+    seconds: float = Settings.segment_seconds,
+    runs: Sequence[Run] | None = None,
+) -> tuple[Chunk, ...]:
     """Cut `experiment` into chunks for `workers` workers: enough for each to have work, otherwise as few as possible.
 
     A chunk is some groups of one shape by some seeds, the same for each group. It fits memory and cache, and one epoch
     of it lasts a segment of `seconds` at most, as far as single runs allow, so that nobody waits longer for a turn.
+    Where `runs` are given, in their order, it is only these that are cut.
     """
+    groups: dict[Run, list[Run]] = {}
+    for run in experiment.runs() if runs is None else runs:
+        groups.setdefault(replace(run, run=0, seed=0), []).append(run)
     shapes: dict[tuple[Any, ...], list[Run]] = {}
-    for run in experiment.runs():
-        shapes.setdefault(tuple(getattr(run, name) for name in SHAPE), []).append(run)
+    for group in groups.values():
+        alike = (*(getattr(group[0], name) for name in SHAPE), tuple(run.seed for run in group))
+        shapes.setdefault(alike, []).extend(group)
     return tuple(
         chunk
-        for shape, runs in shapes.items()
+        for (*shape, seeds), together in shapes.items()
         for chunk in _cut(
             replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),  # type: ignore[arg-type]
-            runs,
+            together,
+            len(seeds),
             math.ceil(workers / len(shapes)),
             seconds,
         )
     )
 
 
-def _cut(shape: Experiment, runs: list[Run], pieces: int, longest: float) -> Iterator[Chunk]:
+def _cut(shape: Experiment, runs: list[Run], seeds: int, pieces: int, longest: float) -> Iterator[Chunk]:
     """Cut the runs of one shape into at least `pieces` chunks, or single runs; an epoch lasts `longest` at most."""
-    seeds = shape.seeds
     groups = len(runs) // seeds
     cost = shape.cost()
-    seconds = cost.seconds / len(runs) / shape.epochs
+    seconds = cost.seconds / cost.runs / shape.epochs
     most = max(1, int(min(cost.chunk, longest / seconds)))
     pieces = min(pieces, len(runs))
     cuts = []
@@ -154,13 +164,17 @@ class Work:
 
 
 def untrained(
-    experiment: Experiment, data: Data, workers: int, seconds: float = Settings.segment_seconds
+    experiment: Experiment,
+    data: Data,
+    workers: int,
+    seconds: float = Settings.segment_seconds,
+    runs: Sequence[Run] | None = None,
 ) -> list[Work]:
-    """The chunks of `experiment` before their first segment."""
+    """The chunks of `experiment`, or of those `runs` of it, before their first segment."""
     shared: dict[str, Examples] = {}
     return [
         Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6), shared=shared)
-        for chunk in plan(experiment, workers, seconds)
+        for chunk in plan(experiment, workers, seconds, runs)
     ]
 
 

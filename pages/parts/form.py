@@ -88,7 +88,11 @@ def _estimate(draft: Experiment, errors: Iterable[ExperimentError]) -> None:
     if errors:
         notices.refused("These settings cannot be trained.", map(str, errors))
         return
-    edited = draft != session.current().experiment
+    shown = session.current().experiment
+    edited = draft != shown
+    if edited and draft.key == shown.key:
+        st.caption("Edited: *Train* reads the other target from what is trained, and trains nothing again.")
+        return
     st.caption(f"Takes {draft.cost()}." + (" Edited: the pages show these settings after *Train*." if edited else ""))
     try:
         training.registry().check(draft)

@@ -155,13 +155,16 @@ def _body(source: Source, shown: Shown, body: Callable[[Shown], None]) -> None:
 def _shown(source: Source) -> Shown | None:
     """The result to draw: the newest, unless that would take too much from training, the visitors' all together."""
     final = not source.active  # asked before the result, which may be newer than this says, but never older
-    last = session.current().drawn
-    if not final and last is not None and last.source is source:
+    # A job is one training, whatever target each of its visitors asks for.
+    last, target = session.current().drawn, session.current().experiment.target
+    if not final and last is not None and last.source is source and last.shown.experiment.target == target:
         others = training.registry().active - 1
         if time.monotonic() < last.at + last.took * others / SHARE:
             return last.shown
     result, version = source.latest()
-    return None if result is None or result.runs.empty else Shown(result, version, final)
+    if result is None or result.runs.empty:
+        return None
+    return Shown(result.asked(target), f"{version} {target}", final)
 
 
 def _wait_for_first_numbers() -> None:

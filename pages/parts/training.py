@@ -71,7 +71,16 @@ def _asked(experiment: Experiment) -> tuple[Job | None, str]:
 
 
 def train(experiment: Experiment) -> None:
-    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is.
+
+    Where nothing but the target is new, it is asked of what is on the screen.
+    """
+    here = session.current()
+    shown = here.source if here.source is not None and here.source.status == "done" else None
+    if shown and experiment != here.experiment and experiment.key == here.experiment.key:
+        _show(experiment, shown)
+        _forget_link()
+        return
     job, refusal = _asked(experiment)
     if job is None:
         session.current().train_refused = refusal
