@@ -489,6 +489,12 @@ class Experiment:
             allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
             raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
 
+    def in_words(self) -> str:
+        """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
+        varied = [f"{len(getattr(self, name))} {FIELDS[name].label.lower()}" for name in self.varying()]
+        each = " × ".join([*varied, count(self.seeds, "seed")])
+        return f"{each}, {count(self.epochs, 'epoch')} on {self.dataset}"
+
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""
         return f'python -m core run "{self.to_query()}" --out results/ --zip result.zip'
