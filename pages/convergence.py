@@ -146,7 +146,7 @@ def _no_place(n: int) -> str:
 
 def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
     """Whether the losses are too far apart for the axis, and how many points have no place on it."""
-    epochs = shown.epochs()
+    epochs = shown.result.epochs
     losses = masked(epochs, [loss], log=[loss])[0][loss]
     far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
     return bool(far_apart), masked(epochs, [loss], log=[loss] if log else [])[1]

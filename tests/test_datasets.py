@@ -347,7 +347,7 @@ def test_an_entry_is_the_data_set_of_its_defaults(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "dataset 'mnist'; allowed: digits, iris"),
+        ({"name": "mnist"}, f"dataset 'mnist'; allowed: {next(iter(DATASETS))}"),
         ({"scaling": "z"}, "scaling 'z'; allowed: standardised, unit_interval, symmetric_interval, raw"),
         ({"name": "circles:1"}, "dataset 'circles:1'; allowed: circles takes circles:ratio, ratio from 0.01 to 0.99"),
         ({"name": "gaussian:3:11"}, "allowed: gaussian takes gaussian:features:classes, features from 1 to 2000, a"),

@@ -286,7 +286,7 @@ def test_the_same_seed_gives_the_same_path_and_every_activation_the_same_pre_act
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: neuron.make_neuron("sigmoid"), "'sigmoid' is not one of logistic"),
+        (lambda: neuron.make_neuron("sigmoid"), f"'sigmoid' is not one of {', '.join(ACTIVATIONS)}"),
         (lambda: neuron.make_neuron("tanh", std=0.0), "std: 0.0"),
         (lambda: neuron.make_neuron("tanh", examples=1), "examples: 1"),
         (lambda: neuron.descend(neuron.make_neuron("tanh"), START, 0.0, 5), "learning_rate: 0.0"),

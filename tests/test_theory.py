@@ -426,7 +426,10 @@ def test_the_condition_number_is_that_of_the_second_moment_matrix_of_iid_inputs(
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: theory.fixed_point("sigmoid", 1.0, 0.0), "'sigmoid' is not one of logistic.*did you mean 'logistic'"),
+        (
+            lambda: theory.fixed_point("sigmoid", 1.0, 0.0),
+            f"'sigmoid' is not one of {', '.join(NAMES)}.*mean 'logistic'",
+        ),
         (lambda: theory.fixed_point("tanh", -1.0, 0.0), "weight_variance: -1.0"),
         (lambda: theory.fixed_point("tanh", 1.0, math.nan), "bias_variance: nan"),
         (lambda: theory.length_map("tanh", 1.0, 0.0, -1, 1.0), "depth: -1"),

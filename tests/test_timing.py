@@ -94,5 +94,5 @@ def test_the_machine_names_its_processor_cores_and_versions() -> None:
 
 
 def test_an_unknown_activation_is_named_with_what_is_allowed() -> None:
-    with pytest.raises(ValueError, match="'sigmoid' is not one of logistic"):
+    with pytest.raises(ValueError, match=f"'sigmoid' is not one of {', '.join(ACTIVATIONS)}"):
         timing.measure_activations(["sigmoid"])

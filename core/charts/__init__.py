@@ -4,7 +4,9 @@
 those of activation functions and their cost, `neuron` those of the two small worlds. `curves` and `rows` hold the forms
 that several share, `style` colours, scales and titles, `tables` masking and aggregation.
 
-Every chart takes its table first and all else by keyword. `groups` is the experiment's list of groups, in its
-order: a group's colour depends on nothing else, so it is the same on every page. Charts of equal input are equal,
-so their specifications can be cached and compared. Legends select by name: "pick_group", "pick_layer".
+Every chart takes its table first and all else by keyword. A table called runs, epochs, layers or histograms is that of
+a result (`core.schema`), `epoch` a recorded epoch, `level` one of LEVELS, `names` are activation functions, in order.
+`groups` is the experiment's list of groups, in its order: a group's colour depends on nothing else, so it is the same
+on every page. Charts of equal input are equal, so their specifications can be cached and compared. Legends select by
+name: "pick_group", "pick_layer".
 """

@@ -63,7 +63,6 @@ def learning_curves(
 
     Args:
         epochs: the epochs table, with the rows of diverged runs (`core.results.convergence.with_diverged`).
-        groups: the experiment's groups, in its order.
         quantity: one of MEASURES.
         x: "epoch" or "update".
         log_x: a symlog axis, on which epoch 0 has its place.
@@ -98,7 +97,6 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
 
     Args:
         survival: columns group, update, reached, at_risk (`core.results.convergence.survival`).
-        groups: the experiment's groups, in its order.
         log_x: a symlog axis, on which update 0 has its place.
     """
     title = "Share of runs that reached the target"
@@ -238,7 +236,6 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
     Args:
-        runs: the runs table.
         quantity: one of FINALS.
     """
     meaning = FINALS[quantity]

@@ -61,7 +61,6 @@ def over_training(
     Args:
         table: columns group, run, epoch or update, and `column`; and, where diverged runs are to be marked, diverged:
             true from where a run diverged on (`core.results.convergence.with_diverged`).
-        groups: the experiment's groups, in its order.
         worst: see `tables.spread`.
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).
         smooth: window, in recorded points, of a rolling median of the line, which stays itself, faint, behind.

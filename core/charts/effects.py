@@ -25,7 +25,6 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
 
     Args:
         effects: `core.lessons.effects.Decomposition.effects`, one of log outcomes as ratios.
-        outcome: what was compared.
     """
     title = "What does each difference bring?"
     x_title, y_title = outcome.better + (" (axis of ratios)" if outcome.log else ""), "difference"
@@ -90,7 +89,6 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
 
     Args:
         cells: `core.lessons.effects.Decomposition.cells`.
-        outcome: what was compared.
         functions: the activation functions of the experiment, which their colours come from.
     """
     title = f"Median {outcome.title}"

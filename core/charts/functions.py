@@ -47,7 +47,6 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
 
     Args:
         table: columns activation, x, value, slope, saturated.
-        names: the functions, in order.
         quantity: "value" or "slope".
         std: of the pre-activations; the range that holds 95 % of them is shaded.
     """
@@ -149,7 +148,6 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
 
     Args:
         table: columns activation, std, saturated.
-        names: the functions, in order.
         outputs: a row for each function: activation, std, sample_saturated, sample_saturated_error, n.
     """
     x_title, y_title = "standard deviation of the pre-activation", "share saturated"
@@ -198,7 +196,6 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
 
     Args:
         table: columns activation, dtype, direction, seconds_per_element, repeats, needs_exponential.
-        dtype: the precision to show.
     """
     title = "Time per element"
     x_title, y_title = "nanoseconds per element", "activation function"

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from core.charts import curves, style, tables
-from core.text import count, number
+from core.lessons.signal_propagation import layers_text
+from core.text import count
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
@@ -26,7 +27,6 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
 
     Args:
         table: columns group, layer, quantity, predicted, low, median, high, runs.
-        groups: the experiment's groups, in its order.
         quantity: one of QUANTITIES.
         epoch: the recorded epoch that `table` was measured at.
     """
@@ -165,7 +165,6 @@ def phase_diagram(
         points: columns group, sw, sb, chi, depth_scale: where the groups start.
         cells: columns sw, sb, sw_low, sw_high, sb_low, sb_high, q, chi, depth_scale: the shading, on a grid.
         line: columns sw, sb: the critical line; may be empty.
-        groups: the experiment's groups, in its order.
         trial: (sw, sb) of a point to mark with a cross.
     """
     title = "Where gradients survive depth"
@@ -232,7 +231,9 @@ def _dots(
 ) -> alt.Chart:
     """The groups as dots; those without a value are left out."""
     known = tables.masked(points, ["sw", y], log=["sw"])[0]
-    known = known.assign(depth=[_layers(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]])
+    known = known.assign(
+        depth=[layers_text(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
+    )
     tip = style.tip(
         ("group", "group"), ("sw", "σw", ".4~g"), ("chi", "χ₁", ".4~g"), ("depth", "depth scale"), ("note", "note")
     )
@@ -245,11 +246,6 @@ def _dots(
     colour = style.colour("group", present, shades, style.legend(present))
     chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
     return chart
-
-
-def _layers(depth_scale: float) -> str:
-    said = number(depth_scale)
-    return "1 layer" if said == "1" else f"{said} layers"
 
 
 def _phases(cells: pd.DataFrame) -> pd.DataFrame:
@@ -275,7 +271,6 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     Args:
         points: columns group, sw, chi, depth_scale, note.
         curve: columns sw, chi, depth_scale.
-        groups: the experiment's groups, in its order.
         depth: hidden layers of the networks.
     """
     title = "How many layers a gradient survives"

@@ -27,10 +27,6 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     Columns are recorded epochs, cells the mean over the group's runs; a black line runs through the cells in which a
     layer is dead-flat in any of them. At the right of a name: the share at the first and at the last epoch drawn, mean
     over the layers. A group without numbers keeps its place.
-
-    Args:
-        layers: the layers table.
-        groups: the experiment's groups, in its order.
     """
     title = "Share saturated in every group"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer, by run group"
@@ -84,10 +80,6 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     """Share saturated by hidden layer and recorded epoch: mean over the group's runs.
 
     A black line runs through the cells in which a layer is dead-flat in any of them.
-
-    Args:
-        layers: the layers table.
-        group: the group to show.
     """
     title = "Share saturated"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
@@ -129,11 +121,6 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
 
     The scale is the measured one (weight_rms at epoch 0), so that every initialiser and gain has its place on
     the axis. One point is one initialiser, gain and network: mean over runs. Zeros have no place on a log axis.
-
-    Args:
-        layers: the layers table.
-        activation: the activation function to show.
-        epoch: a recorded epoch.
     """
     title = "Share saturated by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", SHARE
@@ -211,9 +198,6 @@ def histogram_by_layer(
     The x axis is that of all epochs, so that it stays while a slider moves.
 
     Args:
-        histograms: the histograms table.
-        group: the group to show.
-        epoch: a recorded epoch.
         quantity: "preactivation" or "activation".
         saturated: ranges of the quantity to shade as saturated (ends may be infinite).
     """

@@ -28,11 +28,8 @@ def sign_distribution(
     signs, which is drawn as a dashed outline. All rows share one scale.
 
     Args:
-        histograms: the histograms table.
         groups: the experiment's groups, in its order; rows are drawn for those that `histograms` holds.
-        epoch: a recorded epoch.
         layer: the layer that the weights lead into.
-        level: "example", "batch" or "epoch".
         fan_in: incoming weights per neuron, for the reference.
     """
     title = f"Gradient of {WHOSE[level]}, layer {layer}"
@@ -95,14 +92,7 @@ def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: in
 
 
 def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: str, epoch: int) -> alt.LayerChart:
-    """Agreement of gradient signs in every layer at one epoch, with that of random signs.
-
-    Args:
-        layers: the layers table.
-        groups: the experiment's groups, in its order.
-        level: "example", "batch" or "epoch".
-        epoch: a recorded epoch.
-    """
+    """Agreement of gradient signs in every layer at one epoch, with that of random signs."""
     columns = ["group", "layer", "hidden", "agreement_random", f"agreement_{level}"]
     table = layers.loc[(layers["epoch"] == epoch) & layers["group"].isin(groups), columns]
     table = table.assign(at=table["layer"].astype(str))

@@ -144,7 +144,11 @@ def relative(first: float, second: float) -> float:
 
 def compare(first: Result, second: Result) -> Difference:
     """What differs between two results."""
-    merged = {name: _merged(name, first, second) for name in SCHEMA}
+    # Side by side: each column of the second but the keys ends in `_2`.
+    merged = {
+        name: first.table(name).merge(second.table(name), "outer", key, suffixes=("", "_2"), indicator=True)
+        for name, key in KEYS.items()
+    }
     both = {name: rows[rows["_merge"] == "both"] for name, rows in merged.items()}
     return Difference(
         settings=_changes(*map(_settings, (first.experiment, second.experiment))),
@@ -166,11 +170,6 @@ def _settings(experiment: Experiment) -> dict[str, str]:
 def _changes(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Change, ...]:
     pairs = {name: [one.get(name, "not given") for one in (first, second)] for name in {**first, **second}}
     return tuple(Change(name, *pair) for name, pair in pairs.items() if pair[0] != pair[1])
-
-
-def _merged(name: str, first: Result, second: Result) -> pd.DataFrame:
-    """The rows of both, side by side: each column of the second but the keys ends in `_2`."""
-    return first.table(name).merge(second.table(name), "outer", KEYS[name], suffixes=("", "_2"), indicator=True)
 
 
 def _statuses(runs: pd.DataFrame) -> tuple[Change, ...]:

@@ -14,7 +14,7 @@ from core import text
 from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
-from core.results.evidence import Number, Told, worst_first_median
+from core.results.evidence import Number, Told, select, worst_first_median
 from core.results.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -67,7 +67,8 @@ def saturation(result: Result) -> Finding:
 def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     """The same, of one function or of all; the slope of those without bounds does not change with the scale."""
     told = Told(result)
-    hidden = _of(told.tables.hidden, only)
+    of = {"activation": only} if only else {}
+    hidden = select(told.tables.hidden, of)
     if hidden.empty:
         return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     start = hidden[hidden["epoch"] == 0]
@@ -113,14 +114,10 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         which = text.verb(len(names), "is not judged: its slope does", "are not judged: their slopes do")
         said.append(f"{text.listed(names)} {which} not change with the scale")
     if hidden["epoch"].max() > 0:
-        said.append(_most_saturated(told, hidden, {"activation": only} if only else {}))
+        said.append(_most_saturated(told, hidden, of))
     if one_seed:
         said.append(text.ONE_SEED)
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
-
-
-def _of(rows: pd.DataFrame, only: str) -> pd.DataFrame:
-    return rows[rows["activation"] == only] if only else rows
 
 
 def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str:

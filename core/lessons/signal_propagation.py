@@ -323,6 +323,12 @@ def map_table(activation: str, sw: float, sb: float) -> pd.DataFrame:
     })  # fmt: skip
 
 
+def layers_text(depth_scale: float) -> str:
+    """A depth scale in words: "1 layer", "2.5 layers"."""
+    said = number(depth_scale)
+    return "1 layer" if said == "1" else f"{said} layers"
+
+
 def point_words(activation: str, sw: float, sb: float) -> str:
     """What theory says of a network that starts at (sw, sb), in words."""
     point = _fixed_point(activation, sw * sw, sb * sb)
@@ -334,7 +340,7 @@ def point_words(activation: str, sw: float, sb: float) -> str:
     if point.chi == 0 or point.depth_scale is None:
         return f"{where}. χ₁ = {number(point.chi)}: no gradient gets through a layer."
     change, course = ("shrink", "falls") if point.chi < 1 else ("grow", "grows")
-    layers = "layer" if number(point.depth_scale) == "1" else f"{number(point.depth_scale)} layers"
+    layers = layers_text(point.depth_scale).removeprefix("1 ")
     return f"{where}. χ₁ = {number(point.chi)}: gradients {change}, mean square {course} e-fold every {layers}."
 
 

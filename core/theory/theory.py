@@ -48,10 +48,10 @@ def resolve(activation: str | Activation) -> Activation:
     return ACTIVATIONS[activation]
 
 
-def _check_variances(weight_variance: ArrayLike, bias_variance: ArrayLike) -> None:
-    for name, value in (("weight_variance", weight_variance), ("bias_variance", bias_variance)):
-        values = np.asarray(value, dtype=np.float64)
-        if not (np.isfinite(values).all() and (values >= 0).all()):
+def _check(**values: ArrayLike) -> None:
+    for name, value in values.items():
+        array = np.asarray(value, dtype=np.float64)
+        if not (np.isfinite(array).all() and (array >= 0).all()):
             raise ValueError(f"{name}: {value!r} must be finite and at least 0")
 
 
@@ -131,16 +131,11 @@ def _slope_square_at_0(activation: Activation) -> float:
 def gaussian_output(activation: str | Activation, std: float) -> tuple[float, float]:
     """Mean and standard deviation of h = f(a) for a pre-activation a ~ N(0, std^2)."""
     function = resolve(activation)
-    a, weights = _gaussian_rule(function, np.asarray(_check_std(std) ** 2))
+    _check(std=std)
+    a, weights = _gaussian_rule(function, np.asarray(float(std) ** 2))
     h = function.forward(a)
     mean = float(np.sum(weights * h))
     return mean, math.sqrt(float(np.sum(weights * np.square(h - mean))))
-
-
-def _check_std(std: float) -> float:
-    if not (math.isfinite(std) and std >= 0):
-        raise ValueError(f"std: {std!r} must be finite and at least 0")
-    return float(std)
 
 
 # Saturation
@@ -176,7 +171,7 @@ def _saturated_intervals(activation: Activation, threshold: float) -> tuple[tupl
 
 def gaussian_saturation(activation: str | Activation, std: float, threshold: float = THRESHOLD) -> tuple[float, float]:
     """Shares (low, high) of a pre-activation a ~ N(0, std^2) that are saturated with a < 0 and with a > 0."""
-    _check_std(std)
+    _check(std=std)
     low = high = 0.0
     for start, end in saturated_intervals(activation, threshold):
         # From the nearer tail, so that shares far below 1e-16 keep their digits.
@@ -213,12 +208,10 @@ def length_map(
         Shape (depth,) and that of q0. Values grow to inf where the map has no bound.
     """
     function = resolve(activation)
-    _check_variances(weight_variance, bias_variance)
+    _check(weight_variance=weight_variance, bias_variance=bias_variance, q0=q0)
     if depth < 0:
         raise ValueError(f"depth: {depth!r} must be at least 0")
     starts = np.asarray(q0, dtype=np.float64)
-    if not np.all(np.isfinite(starts) & (starts >= 0)):
-        raise ValueError(f"q0: {q0!r} must be finite and at least 0")
     q = starts.ravel()
     lengths = np.full((depth, q.size), np.inf)
     for layer in lengths:
@@ -266,7 +259,7 @@ def fixed_point(activation: str | Activation, weight_variance: float, bias_varia
     one (relu with sw^2 = 2, sb = 0), has q = None and says so in `note`.
     """
     function = resolve(activation)
-    _check_variances(weight_variance, bias_variance)
+    _check(weight_variance=weight_variance, bias_variance=bias_variance)
     sw2, sb2 = float(weight_variance), float(bias_variance)
 
     def chi(q: float) -> float:
@@ -330,7 +323,7 @@ def critical_weight_variance(activation: str | Activation, bias_variance: float)
 
     Where a whole range of q is critical (relu, sb = 0) the q returned is 0.
     """
-    _check_variances(1.0, bias_variance)
+    _check(bias_variance=bias_variance)
     q = np.concatenate([[0.0], np.geomspace(1e-12, 1e4, 200)])
     sw2, sb2 = critical_line(activation, q)
     on_line = np.flatnonzero(np.abs(sb2 - bias_variance) <= 1e-15)
@@ -356,7 +349,7 @@ def phase_diagram(
     finite fixed point up to q = 1e8.
     """
     function = resolve(activation)
-    _check_variances(weight_variances, bias_variances)
+    _check(weight_variance=weight_variances, bias_variance=bias_variances)
     sw2 = np.asarray(weight_variances, dtype=np.float64)
     sb2 = np.asarray(bias_variances, dtype=np.float64)
     table = np.concatenate([[0.0], np.geomspace(1e-12, 1e8, 1200)])
@@ -420,7 +413,7 @@ def predict_layers(
         One prediction a layer; layers whose q is beyond the largest float are left out.
     """
     function = resolve(activation)
-    _check_variances(weight_variances, bias_variance)
+    _check(weight_variance=weight_variances, bias_variance=bias_variance)
     layers = []
     mean_square = float(input_mean_square)
     for number, weight_variance in enumerate(weight_variances, start=1):
@@ -459,7 +452,7 @@ def pair_agreement_by_batch(activation: str | Activation, std: float, batch_size
     `pair_agreement` in the limit.
     """
     function = resolve(activation)
-    _check_std(std)
+    _check(std=std)
     results = []
     for size in batch_sizes:
         rng = np.random.default_rng(np.random.SeedSequence([0, size]))

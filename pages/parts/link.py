@@ -47,7 +47,11 @@ def adopt(entry: Entry) -> None:
     if ours or address == (here.offered.get(entry.name) if moved else here.published):
         return
     own = {name: text for name, text in address.items() if name in entry.controls}
-    elsewhere = {name: pages for name in address if name not in own and (pages := _pages_with(name))}
+    elsewhere = {
+        name: pages
+        for name in address
+        if name not in own and (pages := [other.title for other in PAGES if name in other.controls])
+    }
     experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
     here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
     here.ignored = {error.field: str(_of_page(error, entry)) for error in (*errors, *wrong)} | {
@@ -84,11 +88,6 @@ def remember(name: str, text: str | None) -> None:
 def _forget_controls() -> None:
     """Let the controls placed next take their values from the texts: other pages have some of the same name."""
     session.forget(*(session.control_key(name) for entry in PAGES for name in entry.controls))
-
-
-def _pages_with(name: str) -> list[str]:
-    """The titles of the pages that have a control of that name."""
-    return [entry.title for entry in PAGES if name in entry.controls]
 
 
 def rerun() -> NoReturn:

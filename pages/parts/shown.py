@@ -96,10 +96,6 @@ class Shown:
         """What `function` makes of the runs."""
         return function(self.result.runs, *args, **kwargs)
 
-    def epochs(self) -> pd.DataFrame:
-        """One row per run and recorded epoch."""
-        return self.result.epochs
-
     def layers(self) -> pd.DataFrame:
         """One row per run, recorded epoch and layer."""
         return self.result.layers

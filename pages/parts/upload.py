@@ -12,6 +12,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core import text
 from core.experiment.experiment import ENGINE_VERSION, Experiment
 from core.experiment.fields import shorten
 from core.results.convergence import unfinished
@@ -80,8 +81,8 @@ class Room:
         with self._lock:
             if self.taken + size > self.size:
                 raise ResultError(
-                    f"it takes {_megabytes(size)} of memory; allowed: {_megabytes(self.size)} for the files of all "
-                    f"visitors, of which {_megabytes(self.size - self.taken)} are free. Try again later"
+                    f"it takes {text.size(size)} of memory; allowed: {text.size(self.size)} for the files of all "
+                    f"visitors, of which {text.size(self.size - self.taken)} are free. Try again later"
                 )
             self.taken += size
         weakref.finalize(result, self._give_back, size)
@@ -187,7 +188,3 @@ def _forget(file: UploadedFile) -> None:
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"

@@ -29,6 +29,9 @@ def entry_of(path: str) -> Entry:
     return next(entry for entry in PAGES if entry.path == path)
 
 
+OVERVIEW = entry_of("")
+
+
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     """A registry that trains in threads of this process, each experiment once for all tests."""
@@ -43,7 +46,7 @@ def open_page(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Open a page with these query parameters, and wait until its experiment is trained."""
     monkeypatch.setattr(training, "registry", lambda: jobs)
 
-    def open_one(entry: Entry = PAGES[0], wait: bool = True, **parameters: str) -> AppTest:
+    def open_one(entry: Entry = OVERVIEW, wait: bool = True, **parameters: str) -> AppTest:
         at = AppTest.from_file(str(ROOT / "dashboard.py"), default_timeout=PATIENCE)
         at.query_params.update(parameters)
         if entry.path:
@@ -158,7 +161,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("entry", [PAGES[0], entry_of("zigzag"), entry_of("saturation")], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [OVERVIEW, entry_of("zigzag"), entry_of("saturation")], ids=lambda entry: entry.name)
 def test_every_bad_parameter_is_named_and_the_page_opens_without_it(open_page: Open, entry: Entry) -> None:
     at = open_page(entry, wait=False, **{**BAD, "dataset": "iris"})
     lines = [line for line in notices(at).splitlines() if "allowed: " in line]

@@ -70,7 +70,7 @@ def test_whatever_a_function_gets_tells_what_it_gives_from_other_things(result: 
     shown = Shown(result, "1", final=True)
     calls: list[tuple[Any, ...]] = [
         (note, 1), (note, 1.0), (note, True), (note, "1"), (note, None), (note, (1,)), (note, ((1,),)), (note, 1, 1),
-        (note, "1, 1"), (note, shown), (note, replace(shown, version="2")), (note, shown.epochs), (note, shown.layers),
+        (note, "1, 1"), (note, shown), (note, replace(shown, version="2")), (note, shown.hidden), (note, shown.layers),
         (note, Values(1)), (note, Values(1, ("1",))), (note, SMALL), (note, replace(SMALL, seeds=3)), (another, 1),
         (note, note), (note, another), (note, partial(note, 1)), (note, partial(note, 2)), (note, partial(note, k=1)),
     ]  # fmt: skip
