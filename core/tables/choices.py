@@ -205,7 +205,7 @@ def _check_classes(y: pd.Series, label: str, decimal: str) -> None:
     counts = y.value_counts()
     if len(counts) == 1:
         raise TableError(f"all rows of the label {shorten(label)} are {shorten(counts.index[0])}; allowed: 2 classes")
-    single = len(counts) > QUANTITY and (counts == 1).mean() > 0.5
+    single = (counts == 1).mean() > (0.5 if len(counts) > QUANTITY else 1 - 1e-9)
     if len(counts) > MOST_CLASSES or single:
         numbers = sum(is_number(name, decimal) for name in counts.index)
         quantity = "it looks like a quantity to predict, and the lab learns classes"
