@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.registries.datasets import load
+from core.registries.datasets import keep_own, load
 from core.tables import choices, columns, sniffing
 from core.tables.choices import Choices, Examples, prepare
 from core.tables.columns import Table
@@ -99,6 +99,7 @@ def test_the_proposals_train_on_every_shape_of_file(name: str) -> None:
     examples = prepare(table, proposed)
     assert examples.classes.items() >= classes.items()
     dataset = examples.dataset(name)
+    keep_own(dataset)
     assert dict(zip(dataset.class_names, np.array(dataset.class_sizes).tolist(), strict=True)) == examples.classes
     assert dataset.feature_names == tuple(examples.x.columns)
     data = load(dataset.name)
@@ -206,6 +207,7 @@ def test_what_teaches_nothing_is_proposed_to_be_left_out_with_the_reason() -> No
 def test_rare_classes_are_in_both_parts_or_named() -> None:
     examples = examples_of(wine_quality())
     assert any("1 class has a single example, which is in the training part: '3'." in said for said in examples.said)
+    keep_own(examples.dataset("wine"))
     data = load(examples.dataset("wine").name, test_share=0.2)
     names = np.array(data.class_names)
     assert set(names[data.train_y]) == set(names)

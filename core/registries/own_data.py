@@ -27,6 +27,13 @@ def own_data(name: str, x: Any, y: Any) -> Dataset:
 
     Raises ValueError with one line about what cannot be trained on.
     """
+    dataset = made_of(name, x, y)
+    keep_own(dataset)
+    return dataset
+
+
+def made_of(name: str, x: Any, y: Any) -> Dataset:
+    """The same data set, of which this process knows nothing yet."""
     try:
         points = np.array(x, dtype=np.float64, order="C") + 0.0  # -0.0 and 0.0 are one value
     except (TypeError, ValueError):
@@ -42,9 +49,7 @@ def own_data(name: str, x: Any, y: Any) -> Dataset:
         )
     labels, classes = _classes(name, y, len(points))
     names = tuple(str(column) for column in getattr(x, "columns", (f"x{i + 1}" for i in range(points.shape[1]))))
-    dataset = numbered(name, points, labels, classes, names)
-    keep_own(dataset)
-    return dataset
+    return numbered(name, points, labels, classes, names)
 
 
 def numbered(name: str, points: Floats, labels: Integers, classes: tuple[str, ...], names: tuple[str, ...]) -> Dataset:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from core.experiment.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment, ExperimentError
 from core.experiment.fields import shorten
-from core.registries.datasets import MAX_FEATURES, keep_own
+from core.registries.datasets import MAX_FEATURES, forget_own, keep_own
 from core.registries.own_data import numbered
 from core.results import consistency, derived
 from core.results.results import FORMULA_STARTS, Result, ResultError
@@ -59,10 +59,17 @@ def load_result(path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Resu
         raise
     except UNREADABLE as error:
         raise ResultError(f"not a readable result zip: {_one_line(error)}") from error
-    if DATA_FILE in contents:
-        _keep_table(contents[SETTINGS_FILE], contents.pop(DATA_FILE))
+    brought = _keep_table(contents[SETTINGS_FILE], contents.pop(DATA_FILE)) if DATA_FILE in contents else ""
+    try:
+        return _checked(contents, max_bytes)
+    except BaseException:
+        forget_own(brought)
+        raise
+
+
+def _checked(contents: dict[str, bytes], room: int) -> Result:
+    """The result in these files, whose tables take `room` bytes at most."""
     experiment, versions = _read_settings(contents.pop(SETTINGS_FILE))
-    room = max_bytes
     tables = {}
     for name in SCHEMA:
         content = contents.pop(f"{name}.csv").removeprefix(b"\xef\xbb\xbf")
@@ -169,8 +176,11 @@ def _table_needed(text: str, error: ExperimentError) -> str:
     )
 
 
-def _keep_table(settings: bytes, content: bytes) -> None:
-    """Make somebody's own table, which has come with its result, known. Raises ResultError where it is another one."""
+def _keep_table(settings: bytes, content: bytes) -> str:
+    """Make somebody's own table, which has come with its result, known: its name, "" where it was known before.
+
+    Raises ResultError where it is another table than that of the result.
+    """
     try:
         wanted = json.loads(settings)["experiment"]["dataset"]
         with np.errstate(invalid="ignore"):  # as in `read_table`
@@ -189,7 +199,7 @@ def _keep_table(settings: bytes, content: bytes) -> None:
         raise ResultError(f"{DATA_FILE} is no table of this lab: {_one_line(error)}") from error
     if dataset.name != wanted:
         raise ResultError(f"{DATA_FILE} is {dataset.name}; allowed: {shorten(wanted)}, the table of {SETTINGS_FILE}")
-    keep_own(dataset)
+    return dataset.name if keep_own(dataset) else ""
 
 
 def _check_columns(name: str, content: bytes, experiment: Experiment, versions: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.experiment.fields import shorten
 from core.registries.datasets import MAX_FEATURES, Dataset
-from core.registries.own_data import own_data
+from core.registries.own_data import made_of
 from core.tables.columns import Bools, Column, Table
 from core.tables.sniffing import TableError, is_number, named
 from core.text import count, listed, verb
@@ -19,6 +19,8 @@ from core.text import count, listed, verb
 MISSING = ("drop", "mean", "median", "most_frequent")
 FEWEST_ROWS, MOST_ROWS, MAX_ROWS = 4, 20_000, 100_000
 """Rows that there must be, that are taken unless more are asked for, and that may be asked for."""
+MAX_NUMBERS = 5 * 10**6
+"""Rows times features of the examples."""
 MOST_CLASSES = 100
 QUANTITY = 20
 """Different numbers from which on a label looks like a quantity."""
@@ -76,9 +78,9 @@ class Examples:
         return {str(name): counts[name] for name in sorted(counts)}
 
     def dataset(self, name: str) -> Dataset:
-        """The own data set of these examples, which this process knows from now on."""
+        """The own data set of these examples, which the process knows once it is kept (`core.registries.datasets`)."""
         try:
-            return own_data(name, self.x, self.y)
+            return made_of(name, self.x, self.y)
         except ValueError as error:
             raise TableError(str(error)) from error
 
@@ -237,6 +239,7 @@ def _features(features: Sequence[Column], choices: Choices, kept: Bools, said: l
     parts: list[pd.DataFrame] = []
     levels: list[str] = []
     filled: list[str] = []
+    width = 0
     for column in features:
         gaps = column.gaps[kept]
         numeric = column.kind == "numbers" and column.name not in choices.categories
@@ -247,21 +250,16 @@ def _features(features: Sequence[Column], choices: Choices, kept: Bools, said: l
             fill = _fill(values, choices.missing if numeric else "most_frequent")
             filled.append(f"{gaps.sum():,} in {shorten(column.name)}")
             values = values.fillna(fill)
+        names = [] if numeric else sorted(values.unique())
+        width += len(names) or 1
+        _check_size(column.name, len(names), width, len(values))
         if numeric:
             parts.append(values.to_frame(column.name))
         else:
-            names = sorted(values.unique())
             levels.append(f"{shorten(column.name)} ({len(names)})")
-            if len(names) > MAX_FEATURES:
-                raise TableError(
-                    f"column {shorten(column.name)} has {len(names):,} different texts; allowed: at most "
-                    f"{MAX_FEATURES:,}. Leave it out"
-                )
             parts.append(pd.DataFrame({f"{column.name} = {name}": (values == name) * 1.0 for name in names}))
     x = pd.concat(parts, axis=1)
     x.columns = list(named(list(x.columns)))
-    if x.shape[1] > MAX_FEATURES:
-        raise TableError(f"the columns make {x.shape[1]:,} features; allowed: at most {MAX_FEATURES:,}. Leave some out")
     if levels:
         said.append(f"One input for each text of {_some(levels[:NAMED], len(levels))}.")
     if filled:
@@ -271,6 +269,16 @@ def _features(features: Sequence[Column], choices: Choices, kept: Bools, said: l
             f"frequent one: {_some(filled[:NAMED], len(filled))}."
         )
     return x
+
+
+def _check_size(name: str, texts: int, width: int, rows: int) -> None:
+    """Raises TableError where the columns up to this one, with so many different texts, make too many features."""
+    most = min(MAX_FEATURES, MAX_NUMBERS // rows)
+    if width > most:
+        raise TableError(
+            f"the columns up to {shorten(name)} with {count(texts, 'text')} make {width:,} features; "
+            f"allowed: at most {most:,} with {rows:,} rows. Leave columns out or take fewer rows"
+        )
 
 
 def _fill(values: pd.Series, by: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.experiment.fields import shorten
+from core.registries.datasets import keep_own
 from core.tables import sniffing
 from core.tables.sniffing import ALLOWED, MAX_BYTES, TableError
 
@@ -64,6 +65,7 @@ def name_of_data(arguments: argparse.Namespace, note: Callable[[str], None]) -> 
     for sentence in examples.said:
         note(sentence)
     dataset = examples.dataset(arguments.data.name)
+    keep_own(dataset)
     note(f"fingerprint {dataset.name}")
     return dataset.name
 

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, server, session, training, turns, upload
+from pages.parts import form, link, notices, own_table, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 ICON = "🧪"
@@ -92,4 +92,5 @@ def _notices() -> None:
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")
     if warning := training.warning():
         st.warning(f"{warning} What is trained now is shown, and not kept.", icon=":material/hard_drive:")
+    own_table.line()
     upload.line()
