@@ -497,7 +497,8 @@ class Experiment:
 
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""
-        return f'python -m core run "{self.to_query()}" --out results/ --zip result.zip'
+        table = " --data FILE" if datasets.is_own(self.dataset) else ""
+        return f'python -m core run "{self.to_query()}"{table} --out results/ --zip result.zip'
 
 
 FIELDS: dict[str, Field] = {
