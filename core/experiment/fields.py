@@ -132,6 +132,7 @@ class Field:
         label, help, unit: what a form shows.
         plural: whether several values are allowed; the value is then a tuple.
         prefix: what stands before the value in a group's label.
+        labels: what stands in a label instead of both, by the value's text.
         name: attribute, link parameter, JSON key and table column.
     """
 
@@ -143,6 +144,7 @@ class Field:
     unit: str = ""
     plural: bool = False
     prefix: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     name: str = ""
 
     def read(self, value: object) -> Any:
