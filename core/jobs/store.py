@@ -108,6 +108,10 @@ class Store:
                     if experiment.key == key:
                         yield experiment
 
+    def holds_checkpoint(self, key: str) -> bool:
+        """Whether a sweep in training was saved, and is not done."""
+        return self._path(key, "checkpoint").exists()
+
     def load_checkpoint(self, key: str) -> bytes | None:
         """What was last saved of the sweep in training, or None. Raises ValueError for a text that is no key."""
         return self._read(self._path(key, "checkpoint"))
