@@ -29,8 +29,10 @@ from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
     from core.jobs.running import run
+    from core.jobs.store import Store
     from core.lessons.difference import compare
     from core.results.loading import load_result
+    from core.results.merging import merge
     from core.results.results import Result
 
 __all__ = [
@@ -40,8 +42,10 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "Result",
+    "Store",
     "compare",
     "load_result",
+    "merge",
     "own_data",
     "run",
 ]
@@ -49,7 +53,9 @@ __all__ = [
 _LATER = {
     "run": "core.jobs.running",
     "Result": "core.results.results",
+    "Store": "core.jobs.store",
     "load_result": "core.results.loading",
+    "merge": "core.results.merging",
     "compare": "core.lessons.difference",
 }
 

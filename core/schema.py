@@ -43,10 +43,14 @@ GROUP = (
     Column("group", "str", "", "the settings that vary within the experiment, joined by ' · '"),
     Column("dataset", "str", "", "data set trained on"),
     Column("hidden", "str", "units", "hidden layer widths, input side first, joined by '-'"),
+    Column("residual", "str", "", "true where hidden layers as wide as the one below add its output to theirs"),
+    Column("normalisation", "str", "", "none, or layer: pre-activations normalised over the units of their layer"),
     Column("batch_size", "str", "examples", "examples per update, or 'full'"),
+    Column("optimiser", "str", "", "update rule, as name or name:argument"),
     Column("activation", "str", "", "activation function of the hidden layers"),
     Column("initialiser", "str", "", "scheme that drew the initial weights, as name or name:argument"),
     Column("gain", "float64", "", "factor on the initial weights"),
+    Column("bias_initialiser", "str", "", "scheme that drew the initial biases; 'weights' is as the layer's weights"),
     Column("learning_rate", "float64", "", "learning rate of the optimiser"),
 )
 
@@ -122,7 +126,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "gradient_norm",
             "",
             "Euclidean norm of the training set's mean gradient (biases included); beyond the probe, as in training, "
-            "slopes below 1e-7 of the largest (float64: 1e-15) are 0",
+            "slopes below 1e-7 of the largest (float64: 1e-15) are 0; empty within an epoch",
         ),
         Column("update_to_weight_ratio", "float64", "", "length of the last update / length of the weights before it"),
         *(
@@ -146,10 +150,20 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
         Column("role", "str", "", "hidden or output"),
         Column("fan_in", "int64", "units", "inputs of the layer"),
         Column("fan_out", "int64", "units", "units of the layer"),
-        Column("preactivation_mean", "float64", "", "mean of the pre-activation a over probe examples and units"),
+        Column(
+            "preactivation_mean",
+            "float64",
+            "",
+            "mean of the pre-activation a over probe examples and units; a is what enters f, after any normalisation",
+        ),
         Column("preactivation_std", "float64", "", "standard deviation of a over probe examples and units"),
         *_percentiles("preactivation", "a"),
-        Column("activation_mean", "float64", "", "mean of the activation h = f(a) (hidden layers)"),
+        Column(
+            "activation_mean",
+            "float64",
+            "",
+            "mean of the activation h, f(a) and what a residual connection adds (hidden layers)",
+        ),
         Column("activation_std", "float64", "", "standard deviation of h (hidden layers)"),
         *_percentiles("activation", "h"),
         Column("saturated_low", "float64", "share", "examples x units with slope below the threshold and a < 0"),
@@ -169,6 +183,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "",
             "root mean square of the layer's weights (biases left out): at epoch 0 their scale",
         ),
+        Column("bias_rms", "float64", "", "root mean square of the layer's biases"),
         _at_start("delta_mean", "mean of d loss / d a, the back-propagated signal, over probe examples and units"),
         _at_start("delta_std", "standard deviation of d loss / d a over probe examples and units"),
         _full(

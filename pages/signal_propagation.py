@@ -20,7 +20,7 @@ COLUMNS: dict[str, Any] = {
         format="%.3g",
         help="Root of fan_in × mean square of the weights, measured; empty where they are not random",
     ),
-    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Biases start at 0"),
+    "sb": st.column_config.NumberColumn("σb", format="%.3g", help="Root mean square of the biases"),
     "q": st.column_config.NumberColumn("q*", format="%.3g", help="Where q settles in a deep network"),
     "chi": st.column_config.NumberColumn("χ₁", format="%.3g", help="Factor on a gradient's mean square per layer"),
     "depth_scale": st.column_config.NumberColumn("depth scale", format="%.3g", help="Layers; 1 / |log χ₁|"),
@@ -104,19 +104,19 @@ def _diagram(shown: Shown) -> None:
         lens.nothing_of(shown, words(activation))
         return
     low, high = lesson.sw_range(own)
-    lens.part(shown, lambda: _trial(shown, activation, low, high))
+    lens.part(shown, lambda: _trial(shown, activation, low, high, lesson.sb_top(own)))
     chart.draw(
         "depth_scales", charts.depth_scales, partial(_points, shown, activation),
         curve=partial(lesson.depth_table, activation, low, high), groups=shown.groups, depth=int(own["depth"].max()),
     )  # fmt: skip
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
-        "All networks here start with biases 0, on the lower edge of the diagram. χ₁ holds at q*, which a deep network "
-        "settles at; σw is that of the layers fed by a hidden layer."
+        ("All networks here start with biases 0, on the lower edge of the diagram. " if not own["sb"].any() else "")
+        + "χ₁ holds at q*, which a deep network settles at; σw and σb are those of the layers fed by a hidden layer."
     )
 
 
-def _trial(shown: Shown, activation: str, low: float, high: float) -> None:
+def _trial(shown: Shown, activation: str, low: float, high: float, top: float) -> None:
     """The phase diagram with a place to try, and what happens there."""
     left, right = st.columns(2)
     with right:
@@ -128,7 +128,7 @@ def _trial(shown: Shown, activation: str, low: float, high: float) -> None:
             fixed_point=partial(lesson.q_star, activation, sw, sb),
         )  # fmt: skip
     with left:
-        cells = partial(lesson.phase_table, activation, low, high)
+        cells = partial(lesson.phase_table, activation, low, high, top)
         # `trial` is the same for all: `moved` puts the point where it is.
         chart.draw(
             "phase_diagram", charts.phase_diagram, partial(_points, shown, activation), moved=charts.tried(sw, sb),

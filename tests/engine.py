@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.engine.recording import Record
 from core.engine.state import State
 from core.engine.training import advance, start
-from core.experiment.experiment import Experiment, Run
+from core.experiment.experiment import SHAPE, Experiment, Run
 from core.registries import datasets
 from core.registries.datasets import Data
 from core.results.results import Result, collect
@@ -40,7 +40,7 @@ def shapes(experiment: Experiment) -> list[list[Run]]:
     """The runs that can train together, in order."""
     together: dict[Any, list[Run]] = {}
     for run in experiment.runs():
-        together.setdefault((run.hidden, run.batch_size, run.activation), []).append(run)
+        together.setdefault(tuple(getattr(run, name) for name in SHAPE), []).append(run)
     return list(together.values())
 
 

@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 
 Floats = npt.NDArray[np.float64]
 Row = dict[str, str]
 Of = Mapping[str, Any]
 Value = tuple[float, int]
 
-NEVER_NEGATIVE = ("logistic", "steep_logistic", "hard_logistic", "relu")
+NEVER_NEGATIVE = ("logistic", "steep_logistic", "hard_logistic", "relu", "softplus")
 CENTRED = ("tanh", "centred_logistic", "steep_centred_logistic", "lecun_tanh", "softsign", "hard_tanh")
-NO_UPPER_BOUND = ("relu", "leaky_relu", "identity")
+SCALE_FREE = ("relu", "leaky_relu", "identity")
 NO_EXPONENTIAL = ("softsign", "hard_tanh", "hard_logistic", "relu", "leaky_relu", "identity")
 WIDTH = {"logistic": 1.0, "tanh": 2.0}
 """Widths of the ranges of the functions that a claim names."""
@@ -56,10 +57,23 @@ FUNCTIONS: dict[str, Callable[[Floats], tuple[Floats, Floats]]] = {
     "hard_logistic": lambda a: (np.clip(a / 4 + 0.5, 0, 1), (abs(a) < 2).astype(float)),
     "relu": lambda a: (np.maximum(a, 0), (a > 0).astype(float)),
     "leaky_relu": lambda a: (np.where(a > 0, a, 0.01 * a), np.where(a > 0, 1.0, 0.01)),
+    "elu": lambda a: (np.where(a > 0, a, np.expm1(np.minimum(a, 0))), np.exp(np.minimum(a, 0))),
+    "selu": lambda a: (
+        1.0507009873554805 * np.where(a > 0, a, 1.6732632423543772 * np.expm1(np.minimum(a, 0))),
+        np.where(a > 0, 1 / 1.6732632423543772, np.exp(np.minimum(a, 0))),
+    ),
+    "softplus": lambda a: (np.logaddexp(0.0, a), logistic(a)),
+    "swish": lambda a: (a * logistic(a), abs(logistic(a) + a * logistic(a) * logistic(-a)) / 1.0998393201288669),
+    "gelu": lambda a: (
+        a * ndtr(a),
+        abs(ndtr(a) + a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi)) / 1.1289041451851547,
+    ),
     "identity": lambda a: (a, np.ones_like(a)),
 }
 """Values of the activation functions, and their slopes over the largest slope."""
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
+START = ("initialiser", "gain", "bias_initialiser")
+"""What decides the weights that a network starts from."""
 SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = "supported", "mixed", "not supported", "not decided"
 
 
@@ -116,7 +130,7 @@ class Tables:
     def once(self, rows: Iterable[Row]) -> list[Row]:
         """One of the rows of runs that differ in nothing, for the batches of both hold all examples."""
         seen: dict[tuple[str, ...], Row] = {}
-        columns = ("hidden", "activation", "initialiser", "gain", "learning_rate", "seed", "epoch", "layer")
+        columns = ("hidden", "activation", "optimiser", *START, "learning_rate", "seed", "epoch", "layer")
         for row in rows:
             size = row["batch_size"]
             whole = size == "full" or int(size) >= self.examples
@@ -134,6 +148,7 @@ class Tables:
             for (layer,) in distinct(rows, "layer"):
                 own = where(rows, {"layer": layer})
                 q = fmean(float(row["fan_in"]) * float(row["weight_rms"]) ** 2 for row in own) * square
+                q += fmean(float(row["bias_rms"]) ** 2 for row in own)
                 a = math.sqrt(q) * Z
                 h, slope = FUNCTIONS[own[0]["activation"]](a)
                 found[int(layer)] = (q, float((slope < self.threshold).mean()))
@@ -339,7 +354,7 @@ class Comparison:
 
 def comparisons(tables: Tables, slow: Sequence[str]) -> list[Comparison]:
     """All comparisons of which at least one side's median is finite."""
-    alike = ("hidden", "batch_size", "initialiser", "gain", "learning_rate")
+    alike = ("hidden", "batch_size", "optimiser", *START, "learning_rate")
     groups = {row["group"]: row for row in tables.distinct if row["hidden"] != "none"}
     found = [
         Comparison(tables, ours, theirs)
@@ -421,8 +436,8 @@ def of_epochs(column: str) -> Callable[[Tables, Of], Value]:
     """The median of a column over rows of the epochs table."""
 
     def value(tables: Tables, of: Of) -> Value:
-        values = [float(row[column]) for row in known(where(tables.epochs, of), column)]
-        return median(values), len(values)
+        rows = where(tables.epochs, of)
+        return median(float(row[column]) for row in known(rows, column)), len(distinct(rows, "run"))
 
     return value
 
@@ -435,7 +450,7 @@ def signal_kept(tables: Tables, of: Of) -> Value:
     ends = [sorted(rows, key=lambda row: int(row["layer"])) for rows in by_run.values()]
     pairs = [(number(rows[0]["delta_std"]), number(rows[-1]["delta_std"])) for rows in ends]
     ratios = [first / last for first, last in pairs if last > 0 and math.isfinite(first)]
-    return median(ratios) if ratios else math.nan, len(ratios)
+    return median(ratios) if ratios else math.nan, len(by_run)
 
 
 def predicted_pairs(tables: Tables, of: Of) -> Value:
@@ -454,14 +469,16 @@ def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
     """Of each layer of each start with random weights: q and the std measured, shares saturated, theirs and ours."""
     start = where(tables.hidden, {"epoch": 0})
     found, seen = [], set()
-    for group, layer, scheme, *others in distinct(
-        start, "group", "layer", "initialiser", "hidden", "activation", "gain"
+    for group, layer, scheme, gain, biases, *others in distinct(
+        start, "group", "layer", *START, "hidden", "activation"
     ):
         of = {"group": group, "layer": int(layer), "epoch": 0}
-        if (layer, scheme, *others) in seen:  # groups that differ in batch size or rate start from the same weights
+        own = (layer, scheme, gain, biases, *others)
+        if own in seen:  # groups that differ in batch size or rate start from the same weights
             continue
-        seen.add((layer, scheme, *others))
-        if scheme.partition(":")[0] in ("zeros", "constant", "identity"):
+        seen.add(own)
+        name, *values = scheme.partition(";")[0].split(":")  # roles are of the last layer here
+        if name in ("zeros", "constant", "identity", "looks_linear") or len(values) > 1 or "constant" in biases:
             continue
         q, share = tables.theory(group)[int(layer)]
         found.append((q, measured_std(tables, of)[0], share, of_hidden("saturated", median)(tables, of)[0]))
@@ -591,7 +608,7 @@ def saturation(tables: Tables, only: str = "") -> str:
             for scheme in distinct(own, "initialiser", "gain")
         }
         order = sorted(scales, key=lambda scheme: scales[scheme])
-        if activation in NO_UPPER_BOUND or not scales[order[-1]] > 1.5 * scales[order[0]]:
+        if activation in SCALE_FREE or not scales[order[-1]] > 1.5 * scales[order[0]]:
             continue
         small, large = (
             {
@@ -637,7 +654,7 @@ def signal_back(tables: Tables) -> str:
 def small_is_best(tables: Tables) -> str:
     """Whether the logistic is trained fastest from the smallest of the initial scales."""
     verdicts = []
-    alike = ("hidden", "batch_size", "learning_rate")
+    alike = ("hidden", "batch_size", "optimiser", "learning_rate")
     own = [row for row in tables.distinct if row["activation"] == "logistic"]
     for settings in distinct(own, *alike):
         groups = [group for (group,) in distinct(where(own, dict(zip(alike, settings, strict=True))), "group")]
@@ -693,7 +710,7 @@ def exponential_costs(tables: Tables) -> str:
     """Whether an update takes longer with the logistic than with functions without an exponential."""
     verdicts = []
     rows = timed(tables, [row for row in tables.distinct if row["hidden"] != "none"])
-    alike = ("hidden", "batch_size", "last_update")
+    alike = ("hidden", "batch_size", "optimiser", "last_update")
     for settings in distinct(rows, *alike):
         own = where(rows, dict(zip(alike, settings, strict=True)))
         logistic = where(own, {"activation": "logistic"})

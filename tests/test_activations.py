@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from core.registries.activations import ACTIVATIONS
+from core.registries.gaussian import bell, mills
 
 Array = NDArray[Any]
 NAMES = list(ACTIVATIONS)
@@ -19,7 +20,11 @@ KINKS = {
     "softsign": (0.0,),  # a kink of its slope
     "relu": (0.0,),
     "leaky_relu": (0.0,),
+    "elu": (0.0,),  # a kink of its slope
+    "selu": (0.0,),
 }
+FALLING = {"swish": (-1.278464542761074, 2.399357280515468), "gelu": (-0.7517915246935645, math.sqrt(2))}
+"""Where functions that fall and rise again are least, and where they are steepest."""
 FORMULAS = {
     "logistic": special.expit,
     "tanh": lambda x: 2 * special.expit(2 * x) - 1,
@@ -32,6 +37,11 @@ FORMULAS = {
     "hard_logistic": lambda x: np.where(x > 2, 1.0, np.where(x < -2, 0.0, x / 4 + 0.5)),
     "relu": lambda x: np.where(x > 0, x, 0.0),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: np.where(x > 0, x, special.expm1(np.minimum(x, 0))),
+    "selu": lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * special.expm1(np.minimum(x, 0))),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "swish": lambda x: x * special.expit(x),
+    "gelu": lambda x: x * special.ndtr(x),
     "identity": lambda x: x,
 }
 SLOPES = {
@@ -74,8 +84,11 @@ def test_slope_is_the_central_difference_of_forward(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_slope_from_output_is_the_slope(name: str) -> None:
+def test_slope_from_output_is_the_slope_where_the_output_tells(name: str) -> None:
     activation, x = ACTIVATIONS[name], grid(name)
+    assert (activation.slope_from_output is None) == (name in FALLING)
+    if activation.slope_from_output is None:
+        return
     np.testing.assert_allclose(
         activation.slope_from_output(activation.forward(x)), activation.slope(x), rtol=1e-10, atol=1e-15
     )
@@ -136,15 +149,16 @@ def test_what_training_takes_is_right_to_the_rounding_of_the_largest_value(
     values, slopes = np.array([exactly(name, float(a)) for a in x]).T
     h = activation.quick_forward(x)
     np.testing.assert_allclose(h, values, rtol=0, atol=rounding * max(map(abs, activation.range)))
+    assert activation.slope_from_output is not None
     np.testing.assert_allclose(activation.slope_from_output(h), slopes, rtol=0, atol=2 * rounding)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_largest_slope_is_attained_and_never_exceeded(name: str) -> None:
     activation, x = ACTIVATIONS[name], grid(name)
-    x = np.append(x, [0.0, 0.25])
+    x = np.append(x, [0.0, 0.25, 40.0, *FALLING.get(name, ())])
     slope = activation.slope(x)
-    assert slope.max() <= activation.max_slope * (1 + 1e-15)
+    assert np.abs(slope).max() <= activation.max_slope * (1 + 1e-15)
     assert slope.max() >= activation.max_slope * (1 - 1e-15)
     ratio = activation.slope_ratio(x)
     assert ratio.min() >= 0
@@ -155,10 +169,10 @@ def test_the_largest_slope_is_attained_and_never_exceeded(name: str) -> None:
 def test_the_range_holds_everything_and_is_approached_at_both_ends(name: str) -> None:
     activation = ACTIVATIONS[name]
     low, high = activation.range
-    h = activation.forward(np.array([-1e9, -50.0, -1.0, 0.0, 1.0, 50.0, 1e9]))
-    assert (h >= low).all()
+    h = activation.forward(np.array([-1e9, -50.0, -1.0, 0.0, 1.0, 50.0, 1e9, *FALLING.get(name, ())]))
+    assert (h >= low * (1 + 1e-15)).all()
     assert (h <= high).all()
-    for end, value in ((low, h[0]), (high, h[-1])):
+    for end, value in ((low, h.min()), (high, h.max())):
         assert abs(value) > 1e5 if math.isinf(end) else value == pytest.approx(end, abs=1e-8)
 
 
@@ -180,13 +194,15 @@ def test_nothing_overflows_for_any_finite_input(name: str, dtype: str) -> None:
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         h = activation.forward(x)
         quick = activation.quick_forward(x)
-        slopes = (activation.slope(x), activation.slope_from_output(quick), activation.slope_ratio(x))
+        slopes = [activation.slope(x), activation.slope_ratio(x)]
+        if activation.slope_from_output is not None:
+            slopes.append(activation.slope_from_output(quick))
     assert np.isfinite(h).all()
     assert np.isfinite(quick).all()
     for slope in slopes:
         assert slope.dtype == x.dtype
         assert np.isfinite(slope).all()
-        assert (slope >= 0).all()
+        assert (slope >= 0).all() or name in FALLING
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -207,16 +223,66 @@ def test_writing_into_an_array_or_over_the_input_gives_the_same_bits(name: str, 
     slope = np.empty_like(x)
     assert activation.slope(x, out=slope) is slope
     np.testing.assert_array_equal(slope, activation.slope(x))
-    assert activation.slope_from_output(expected, out=slope) is slope
-    np.testing.assert_array_equal(slope, activation.slope_from_output(expected))
+    if activation.slope_from_output is not None:
+        assert activation.slope_from_output(expected, out=slope) is slope
+        np.testing.assert_array_equal(slope, activation.slope_from_output(expected))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
-def test_every_activation_is_non_decreasing_up_to_rounding(name: str, dtype: str) -> None:
+def test_monotone_are_those_that_never_fall_up_to_rounding(name: str, dtype: str) -> None:
     x = np.sort(np.random.default_rng(0).uniform(-12, 12, 50_000).astype(dtype))
-    h = ACTIVATIONS[name].forward(x)
-    assert (np.diff(h) >= -2 * np.finfo(dtype).eps * np.abs(h[1:])).all()
+    rises = np.diff(ACTIVATIONS[name].forward(x))
+    never_falls = (rises >= -2 * np.finfo(dtype).eps * np.maximum(1.0, np.abs(x[1:]))).all()
+    assert ACTIVATIONS[name].monotone == never_falls == (name not in FALLING)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_functions_fall_into_kinds_by_their_shape(name: str) -> None:
+    activation = ACTIVATIONS[name]
+    assert activation.steepest_at_0 == (name not in (*FALLING, "softplus"))
+    assert activation.scale_free == (name in ("relu", "leaky_relu", "identity"))
+
+
+@pytest.mark.parametrize("name", ["elu", "selu", "softplus", "swish", "gelu"])
+def test_value_and_slope_are_those_of_pytorch(name: str) -> None:
+    functional = pytest.importorskip("torch").nn.functional
+    import torch
+
+    theirs = {"swish": functional.silu}.get(name) or getattr(functional, name)
+    a = torch.cat([torch.linspace(-15, 15, 3001, dtype=torch.float64), torch.tensor([-1e-9, 0.0, 1e-9, 19.0])])
+    a.requires_grad_()
+    h = theirs(a)
+    (gradient,) = torch.autograd.grad(h.sum(), a)
+    x = a.detach().numpy()
+    np.testing.assert_allclose(ACTIVATIONS[name].forward(x), h.detach().numpy(), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(ACTIVATIONS[name].quick_forward(x), h.detach().numpy(), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(ACTIVATIONS[name].slope(x), gradient.numpy(), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("dtype", "exact"), [("float32", 2e-5), ("float64", 1e-12)])
+def test_gelu_is_right_in_its_tail(dtype: str, exact: float) -> None:
+    x = -np.linspace(2, 12.5 if dtype == "float32" else 37, 101).astype(dtype)
+    wide = x.astype(np.float64)
+    density = np.exp(-wide * wide / 2) / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(ACTIVATIONS["gelu"].forward(x), wide * special.ndtr(wide), rtol=exact)
+    np.testing.assert_allclose(ACTIVATIONS["gelu"].slope(x), special.ndtr(wide) + wide * density, rtol=exact)
+
+
+@pytest.mark.parametrize(("dtype", "exact"), [("float32", 5e-7), ("float64", 2e-15)])
+def test_the_tail_of_the_normal_distribution_is_that_of_the_error_function(dtype: str, exact: float) -> None:
+    t = np.linspace(0, 5, 501).astype(dtype)
+    wanted = [0.5 * math.erfc(value / math.sqrt(2)) for value in t.tolist()]
+    np.testing.assert_allclose(mills(t) * bell(t), wanted, rtol=0, atol=exact / 2)
+    np.testing.assert_allclose(mills(t[:101]), 0.5 * special.erfcx(t[:101] / math.sqrt(2)), rtol=exact)
+
+
+def test_selu_keeps_mean_0_and_variance_1_of_a_normal_input() -> None:
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    z, weights = 10 * nodes, 10 * weights * np.exp(-50 * nodes**2) / math.sqrt(2 * math.pi)
+    h = ACTIVATIONS["selu"].forward(z)
+    assert weights @ h == pytest.approx(0, abs=1e-4)  # nodes straddle the kink
+    assert weights @ (h * h) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_four_controls_separate_centring_from_slope() -> None:

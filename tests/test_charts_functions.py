@@ -127,6 +127,11 @@ IN_PYTHON: dict[str, Callable[[float, float], float]] = {
     "hard_logistic": lambda x, h: 1 / 4 if abs(x) < 2 else 0.0,
     "relu": lambda x, h: 1.0 if x > 0 else 0.0,
     "leaky_relu": lambda x, h: 1.0 if x > 0 else 0.01,
+    "elu": lambda x, h: 1.0 if x > 0 else math.exp(x),
+    "selu": lambda x, h: 1.0507 * (1.0 if x > 0 else 1.6733 * math.exp(x)),
+    "softplus": lambda x, h: 1 / (1 + math.exp(-x)),
+    "swish": lambda x, h: (s := 1 / (1 + math.exp(-x))) * (1 + x * (1 - s)),
+    "gelu": lambda x, h: (1 + math.erf(x / math.sqrt(2))) / 2 + x * math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi),
     "identity": lambda x, h: 1.0,
 }
 
@@ -230,7 +235,7 @@ def test_a_curve_without_bound_does_not_flatten_those_with_one() -> None:
 def test_the_costs_are_drawn_in_nanoseconds_the_cheapest_first() -> None:
     table = costs(2.0, 1.0)
     bars = next(rows for rows in rows_of(charts.activation_costs(table, dtype="float32")) if "forward" in rows[0])
-    assert [row["total"] for row in bars] == pytest.approx([2.0] * 6 + [4.0] * 6)
+    assert [row["total"] for row in bars] == pytest.approx([2.0] * 6 + [4.0] * 11)
     assert {row["kind"] for row in bars[:6]} == {"no eˣ"}
 
 

@@ -90,9 +90,9 @@ def test_weights_that_are_not_random_have_no_prediction_and_the_reader_is_told()
     assert table.loc["tanh · constant:0.1", "predicted"].isna().all()
     assert table.loc["tanh · normal:1", "predicted"].notna().all()
     said = dict(lesson.reasons(narrow(), 0))
-    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, whose" in said["No prediction"]
+    assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, which" in said["No prediction"]
     points = indexed(lesson.points(narrow()), "group")
-    assert points.loc["relu · constant:0.1", "note"] == "not random weights"
+    assert points.loc["relu · constant:0.1", "note"] == "not random about 0"
     assert math.isnan(points.loc["relu · constant:0.1", "chi"])
 
 
@@ -134,7 +134,7 @@ def test_every_critical_line_starts_at_bias_0_and_separates_shrinking_from_growi
     line = lesson.critical_table(name)
     assert line["sb"].iloc[0] == pytest.approx(0.0, abs=1e-3)
     assert line["sb"].iloc[-1] == pytest.approx(lesson.BIAS_REACH, abs=0.05)
-    cells = lesson.phase_table(name, 0.05, 40.0)
+    cells = lesson.phase_table(name, 0.05, 40.0, lesson.BIAS_REACH)
     for sb, row in cells.groupby("sb"):
         critical = np.interp(float(str(sb)), line["sb"], line["sw"])
         below, above = row[row["sw"] < 0.9 * critical], row[row["sw"] > 1.1 * critical]
@@ -279,7 +279,7 @@ def test_the_phase_diagram_names_its_phases_and_holds_the_runs_points(name: str)
     low, high = lesson.sw_range(own)
     chart = charts.phase_diagram(
         own,
-        cells=lesson.phase_table(name, low, high),
+        cells=lesson.phase_table(name, low, high, lesson.BIAS_REACH),
         line=lesson.critical_table(name),
         groups=runs.experiment.groups(),
         trial=(1.5, 0.3),

@@ -256,7 +256,7 @@ def rated(rows: Sequence[tuple[str, float, float, float]]) -> pd.DataFrame:
     seed = frame.groupby(["activation", "learning_rate"]).cumcount()
     lost = frame["updates_to_target"] == LOST
     return frame.assign(
-        hidden="8", batch_size="32", initialiser="zeros", gain=1.0, seed=seed,
+        hidden="8", batch_size="32", initialiser="zeros", gain=1.0, bias_initialiser="zeros", seed=seed,
         diverged_at=np.where(lost, 5.0, np.nan), updates_to_target=frame["updates_to_target"].mask(lost),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.experiment.data import data_of
@@ -22,6 +23,7 @@ from core.jobs.jobs import Jobs
 from core.jobs.pool import Cluster, JobError, capacity, open_executor
 from core.jobs.running import run
 from core.jobs.store import Store
+from core.registries.initialisers import INITIALISERS, Initialiser
 from core.results.loading import load_result
 from core.results.results import Result
 from core.settings import Settings
@@ -102,6 +104,14 @@ def cluster(processes: Processes) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def expected() -> Result:
     return run(SWEEP)
+
+
+def test_an_entry_of_a_script_and_own_data_reach_the_workers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(INITIALISERS, "mine", Initialiser("mine", lambda rng, shape: 0.5 * rng.standard_normal(shape)))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 3))
+    experiment = replace(SMALL, initialiser=("mine", "normal:0.5"))
+    assert_same_tables(run(experiment, cluster, data=(x, x[:, 0] > 0)), run(experiment, data=(x, x[:, 0] > 0)))
 
 
 def test_the_setting_opens_the_cluster_and_no_bit_changes(processes: Processes, cluster: Cluster) -> None:

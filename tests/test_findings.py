@@ -11,7 +11,7 @@ from core.jobs.running import run
 from core.lessons import findings
 from core.lessons.comparisons import centring_alone
 from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from core.results.results import Result
+from core.results.results import Result, run_settings
 from core.schema import names
 
 TWO_BY_TWO = Experiment(initialiser=("normal:0.01", "normal:1"), seeds=3, hidden=((8,),))
@@ -20,21 +20,7 @@ FAST, SLOW = [10.0, 20.0, 30.0], [100.0, 110.0, 120.0]
 
 def made_up(experiment: Experiment, layers: list[dict[str, Any]] = [], **runs: list[Any]) -> Result:  # noqa: B006
     """A result with these columns in its runs table, and layers in which each row stands for every seed."""
-    settings = pd.DataFrame(
-        {
-            "run": run.run,
-            "group": experiment.label(run),
-            "dataset": experiment.dataset,
-            "hidden": "-".join(map(str, run.hidden)) or "none",
-            "batch_size": str(run.batch_size),
-            "activation": run.activation,
-            "initialiser": run.initialiser,
-            "gain": run.gain,
-            "learning_rate": run.learning_rate,
-            "seed": run.seed,
-        }
-        for run in experiment.runs()
-    )
+    settings = run_settings(experiment).reset_index(drop=True)
     table = settings.assign(**runs).reindex(columns=names("runs"))
     keys = [key for key in ("activation", "initialiser") if layers and key in layers[0]]
     rows = settings.merge(pd.DataFrame(layers), on=keys) if layers else settings.head(0)

@@ -9,6 +9,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd.scipy import special
 from numpy.typing import NDArray
 
 from core.engine import network
@@ -32,6 +33,11 @@ TRACEABLE = {
     "hard_logistic": lambda x: anp.where(anp.abs(x) < 2, x / 4 + 0.5, (anp.sign(x) + 1) / 2),
     "relu": lambda x: anp.where(x > 0, x, 0.0),
     "leaky_relu": lambda x: anp.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: anp.where(x > 0, x, anp.exp(anp.minimum(x, 0)) - 1),
+    "selu": lambda x: 1.0507009873554805 * anp.where(x > 0, x, 1.6732632423543772 * (anp.exp(anp.minimum(x, 0)) - 1)),
+    "softplus": lambda x: anp.log(1 + anp.exp(x)),
+    "swish": lambda x: x / (1 + anp.exp(-x)),
+    "gelu": lambda x: x * (1 + special.erf(x / math.sqrt(2))) / 2,
     "identity": lambda x: x,
 }
 """The activation functions in operations that autograd can follow."""

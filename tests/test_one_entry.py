@@ -23,11 +23,11 @@ ENTRIES: dict[str, tuple[str, str, str]] = {
         "core/registries/activations.py",
         "    for activation in (\n",
         r"""        Activation(
-            name="elu", formula=r"\max(x, e^{\min(x, 0)} - 1)", slope_formula=r"e^{\min(x, 0)}",
-            summary="exponential linear unit", needs_exp=True, range=(-1.0, _INF), max_slope=1.0,
-            forward=lambda a, out=None: np.maximum(a, np.expm1(np.minimum(a, 0.0)), out=out),
-            slope=lambda a, out=None: np.exp(np.minimum(a, 0.0), out=out),
-            slope_from_output=lambda h, out=None: np.add(np.minimum(h, 0.0), 1.0, out=out),
+            name="isru", formula=r"\frac{x}{\sqrt{1 + x^2}}", slope_formula=r"(1 - f(x)^2)^{3/2}",
+            summary="inverse square root unit", needs_exp=False, range=(-1.0, 1.0), max_slope=1.0,
+            forward=lambda a, out=None: np.divide(a, np.sqrt(1.0 + a * a), out=out),
+            slope=lambda a, out=None: np.power(1.0 + a * a, -1.5, out=out),
+            slope_from_output=lambda h, out=None: np.power(1.0 - h * h, 1.5, out=out),
         ),
 """,
     ),
@@ -130,7 +130,7 @@ from tests.pages.lessons import open_lesson
 from tests.pages.results import charts, open_on
 
 experiment = Experiment(
-    dataset="stripes", activation=("elu", "logistic"), initialiser=("signs:0.4", "normal:1"), hidden=((4, 3),),
+    dataset="stripes", activation=("isru", "logistic"), initialiser=("signs:0.4", "normal:1"), hidden=((4, 3),),
     optimiser="half_sgd", loss="double_cross_entropy", epochs=3, seeds=2, learning_rate=(0.3,), batch_size=(8,),
 )
 assert Experiment.from_text(experiment.to_query()) == experiment
@@ -155,7 +155,7 @@ for entry in PAGES:
             "options": {box.label: box.options for box in [*at.sidebar.multiselect, *at.sidebar.selectbox]},
         }
 with pytest.MonkeyPatch.context() as patch:
-    at = open_lesson(patch, "activation_functions", curves="elu")
+    at = open_lesson(patch, "activation_functions", curves="isru")
     found["formulas"] = [latex.value for latex in at.latex]
 print(json.dumps(found))
 """
@@ -202,7 +202,7 @@ def found(lab: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("registry", "name"),
     [
-        ("activations", "elu"),
+        ("activations", "isru"),
         ("initialisers", "signs"),
         ("datasets", "stripes"),
         ("optimisers", "half_sgd"),
@@ -218,7 +218,7 @@ def test_the_command_line_lists_it(found: dict[str, Any], registry: str, name: s
 @pytest.mark.parametrize(
     ("setting", "name", "label"),
     [
-        ("activation", "elu", "Activation functions"),
+        ("activation", "isru", "Activation functions"),
         ("initialiser", "signs", "Initialisers"),
         ("dataset", "stripes", ""),
         ("optimiser", "half_sgd", ""),
@@ -233,7 +233,7 @@ def test_the_form_offers_it(found: dict[str, Any], setting: str, name: str, labe
 
 def test_it_trains_and_stands_in_the_tables(found: dict[str, Any]) -> None:
     rows = found["layers"]
-    assert {row["activation"] for row in rows} == {"elu", "logistic"}
+    assert {row["activation"] for row in rows} == {"isru", "logistic"}
     assert {row["dataset"] for row in rows} == {"stripes"}
     at_first = [row for row in rows if row["initialiser"] == "signs:0.4" and row["epoch"] == 0]
     assert at_first
@@ -255,7 +255,8 @@ def test_every_page_opens_on_it_and_the_new_one_shows_the_new_chart(found: dict[
 
 def test_the_activations_formula_and_slope_are_shown(found: dict[str, Any]) -> None:
     assert any(
-        r"e^{\min(x, 0)} - 1" in formula and r"f'(x) = e^{\min(x, 0)}" in formula for formula in found["formulas"]
+        r"\frac{x}{\sqrt{1 + x^2}}" in formula and r"f'(x) = (1 - f(x)^2)^{3/2}" in formula
+        for formula in found["formulas"]
     )
 
 

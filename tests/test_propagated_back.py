@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from core.charts import propagation as charts
 from core.engine import measures, recording
-from core.engine.network import Workspaces, forward
+from core.engine.network import forward
 from core.experiment.experiment import Experiment
 from core.lessons import signal_propagation as lesson
 from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -65,7 +65,7 @@ def logits_of(parameters: list[tuple[Array, Array]], x: torch.Tensor, function: 
 def test_the_jacobian_is_that_of_autograd_and_so_are_its_singular_values(case: str) -> None:
     experiment = CASES[case]
     state, records = states(experiment, experiment.runs(), 100)
-    found = recording.jacobians(state, Workspaces(state.shape, state.sizes, np.float64, experiment.bias))[0, 0]
+    found = recording.jacobians(state, state.workspaces())[0, 0]
     x = torch.from_numpy(data_of(experiment).train_x[: min(experiment.probe or 8, 8)])
     parameters = explicit(state)
 

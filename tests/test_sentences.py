@@ -134,7 +134,8 @@ def unbacked(found: Finding, experiment: Experiment) -> list[str]:
 
 
 def names_of(experiment: Experiment) -> Iterable[str]:
-    """Names with digits in them: groups, schemes, networks, batch sizes and rates as they are written."""
+    """Names with digits in them: the data, groups, schemes, networks, batch sizes and rates as they are written."""
+    yield experiment.dataset
     yield from experiment.groups()
     rates = [FIELDS["learning_rate"].write((rate,)) for rate in experiment.learning_rate]
     gains = [f"{gain:g}" for gain in experiment.gain]

@@ -55,7 +55,7 @@ def one_unit_wide(experiment: Experiment, value: float) -> list[float]:
     parameters = [part for w in weights for part in (w, np.zeros(w.shape[1]))]
     targets = np.eye(outputs)[data.train_y] if outputs > 1 else data.train_y[:, None].astype(float)
     memory: list[dict[str, Any]] = [dict.fromkeys("vms", 0.0) for _ in parameters]
-    name, _, argument = experiment.optimiser.partition(":")
+    name, _, argument = run.optimiser.partition(":")
     decay = float(argument or 0.9)
 
     def forward(x: Array) -> tuple[list[Array], Array]:

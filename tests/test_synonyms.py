@@ -28,6 +28,7 @@ NAMES: dict[str, Collection[str]] = {
     "record": ("log", "every"),
     "target": TARGETS,
     "hidden": ("none",),
+    "normalisation": ("none", "layer"),
     "bias": ("true", "false"),
     "probe": ("all",),
     "dtype": ("float32", "float64"),
@@ -105,7 +106,7 @@ def test_a_link_a_json_text_and_python_values_are_read_alike_and_written_in_the_
         '"activations": ["sigmoid", "LeakyReLU", "Hard Tanh"]}'
     )
     python = Experiment(
-        optimiser="SGD",
+        optimiser=("SGD",),
         learning_rate=(0.3,),
         initialiser=("Xavier-Uniform", "gaussian:0.3", "ones"),
         activation=("sigmoid", "LeakyReLU", "Hard Tanh"),
@@ -129,7 +130,11 @@ def test_a_link_a_json_text_and_python_values_are_read_alike_and_written_in_the_
         ("initialiser", "noraml:-1", "normal"),
         ("initialiser", "he_noraml:0.3", "he_normal"),
         ("initialiser", "random_normal:0.05", "normal:0.05"),
-        ("initialiser", "xavier_normal", "glorot_normal"),
+        ("initialiser", "glorot_uniform;last=noraml:0.3", "glorot_uniform;last=normal:0.3"),
+        ("initialiser", "he_noraml*0.5;last=zeros", "he_normal*0.5;last=zeros"),
+        ("initialiser", "noraml;last=zreos", ""),
+        ("initialiser", "trunc_normal_:0:0.02", "plain_truncated_normal:0:0.02"),
+        ("gain", "recomended:tanh", "recommended:tanh"),
         ("initialiser", "zeros:1", "zeros"),
         ("optimiser", "momentun:0.8", "momentum:0.8"),
         ("optimiser", "momentun:8", "momentum"),
@@ -157,6 +162,11 @@ def test_a_suggestion_is_for_the_one_wrong_item_keeps_its_argument_and_is_valid(
     [
         ("initialiser", "normal:x", "normal:0.01"),
         ("initialiser", "sparse:0", "sparse:15"),
+        ("initialiser", "uniform:1:0", "uniform:0:1"),
+        ("initialiser", "normal:0:x", "normal:0.5:0.01"),
+        ("initialiser", "variance_scaling:1:fan:normal", "variance_scaling:1:fan_in:truncated_normal"),
+        ("initialiser", "he_normal*", "he_normal*0.1"),
+        ("gain", "recommended", "recommended:tanh"),
         ("optimiser", "adam:x", "adam:0.9"),
         ("optimiser", "sgdd", "momentum:0.9"),
         ("target", "train_loss", "train_loss:0.1"),

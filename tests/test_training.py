@@ -73,7 +73,7 @@ def weights_by_hand(experiment: Experiment) -> Iterator[list[tuple[Array, Array]
     parameters = network(experiment)
     yield copy.deepcopy(parameters)
     parts = [part for layer in parameters for part in layer]
-    name, _, argument = experiment.optimiser.partition(":")
+    name, _, argument = run.optimiser.partition(":")
     memory: dict[str, list[Any]] = {slot: [0.0] * len(parts) for slot in "vms"}
     decay = float(argument or OPTIMISERS[name].argument or 0)
     rate = run.learning_rate
@@ -358,7 +358,7 @@ def test_time_goes_on_and_is_shared_out_among_the_runs() -> None:
 
 
 def test_runs_of_different_shapes_are_no_chunk() -> None:
-    with pytest.raises(ValueError, match="share hidden, batch_size and activation"):
+    with pytest.raises(ValueError, match="share hidden, residual, normalisation, batch_size, optimiser, activation"):
         start(SWEEP, SWEEP.runs(), data_of(SWEEP))
 
 
@@ -498,7 +498,7 @@ def test_a_finite_loss_after_an_initial_loss_of_0_is_no_divergence() -> None:
     # As of a network that is right and certain of every example: the cross-entropy underflows.
     state = start(IRIS, IRIS.runs(), data_of(IRIS))
     state.initial_loss, state.recorded = np.zeros(state.shape), 0
-    record = record_point(state, Workspaces(state.shape, state.sizes, np.float64, True))
+    record = record_point(state, Workspaces(state.shape, state.sizes, np.float64, True, state.activation))
     assert record.epochs["train_loss"].item() > 0
     assert not record.diverged.any()
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts import curves, style, tables
 from core.lessons.signal_propagation import layers_text
-from core.text import count
+from core.text import count, number
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
@@ -37,11 +37,8 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
     if measured.empty and predicted.empty:
         silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
-        why = (
-            f"{'q' if quantity == 'length' else 'It'} is 0 here, which has no place on a log axis"
-            if silent
-            else style.NOTHING
-        )
+        what = y_title.partition(":")[0]
+        why = f"{what} is 0 here, which has no place on a log axis" if silent else style.NOTHING
         return style.blank(heading, "hidden layer", y_title, why)
     x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
     (measured, offset), (predicted, _) = (
@@ -117,7 +114,9 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
     named, note = style.shown(groups, table)
     table = table.set_index("group").loc[named].reset_index()
     table["row"] = np.arange(len(table)) + 0.66
-    table["condition"] = [f"{value:.4g}" if np.isfinite(value) else "none: some are 0" for value in table["condition"]]
+    table["note"] = [
+        f"condition {number(value)}" if np.isfinite(value) else "some are 0" for value in table["condition"]
+    ]
     table["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in table["predicted"]]
     predicted = tables.masked(table, ["predicted"], log=["predicted"])[0]
     whole = tables.masked(table, ["least"], log=["least"])[0]
@@ -133,20 +132,23 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
     )
     tip = style.tip(
         ("group", "group"), ("rms", "root mean square", style.NUMBER), ("mean", "mean", style.NUMBER),
-        ("least", "least", style.NUMBER), ("greatest", "greatest", style.NUMBER), ("condition", "condition number"),
+        ("least", "least", style.NUMBER), ("greatest", "greatest", style.NUMBER), ("note", "greatest over least"),
         ("theory", "theory's root mean square"), ("runs", "runs", "d"),
     )  # fmt: skip
-    dots = alt.Chart(table.drop(columns="predicted")).mark_point(filled=True, size=80, stroke="white", strokeWidth=1)
+    dots = alt.Chart(table.drop(columns=["predicted", "condition"])).mark_point(
+        filled=True, size=80, stroke="white", strokeWidth=1
+    )
     ticks = alt.Chart(predicted[["group", "row", "predicted"]]).mark_tick(thickness=2.4, size=18, color=style.NEUTRAL)
     return style.layered(
         [
             ends,
             ticks.encode(x=alt.X("predicted:Q", **x_axis), y=y),
             dots.encode(x=alt.X("rms:Q", **x_axis), y=y, color=colour, tooltip=tip),
-            *style.row_names(pd.DataFrame({"group": named}), style.row_axis("group", len(named))),
+            *style.row_names(table[["group", "note"]], style.row_axis("group", len(named))),
         ],
         title,
-        f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; medians of the runs{note}",
+        f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; condition number at the "
+        f"right; medians of the runs{note}",
         style.row_height(len(named)) + 10,
     )
 
@@ -269,7 +271,7 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     """Depth scale 1 / |log chi_1| against sw at sb = 0, with the groups on it and their networks' depth as a line.
 
     Args:
-        points: columns group, sw, chi, depth_scale, note.
+        points: columns group, sw, sb, chi, depth_scale, note.
         curve: columns sw, chi, depth_scale.
         depth: hidden layers of the networks.
     """
@@ -291,7 +293,8 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
         x=style.at(4), text=alt.Text("text:N")
     )
     dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
-    subtitle = "biases 0; below the dashed line a gradient's mean square changes by more than e across the network"
+    of = "curve: biases 0, dots: each group's own" if points["sb"].any() else "biases 0"
+    subtitle = f"{of}; below the dashed line a gradient's mean square changes by more than e across the network"
     return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
+from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.text import percent
 
@@ -184,7 +185,10 @@ def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.Dat
         runs=("saturated", "size"),
     )
     points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
-    points["scheme"] = points["initialiser"].str.partition(":")[0]
+    points["scheme"] = [
+        starts.part(text, layer, hidden.count("-") + 2).scheme.name
+        for text, layer, hidden in zip(points["initialiser"], points["layer"], points["hidden"], strict=True)
+    ]
     points["name"] = "layer " + points["layer"].astype(str)
     return points, ""
 
@@ -275,9 +279,10 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
 def _domain(bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
     """The x axis: a bounded activation's whole range; else the bins that hold values, in all epochs."""
     low, high = ACTIVATIONS[bounded["activation"].iloc[0]].range
-    if quantity == "activation" and np.isfinite([low, high]).all():
-        return low, high
-    return float(bounded["left"].min()), float(bounded["right"].max())
+    left, right = float(bounded["left"].min()), float(bounded["right"].max())
+    if quantity == "activation" and np.isfinite([low, high]).all() and low <= left and right <= high:
+        return low, high  # with residual connections h is a sum of several f(a)
+    return left, right
 
 
 def _cells(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:

@@ -29,15 +29,15 @@ _SIGNED_DECADES = np.concatenate([[-np.inf], -_DECADES[::-1], _DECADES, [np.inf]
 SHARE_EDGES = np.linspace(0.0, 1.0, 22)
 
 
-def bin_edges(quantity: str, activation: Activation) -> Float:
+def bin_edges(quantity: str, activation: Activation, residual: bool = False) -> Float:
     """Edges of the fixed bins of a histogram, so that counts from different runs add up.
 
     Pre-activations: 0.4 wide in [-10, 10], the outer bins gather the rest. Activations: 40 bins over a
-    bounded range, else as pre-activations. Gradients: two bins a decade on either side of 0.
-    Shares: 21 bins, so that 0, 1/2 and 1 each lie inside one.
+    bounded range, else, and where residual connections add them up, as pre-activations. Gradients: two bins a
+    decade on either side of 0. Shares: 21 bins, so that 0, 1/2 and 1 each lie inside one.
     """
     low, high = activation.range
-    bounded = math.isfinite(low) and math.isfinite(high)
+    bounded = math.isfinite(low) and math.isfinite(high) and not residual
     return {
         "preactivation": _WINDOW,
         "activation": np.linspace(low, high, 41) if bounded else _WINDOW,
@@ -123,11 +123,16 @@ def count(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
 def saturation(a: Array, activation: Activation, threshold: float) -> dict[str, Float]:
     """Saturated shares of one layer, from its pre-activations (..., units, examples).
 
-    A unit is saturated on an example where f'(a) / max f' < threshold; low where a < 0, high where a > 0. Where a is 0
-    and the function is flat there (relu) it is neither, and saturated all the same.
+    A unit is saturated on an example where |f'(a)| / max |f'| < threshold; low where a < 0, high where a > 0. Where a
+    is 0 and the function is flat there (relu) it is neither, and saturated all the same.
     """
     below, above, flat_at_0 = saturated_from(activation, threshold, a.dtype)
-    low_counts, high_counts = count(a <= below, -1), count(a >= above, -1)
+    if activation.steepest_at_0:
+        low, high = a <= below, a >= above
+    else:
+        flat = activation.slope_ratio(a) < threshold
+        low, high = flat & (a < 0), flat & (a > 0)
+    low_counts, high_counts = count(low, -1), count(high, -1)
     counts = low_counts + high_counts
     if flat_at_0:
         counts += count(a == 0, -1)
@@ -146,8 +151,9 @@ def saturation(a: Array, activation: Activation, threshold: float) -> dict[str, 
 def saturated_from(activation: Activation, threshold: float, dtype: np.dtype[Any]) -> tuple[Float, Float, bool]:
     """The greatest a < 0 and the least a > 0 of that type that are saturated, infinite where none is, and whether 0 is.
 
-    Slopes do not increase away from 0 on either side. They are compared in float64 and, where any slope but the largest
-    is saturated, as the function has them: next to 0 they differ from the largest by less than rounding.
+    Of functions that are steepest at 0; of the others only what is said of 0 holds. Slopes are compared in float64 and,
+    where any slope but the largest is saturated, as the function has them: next to 0 they differ from the largest by
+    less than rounding.
     """
 
     def saturated(a: float) -> bool:

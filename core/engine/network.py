@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from core.engine.symmetry import Ties, drop_rounding, tie_units, tie_weights
+from core.experiment.experiment import residual_layers
 from core.registries.activations import Activation
 from core.registries.losses import Loss
 
@@ -39,6 +40,9 @@ class Workspace:
         augmented_delta: the same of the hidden layers with a last row that means nothing.
         slope: f' per hidden layer with such a row, scratch.
         by_example: augmented, transposed, per hidden layer; None where that does not pay.
+        residual: per hidden layer, whether it adds the output of the layer below to its own.
+        inverse_std: with layer normalisation, per hidden layer the factor that brought a to variance 1, (..., 1,
+            examples); else empty.
 
     Elementwise functions take the arrays with their last row: contiguous, they take half the time.
     """
@@ -52,7 +56,12 @@ class Workspace:
     augmented_delta: Layers
     slope: Layers
     by_example: list[Array | None]
+    residual: tuple[bool, ...]
+    inverse_std: Layers
 
+
+EPSILON = 1e-5
+"""What layer normalisation adds to a variance before it takes its root: PyTorch's."""
 
 TRANSPOSED_FAN_OUT = 32
 """Units from which on it pays to transpose the incoming activations: the product with their transpose is slow."""
@@ -65,13 +74,19 @@ def allocate(
     dtype: DTypeLike,
     bias: bool,
     keep_preactivation: bool = False,
+    residual: bool = False,
+    normalisation: str = "none",
 ) -> Workspace:
     """Buffers for networks of layer `sizes` (inputs first, outputs last) on `examples` examples.
 
     Where a is kept, for measuring, activations and slopes come from it to the ends of the number format. Else, for
-    training, the quick forms do, and a slope below the rounding of the largest h is 0.
+    training, the quick forms do, and a slope below the rounding of the largest h is 0. It is kept too where h does not
+    tell the slope: with residual connections h is more than f(a), and normalisation goes back through its own results.
     """
     hidden = sizes[1:-1]
+    linked = residual_layers(hidden) if residual else (False,) * len(hidden)
+    normalised = normalisation == "layer"
+    keep_preactivation |= normalised or any(linked)
     constant = 1.0 if bias else 0.0
 
     def rows() -> Layers:
@@ -97,25 +112,40 @@ def allocate(
             np.empty((*leading, examples, size + 1), dtype) if fan_out >= TRANSPOSED_FAN_OUT <= size else None
             for size, fan_out in itertools.pairwise(sizes[1:])
         ],
+        residual=linked,
+        inverse_std=[np.empty((*leading, 1, examples), dtype) for _ in hidden] if normalised else [],
     )
 
 
 class Workspaces:
     """The workspaces of networks of layer `sizes`, made when first asked for and kept.
 
-    Memory that is given back and taken anew costs its pages each time: a tenth of a sweep.
+    Memory that is given back and taken anew costs its pages each time: a tenth of a sweep. Where the slope of the
+    `activation` cannot be had from its output, all of them keep the pre-activations.
     """
 
-    def __init__(self, leading: tuple[int, ...], sizes: Sequence[int], dtype: DTypeLike, bias: bool) -> None:
+    def __init__(
+        self,
+        leading: tuple[int, ...],
+        sizes: Sequence[int],
+        dtype: DTypeLike,
+        bias: bool,
+        activation: Activation,
+        residual: bool = False,
+        normalisation: str = "none",
+    ) -> None:
         self._networks = leading, tuple(sizes), dtype, bias
+        self._kind = residual, normalisation
+        self._keep = activation.slope_from_output is None
         self._kept: dict[tuple[int, bool], Workspace] = {}
 
     def of(self, examples: int, keep_preactivation: bool = False) -> Workspace:
         """The workspace for that many examples."""
+        keep_preactivation |= self._keep
         key = examples, keep_preactivation
         if key not in self._kept:
             leading, sizes, dtype, bias = self._networks
-            self._kept[key] = allocate(leading, sizes, examples, dtype, bias, keep_preactivation)
+            self._kept[key] = allocate(leading, sizes, examples, dtype, bias, keep_preactivation, *self._kind)
         return self._kept[key]
 
 
@@ -127,22 +157,59 @@ def propagate(
     This and the passes below keep units equal that are so by `ties`.
     """
     below = inputs
-    for layer, (weight, a, sums, h) in enumerate(
-        zip(weights[:-1], work.preactivation, work.augmented_preactivation, work.augmented, strict=True), 1
-    ):
+    for layer, (weight, a) in enumerate(zip(weights[:-1], work.preactivation, strict=True), 1):
         np.matmul(weight, below, out=a)
         tie_units(a, layer, ties)
-        if sums is h:
-            activation.quick_forward(h, out=h)
-        else:
-            activation.forward(sums, out=h)
-        h[..., -1, :] = work.constant
-        below = h
+        below = activate(work, layer, below, activation)
     return np.matmul(weights[-1], below, out=work.delta[-1])
+
+
+def activate(work: Workspace, layer: int, below: Array, activation: Activation) -> Array:
+    """From the weighted sums in work.preactivation to the output h of that hidden layer, counted from 1.
+
+    Sums are normalised in place, where they are at all; `below` is the output of the layer below. Returns h with its
+    constant row.
+    """
+    a, sums, h = (arrays[layer - 1] for arrays in (work.preactivation, work.augmented_preactivation, work.augmented))
+    if work.inverse_std:
+        _normalise(a, work.inverse_std[layer - 1])
+    if sums is h:
+        activation.quick_forward(h, out=h)
+    else:
+        activation.forward(sums, out=h)
+    if work.residual[layer - 1]:
+        np.add(h, below, out=h)
+    h[..., -1, :] = work.constant
+    return h
+
+
+def _centre(a: Array) -> None:
+    """Take the mean over units from each; exactly, where all are equal: 0, which no rounding may become."""
+    np.subtract(a, a[..., :1, :].copy(), out=a)
+    np.subtract(a, a.mean(axis=-2, keepdims=True), out=a)
+
+
+def _normalise(a: Array, inverse_std: Array) -> None:
+    """Layer normalisation of (..., units, examples) in place: mean 0 and variance 1 over units (Ba et al. 2016)."""
+    _centre(a)
+    np.mean(a * a, axis=-2, keepdims=True, out=inverse_std)
+    np.add(inverse_std, EPSILON, out=inverse_std)
+    np.sqrt(inverse_std, out=inverse_std)
+    np.reciprocal(inverse_std, out=inverse_std)
+    np.multiply(a, inverse_std, out=a)
+
+
+def _through_normalisation(delta: Array, a: Array, inverse_std: Array) -> None:
+    """The gradient with respect to normalised pre-activations `a` becomes that of the weighted sums, in place."""
+    _centre(delta)
+    along = (delta * a).mean(axis=-2, keepdims=True)
+    np.subtract(delta, a * along, out=delta)
+    np.multiply(delta, inverse_std, out=delta)
 
 
 def back_propagate(weights: Layers, work: Workspace, activation: Activation, ties: Sequence[Ties] = ()) -> None:
     """Fill work.delta of the hidden layers from work.delta[-1]; follows `propagate`."""
+    passed: Array | None = None  # down a residual connection of the layer above, around its function and weights
     for layer in range(len(weights) - 1, 0, -1):
         delta, slope = work.augmented_delta[layer - 1], work.slope[layer - 1]
         outgoing, above = weights[layer].swapaxes(-1, -2), work.delta[layer]
@@ -150,13 +217,22 @@ def back_propagate(weights: Layers, work: Workspace, activation: Activation, tie
             np.multiply(outgoing, above, out=delta)  # the same product, four times faster
         else:
             np.matmul(outgoing, above, out=delta)
+        if passed is not None:
+            np.add(delta, passed, out=delta)
+        passed = delta.copy() if work.residual[layer - 1] else None
         h, sums = work.augmented[layer - 1], work.augmented_preactivation[layer - 1]
         if sums is h:
+            assert activation.slope_from_output is not None  # else a is kept
             activation.slope_from_output(h, out=slope)
             np.multiply(delta, slope, out=delta)
         else:
             activation.slope(sums, out=slope)
             np.multiply(delta, slope, out=delta)
+            if work.inverse_std:
+                tie_units(work.delta[layer - 1], layer, ties)
+                _through_normalisation(
+                    work.delta[layer - 1], work.preactivation[layer - 1], work.inverse_std[layer - 1]
+                )
             # Numbers too small to be stored in full take a hundred times as long in the products that follow.
             np.abs(delta, out=slope)
             np.copyto(delta, 0.0, where=slope < np.finfo(delta.dtype).tiny)
@@ -226,30 +302,42 @@ def encode_targets(y: NDArray[np.int64], outputs: int, dtype: DTypeLike) -> Arra
 Parameters = Sequence[tuple[Array, Array]]
 
 
-def forward(parameters: Parameters, x: Array, activation: Activation) -> tuple[Layers, Layers]:
+def forward(
+    parameters: Parameters, x: Array, activation: Activation, *, residual: bool = False, normalisation: str = "none"
+) -> tuple[Layers, Layers]:
     """Pre-activations and activations of one network.
 
     Args:
         parameters: (W, b) per layer, W of shape (fan_in, fan_out) and b of shape (fan_out,).
         x: inputs, (examples, features).
+        residual: whether hidden layers as wide as the one below add its output to theirs.
+        normalisation: 'none', or 'layer': pre-activations are normalised over the units of their layer.
 
     Returns:
-        a per layer, the output layer's logits last, and h per hidden layer; each (examples, units).
+        a per layer, what enters f, the output layer's logits last, and h per hidden layer, what leaves it; each
+        (examples, units).
     """
-    weights, work, inputs = _explicit(parameters, x)
+    weights, work, inputs = _explicit(parameters, x, residual, normalisation)
     logits = propagate(weights, inputs.T, work, activation)
     a = [*work.preactivation, logits]
     return [rows.T.copy() for rows in a], [rows.T.copy() for rows in work.activation]
 
 
 def backward(
-    parameters: Parameters, x: Array, y: NDArray[np.int64], activation: Activation, loss: Loss
+    parameters: Parameters,
+    x: Array,
+    y: NDArray[np.int64],
+    activation: Activation,
+    loss: Loss,
+    *,
+    residual: bool = False,
+    normalisation: str = "none",
 ) -> tuple[float, list[tuple[Array, Array]]]:
     """Mean loss over the examples and its gradient, [(dW, db)] in the shapes of `parameters`.
 
-    `y` holds labels 0..classes-1; a network with one output takes two classes.
+    `y` holds labels 0..classes-1; a network with one output takes two classes. For the others see `forward`.
     """
-    weights, work, inputs = _explicit(parameters, x)
+    weights, work, inputs = _explicit(parameters, x, residual, normalisation)
     targets = encode_targets(y, len(weights[-1]), inputs.dtype)
     logits = propagate(weights, inputs.T, work, activation)
     value = float(loss.value(logits, targets).mean())
@@ -261,9 +349,9 @@ def backward(
     return value, [(g[:, :-1].T.copy(), g[:, -1].copy()) for g in gradients]
 
 
-def _explicit(parameters: Parameters, x: Array) -> tuple[Layers, Workspace, Array]:
+def _explicit(parameters: Parameters, x: Array, residual: bool, normalisation: str) -> tuple[Layers, Workspace, Array]:
     weights = [np.concatenate([w.T, b[:, None]], axis=1) for w, b in parameters]
     sizes = [x.shape[1], *(len(weight) for weight in weights)]
     dtype = weights[0].dtype
-    work = allocate((), sizes, len(x), dtype, bias=True, keep_preactivation=True)
+    work = allocate((), sizes, len(x), dtype, True, True, residual, normalisation)
     return weights, work, augment(x, True, dtype)

@@ -68,7 +68,8 @@ class Record:
         diverged: whether it was found to have diverged here.
         epoch, update, seconds: when.
         epochs: columns of the epochs table and of the path so far, (groups, seeds) each.
-        layers: columns of the layers table per layer, an array (groups, seeds) or one value for all.
+        layers: columns of the layers table per layer, an array (groups, seeds) or one value for all; none within an
+            epoch.
         histograms: counts over the group's runs that live and have not diverged here.
         kernels: what the process computes with that trained (`core.machine.blas.kernels`).
     """
@@ -99,14 +100,14 @@ class _Notes:
     histograms: list[Histogram]
 
 
-def record_point(state: State, workspaces: Workspaces) -> Record:
-    """Evaluate the state on its training and test sets and look at its layers on the probe."""
+def record_point(state: State, workspaces: Workspaces, layers: bool = True) -> Record:
+    """Evaluate the state on its training and test sets and, unless not asked to, look at its layers on the probe."""
     notes = _Notes(
-        gradients=[np.zeros_like(w) for w in state.weights] if state.full else [],
-        layers=[_weight_columns(state, layer) for layer in range(len(state.weights))],
+        gradients=[np.zeros_like(w) for w in state.weights] if state.full and layers else [],
+        layers=[_weight_columns(state, layer) for layer in range(len(state.weights))] if layers else [],
         histograms=[],
     )
-    train_loss, train_accuracy = _evaluate(state, state.train, notes, workspaces)
+    train_loss, train_accuracy = _evaluate(state, state.train, notes if layers else None, workspaces)
     test_loss, test_accuracy = _evaluate(state, state.test, None, workspaces)
     epochs = {
         "train_loss": train_loss,
@@ -120,7 +121,7 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
     if state.full:
         moved = [w - first for w, first in zip(state.weights, state.initial, strict=True)]
         epochs |= {
-            "gradient_norm": norm(notes.gradients),
+            **({"gradient_norm": norm(notes.gradients)} if layers else {}),
             "path_length": state.path,
             "displacement": norm(moved),
             "mean_update_cosine": state.cosine / np.where(state.cosines > 0, state.cosines, np.nan),
@@ -181,6 +182,7 @@ def _weight_columns(state: State, layer: int) -> dict[str, Any]:
         "fan_out": fan_out,
         "weight_std": weight[..., :-1].std(axis=(-1, -2), dtype=np.float64),
         "weight_rms": np.sqrt(np.square(weight[..., :-1], dtype=np.float64).mean(axis=(-1, -2))),
+        "bias_rms": np.sqrt(np.square(weight[..., -1], dtype=np.float64).mean(axis=-1)),
         "agreement_random": random_agreement(fan_in),
         "orthants_visited": np.nan if visited is None else np.bitwise_count(visited).sum(axis=-1).mean(axis=-1),
         "orthants_possible": np.nan if visited is None else float(2**fan_in),
@@ -251,9 +253,12 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
         if hidden:
             h = work.activation[layer].reshape(*state.shape, -1)
             columns.update(moments(h, "activation"))
-            # Activation functions do not decrease, so that ranks stay.
-            columns.update(percentile_columns(activation.forward(ranked), "activation"))
-            given = counts(h, bin_edges("activation", activation))
+            edges = bin_edges("activation", activation, state.runs[0].residual)
+            if activation.monotone and not work.residual[layer]:  # ranks stay
+                ranked, given = activation.forward(ranked), counts(h, edges)
+            else:
+                ranked, given = distribution(h, edges)
+            columns.update(percentile_columns(ranked, "activation"))
             notes.histograms.append(Histogram(layer + 1, "activation", "probe", given))
             threshold = state.experiment.saturation_threshold
             columns.update(saturation(work.preactivation[layer], activation, threshold))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine.network import Layers
+from core.engine.network import Layers, Workspaces
 from core.engine.symmetry import Ties
 from core.experiment.experiment import Experiment, Run
 from core.registries.activations import ACTIVATIONS, Activation
@@ -89,6 +89,12 @@ class State:
     def activation(self) -> Activation:
         """The activation function that all runs of the chunk share."""
         return ACTIVATIONS[self.runs[0].activation]
+
+    def workspaces(self) -> Workspaces:
+        """Buffers for the passes of the chunk."""
+        run = self.runs[0]
+        dtype, bias = self.weights[0].dtype, self.experiment.bias
+        return Workspaces(self.shape, self.sizes, dtype, bias, self.activation, run.residual, run.normalisation)
 
     @property
     def sizes(self) -> tuple[int, ...]:

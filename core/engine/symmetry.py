@@ -7,8 +7,9 @@ units stands for all of them, in every product of every pass.
 
 The classes are the coarsest equitable partition of the drawn network: the units of a class have, from each class of the
 layer below and to each class of the layer above, the same weights but for their order. Inputs and outputs are classes
-of their own. Then all units of a class have one pre-activation and one gradient, the gradient is one number for all
-weights between two classes, and every optimiser, which works weight by weight, leaves the partition equitable.
+of their own. Units joined by residual connections are alike only if those that they are joined to are. Then all units
+of a class have one pre-activation and one gradient, the gradient is one number for all weights between two classes, and
+every optimiser, which works weight by weight, leaves the partition equitable.
 
 Zeros have one more thing that rounding would undo: networks that give all examples one output stand still where they
 predict the classes as often as these occur, as full batches of equally large classes do from the start.
@@ -21,6 +22,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.experiment.experiment import residual_layers
 
 Array = NDArray[Any]
 Indices = NDArray[np.intp]
@@ -40,7 +43,7 @@ class Ties:
     units: tuple[Indices | None, ...]
 
 
-def find(weights: Sequence[Array]) -> tuple[Ties, ...]:
+def find(weights: Sequence[Array], residual: bool = False) -> tuple[Ties, ...]:
     """The ties of networks with these weights per layer, (groups, seeds, fan_out, fan_in + 1)."""
     blind = np.asarray(~weights[-1].any(axis=(-2, -1)))
     suspects = blind.copy()
@@ -48,7 +51,7 @@ def find(weights: Sequence[Array]) -> tuple[Ties, ...]:
         suspects |= (np.diff(np.sort(weight[..., 0], axis=-1), axis=-1) == 0).any(axis=-1)
     alike: dict[bytes, tuple[list[Indices], list[tuple[int, int]]]] = {}
     for group, seed in np.argwhere(suspects).tolist():
-        units = [_first_of_each(found) for found in classes([weight[group, seed] for weight in weights])]
+        units = [_first_of_each(found) for found in classes([weight[group, seed] for weight in weights], residual)]
         alike.setdefault(np.concatenate(units).tobytes(), (units, []))[1].append((group, seed))
     ties = []
     for units, places in alike.values():
@@ -59,16 +62,19 @@ def find(weights: Sequence[Array]) -> tuple[Ties, ...]:
     return tuple(ties)
 
 
-def classes(weights: Sequence[Array]) -> list[Indices]:
+def classes(weights: Sequence[Array], residual: bool = False) -> list[Indices]:
     """The number of each unit's class, per layer of units, of one network: weights (fan_out, fan_in + 1) per layer."""
     inputs, outputs = weights[0].shape[1] - 1, len(weights[-1])
     found = [np.arange(inputs), *(np.zeros(len(weight), np.intp) for weight in weights[:-1]), np.arange(outputs)]
+    links = residual_layers([len(weight) for weight in weights[:-1]])
+    linked = [False, *(residual and link for link in links), False]
     while True:
         finer = [found[0]]
         for layer, (incoming, outgoing) in enumerate(itertools.pairwise(weights), 1):
             taken = _in_order(incoming, np.append(found[layer - 1], -1))  # the biases are a class of their own
             given = _in_order(outgoing[:, :-1].T, found[layer + 1])
-            signature = np.column_stack([found[layer], taken, given])
+            straight = [found[i] for i in (layer - 1, layer + 1) if linked[max(i, layer)]]
+            signature = np.column_stack([found[layer], *straight, taken, given])
             finer.append(np.unique(signature, axis=0, return_inverse=True)[1].reshape(-1))
         finer.append(found[-1])
         if all((a == b).all() for a, b in zip(found, finer, strict=True)):

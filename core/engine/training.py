@@ -1,14 +1,15 @@
 """Training of a chunk of runs: `start` makes a state, `advance` carries it on by some epochs.
 
-A chunk holds runs that share layer widths, batch size and activation. They train together on two leading
-axes, (groups, seeds): runs with one seed share their order of examples. A run's numbers do not depend on
-what else is in its chunk, on how the epochs are cut into segments, or on where they are computed.
+A chunk holds runs of one shape: layer widths, batch size, activation, optimiser and the like. They train together
+on two leading axes, (groups, seeds): runs with one seed share their order of examples. A run's numbers do not depend
+on what else is in its chunk, on how the epochs are cut into segments, or on where they are computed.
 `advance` is a pure function of a picklable state, so that any executor can run it.
 """
 
 import copy
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from core.engine.network import (
     Layers,
     Workspaces,
+    activate,
     allocate,
     augment,
     back_propagate,
@@ -31,18 +33,19 @@ from core.engine.network import (
 from core.engine.recording import Record, record_point
 from core.engine.state import Examples, State
 from core.engine.symmetry import find
-from core.experiment.experiment import Experiment, Run
+from core.experiment.experiment import SHAPE, Experiment, Run
 from core.machine.blas import one_blas_thread
+from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import Data, outputs
-from core.registries.initialisers import INITIALISERS, parse
+from core.registries.initialisers import Place
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.schema import MAX_ORTHANT_FAN_IN
 
 Array = NDArray[Any]
 
-WEIGHTS, ORDER = 0, 1
+WEIGHTS, ORDER, BIASES = 0, 1, 2
 """Purposes of random streams: SeedSequence(seed, spawn_key=(purpose, layer or epoch))."""
 
 
@@ -60,14 +63,14 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
     """The state before the first update.
 
     Args:
-        runs: runs of one (hidden, batch_size, activation): some groups by some seeds, the seeds fastest.
+        runs: runs of one `SHAPE`: some groups by some seeds, the seeds fastest.
         data: what `core.registries.datasets.load` gives for the experiment.
 
     Raises:
         ValueError: runs of different shapes, or not the same seeds of every group.
     """
-    if len({(run.hidden, run.batch_size, run.activation) for run in runs}) != 1:
-        raise ValueError("runs of one chunk share hidden, batch_size and activation")
+    if len({tuple(getattr(run, name) for name in SHAPE) for run in runs}) != 1:
+        raise ValueError(f"runs of one chunk share {', '.join(SHAPE)}")
     shape = _groups_by_seeds(runs)
 
     train = _examples(data.train_x, data.train_y, len(data.class_names), experiment)
@@ -75,7 +78,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
     sizes = (data.train_x.shape[1], *runs[0].hidden, len(train.targets))
     drawn = [initial_weights(experiment, run, sizes, train) for run in runs]
     weights = [np.stack(layer).reshape(*shape, *layer[0].shape) for layer in zip(*drawn, strict=True)]
-    optimiser = OPTIMISERS[experiment.optimiser.partition(":")[0]]
+    optimiser = OPTIMISERS[runs[0].optimiser.partition(":")[0]]
     full = experiment.statistics == "full"
     nothing = np.full(shape, np.nan)
     return State(
@@ -96,7 +99,7 @@ def start(experiment: Experiment, runs: Sequence[Run], data: Data) -> State:
         cosines=np.zeros(shape),
         step_ratio=nothing.copy(),
         visited=[_orthants(w) if full else None for w in weights],
-        ties=find(weights),
+        ties=find(weights, runs[0].residual),
     )
 
 
@@ -123,36 +126,54 @@ def _orthants(weight: Array) -> Array | None:
 
 
 def initial_weights(experiment: Experiment, run: Run, sizes: Sequence[int], train: Examples) -> Layers:
-    """One run's initial weights, (fan_out, fan_in + 1) per layer, biases 0; from its own random streams."""
-    name, argument = parse(run.initialiser)
-    scheme = INITIALISERS[name]
+    """One run's initial weights, (fan_out, fan_in + 1) per layer, biases last; from its own random streams.
+
+    A layer's biases are drawn as the weights of one more input would be.
+    """
+    layers = len(sizes) - 1
     weights = []
-    for layer, shape in enumerate(itertools.pairwise(sizes)):
-        rng = np.random.default_rng(np.random.SeedSequence(run.seed, spawn_key=(WEIGHTS, layer)))
-        matrix = scheme(rng, shape, argument=argument, gain=run.gain, dtype=np.float64)
-        weights.append(np.concatenate([matrix.T, np.zeros((shape[1], 1))], axis=1))
-    if scheme.data_driven:
-        _unit_variance(weights, run, sizes, train, experiment)
+    for layer, shape in enumerate(itertools.pairwise(sizes), 1):
+        place, own = Place(layer, layers), starts.part(run.initialiser, layer, layers)
+        matrix = own.draw(_stream(run, WEIGHTS, layer - 1), shape, place, run.gain)
+        like_weights = run.bias_initialiser == starts.LIKE_WEIGHTS
+        scheme = own if like_weights else starts.part(run.bias_initialiser, layer, layers)
+        biases = scheme.draw(_stream(run, BIASES, layer - 1), shape, place, run.gain if like_weights else 1.0)[:1]
+        weights.append(np.concatenate([matrix.T, biases.T], axis=1))
+    _scale_on_data(weights, run, sizes, train, experiment)
     return [weight.astype(experiment.dtype) for weight in weights]
 
 
-def _unit_variance(weights: Layers, run: Run, sizes: Sequence[int], train: Examples, experiment: Experiment) -> None:
-    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of standard deviation `gain`.
+def _stream(run: Run, purpose: int, number: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(run.seed, spawn_key=(purpose, number)))
+
+
+def _scale_on_data(weights: Layers, run: Run, sizes: Sequence[int], train: Examples, experiment: Experiment) -> None:
+    """LSUV (Mishkin & Matas 2016): layer by layer, scale to pre-activations of the variance asked for, times gain².
 
     They are those of the whole training set: what is measured, the probe, must not change what is trained. They are
-    linear in the layer's weights, so that one rescaling is exact.
+    linear in the layer's weights, so that one rescaling is exact. The biases, which are added to them, stay. Of layers
+    with normalisation it is their weighted sums that are so scaled.
     """
+    parts = [starts.part(run.initialiser, layer, len(weights)) for layer in range(1, len(sizes))]
+    if not any(part.scheme.data_driven for part in parts):
+        return
     below = train.by_feature.astype(np.float64)
-    work = allocate((), sizes, len(train), np.float64, experiment.bias)
-    for layer, weight in enumerate(weights):
+    work = allocate((), sizes, len(train), np.float64, experiment.bias, False, run.residual, run.normalisation)
+    for layer, (weight, part) in enumerate(zip(weights, parts, strict=True)):
+        biases = weight[:, -1:].copy()
+        weight[:, -1] = 0.0
         a = weight @ below
         deviation = a.std()
-        if deviation > 0:
-            weight *= run.gain / deviation
-            a *= run.gain / deviation
+        if part.scheme.data_driven and deviation > 0:
+            variance = float(part.values[0]) if part.values else 1.0
+            factor = run.gain * part.factor * math.sqrt(variance) / deviation
+            weight *= factor
+            a *= factor
+        weight[:, -1:] = biases
+        a += biases
         if layer < len(work.activation):
-            ACTIVATIONS[run.activation].quick_forward(a, out=work.activation[layer])
-            below = work.augmented[layer]
+            work.preactivation[layer][:] = a
+            below = activate(work, layer + 1, below, ACTIVATIONS[run.activation])
 
 
 def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
@@ -169,21 +190,29 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
     state.alive = state.alive.copy()
 
     points = set(state.experiment.record_epochs())
+    per_epoch = state.experiment.updates_per_epoch(len(state.train), state.batch)
+    within = set(state.experiment.record_updates(per_epoch))
+    measured = {epoch * per_epoch for epoch in points} | within
     records: list[Record] = []
     earlier = state.seconds
-    workspaces = Workspaces(state.shape, state.sizes, state.weights[0].dtype, state.experiment.bias)
+    workspaces = state.workspaces()
+
+    def note(layers: bool) -> None:
+        state.seconds = earlier + perf_counter() - began
+        records.append(_record(state, workspaces, layers))
+
     with one_blas_thread(), np.errstate(all="ignore"):
         if state.recorded < 0:
-            records.append(_record(state, workspaces))
+            records.append(_record(state, workspaces, layers=True))
         batches = _buffers(state) if epochs and not state.finished else None
         for _ in range(epochs):
             if state.finished or batches is None:
                 break
-            _train_epoch(state, batches, workspaces, measured=state.epoch + 1 in points)
-            state.epoch += 1
+            for _ in _train_epoch(state, batches, workspaces, measured):
+                if state.update in within:
+                    note(layers=False)
             if state.epoch in points:
-                state.seconds = earlier + perf_counter() - began
-                records.append(_record(state, workspaces))
+                note(layers=True)
     state.previous = _copied(state.previous)  # out of the buffers, which end here
     state.seconds = earlier + perf_counter() - began
     return state, tuple(records)
@@ -217,14 +246,17 @@ def _shuffle(state: State, batches: _Batches) -> None:
     np.copyto(batches.by_feature, batches.by_example.swapaxes(-1, -2))
 
 
-def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: bool) -> None:
+def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: Set[int]) -> Iterator[None]:
+    """Train one epoch, and stop after each update: whoever looks then may find that runs have diverged.
+
+    At the updates `measured` the state knows how long the last step was.
+    """
     experiment, activation = state.experiment, state.activation
     loss = LOSSES[experiment.loss]
-    name, _, given = experiment.optimiser.partition(":")
+    name, _, given = state.runs[0].optimiser.partition(":")
     optimiser = OPTIMISERS[name]
     argument = float(given) if given else optimiser.argument or 0.0
-    rate = np.array([run.learning_rate for run in state.runs], np.float64).reshape(*state.shape, 1, 1)
-    rate = (rate * state.alive[..., None, None]).astype(experiment.dtype)
+    rate = _rates(state)
     if batches.by_example is not state.train.by_example:
         _shuffle(state, batches)
 
@@ -241,12 +273,22 @@ def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measur
         state.update += 1
         for update, slots in zip(updates, state.slots, strict=True):
             optimiser.step(update, slots, rate, argument, state.update)
-        if measured and end == len(state.train):
+        if state.update in measured:
             state.step_ratio = norm(updates) / norm(state.weights)
         if state.full:
             _follow(state, updates)
         for weight, update in zip(state.weights, updates, strict=True):
             np.subtract(weight, update, out=weight)
+        state.epoch += end == len(state.train)
+        yield
+        if state.update in measured:
+            rate = _rates(state)
+
+
+def _rates(state: State) -> Array:
+    """The runs' learning rates, 0 where one has diverged."""
+    rates = np.array([run.learning_rate for run in state.runs], np.float64).reshape(state.shape)
+    return (rates * state.alive)[..., None, None].astype(state.experiment.dtype)
 
 
 def _follow(state: State, updates: Layers) -> None:
@@ -281,8 +323,8 @@ def _visit(update: Array, visited: Array) -> None:
     flat[moved, number >> 3] |= (1 << (number & 7)).astype(np.uint8)
 
 
-def _record(state: State, workspaces: Workspaces) -> Record:
-    record = record_point(state, workspaces)
+def _record(state: State, workspaces: Workspaces, layers: bool) -> Record:
+    record = record_point(state, workspaces, layers)
     if state.recorded < 0:
         state.initial_loss = record.epochs["train_loss"]
     state.recorded = state.epoch

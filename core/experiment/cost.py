@@ -37,6 +37,8 @@ FLOP_SECONDS = {4: 8.2e-12, 8: 1.68e-11}
 """Matrix products."""
 UNIT_SECONDS = {4: 1.25e-9, 8: 3.5e-9}
 """Elementwise work per example and unit of one forward and backward pass."""
+WIRED, NORMALISED = 1.0, 6.0
+"""Times the work of an activation function's pass that residual connections and layer normalisation add."""
 UPDATE_SECONDS = {4: 0.29e-9, 8: 0.61e-9}
 """Update of one parameter."""
 SORT_SECONDS = {4: 2.4e-9, 8: 3.5e-8}
@@ -205,9 +207,11 @@ class Load:
         batch, train, test, probe: examples in a batch, the training set, the test set and the probe.
         epochs, updates: passes over the training set, and weight updates in them.
         points: recorded points.
+        within: points within epochs, at which only losses and accuracies are recorded.
         full: whether single examples' gradient signs and the path of the weights are measured.
         itemsize: bytes of a number in training.
         slots: numbers that the optimiser remembers of each weight.
+        work: elementwise work of a pass beside that of a plain network of tanh units.
     """
 
     widths: tuple[int, ...]
@@ -220,9 +224,11 @@ class Load:
     epochs: int
     updates: int
     points: int
+    within: int
     full: bool
     itemsize: int
     slots: int
+    work: float = 1.0
 
     @property
     def weights(self) -> int:
@@ -242,8 +248,9 @@ class Load:
     @property
     def passes(self) -> float:
         """Examples that go forward and backward in one run: training, then the training set and the probe at
-        each recorded point; the test set goes forward only, which is a third of the work."""
-        return self.train * self.epochs + self.points * (self.train + self.probe + self.test / 3)
+        each recorded point; the test set, and both within epochs, go forward only, which is a third of the work."""
+        recorded = self.points * (self.train + self.probe + self.test / 3)
+        return self.train * self.epochs + recorded + self.within * (self.train + self.test) / 3
 
     @property
     def flops(self) -> float:
@@ -331,7 +338,7 @@ def predict_seconds(load: Load) -> float:
         calls += load.runs * followed * PATH_RUN_SECONDS
     products = load.runs * 6.0 * load.weights * load.passes * FLOP_SECONDS[itemsize]
     moved = load.updates * load.parameters
-    elements = load.units * load.passes * UNIT_SECONDS[itemsize] + moved * UPDATE_SECONDS[itemsize]
+    elements = load.work * load.units * load.passes * UNIT_SECONDS[itemsize] + moved * UPDATE_SECONDS[itemsize]
     values = probed * load.units * SORT_SECONDS[itemsize]
     if load.full:
         elements += moved * PATH_SECONDS[itemsize] + probed * load.weights * SIGN_SECONDS[itemsize]

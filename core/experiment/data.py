@@ -16,6 +16,8 @@ def data_of(experiment: Experiment) -> Data:
         experiment.scaling,
         experiment.test_share,
         experiment.data_seed,
+        # An added data set may have become another one of its name.
+        tuple(found for found in experiment.fingerprints() if found.startswith("dataset")),
     )
 
 
@@ -26,5 +28,7 @@ def forget(name: str) -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def _data_of(dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int) -> Data:
+def _data_of(
+    dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int, entry: tuple[str, ...]
+) -> Data:
     return datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)

@@ -18,10 +18,11 @@ from urllib.parse import parse_qs, quote
 import numpy as np
 
 from core.experiment import fields
-from core.experiment.cost import Cost, Load, duration, estimate
+from core.experiment.cost import NORMALISED, WIRED, Cost, Load, duration, estimate
 from core.experiment.fields import ExperimentError, Field
-from core.registries import datasets
+from core.registries import added, datasets, starts
 from core.registries.activations import ACTIVATIONS
+from core.registries.added import Entries
 from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -41,6 +42,10 @@ MAX_DOCUMENT = 100_000
 MAX_RUNS = 100_000
 """Runs in one experiment."""
 MAX_SEED = 1_000_000_000
+ADDED = "added"
+"""Under what entries that are not the lab's travel with an experiment."""
+TRAVELS = "functions of a module that the workers can import too, cloudpickle installed, or run(executor=None)"
+NORMALISATIONS = ("none", "layer")
 LOG_POINTS = 15
 """Recorded points after epoch 0 that record='log' aims for; those that fall on one epoch are recorded once."""
 
@@ -54,16 +59,22 @@ class Run:
 
     run: int
     hidden: tuple[int, ...]
+    residual: bool
+    normalisation: str
     batch_size: int
+    optimiser: str
     activation: str
     initialiser: str
     gain: float
+    bias_initialiser: str
     learning_rate: float
     seed: int
 
 
 VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
 """The plural settings in the order of the product, slowest first; seeds go fastest."""
+SHAPE = ("hidden", "residual", "normalisation", "batch_size", "optimiser", "activation")
+"""Those in which runs that train together are one."""
 NAMING = ("activation", "initialiser")
 """The settings that a label begins with, and consists of where none varies."""
 
@@ -71,6 +82,11 @@ NAMING = ("activation", "initialiser")
 def all_but(*settings: str) -> list[str]:
     """What runs share that differ in these settings and their seed alone, in the order of a label."""
     return [name for name in dict.fromkeys((*NAMING, *VARIED)) if name not in settings]
+
+
+def residual_layers(hidden: Sequence[int]) -> tuple[bool, ...]:
+    """Which hidden layers of these widths have a residual connection: those as wide as the hidden layer below."""
+    return tuple(own == below for own, below in zip(hidden, (0, *hidden), strict=False))
 
 
 def _setting(field: Field) -> Any:
@@ -89,8 +105,8 @@ class Experiment:
     # fmt: off
     dataset: str = _setting(Field(
         "digits", fields.data_set(), "Data", "Data set",
-        "What the networks learn to classify, as name or name:argument: circles:0.8 are nearer to each other than "
-        "circles, parity:4 are all points of four bits.",
+        "What the networks learn to classify, as name or name:argument: in circles:0.8 the inner radius is 0.8 of the "
+        "outer one, parity:4 has all points of four bits.",
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
@@ -120,11 +136,16 @@ class Experiment:
     initialiser: tuple[str, ...] = _setting(Field(
         ("normal:0.01", "normal:1", "glorot_uniform"), fields.scheme(), "Network", "Initialisers",
         "Schemes that draw the initial weights, as name or name:argument. normal:0.01 is a normal distribution with "
-        "standard deviation 0.01.", plural=True,
+        "standard deviation 0.01, normal:0.5:0.01 has mean 0.5, uniform:0:1 lies between these ends.", plural=True,
     ))
     gain: tuple[float, ...] = _setting(Field(
-        (1.0,), fields.number(1e-9, 100.0), "Network", "Gains",
+        (1.0,), fields.gain(), "Network", "Gains",
         "Factors on the initial weights.", plural=True, prefix="gain ",
+    ))
+    bias_initialiser: tuple[str, ...] = _setting(Field(
+        ("zeros",), fields.scheme(starts.FOR_BIASES, starts.LIKE_WEIGHTS), "Network", "Bias initialisers",
+        "Schemes that draw the initial biases. 'weights' draws them as the layer's weights.",
+        plural=True, prefix="bias ",
     ))
     hidden: tuple[tuple[int, ...], ...] = _setting(Field(
         ((64, 64, 64),), fields.layers(), "Network", "Hidden layers",
@@ -132,15 +153,27 @@ class Experiment:
         unit="units", plural=True,
     ))
     bias: bool = _setting(Field(
-        True, fields.switch(), "Network", "Biases", "Whether the units have biases, which start at 0.",
+        True, fields.switch(), "Network", "Biases", "Whether the units have biases.",
+    ))
+    residual: tuple[bool, ...] = _setting(Field(
+        (False,), fields.switch(), "Network", "Residual connections",
+        "Whether a hidden layer that is as wide as the one below it adds that one's output to its own: h = h below "
+        "+ f(a). Other layers, and the first, stay plain.", plural=True,
+        labels={"false": "no residual", "true": "residual"},
+    ))
+    normalisation: tuple[str, ...] = _setting(Field(
+        ("none",), fields.choice(NORMALISATIONS, VALUES["normalisation"]), "Network", "Normalisation",
+        "With layer normalisation the pre-activations of a hidden layer are brought to mean 0 and variance 1 over its "
+        "units, example by example, before they enter f. It has no gain and bias of its own to train.",
+        plural=True, labels={"none": "no norm", "layer": "layer norm"},
     ))
     loss: str = _setting(Field(
         "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
         "Cross-entropy, or the squared error of logistic outputs as was usual in the lecture's era.",
     ))
-    optimiser: str = _setting(Field(
-        "sgd", fields.update_rule(), "Training", "Optimiser",
-        "Update rule, as name or name:argument, such as momentum:0.9.",
+    optimiser: tuple[str, ...] = _setting(Field(
+        ("sgd",), fields.update_rule(), "Training", "Optimisers",
+        "Update rules, as name or name:argument, such as momentum:0.9.", plural=True,
     ))
     learning_rate: tuple[float, ...] = _setting(Field(
         (0.1,), fields.number(1e-9, 1e3), "Training", "Learning rates",
@@ -163,11 +196,13 @@ class Experiment:
     record: str = _setting(Field(
         "log", fields.points(), "Measurement", "Recorded epochs",
         "When to measure: 'log' is dense at first and sparse later, 'every' is each epoch, or a list such as 0,1,5,20. "
-        "Start and end are always recorded.", unit="epochs",
+        "Start and end are always recorded. 'updates' is 'log' and looks at losses and accuracies within the first "
+        "epochs too; so does a list with updates in it, such as u1,u2,u5,u10,1,5,20.", unit="epochs",
     ))
     target: str = _setting(Field(
         "train_accuracy:0.9", fields.goal(), "Measurement", "Target",
-        "A run has converged once it reaches this, as measure:value.",
+        "A run has converged once it reaches this, as measure:value. Another one is read from what was trained.",
+        asked=True,
     ))
     saturation_threshold: float = _setting(Field(
         0.05, fields.number(1e-6, 1.0), "Measurement", "Saturation threshold",
@@ -192,18 +227,70 @@ class Experiment:
         # Rules about settings together; where one raises, it names a setting that is not at its default.
         _keep_defaults_of_data(values)
         _have_a_test_part(values)
+        values["gain"] = FIELDS["gain"].read(_numbers(values["gain"], values["activation"]))
+        _fit_layers(values)
+        _fit_biases(values)
         values["record"] = _complete_record(values["record"], values["epochs"])
         _limit_runs(values)
         for name, value in values.items():
             FIELDS[name].check_length(FIELDS[name].write(value), value)
             object.__setattr__(self, name, value)
+        self.fingerprints()
+
+    # --- what is not the lab's
+
+    def added(self) -> Entries:
+        """The entries that it names and that are not the lab's, by registry and name."""
+        return added.added({name: field.write(getattr(self, name)) for name, field in FIELDS.items()})
+
+    def fingerprints(self) -> list[str]:
+        """What they do, each with its registry and name; raises ExperimentError for one that cannot be used."""
+        found = []
+        for kind, entries in self.added().items():
+            for name, entry in entries.items():
+                try:
+                    found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
+                except added.AddedError as error:
+                    allowed = f"what core.registries says of {kind} entries"
+                    raise ExperimentError(kind, name, allowed, str(error)) from None
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each thing that it is made of and that is not the lab's."""
+        found = [f"{kind} {name}" for kind, entries in self.added().items() for name in entries]
+        if datasets.is_own(self.dataset):
+            data = dataset_of(self.dataset)
+            extent = f"{count(data.examples or 0, 'example')} of {count(data.features, 'feature')}"
+            found.append(f"dataset {self.dataset} ({data.summary}: {extent} in {data.classes:,} classes)")
+        return tuple(f"The {thing} is not the lab's own." for thing in found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: with it go the entries that are not the lab's."""
+        values = {name: getattr(self, name) for name in FIELDS}
+        if ADDED in self.__dict__:
+            return values | {ADDED: self.__dict__[ADDED]}
+        entries = self.added()
+        try:
+            return values | ({ADDED: added.pack(entries)} if entries else {})
+        except added.AddedError as error:
+            kind, names = next(iter(entries.items()))
+            raise ExperimentError(kind, ", ".join(names), TRAVELS, str(error)) from error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # It may be passed on, as a Dask scheduler does; where it comes from it takes the place of nothing.
+        if ADDED in state and not added.unpack(state[ADDED]):
+            del state[ADDED]
+        self.__dict__.update(state)
 
     # --- text and back
 
     @property
     def key(self) -> str:
-        """sha256 (hexadecimal) over the canonical settings and the engine's version."""
-        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self)}, sort_keys=True)
+        """sha256 (hexadecimal) over the canonical settings that shape the training, and the engine's version."""
+        trained = {name: value for name, value in dataclasses.asdict(self).items() if not FIELDS[name].asked}
+        fingerprints = self.fingerprints()
+        also = {ADDED: fingerprints} if fingerprints else {}
+        canonical = json.dumps({"engine": ENGINE_VERSION, **trained, **also}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_params(self) -> dict[str, str]:
@@ -213,7 +300,7 @@ class Experiment:
 
     def to_query(self) -> str:
         """The parameters as the query of a link, without '?': 'activation=tanh&seeds=10'; '' for the default."""
-        return "&".join(f"{name}={quote(text, safe=':,')}" for name, text in self.to_params().items())
+        return "&".join(f"{name}={quote(text, safe=':,;=*')}" for name, text in self.to_params().items())
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Self:
@@ -322,12 +409,25 @@ class Experiment:
         return [name for name in all_but() if len(getattr(self, name)) > 1]
 
     def record_epochs(self) -> tuple[int, ...]:
-        """The epochs that are recorded, ascending: always 0 and the last."""
+        """The epochs after which everything is recorded, ascending: always 0 and the last."""
         if self.record == "every":
             return tuple(range(self.epochs + 1))
-        if self.record == "log":
+        if self.record in ("log", "updates"):
             return tuple(sorted({0, *map(round, np.geomspace(1, self.epochs, LOG_POINTS).tolist())}))
-        return tuple(map(int, self.record.split(",")))
+        return tuple(int(point) for point in self.record.split(",") if not point.startswith("u"))
+
+    def record_updates(self, updates_per_epoch: int) -> tuple[int, ...]:
+        """The updates at which losses and accuracies are recorded, ascending: beside those that end recorded epochs.
+
+        Those of record='updates' are each 1.4 times as far, up to epoch 2: from there on single epochs are as close.
+        """
+        whole = {epoch * updates_per_epoch for epoch in self.record_epochs()}
+        end = self.epochs * updates_per_epoch
+        if self.record == "updates":
+            found = {round(updates_per_epoch * 2 ** (k / 2)) for k in range(-2 * updates_per_epoch.bit_length(), 2)}
+        else:
+            found = {int(point[1:]) for point in self.record.split(",") if point.startswith("u")}
+        return tuple(sorted(update for update in found - whole if 0 < update < end))
 
     def part_sizes(self) -> tuple[int, int]:
         """Examples in the training and in the test part."""
@@ -349,25 +449,32 @@ class Experiment:
         """An estimate from the shapes alone; no data are loaded."""
         dataset = dataset_of(self.dataset)
         train, test = self.part_sizes()
-        groups = len(self.initialiser) * len(self.gain) * len(self.learning_rate)
+        groups = math.prod(len(getattr(self, name)) for name in VARIED if name not in SHAPE)
+        shapes = (
+            dict(zip(SHAPE, shape, strict=True)) for shape in itertools.product(*(getattr(self, n) for n in SHAPE))
+        )
         return estimate(
             [
                 Load(
-                    widths=(dataset.features, *hidden, dataset.outputs),
+                    widths=(dataset.features, *shape["hidden"], dataset.outputs),
                     groups=groups,
                     runs=groups * self.seeds,
-                    batch=min(batch_size or train, train),
+                    batch=min(shape["batch_size"] or train, train),
                     train=train,
                     test=test,
                     probe=min(self.probe or train, train),
                     epochs=self.epochs,
-                    updates=self.epochs * self.updates_per_epoch(train, batch_size),
+                    updates=self.epochs * self.updates_per_epoch(train, shape["batch_size"]),
                     points=len(self.record_epochs()),
+                    within=len(self.record_updates(self.updates_per_epoch(train, shape["batch_size"]))),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
-                    slots=OPTIMISERS[self.optimiser.partition(":")[0]].slots,
+                    slots=OPTIMISERS[shape["optimiser"].partition(":")[0]].slots,
+                    work=ACTIVATIONS[shape["activation"]].work
+                    + WIRED * shape["residual"]
+                    + NORMALISED * (shape["normalisation"] == "layer"),
                 )
-                for hidden, batch_size, _ in itertools.product(self.hidden, self.batch_size, self.activation)
+                for shape in shapes
             ]
         )
 
@@ -382,6 +489,12 @@ class Experiment:
         if cost.bytes > limit_bytes:
             allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
             raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
+
+    def in_words(self) -> str:
+        """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
+        varied = [f"{len(getattr(self, name))} {FIELDS[name].label.lower()}" for name in self.varying()]
+        each = " × ".join([*varied, count(self.seeds, "seed")])
+        return f"{each}, {count(self.epochs, 'epoch')} on {self.dataset}"
 
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""
@@ -398,7 +511,8 @@ FIELDS: dict[str, Field] = {
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
     """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
     written = ((FIELDS[name], values[name]) for name in settings or NAMING)
-    return " · ".join(f.prefix + (value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    texts = ((f, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    return " · ".join(f.labels.get(text, f.prefix + starts.brief(text)) for f, text in texts)
 
 
 def _field(name: str, value: object) -> Field:
@@ -457,15 +571,50 @@ def _have_a_test_part(values: Mapping[str, Any]) -> None:
         raise ExperimentError("target", values["target"], allowed, "cannot be reached without a test part")
 
 
+def _numbers(given: tuple[float | str, ...], functions: tuple[str, ...]) -> tuple[float | str, ...]:
+    """The gains, with a function for rules that have none: that of the experiment, if it has one only."""
+    for gain in given:
+        if isinstance(gain, str) and len(functions) > 1:
+            allowed = ", ".join(f"{gain}:{function}" for function in functions)
+            raise ExperimentError("gain", gain, allowed, "needs the name of a function, as there are several here")
+    return tuple(f"{gain}:{functions[0]}" if isinstance(gain, str) else gain for gain in given)
+
+
+def _fit_layers(values: Mapping[str, Any]) -> None:
+    for name in ("initialiser", "bias_initialiser"):
+        for start, hidden in itertools.product(values[name], values["hidden"]):
+            listed, layers = starts.listed(start), len(hidden) + 1
+            if listed not in (0, layers):
+                network = FIELDS["hidden"].kind.format(hidden)
+                allowed = f"one scheme for each of its {count(layers, 'layer')}, the output layer included"
+                problem = f"is for {count(listed, 'layer')}, and the network {network} has {layers}"
+                raise ExperimentError(name, start, allowed, problem)
+
+
+def _fit_biases(values: Mapping[str, Any]) -> None:
+    given = values["bias_initialiser"]
+    if not values["bias"] and given != FIELDS["bias_initialiser"].default:
+        raise ExperimentError("bias_initialiser", given, "zeros where bias is false", "draws biases of units without")
+    if starts.LIKE_WEIGHTS in given:
+        for start in values["initialiser"]:
+            for part in starts.parts(start):
+                if not part.scheme.independent:
+                    allowed = f"weights with {', '.join(starts.FOR_BIASES)}"
+                    problem = f"cannot draw biases as {part.scheme.name} draws weights, of which none is by itself"
+                    raise ExperimentError("bias_initialiser", starts.LIKE_WEIGHTS, allowed, problem)
+
+
 def _complete_record(record: str, epochs: int) -> str:
     """`record` with the first and the last epoch in its list."""
     if record in FIELDS["record"].kind.choices:
         return record
-    recorded = {0, *map(int, record.split(",")), epochs}
+    points = record.split(",")
+    updates = [point for point in points if point.startswith("u")]
+    recorded = {0, *(int(point) for point in points if point not in updates), epochs}
     if max(recorded) > epochs:
         allowed = f"log, every, or epochs from 0 to {epochs:,}, the last"
         raise ExperimentError("record", record, allowed, f"holds {max(recorded):,}, after the last epoch")
-    return ",".join(map(str, sorted(recorded)))
+    return ",".join([*updates, *map(str, sorted(recorded))])
 
 
 def _limit_runs(values: Mapping[str, Any]) -> None:

@@ -17,16 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from core.registries import datasets
-from core.registries.initialisers import INITIALISERS, canonical
+from core.registries import datasets, gains, starts
+from core.registries.initialisers import INITIALISERS, NOTHING
 from core.registries.optimisers import OPTIMISERS
-from core.registries.synonyms import VALUES, Synonyms, accepted, suggested
+from core.registries.synonyms import VALUES, Names, Synonyms, accepted, suggested
 
 MAX_TEXT = 2_000
 """Characters in one setting, written as text."""
 MAX_LAYERS = 50
 MAX_WIDTH = 2_000
 MAX_EPOCHS = 10_000
+MAX_UPDATES = 1_000_000_000
 MAX_DECAY = 0.9999
 """Largest argument of an optimiser: at 1 it would never forget its first gradient."""
 TARGETS = {"train_accuracy": 1.0, "test_accuracy": 1.0, "train_loss": 1e6, "test_loss": 1e6}
@@ -131,7 +132,9 @@ class Field:
         section: heading of the form that the setting stands under.
         label, help, unit: what a form shows.
         plural: whether several values are allowed; the value is then a tuple.
+        asked: whether it is asked of what was trained, and shapes nothing of it: the key leaves it out.
         prefix: what stands before the value in a group's label.
+        labels: what stands in a label instead of both, by the value's text.
         name: attribute, link parameter, JSON key and table column.
     """
 
@@ -142,7 +145,9 @@ class Field:
     help: str
     unit: str = ""
     plural: bool = False
+    asked: bool = False
     prefix: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     name: str = ""
 
     def read(self, value: object) -> Any:
@@ -254,7 +259,7 @@ def number(low: float, high: float, or_zero: bool = False) -> Kind:
 
 
 def switch() -> Kind:
-    """True or false."""
+    """True or false, written as these words."""
     texts = {"true": True, "false": False}
 
     def parse(value: object) -> bool:
@@ -290,20 +295,23 @@ def layers() -> Kind:
 
 
 def points() -> Kind:
-    """The epochs to record."""
-    names = ("log", "every")
-    epoch = whole(0, MAX_EPOCHS)
+    """The epochs to record, and updates: u1,u2,u5,1,5."""
+    names = ("log", "every", "updates")
+    epoch, update = whole(0, MAX_EPOCHS), whole(0, MAX_UPDATES)
 
     def parse(value: object) -> str:
-        if isinstance(value, str) and not value[:1].isdigit():
+        if isinstance(value, str) and not re.match("u?[0-9]", value):
             return _known(value, names, VALUES["record"])
-        items = _split(value)
+        items = [item.strip() if isinstance(item, str) else item for item in _split(value)]
         if not items:
             raise _RefusedError("is empty")
-        epochs = {epoch.parse(item.strip() if isinstance(item, str) else item) for item in items}
-        return ",".join(map(str, sorted(epochs)))
+        within = [item[1:] for item in items if isinstance(item, str) and item.startswith("u")]
+        updates = {number for number in map(update.parse, within) if number}  # the start is always recorded
+        epochs = {epoch.parse(item) for item in items if not (isinstance(item, str) and item.startswith("u"))}
+        return ",".join([*(f"u{number}" for number in sorted(updates)), *map(str, sorted(epochs or {0}))])
 
-    return Kind("text", parse, str, "log, every, or epochs such as 0,1,5,20", names)
+    allowed = "log, every, updates, or epochs such as 0,1,5,20, with updates among them as u1,u2,u5,u10"
+    return Kind("text", parse, str, allowed, names)
 
 
 def _named(
@@ -395,20 +403,75 @@ def goal() -> Kind:
     return _named(TARGETS, VALUES["target"], complete, f"{allowed}; such as train_accuracy:0.9", usual)
 
 
-def scheme() -> Kind:
-    """An initialiser, with its argument stated."""
+def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
+    """Initialisers by layer: one of these schemes with its values stated, several, or the word."""
+    synonyms = {theirs: s for theirs, s in VALUES["initialiser"].items() if s.ours.partition(":")[0] in names}
+    choices = Names(lambda: (*names, word)) if word else names
 
     def complete(name: str, given: str | None) -> str:
+        own = INITIALISERS[name]
         try:
-            return canonical(name if given is None else f"{name}:{given}")
-        except ValueError:
-            argument = INITIALISERS[name].argument
-            if argument is None:
-                raise _RefusedError(f"is not valid, as {name} takes no argument", name) from None
-            takes = f"{name}:{argument.name}, {argument.allowed}, such as {canonical(name)}"
-            raise _RefusedError(f"is not valid, as {name} takes {takes}") from None
+            return own.text(own.values([] if given is None else given.split(":")))
+        except ValueError as error:
+            if own.takes == NOTHING:
+                raise _RefusedError(f"is not valid, as {error}", name) from None
+            raise _RefusedError(f"is not valid, as {error}, such as {' or '.join(own.examples)}") from None
 
-    return _named(INITIALISERS, VALUES["initialiser"], complete, lambda: ", ".join(INITIALISERS))
+    one = _named(names, synonyms, complete, str)
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str):
+            raise _RefusedError("is not a name")
+        if word and accepted(value, (word,), {}):
+            return word
+
+        def part(text: str) -> str:
+            try:
+                return str(one.parse(text))
+            except _RefusedError as refusal:
+                problem, nearest = (*refusal.args, "")[:2]
+                if text == value:
+                    raise
+                raise _RefusedError(f"holds {shorten(text)}, which {problem}", mended(value, text, nearest)) from None
+
+        try:
+            return starts.canonical(value, part)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from None
+
+    def mended(value: str, text: str, nearest: str) -> str:
+        """The value with what is nearest to the one wrong part of it, if then it is valid."""
+        whole = value.replace(text, nearest, 1) if text and nearest else ""
+        try:
+            starts.canonical(whole, one.parse)
+        except (ValueError, _RefusedError):
+            return ""
+        return whole
+
+    return Kind("text", parse, str, lambda: f"{', '.join(choices)}; {starts.ALLOWED}", choices)
+
+
+def gain() -> Kind:
+    """A number, or the name of one; a rule alone stays a word until the experiment knows which function it is for."""
+    plain = number(1e-9, 100.0)
+
+    def parse(value: object) -> float | str:
+        if not isinstance(value, str) or value[:1] in "+-.0123456789":
+            return float(plain.parse(value))
+        rule, colon, function = (part.strip() for part in value.partition(":"))
+        name = accepted(rule, gains.RULES, {})
+        if name is None:
+            nearest = suggested(rule, gains.RULES, {}).ours
+            raise _RefusedError("is not a number", nearest and f"{nearest}{colon}{function}")
+        if not colon:
+            return name
+        try:
+            return gains.gain_of(name, function)
+        except ValueError as error:
+            raise _RefusedError(str(error)) from None
+
+    allowed = f"{plain.allowed}, or {', '.join(gains.RULES)} of a function, as recommended:tanh"
+    return dataclasses.replace(plain, parse=parse, told=allowed)
 
 
 def data_set() -> Kind:

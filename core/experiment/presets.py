@@ -1,5 +1,6 @@
 """Experiments to start from, each with the question that it answers."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from core.experiment.experiment import Experiment
@@ -13,6 +14,17 @@ class Preset:
     title: str
     question: str
     experiment: Experiment
+
+
+def _framework(weights: str, biases: str) -> Experiment:
+    """Six hidden layers that start as a framework starts them."""
+    return Experiment(
+        activation=("logistic", "tanh", "relu"),
+        initialiser=(weights,),
+        bias_initialiser=(biases,),
+        hidden=((64,) * 6,),
+        seeds=3,
+    )
 
 
 PRESETS: dict[str, Preset] = {
@@ -67,6 +79,22 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         Preset(
+            "residual",
+            "Does the scheme still matter with residual connections or layer normalisation?",
+            "Eight tanh layers from small, from middling and from large weights: which of them still fail, or take "
+            "longer, once layers add to what they are given, or bring it to one scale?",
+            Experiment(
+                activation=("tanh",),
+                initialiser=("normal:0.01", "glorot_uniform", "normal:0.5"),
+                hidden=((32,) * 8,),
+                residual=(False, True),
+                normalisation=("none", "layer"),
+                epochs=20,
+                seeds=3,
+                record="every",
+            ),
+        ),
+        Preset(
             "ten_layers",
             "Does a signal get through ten layers?",
             "Ten tanh layers of 500 units are given standard normal inputs, as in a well-known set of statistics: from "
@@ -82,6 +110,61 @@ PRESETS: dict[str, Preset] = {
                 epochs=2,
                 seeds=1,
                 record="every",
+            ),
+        ),
+        Preset(
+            "frameworks",
+            "Does the framework decide?",
+            "PyTorch draws fan_in_uniform and scikit-learn glorot_uniform, with biases like the weights; Keras draws "
+            "glorot_uniform and Flax lecun_normal, with biases 0: does it matter which?",
+            Experiment(
+                activation=("tanh", "relu"),
+                initialiser=("fan_in_uniform", "glorot_uniform", "lecun_normal"),
+                bias_initialiser=("weights", "zeros"),
+                seeds=3,
+            ),
+        ),
+        Preset(
+            "pytorch",
+            "PyTorch's Linear",
+            "Weights and biases start from U(±1/sqrt(fan_in)), a third of LeCun's variance: how much of the signal is "
+            "left after six layers?",
+            _framework("fan_in_uniform", "fan_in_uniform"),
+        ),
+        Preset(
+            "keras",
+            "Keras's Dense",
+            "Weights start from U(±sqrt(6/(fan_in + fan_out))), three times PyTorch's variance in layers of one width, "
+            "and biases from 0: does the signal last longer?",
+            _framework("glorot_uniform", "zeros"),
+        ),
+        Preset(
+            "flax",
+            "Flax's Dense, in JAX",
+            "Weights start from a truncated normal of variance 1/fan_in, as wide as Keras's in layers of one width but "
+            "with another shape: does the shape matter?",
+            _framework("lecun_normal", "zeros"),
+        ),
+        Preset(
+            "scikit_learn",
+            "scikit-learn's MLP",
+            "Weights have Keras's bound, or for the logistic one that is sqrt(3) times smaller, and biases have that "
+            "of their layer's weights: does the smaller one suit the logistic?",
+            dataclasses.replace(
+                _framework("glorot_uniform", "weights"),
+                activation=("logistic",),
+                initialiser=("glorot_uniform*0.5773502691896258", "glorot_uniform"),
+            ),
+        ),
+        Preset(
+            "positive_weights",
+            "Weights from 0 to 1",
+            "U(0, 1) has the spread of U(-0.5, 0.5), but mean 1/2, so that inputs from 0 to 1 all push one way: how "
+            "many logistic units are saturated before training?",
+            Experiment(
+                scaling="unit_interval",
+                activation=("logistic",),
+                initialiser=("uniform:0:1", "uniform:-0.5:0.5"),
             ),
         ),
     )

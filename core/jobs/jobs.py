@@ -16,7 +16,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from core.engine.recording import Record
 from core.engine.state import State
@@ -26,11 +26,15 @@ from core.jobs import checkpoint, limits, saving
 from core.jobs.job import Job, Status
 from core.jobs.plan import Progress, Segment, Speedometer, Start, Work, recorded, segment, untrained
 from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_executor
+from core.jobs.reuse import trained_before
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
 from core.registries.datasets import is_own
 from core.settings import Settings
 from core.text import size
+
+if TYPE_CHECKING:
+    from core.results.merging import Part
 
 KEPT_SHARE = 4
 """Results that are kept for whoever asks next take a quarter of the memory at most."""
@@ -240,7 +244,7 @@ class Jobs:
         job.end(status, error)
         if status == "paused":
             # Others may still hold the job: not its records.
-            sweep.works = []
+            sweep.works, sweep.known = [], []
             del self._jobs[job.key]
         waiting = {account for other in self._active() for account in other.sweep.accounts}
         self._turns = {account: turn for account, turn in self._turns.items() if account in waiting}
@@ -354,16 +358,16 @@ class Jobs:
         else:
             future.add_done_callback(lambda future: self._events.put(functools.partial(self._loaded, job, future)))
 
-    def _loaded(self, job: Job, future: "Future[list[Work]]") -> None:
+    def _loaded(self, job: Job, future: "Future[tuple[list[Part], list[Work]]]") -> None:
         try:
-            works = future.result()
+            known, works = future.result()
         except Exception as error:
             log.exception("Job %s has no data", job.key)
             self._fail(job, error)
             return
         with self._lock:
             if job.active:
-                job.sweep.works = works
+                job.sweep.known, job.sweep.works = known, works
         # A server may have been stopped after the last segment, before the result was stored.
         if all(work.finished for work in works):
             self._help(job, self._finish)
@@ -463,16 +467,19 @@ class Jobs:
 
     # In a helper's thread
 
-    def _prepare(self, experiment: Experiment) -> list[Work]:
-        """The chunks of the experiment, as far as an earlier server has trained them."""
+    def _prepare(self, experiment: Experiment) -> "tuple[list[Part], list[Work]]":
+        """What other results hold of the experiment, and its chunks, as far as an earlier server has trained them."""
         data = data_of(experiment)
         saved = None if self.store is None else self.store.load_checkpoint(experiment.key)
+        works = []
         if saved is not None:
             try:
-                return checkpoint.restore(saved, experiment, data)
+                works = checkpoint.restore(saved, experiment, data)
             except checkpoint.CheckpointError as error:
                 log.warning("The checkpoint of job %s is not used: %s", experiment.key, error)
-        return untrained(experiment, data, self._workers, self.settings.segment_seconds)
+        known, left = trained_before(self.store, experiment, {run.run for work in works for run in work.chunk.runs})
+        works += untrained(experiment, data, self._workers, self.settings.segment_seconds, left)
+        return known, works
 
     def _save(self, job: Job) -> None:
         """Have what is trained so far survive this server, unless that is being done."""
@@ -511,6 +518,7 @@ class Jobs:
             if not job.active:
                 return
             # The tables hold all that the records held.
+            job.sweep.known.clear()
             for work in job.sweep.works:
                 work.records.clear()
             self._end(job, "done")

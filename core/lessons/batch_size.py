@@ -14,13 +14,15 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
+from core.lessons.comparisons import PLAIN, is_plain, plain_networks
 from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
+from core.registries import starts
 from core.registries.activations import ACTIVATIONS
-from core.registries.initialisers import is_random
 from core.results.evidence import Told
 from core.results.results import Result
 from core.schema import LEVELS
@@ -123,11 +125,11 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     """What feeds `layer`, a row for each line: mean, std, rho and the agreement of pairs that theory gives them.
 
     For the first layer these are the inputs, features that never change left out: they have no gradient. Where a
-    neuron has a single incoming weight there are no pairs, and no limit; nor where the weights are not random.
-    Columns: line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
+    neuron has a single incoming weight there are no pairs, and no limit; nor where the weights are not random or
+    the networks not plain. Columns: line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
     """
     columns = ["activation_mean", "activation_std", "preactivation_std"]
-    rows = _rows(result, epoch, ["activation", "initialiser", "fan_in", *columns])
+    rows = _rows(result, epoch, ["activation", "initialiser", "hidden", *PLAIN, "fan_in", *columns])
     below = rows[rows["layer"] == max(layer - 1, 1)]
     table = below.groupby(["line", "activation"], sort=False)[columns].mean().reset_index()
     table = table.rename(columns={"activation_mean": "mean", "activation_std": "std"})
@@ -137,12 +139,20 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     square = table["mean"] ** 2
     table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
     into = rows[rows["layer"] == layer].set_index("line")
-    known = into.index[(into["fan_in"] > 1) & into["initialiser"].map(is_random).astype(bool)]
+    known = into.index[(into["fan_in"] > 1) & _drawn(into, layer) & is_plain(into)]
     table["limit"] = [
         pair_agreement(mean, std) if predicted and mean * mean + std * std > 0 else np.nan
         for mean, std, predicted in zip(table["mean"], table["std"], table["line"].isin(known), strict=True)
     ]
     return table
+
+
+def _drawn(rows: pd.DataFrame, layer: int) -> NDArray[np.bool_]:
+    """Whether the weights of a layer are drawn at random about 0, row by row."""
+    layers = rows["hidden"].str.count(r"\d+") + 1
+    texts = list(zip(rows["initialiser"], layers, strict=True))
+    known = {(text, of): starts.part(text, layer, of).about_0 for text, of in set(texts)}
+    return np.array([known[each] for each in texts], bool)
 
 
 @lru_cache(maxsize=64)
@@ -204,6 +214,8 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     quantity, mean, low, high (least and greatest of the runs), runs, theory (agreement in a large batch; empty for
     saturation).
     """
+    plain = plain_networks(result)
+    result = result if plain.runs.empty else plain
     columns = ["activation", "hidden", "initialiser", "gain", "role", "weight_rms", "saturated"]
     rows, start = (
         table[table["activation"] == activation]
@@ -260,7 +272,7 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     if tied.empty:
         why = "Nothing that feeds this layer is never negative, so nothing ties its signs."
         return Finding(claim, UNDECIDED, f"{why} {evidence}", *findings.limits_of(told))
-    drawn = tied["initialiser"].map(is_random)
+    drawn = _drawn(tied, layer)
     if not drawn.all():
         evidence, tied = f"{evidence} {ALIKE}", tied[drawn]
     holds = []
@@ -297,7 +309,11 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
             wide = own.pivot(index=scheme, columns="quantity", values="mean")
             by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
             wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
-            wide = wide[[is_random(name) for name, _ in wide.index]].dropna().sort_values("scale", kind="stable")
+            wide = (
+                wide[_drawn(wide.reset_index().assign(hidden=hidden), layer)]
+                .dropna()
+                .sort_values("scale", kind="stable")
+            )
             if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]

@@ -15,7 +15,16 @@ import pandas as pd
 from core import text
 from core.experiment.experiment import FIELDS, Experiment, all_but, label
 from core.lessons import findings
-from core.lessons.comparisons import SEEDS, distinct_batches, fastest_of, median_of_ties, settled, with_function
+from core.lessons.comparisons import (
+    PLAIN,
+    SEEDS,
+    distinct_batches,
+    fastest_of,
+    median_of_ties,
+    plain_networks,
+    settled,
+    with_function,
+)
 from core.lessons.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
@@ -43,6 +52,7 @@ class Claim:
         found: what a result says of what is `said`.
         of: the functions that it is about: without runs of each there is nothing to judge.
         rates: whether it takes a fair learning rate for each function.
+        plain: whether it is about plain networks alone, without residual connections or layer normalisation.
         caution: what else limits it.
     """
 
@@ -53,14 +63,28 @@ class Claim:
     found: Callable[[Result, str], Finding]
     of: tuple[str, ...] = (LOGISTIC,)
     rates: bool = False
+    plain: bool = True
     caution: str = ""
 
     def judge(self, result: Result) -> Finding:
         """What a result says of it."""
-        if lacking := _lacking(result, *self.of):
-            found = Finding(self.said, UNDECIDED, lacking, *limits_of(Told(result), self.rates))
+        judged = plain_networks(result) if self.plain else result
+        left_out = len(result.runs) - len(judged.runs)
+        what = "residual connections or layer normalisation"
+        if left_out and judged.runs.empty:
+            judged, lacking = result, f"This is said of plain networks, and all runs here have {what}."
         else:
-            found = self.found(result, self.said)
+            lacking = _lacking(judged, *self.of)
+        if lacking:
+            found = Finding(self.said, UNDECIDED, lacking, *limits_of(Told(judged), self.rates))
+        else:
+            found = self.found(judged, self.said)
+        if left_out and judged is not result:
+            numbers = tuple(replace(number, of=(*number.of, *PLAIN.items())) for number in found.numbers)
+            rest = (
+                f" Of plain networks; {text.count(left_out, 'run')} more {text.verb(left_out, 'has', 'have')} {what}."
+            )
+            found = replace(found, limits=found.limits + rest, numbers=numbers)
         return replace(found, limits=found.limits + self.caution)
 
 
@@ -236,10 +260,11 @@ def exponential_costs(result: Result, claim: str) -> Finding:
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False
-    for (hidden, batch, updates), members in runs.groupby(["hidden", "batch_size", "last_update"], sort=False):
+    alike = ["hidden", "batch_size", "optimiser", "last_update"]
+    for settings, members in runs.groupby(alike, sort=False):
         names = list(dict.fromkeys(members["activation"]))
         for cheap in (name for name in names if name in WITHOUT_EXPONENTIAL and LOGISTIC in names):
-            of = {"hidden": hidden, "batch_size": batch, "last_update": updates}
+            of = dict(zip(alike, settings, strict=True))
             ratio = told.number("times as long", activation=LOGISTIC, against=cheap, **of)
             few = members.groupby("activation")["seed"].nunique()[[LOGISTIC, cheap]].min() < SEEDS
             one_seed |= few
@@ -278,11 +303,12 @@ CLAIMS = (
         "Q4",
         "Fed by logistic neurons, one example's gradients of all weights into a neuron have the same sign, always.",
         "gradient_signs", "Fed by the logistic, one example's gradients into a neuron have one sign",
-        partial(findings.tied_signs, only=LOGISTIC),
+        partial(findings.tied_signs, only=LOGISTIC), plain=False,
     ),
     Claim(
         "Q5", "That limits the directions in which the weights can be updated.",
         "batch_size", "Signs tied by the logistic leave a neuron few directions to move in", few_directions,
+        plain=False,
     ),
     Claim(
         "Q6", "So the minimum is not reached as fast.",
@@ -299,7 +325,7 @@ CLAIMS = (
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
     """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
-    named = ("hidden", "batch_size", "learning_rate")
+    named = ("hidden", "batch_size", "optimiser", "learning_rate")
     varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
     row = members.iloc[0].to_dict()
     said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]

@@ -5,7 +5,7 @@ Updates to target are known to the recorded step only: medians that lie within o
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -15,10 +15,12 @@ from core import text
 from core.experiment.experiment import all_but
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import speed_up, unfinished
-from core.results.evidence import Told, step, steps
+from core.results.evidence import Told, equal, step, steps
 from core.results.results import Result
+from core.schema import SCHEMA
 from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
+PLAIN = {"residual": "false", "normalisation": "none"}
 SEEDS = 2
 """Seeds from which on there is a difference to be told from chance."""
 
@@ -87,11 +89,6 @@ class Comparison:
         return (self.fast, self.medians[0]), (self.slow, self.medians[1])
 
 
-def equal(one: float, other: float, step: float) -> bool:
-    """Whether two medians of updates to target are the same, as far as a recorded step tells."""
-    return one == other or abs(one - other) < step
-
-
 def _median(told: Told, group: str) -> str:
     return f"median {told('median updates_to_target', group=group)}"
 
@@ -141,6 +138,19 @@ def distinct_batches(result: Result) -> pd.DataFrame:
     points = result.epochs[result.epochs["epoch"] > 0]
     whole = list(dict.fromkeys(points.loc[points["update"] == points["epoch"], "batch_size"]))
     return result.runs[~result.runs["batch_size"].isin(whole[1:])]
+
+
+def is_plain(table: pd.DataFrame) -> pd.Series:
+    """By row of any table, whether its networks have neither residual connections nor layer normalisation."""
+    return (table["residual"] == PLAIN["residual"]) & (table["normalisation"] == PLAIN["normalisation"])
+
+
+def plain_networks(result: Result) -> Result:
+    """The result's runs of plain networks, which the lecture and the theory are about."""
+    if is_plain(result.runs).all():
+        return result
+    kept = {name: result.table(name)[is_plain(result.table(name))] for name in SCHEMA}
+    return replace(result, **kept)  # type: ignore[arg-type]
 
 
 def with_function(runs: pd.DataFrame) -> pd.DataFrame:

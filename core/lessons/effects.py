@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from core import text
 from core.experiment.experiment import FIELDS, all_but, label
-from core.lessons.comparisons import SEEDS, with_function
+from core.lessons.comparisons import PLAIN, SEEDS, with_function
 from core.lessons.findings import NOTICEABLE, Finding
 from core.results.evidence import Number
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -95,7 +95,9 @@ def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for _, members in runs.groupby(SETTING, sort=False):
         row = members.iloc[0].to_dict()
         if set(FOUR) <= set(with_function(members)["activation"]):
-            named = ["hidden", "batch_size", "initialiser", *(["gain"] if row["gain"] != 1 else [])]
+            usual = {"gain": 1, "bias_initialiser": "zeros"}
+            named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
+            named += [name for name in (*PLAIN, "optimiser") if runs[name].nunique() > 1]
             parts[label(row, named)] = members
     return parts
 
@@ -141,9 +143,11 @@ def decompose(
         rate: one learning rate for all; None for each function's own best.
 
     Raises:
-        ValueError: a function, or a common seed, is missing.
+        ValueError: a function, a common seed or the test part is missing.
     """
     what = OUTCOMES[outcome]
+    if "test" in outcome and runs[outcome].isna().all() and runs["final_train_loss"].notna().any():
+        raise ValueError("runs: nothing was kept back for testing")
     names = [name for name in _NAMES if name in set(runs["activation"])]
     if not set(FOUR) <= set(names):
         raise ValueError(f"runs: the four functions {', '.join(FOUR)} are needed, and only {', '.join(names)} are here")

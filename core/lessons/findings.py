@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core import text
+from core.experiment.experiment import FIELDS, label, residual_layers
 from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
@@ -31,7 +32,7 @@ NO_SIGNS = "The signs were not measured: that takes full statistics."
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
 NAMED = 3
 # Runs that start from one initial scale or several, and are compared by it, are the same in these.
-SAME_BUT_SCALE = ["activation", "hidden"]
+SAME_BUT_SCALE = ["activation", "hidden", "residual", "normalisation"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def saturation(result: Result) -> Finding:
 
 
 def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
-    """The same, of one function or of all; the slope of those without bounds does not change with the scale."""
+    """The same, of one function or of all; the slope of relu and its like does not change with the scale."""
     told = Told(result)
     of = {"activation": only} if only else {}
     hidden = select(told.tables.hidden, of)
@@ -77,9 +78,10 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     parts: list[str] = []
     unbounded: list[str] = []
     one_seed = False
-    for (name, shape), members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
-        activation = str(name)
-        if not math.isfinite(ACTIVATIONS[activation].range[1]):
+    for alike, members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
+        network = dict(zip(SAME_BUT_SCALE, alike, strict=True))
+        activation = str(network["activation"])
+        if ACTIVATIONS[activation].scale_free:
             unbounded.append(text.words(activation))
             continue
         scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_rms"].mean().sort_values()
@@ -94,12 +96,12 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
         if len(parts) < NAMED:
             shares = [
-                told("mean saturated", activation=activation, hidden=shape, initialiser=scheme, gain=gain, epoch=0)
+                told("mean saturated", **network, initialiser=scheme, gain=gain, epoch=0)
                 + f" ({_scheme(scheme, gain)})"
                 for scheme, gain in ends
             ]
-            where = f" · {shape}:" if start["hidden"].nunique() > 1 else ""
-            parts.append(f"{text.words(activation)}{where} {' to '.join(shares)}")
+            where = [label(network, [name]) for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
+            parts.append(f"{' · '.join([text.words(activation), *where])}{':' if where else ''} {' to '.join(shares)}")
     said = []
     if parts:
         by_scale = text.first(parts, len(verdicts), "network")
@@ -368,9 +370,20 @@ def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]
             be = f"{text.verb(int(number.value), 'is', 'are')} " if measure == "going on" else ""
             fates.append(f"{number} {be}{how}")
     said += f"{text.listed(fates)}."
+    said += _residual(result.runs)
     if rates and result.runs["learning_rate"].nunique() == 1:
         said += " One learning rate is not a fair comparison: each group may have a better one."
     return said, tuple(told.numbers)
+
+
+def _residual(runs: pd.DataFrame) -> str:
+    """Which layers have residual connections in the runs that ask for them, as a sentence; '' where none does."""
+    parts = []
+    for hidden in dict.fromkeys(runs.loc[runs["residual"] == "true", "hidden"]):
+        layers = [str(i) for i, link in enumerate(residual_layers(FIELDS["hidden"].kind.parse(hidden)), 1) if link]
+        which = f"into {text.verb(len(layers), 'layer', 'layers')} {text.listed(layers)}" if layers else "nowhere"
+        parts.append(f"{which} of {hidden}")
+    return f" Residual connections: {text.first(parts, len(parts), 'network')}." if parts else ""
 
 
 def unmeasured(result: Result) -> str:

@@ -11,12 +11,13 @@ import pandas as pd
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
+from core.lessons.comparisons import PLAIN, is_plain
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
-from core.registries.initialisers import is_random
-from core.results.evidence import Number, Told, select
+from core.registries.starts import is_random, part
+from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verdict
+from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verb, verdict
 from core.theory import theory
 
 QUANTITIES = {
@@ -32,7 +33,7 @@ KEPT = 0.5, 2.0
 MAP_LAYERS = 20
 MAP_STARTS = (0.01, 1.0, 100.0)
 BIAS_REACH = 3.0
-_SETTINGS = ["group", *all_but("batch_size", "learning_rate")]
+_SETTINGS = ["group", *all_but("batch_size", "optimiser", "learning_rate")]
 START = _SETTINGS[1:]
 """What groups share that start alike, from the same weights seed by seed."""
 _GAUSSIAN_TAILS = 2.0537489106 / 0.6744897502  # (98 % - 2 %) / (75 % - 25 %) of any Gaussian
@@ -64,14 +65,14 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     """Theory and measurement for every group, hidden layer and one of QUANTITIES.
 
     Columns: group, hidden, activation, initialiser, gain, layer, epoch, quantity; predicted (at initialisation, from
-    the measured weight variances; NaN where the theory does not apply); median, low and high (25 and 75 %) and runs
-    of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
+    the measured variances of weights and biases; NaN where the theory does not apply); median, low and high (25 and
+    75 %) and runs of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
     """
-    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "saturated"]
+    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "bias_rms", "saturated"]
     columns += ["preactivation_mean", "preactivation_std", "activation_mean", "delta_std"]
     hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
     start = hidden[hidden["epoch"] == 0]
-    variances = _weight_variance(start).groupby([start["group"], start["layer"]], sort=False).mean()
+    variances = _variances(start).groupby([start["group"], start["layer"]], sort=False).mean()
     now = hidden[hidden["epoch"] == epoch].assign(
         length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
         mean=lambda rows: rows["activation_mean"],
@@ -89,21 +90,24 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
     predictions = _predictions(result, variances)
     index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
     table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
-    table["weight_variance"] = variances.reindex(pd.MultiIndex.from_frame(table[["group", "layer"]])).to_numpy()
+    table["weight_variance"] = (
+        variances["weights"].reindex(pd.MultiIndex.from_frame(table[["group", "layer"]])).to_numpy()
+    )
     return table
 
 
-def _predictions(result: Result, variances: pd.Series) -> pd.Series:
+def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
-        own, activation = tuple(variances.xs(str(settings.group)).sort_index()), str(settings.activation)
-        layers = _layers(activation, own, mean_square, threshold)
-        for place, square in _backward(starts[settings.group], layers).items():
-            found[settings.group, place, "backward"] = square**0.5
+        own, activation = variances.xs(str(settings.group)).sort_index(), str(settings.activation)
+        layers = _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold)
+        if settings.random_output:
+            for place, square in _backward(starts[settings.group], layers).items():
+                found[settings.group, place, "backward"] = square**0.5
         for layer in layers:
             found[settings.group, layer.layer, "length"] = layer.q
             # Without any spread all units are at a = 0, where relu is flat too.
@@ -118,13 +122,11 @@ def _predictions(result: Result, variances: pd.Series) -> pd.Series:
 def _starts(result: Result) -> dict[Any, pd.DataFrame]:
     """By group what theory takes of each layer at initialisation, output too, indexed by layer: means over the runs.
 
-    Columns: fan_in, fan_out, variance (sw^2), delta_square (mean square of d loss / d a).
+    Columns: fan_in, fan_out, weights (sw^2), biases (sb^2), delta_square (mean square of d loss / d a).
     """
     start = result.layers[result.layers["epoch"] == 0]
-    start = start.assign(
-        variance=_weight_variance(start), delta_square=start["delta_mean"] ** 2 + start["delta_std"] ** 2
-    )
-    means = start.groupby(["group", "layer"], sort=False)[["fan_in", "fan_out", "variance", "delta_square"]].mean()
+    squares = _variances(start).assign(delta_square=start["delta_mean"] ** 2 + start["delta_std"] ** 2)
+    means = start[["fan_in", "fan_out"]].join(squares).groupby([start["group"], start["layer"]], sort=False).mean()
     return {group: rows.droplevel("group") for group, rows in means.groupby(level="group", sort=False)}
 
 
@@ -136,7 +138,7 @@ def _backward(start: pd.DataFrame, layers: Sequence[theory.LayerPrediction]) -> 
     square, found = float(start["delta_square"].iloc[-1]), {}
     if len(layers) == len(start) - 1:  # q is finite in all of them
         for layer in reversed(layers):
-            fan_in, fan_out, variance, _ = start.loc[layer.layer + 1].to_numpy()
+            fan_in, fan_out, variance = start.loc[layer.layer + 1, ["fan_in", "fan_out", "weights"]].to_numpy()
             square *= layer.slope_square * variance * fan_out / fan_in
             found[layer.layer] = square
     return found
@@ -165,9 +167,10 @@ def jacobians(result: Result) -> pd.DataFrame:
     starts = _starts(result)
     for settings in _groups(result).itertuples(index=False):
         own = starts[settings.group]
-        layers = _layers(str(settings.activation), tuple(own["variance"])[:-1], mean_square, threshold)
-        if settings.random and len(layers) == len(own) - 1:
-            square = float(own["variance"].iloc[-1] * np.prod([layer.chi for layer in layers]))
+        weights, biases = (tuple(own[name])[:-1] for name in ("weights", "biases"))
+        layers = _layers(str(settings.activation), weights, biases, mean_square, threshold)
+        if settings.random and settings.random_output and len(layers) == len(own) - 1:
+            square = float(own["weights"].iloc[-1] * np.prod([layer.chi for layer in layers]))
             outputs, features = float(own["fan_out"].iloc[-1]), float(own["fan_in"].iloc[0])
             table.loc[settings.group, "predicted"] = (square * outputs / min(outputs, features)) ** 0.5
     return table.reset_index()
@@ -175,33 +178,43 @@ def jacobians(result: Result) -> pd.DataFrame:
 
 @lru_cache(maxsize=1024)
 def _layers(
-    activation: str, variances: tuple[float, ...], mean_square: float, threshold: float
+    activation: str, weights: tuple[float, ...], biases: tuple[float, ...], mean_square: float, threshold: float
 ) -> tuple[theory.LayerPrediction, ...]:
-    return theory.predict_layers(activation, variances, 0.0, mean_square, threshold)
+    return theory.predict_layers(activation, weights, biases, mean_square, threshold)
 
 
-def _weight_variance(layers: pd.DataFrame) -> pd.Series:
-    """sw^2 = fan_in * Var(w), the variance about 0, which random weights are drawn about: that of one weight too."""
-    variance: pd.Series = layers["fan_in"] * layers["weight_rms"] ** 2
-    return variance
+def _variances(layers: pd.DataFrame) -> pd.DataFrame:
+    """Columns weights, sw^2 = fan_in * Var(w), and biases, sb^2 = Var(b).
+
+    They are variances about 0, which random ones are drawn about: those of a single one too.
+    """
+    squares = {"weights": layers["fan_in"] * layers["weight_rms"] ** 2, "biases": layers["bias_rms"] ** 2}
+    return pd.DataFrame(squares)
 
 
 def _groups(result: Result) -> pd.DataFrame:
-    """The groups with a hidden layer at initialisation, one row each, and whether their weights are `random`.
+    """The groups with a hidden layer at initialisation, one row each: are their hidden layers `random`, the output's?
 
-    Weights drawn at random about 0 are all that the theory knows of.
+    Weights drawn at random about 0, with biases so drawn or 0, of plain networks, are all that the theory knows of.
+    Biases of the output layer change no slope: `random_output` is of its weights.
     """
     start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
     groups = start.drop_duplicates("group")
-    return groups.assign(random=[is_random(text) for text in groups["initialiser"]])
+    layers = groups["hidden"].str.count("-") + 2
+    texts = list(zip(groups["initialiser"], groups["bias_initialiser"], layers, strict=True))
+    drawn = [all(is_random(weights, biases, at, of) for at in range(1, of)) for weights, biases, of in texts]
+    return groups.assign(
+        random=is_plain(groups) & np.array(drawn, bool),
+        random_output=[part(weights, of, of).about_0 for weights, _, of in texts],
+    )
 
 
 def points(result: Result) -> pd.DataFrame:
     """Where each group starts in the phase diagram, and what theory says of a deep network there.
 
-    Columns: group, hidden, activation, initialiser, gain; sw (root of the weight variance, the mean over the layers
-    that a hidden layer feeds, or layer 1 where there is no other; empty where the weights are not random), sb (0:
-    biases start there), depth (hidden layers); q, chi and depth_scale at the fixed point (empty where there is none),
+    Columns: group, hidden, activation, initialiser, gain, bias_initialiser; sw and sb (roots of the variances of
+    weights and biases, means over the layers that a hidden layer feeds, or layer 1 where there is no other; empty where
+    they are not random), depth (hidden layers); q, chi and depth_scale at the fixed point (empty where there is none),
     note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
@@ -209,11 +222,16 @@ def points(result: Result) -> pd.DataFrame:
     for settings in _groups(result).itertuples(index=False):
         own = start[start["group"] == settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
-        variance = float(_weight_variance(fed).mean())
-        row = {name: getattr(settings, name) for name in _SETTINGS}
-        row |= {"sw": variance**0.5 if settings.random else np.nan, "sb": 0.0, "depth": int(own["layer"].max())}
-        unknown = theory.FixedPoint(None, None, "not random weights")
-        rows.append(row | describe(_fixed_point(settings.activation, variance, 0.0) if settings.random else unknown))
+        row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
+        if settings.random:
+            weights, biases = map(float, _variances(fed).mean())
+            row |= {"sw": weights**0.5, "sb": biases**0.5}
+            row |= describe(_fixed_point(settings.activation, weights, biases))
+        else:
+            plain = all(row[name] == value for name, value in PLAIN.items())
+            note = "not random about 0" if plain else "not a plain network"
+            row |= {"sw": np.nan, "sb": np.nan} | describe(theory.FixedPoint(None, None, note))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -221,6 +239,11 @@ def sw_range(points: pd.DataFrame) -> tuple[float, float]:
     """The range of sw that a diagram of these points spans: at least 0.05 to 40."""
     sw = points.loc[points["sw"] > 0, "sw"]
     return min([0.05, *(0.7 * sw)]), max([40.0, *(1.4 * sw)])
+
+
+def sb_top(points: pd.DataFrame) -> float:
+    """How far up a diagram of these points reaches: at least BIAS_REACH."""
+    return float(max([BIAS_REACH, *(1.2 * points["sb"].dropna()).tolist()]))
 
 
 def q_star(activation: str, sw: float, sb: float) -> float | None:
@@ -240,15 +263,15 @@ def _fixed_point(activation: str, weight_variance: float, bias_variance: float) 
 
 
 @lru_cache(maxsize=32)
-def phase_table(activation: str, low: float, high: float) -> pd.DataFrame:
-    """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to BIAS_REACH.
+def phase_table(activation: str, low: float, high: float, top: float) -> pd.DataFrame:
+    """chi_1 and q* over (sw, sb), sw from `low` to `high` in equal ratios, sb from 0 to `top`.
 
     Columns: activation, sw and sb (the middle of a cell), sw_low, sw_high, sb_low, sb_high (its edges), q, chi,
     depth_scale. Cells without a finite fixed point have none of the three.
     """
     columns, rows = 72, 25
     sw_edges = np.geomspace(low, high, columns + 1)
-    sb_edges = np.linspace(0.0, BIAS_REACH, rows + 1)
+    sb_edges = np.linspace(0.0, top, rows + 1)
     sw, sb = np.sqrt(sw_edges[:-1] * sw_edges[1:]), 0.5 * (sb_edges[:-1] + sb_edges[1:])
     q, chi = theory.phase_diagram(activation, sw**2, sb**2)
     i, j = (index.ravel() for index in np.meshgrid(np.arange(columns), np.arange(rows), indexing="ij"))
@@ -295,7 +318,7 @@ def critical_table(activation: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=32)
 def depth_table(activation: str, low: float, high: float, count: int = 160) -> pd.DataFrame:
-    """Depth scale against sw at sb = 0, where networks start: columns activation, sw, sb, q, chi, depth_scale.
+    """Depth scale against sw at sb = 0, where most networks start: columns activation, sw, sb, q, chi, depth_scale.
 
     The critical sw is among them; its depth scale has no bound.
     """
@@ -388,16 +411,17 @@ def backward(result: Result) -> Finding:
     claim = "The back-propagated signal keeps its size on its way through the hidden layers"
     told = Told(result)
     hidden = told.tables.hidden
-    deep = hidden.loc[(hidden["epoch"] == 0) & (hidden["layer"] > 1), "group"].unique()
-    if not len(deep):
+    deep = hidden.loc[hidden["layer"] > 1, "run"]
+    start = hidden[(hidden["epoch"] == 0) & hidden["run"].isin(deep)]
+    if start.empty:
         why = "No network here has two hidden layers." if len(hidden) else findings.unmeasured(result)
         return Finding(claim, UNDECIDED, why, *_limits_of(told))
-    looked = Told(result)
-    kept = {group: looked.number("signal kept", epoch=0, group=group).value for group in deep}
-    kept = {group: value for group, value in kept.items() if np.isfinite(value)}
-    if not kept:
+    groups = start.drop_duplicates("run").set_index("run")["group"]
+    ratios = signal_kept(start)
+    kept = ratios.groupby(groups.loc[ratios.index], sort=False).median()
+    if kept.empty:
         return Finding(claim, UNDECIDED, "No signal comes back to any hidden layer here.", *_limits_of(told))
-    ends = dict.fromkeys([min(kept, key=kept.__getitem__), max(kept, key=kept.__getitem__)])
+    ends = dict.fromkeys([str(kept.idxmin()), str(kept.idxmax())])
     parts = [f"{told('signal kept', epoch=0, group=group)} times in {group}" for group in ends]
     course = "is" if len(ends) == 1 else "runs from"
     size = (
@@ -405,16 +429,15 @@ def backward(result: Result) -> Finding:
         f"{course} {' to '.join(parts)}; half to twice counts as kept"
     )
     said = [size, f"Singular values of the input-output Jacobian: {'; '.join(_singular(told, name) for name in ends)}"]
-    holds = [KEPT[0] <= value <= KEPT[1] for value in kept.values()]
     if result.runs["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, sentences([*said, ONE_SEED]), *_limits_of(told))
-    return Finding(claim, verdict(holds), sentences(said), *_limits_of(told))
+    return Finding(claim, verdict(kept.between(*KEPT).to_list()), sentences(said), *_limits_of(told))
 
 
 def _singular(told: Told, group: str) -> str:
     mean = told("median singular_value_mean", epoch=0, group=group)
     of = {"epoch": 0, "group": group}
-    if not select(told.tables.result.epochs, of)["condition_number"].notna().any():
+    if not select(told.tables.epochs, of)["condition_number"].notna().any():
         return f"mean {mean} in {group}, with no finite condition number"
     return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"
 
@@ -458,9 +481,20 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
         )
         found.append(("Narrow layers", text))
     groups = _groups(result)
-    skipped = list(groups.loc[~groups["random"], "group"])
+    wired = int((~is_plain(result.runs)).sum())
+    if wired:
+        text = (
+            "Mean-field theory here is of plain networks; "
+            f"{wired:,} of these runs {verb(wired, 'has', 'have')} residual connections or layer normalisation: "
+            "no line is drawn for them."
+        )
+        found.append(("Not plain", text))
+    skipped = list(groups.loc[~groups["random"] & is_plain(groups), "group"])
     if skipped:
-        text = f"Theory is of random weights about 0. No line is drawn for {listed(skipped)}, whose weights are not."
+        text = (
+            "Theory is of weights and biases that are random about 0, or biases that are 0. No line is drawn for "
+            f"{listed(skipped)}, which start otherwise."
+        )
         found.append(("No prediction", text))
     return found
 

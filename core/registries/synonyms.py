@@ -5,7 +5,7 @@ something near it is only suggested, with the difference: to take it would silen
 """
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -35,7 +35,6 @@ def _near(ours: str, names: str, difference: str) -> dict[str, Synonym]:
     return dict.fromkeys(names.split(), Synonym(ours, difference))
 
 
-WHICH_NORMAL = "PyTorch's has the same standard deviation, but is not truncated"
 WHICH_KIND = "there is a uniform and a normal one"
 SEED = "runs take the seeds from first_seed on, as many as seeds says"
 WIDTHS = "hidden takes the widths of the hidden layers, such as 64-64-64"
@@ -45,7 +44,7 @@ SETTINGS: Synonyms = {
     **_same("samples", "n_samples num_samples examples n_examples"),
     **_same("noise", "noise_std"),
     **_same("scaling", "input_scaling scaler"),
-    **_near("scaling", "normalisation normalization preprocessing", "scaling names how the inputs are scaled"),
+    **_near("scaling", "preprocessing", "scaling names how the inputs are scaled"),
     **_same("test_share", "test_fraction test_split"),
     **_near("test_share", "test_size validation_split", "test_share is a share of each class, 0 or from 0.05 to 0.9"),
     **_same("data_seed", "split_seed"),
@@ -54,12 +53,17 @@ SETTINGS: Synonyms = {
     **_same("initialiser", "weight_init weights_init weight_initialiser weight_initializer weight_initialisation"),
     **_same("initialiser", "weight_initialization kernel_initializer kernel_init"),
     **_near("initialiser", "weights", "initialiser names the scheme that draws them"),
+    **_same("bias_initialiser", "bias_initialisers bias_initializer bias_initializers bias_init biases_init"),
+    **_same("bias_initialiser", "bias_initialisation bias_initialization"),
     **_same("gain", "gains"),
     **_near("gain", "scale init_scale", "gain is a factor on what the initialiser draws"),
     **_same("hidden", "hidden_layer_sizes hidden_widths hidden_sizes"),
     **_near("hidden", "layers hidden_layers hidden_units n_layers num_layers n_hidden depth units neurons", WIDTHS),
     **_near("hidden", "width widths layer_sizes architecture", WIDTHS),
     **_same("bias", "biases use_bias"),
+    **_same("residual", "residuals residual_connections skip_connections resnet"),
+    **_same("normalisation", "normalization layer_normalisation layer_normalization"),
+    **_near("normalisation", "norm batch_norm layer_norm", "normalisation is none or layer"),
     **_same("loss", "losses loss_function loss_fn criterion objective"),
     **_same("optimiser", "optimisers optimizer optimizers optim opt solver update_rule"),
     **_near("optimiser", "momentum beta", "it is the optimiser's argument, as in momentum:0.9"),
@@ -80,6 +84,7 @@ SETTINGS: Synonyms = {
 }
 """Names of settings. No name of a page's own control may be accepted here: a link holds both."""
 
+APPROXIMATE = "it is the approximation by tanh, up to 0.0005 off, here gelu is exact, by the error function"
 ABSENT_SMOOTH = "it is a smooth relative, which the lab does not have"
 
 VALUES: Mapping[str, Synonyms] = {
@@ -119,10 +124,17 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("steep_logistic", "heaviside step sign threshold perceptron", "its slope is 0, so nothing would train"),
         **_same("relu", "rectifier rectified_linear"),
         **_near("relu", "relu6", "it is clipped at 6"),
-        **_near("relu", "gelu silu swish mish softplus", ABSENT_SMOOTH),
         **_same("leaky_relu", "lrelu leaky"),
         **_near("leaky_relu", "prelu", "its leak is trained, here it is 0.01"),
-        **_near("leaky_relu", "elu selu celu", ABSENT_SMOOTH),
+        **_same("elu", "exponential_linear exponential_linear_unit"),
+        **_near("elu", "celu", "only with an alpha of 1 are the two the same"),
+        **_same("selu", "scaled_elu"),
+        **_same("softplus", "smooth_relu"),
+        **_same("swish", "silu"),
+        **_near("swish", "mish", ABSENT_SMOOTH),
+        **_near("swish", "hard_swish", "it is made of straight lines and a parabola"),
+        **_near("gelu", "gelu_tanh gelu_new gelu_fast gelu_approximate gelu_pytorch_tanh", APPROXIMATE),
+        **_near("gelu", "quick_gelu", "it is x logistic(1.702 x), here gelu is exact"),
         **_same("identity", "linear none id"),
     },
     "initialiser": {
@@ -133,18 +145,19 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("uniform", "random_uniform uniform_ rand", "elsewhere it has another default limit"),
         **_same("normal", "gaussian"),
         **_near("normal", "random_normal normal_ randn random", "elsewhere it has another default standard deviation"),
-        **_near("truncated_normal", "trunc_normal trunc_normal_", "the lab's is rescaled so that its std holds"),
+        **_near("plain_truncated_normal", "trunc_normal trunc_normal_", "PyTorch's is cut at -2 and 2 at any std"),
         **_same("glorot_uniform", "xavier_uniform xavier_uniform_"),
         **_near("glorot_uniform", "glorot xavier", WHICH_KIND),
-        **_near("glorot_normal", "xavier_normal xavier_normal_", WHICH_NORMAL),
+        **_same("variance_scaling:1:fan_avg:normal", "xavier_normal xavier_normal_"),
         **_same("he_uniform", "kaiming_uniform kaiming_uniform_"),
         **_near("he_normal", "he kaiming msra", WHICH_KIND),
-        **_near("he_normal", "kaiming_normal kaiming_normal_", WHICH_NORMAL),
+        **_same("variance_scaling:2:fan_in:normal", "kaiming_normal kaiming_normal_"),
         **_near("lecun_normal", "lecun", WHICH_KIND),
-        **_near("lecun_normal", "variance_scaling", "it takes a scale, a fan and a distribution"),
         **_same("orthogonal", "orthogonal_ ortho orthonormal"),
         **_near("fan_in_uniform", "default pytorch torch standard fan_in", "PyTorch's default for a layer's weights"),
-        **_near("sparse", "sparse_", "PyTorch's takes the share of zeros, the lab's the number of other weights"),
+        **_same("sparse_share", "sparse_"),
+        **_near("depth_scaled", "fixup", "Fixup's last layer is zeros, as in depth_scaled;last=zeros"),
+        **_same("lsuv", "layer_sequential_unit_variance"),
         **_same("identity", "eye eye_"),
     },
     "loss": {
@@ -169,6 +182,13 @@ VALUES: Mapping[str, Synonyms] = {
         **_near("adam", "adamw", "it also decays the weights"),
         **_near("adam", "nadam adamax amsgrad radam", "it is a variant, which the lab does not have"),
     },
+    "normalisation": {
+        **_same("none", "no off false"),
+        **_near("layer", "layer_norm ln", "the lab's has no gain and bias to train"),
+        **_near(
+            "layer", "batch batch_norm bn group instance", "the lab's is over the units of a layer, example by example"
+        ),
+    },
     "batch_size": _same("full", "full_batch all"),
     "record": _same("every", "all each"),
     "target": {
@@ -191,6 +211,22 @@ VALUES: Mapping[str, Synonyms] = {
     },
 }
 """Names of values, by setting."""
+
+
+class Names(Collection[str]):
+    """Names that are asked for anew each time, so that what is added to a registry is among them at once."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self._names = names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(list(self._names()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self._names())
 
 
 def plain(name: str) -> str:

@@ -162,7 +162,7 @@ def _check_moments(result: Result) -> None:
         _allow(result, "layers", f"{quantity}_std", ~(std < least * (1 - SINGLE) - slack), "what its percentiles allow")
     ranges = {name: function.range for name, function in ACTIVATIONS.items()}
     bottom, top = (_by_function(layers, {name: ends[side] for name, ends in ranges.items()}) for side in (0, 1))
-    mean = layers["activation_mean"]
+    mean = layers["activation_mean"].where(layers["residual"] == "false")  # else h is a sum of several
     outside = (mean < bottom - SINGLE) | (mean > top + SINGLE)
     _allow(result, "layers", "activation_mean", ~outside, "numbers in the range of the activation function, or nothing")
 
@@ -181,6 +181,7 @@ def _check_saturation(result: Result) -> None:
     ends = {
         name: saturated_from(function, experiment.saturation_threshold, np.dtype(experiment.dtype))
         for name, function in ACTIVATIONS.items()
+        if function.steepest_at_0
     }
     below, above = (_by_function(layers, {name: float(end[side]) for name, end in ends.items()}) for side in (0, 1))
     for p in PERCENTILES:
@@ -189,7 +190,8 @@ def _check_saturation(result: Result) -> None:
             ("saturated_low", a <= below, p / 100),
             ("saturated_high", a >= above, 1 - p / 100),
         ):
-            belied = np.where(beyond, layers[column] < share - one, layers[column] > share + one) & a.notna()
+            belied = np.where(beyond, layers[column] < share - one, layers[column] > share + one)
+            belied &= a.notna() & below.notna()
             _allow(result, "layers", column, ~belied, f"what preactivation_p{p:02d} allows")
     neurons, saturated = layers["saturated_neurons"], layers["saturated"]
     few = SATURATED_NEURON * neurons - ROUNDING
@@ -207,13 +209,19 @@ def _check_layers(result: Result) -> None:
         for low, high in pairwise(PERCENTILES):
             before, column = f"{quantity}_p{low:02d}", f"{quantity}_p{high:02d}"
             _allow(result, "layers", column, ~(layers[column] < layers[before]), f"numbers of at least {before}")
+    monotone = {name for name, function in ACTIVATIONS.items() if function.monotone}
+    rank_alike = output | (layers["activation"].isin(monotone) & (layers["residual"] == "false"))
     for p in PERCENTILES:
         expected = pd.Series(np.nan, index=layers.index)
         for name, rows in layers[~output].groupby("activation").groups.items():
-            a = layers.loc[rows, f"preactivation_p{p:02d}"].to_numpy()
+            a, h = (layers.loc[rows, f"{quantity}_p{p:02d}"].to_numpy() for quantity in ("preactivation", "activation"))
             with np.errstate(all="ignore"):
-                expected[rows] = ACTIVATIONS[str(name)].forward(a.copy())
+                ends, value = (ACTIVATIONS[str(name)].forward(x) for x in (np.array([-np.inf, np.inf]), a.copy()))
+            # A pre-activation that overflowed is missing: of it the function may yet have a value.
+            expected[rows] = np.where(np.isnan(a) & np.isin(h, ends), h, value)
         expected = expected.where(np.isfinite(expected))
+        # Ranks of h are those of a only where f does not fall, and nothing is added to it.
+        expected = expected.where(rank_alike, layers[f"activation_p{p:02d}"])
         _same(result, "layers", f"activation_p{p:02d}", expected, f"preactivation_p{p:02d}", SINGLE)
     # A unit that is flat at a = 0 is saturated, but neither low nor high.
     threshold = result.experiment.saturation_threshold

@@ -67,6 +67,11 @@ class Tables:
         """The runs table."""
         return self.result.runs
 
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """The epochs table."""
+        return self.result.epochs
+
     @cached_property
     def hidden(self) -> pd.DataFrame:
         """Rows of the layers table whose role is hidden."""
@@ -130,6 +135,11 @@ def step(recorded: list[int], update: float) -> int:
     return recorded[after] - recorded[after - 1] if after > 0 else 0
 
 
+def equal(one: float, other: float, step: float) -> bool:
+    """Whether two medians of updates to target are the same, as far as a recorded step tells."""
+    return one == other or abs(one - other) < step
+
+
 def timed(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that took time for updates, and did not stop at a divergence."""
     return runs[(runs["seconds"] > 0) & (runs["last_update"] > 0) & runs["diverged_at"].isna()]
@@ -138,6 +148,13 @@ def timed(runs: pd.DataFrame) -> pd.DataFrame:
 def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
     """The median, with the runs that are `lost` below all others; minus infinity where it falls on one of them."""
     return float(values.mask(lost, -np.inf).median())
+
+
+def signal_kept(hidden: pd.DataFrame) -> pd.Series:
+    """By run, delta_std of the first hidden layer over that of the last; `hidden` are rows of one epoch, in order."""
+    first, last = (hidden.drop_duplicates("run", keep=end).set_index("run")["delta_std"] for end in ("first", "last"))
+    ratios = first / last
+    return ratios[np.isfinite(ratios)]
 
 
 # How values are computed
@@ -221,22 +238,6 @@ def _by_layer(hidden: pd.DataFrame) -> pd.Series:
 
 def _ties(means: pd.Series) -> int:
     return int((means >= means.max() - 1e-9).sum())
-
-
-def _signal_kept(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.hidden, of)
-    by_layer = rows.pivot(index="run", columns="layer", values="delta_std")
-    ratios = by_layer.iloc[:, 0] / by_layer.iloc[:, -1]
-    known = ratios[np.isfinite(ratios)]
-    return float(known.median()), len(known)
-
-
-def _median(table: str, column: str) -> Value:
-    def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        values = select(tables.result.table(table), of)[column].dropna()
-        return float(values.median()), len(values)
-
-    return value
 
 
 def _whole(value: float) -> str:
@@ -342,15 +343,19 @@ MEASURES: dict[str, Measure] = {
         _whole,
     ),
     "median singular_value_mean": Measure(
-        "median of singular_value_mean in epochs.csv", _median("epochs", "singular_value_mean"), text.number
+        "median of singular_value_mean in epochs.csv",
+        _rows("epochs", lambda rows: rows["singular_value_mean"].median()),
+        text.number,
     ),
     "median condition_number": Measure(
-        "median of condition_number in epochs.csv", _median("epochs", "condition_number"), text.number
+        "median of condition_number in epochs.csv",
+        _rows("epochs", lambda rows: rows["condition_number"].median()),
+        text.number,
     ),
     # layers.csv, hidden layers
     "signal kept": Measure(
         "median over runs of delta_std of the first hidden row / that of the last, where that is a number",
-        _signal_kept,
+        _rows("hidden", lambda rows: signal_kept(rows).median()),
         text.number,
     ),
     "last epoch": Measure("the greatest epoch among hidden rows", _extreme("hidden", "epoch", "max"), _whole),
@@ -440,7 +445,7 @@ MEASURES: dict[str, Measure] = {
     ),
     "predicted std of a": Measure(
         "root of q: fan_in x mean weight_rms^2 x the mean square of what feeds the layer, which for the first are the "
-        "inputs of the probe and for others f(root of q of the layer before x z), z normal",
+        "inputs of the probe and for others f(root of q of the layer before x z), z normal; plus mean bias_rms^2",
         None,
         text.number,
     ),
@@ -449,7 +454,7 @@ MEASURES: dict[str, Measure] = {
         "P(slope at root of q x z is below the threshold), z normal; q as above", None, text.share
     ),
     "layers predicted": Measure(
-        "distinct layer, and start (hidden, activation, initialiser, gain), that theory predicts",
+        "distinct layer, and start (hidden, activation, initialiser, gain, bias_initialiser), that theory predicts",
         None,
         lambda n: text.count(int(n), "layer"),
     ),

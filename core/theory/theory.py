@@ -9,130 +9,43 @@ pre-activation is Gaussian with mean 0 and variance q, and (Poole et al. 2016; S
 `weight_variance` is the field's sw^2 and `bias_variance` its sb^2. Functions take an activation by its name in
 `core.registries.activations.ACTIVATIONS` or as an `Activation` of one's own.
 
-Expectations are Gauss-Legendre sums over panels of the Gaussian's support, cut at the kinks of f and refined
-where f is steep. Gauss-Hermite nodes, the usual choice, lose digits at both: with 100 nodes the hard tanh is off
-in the third digit at standard deviation 1, and the slope of tanh at 10 by a factor of 8.
+The expectations, and the critical line chi_1 = 1, are those of `core.registries.expectations`.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from core.registries.activations import ACTIVATIONS, Activation
-from core.registries.synonyms import VALUES, suggested
+from core.registries.activations import Activation
+from core.registries.expectations import (
+    PROBES,
+    check,
+    gaussian_rule,
+    mean_square_of,
+    moments,
+    slope_square_at_0,
+    tidy,
+    turn,
+)
+from core.registries.expectations import critical_line as critical_line
+from core.registries.expectations import critical_weight_variance as critical_weight_variance
+from core.registries.expectations import resolve as resolve
 
 Floats = NDArray[np.float64]
 
 THRESHOLD = 0.05
-_TAIL = 10.0  # the Gaussian beyond 10 standard deviations weighs 2e-23
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
-_DOUBLINGS = 2.0 ** np.arange(-3, 12)
-_PANELS_OF_Z = np.arange(-_TAIL, _TAIL + 1.0)
-# Dense about 0, and out to where every bounded function of the registry has long reached its limit.
-_PROBES: Floats = np.sinh(np.linspace(-math.asinh(1e6), math.asinh(1e6), 8001))
-
-
-def resolve(activation: str | Activation) -> Activation:
-    """The activation of that name, or the given one itself. ValueError names the allowed ones."""
-    if isinstance(activation, Activation):
-        return activation
-    if activation not in ACTIVATIONS:
-        meant = suggested(activation, ACTIVATIONS, VALUES["activation"]).ours
-        hint = f"; did you mean {meant!r}?" if meant else ""
-        raise ValueError(f"activation: {activation!r} is not one of {', '.join(ACTIVATIONS)}{hint}")
-    return ACTIVATIONS[activation]
-
-
-def _check(**values: ArrayLike) -> None:
-    for name, value in values.items():
-        array = np.asarray(value, dtype=np.float64)
-        if not (np.isfinite(array).all() and (array >= 0).all()):
-            raise ValueError(f"{name}: {value!r} must be finite and at least 0")
-
-
-# Expectations over a Gaussian pre-activation
-
-
-def _tidy(a: float) -> float:
-    """An abscissa found by halving, without its last digits: 0 instead of 3e-27, 1 instead of 0.9999999999999999."""
-    return round(a, 12) + 0.0
-
-
-def _turn(low: float, high: float, still: Callable[[float], bool]) -> float:
-    """Where `still`, which holds at `low`, holds no more: found by halving."""
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if still(middle) else (low, middle)
-    return high
-
-
-@lru_cache
-def _kinks(activation: Activation) -> tuple[float, ...]:
-    """Where the slope jumps, found by halving every interval of `_PROBES` across which it changes a lot."""
-    slopes = activation.slope(_PROBES)
-    jump = 0.1 * activation.max_slope
-    kinks = []
-    for index in np.flatnonzero(np.abs(np.diff(slopes)) > jump):
-        low, high = float(_PROBES[index]), float(_PROBES[index + 1])
-        for _ in range(80):
-            ends = activation.slope(np.array([low, 0.5 * (low + high), high]))
-            if abs(ends[1] - ends[0]) > abs(ends[2] - ends[1]):
-                high = 0.5 * (low + high)
-            else:
-                low = 0.5 * (low + high)
-        if abs(ends[2] - ends[0]) > jump:
-            kinks.append(_tidy(high))
-    return tuple(kinks)
-
-
-def _gaussian_rule(activation: Activation, variance: Floats) -> tuple[Floats, Floats]:
-    """Pre-activations a and weights, both (..., nodes), with sum(weights * g(a)) = E[g(sqrt(variance) z)]."""
-    std = np.sqrt(variance)[..., np.newaxis]
-    cuts = np.concatenate([-_DOUBLINGS, [0.0], _DOUBLINGS, _kinks(activation)])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steep = np.nan_to_num(cuts / std, posinf=_TAIL, neginf=-_TAIL).clip(-_TAIL, _TAIL)
-    flat = np.broadcast_to(_PANELS_OF_Z, (*steep.shape[:-1], _PANELS_OF_Z.size))
-    edges = np.sort(np.concatenate([steep, flat], axis=-1), axis=-1)
-    half = 0.5 * np.diff(edges)[..., np.newaxis]
-    z = edges[..., :-1, np.newaxis] + half * (1.0 + _NODES)
-    weights = half * _WEIGHTS * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    nodes = (*variance.shape, z.shape[-2] * z.shape[-1])
-    return std * z.reshape(nodes), weights.reshape(nodes)
-
-
-def _moments(activation: Activation, variance: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """E[f], E[f^2] and E[f'^2] of a Gaussian pre-activation of the given variance, each of its shape."""
-    q = np.asarray(variance, dtype=np.float64)
-    a, weights = _gaussian_rule(activation, q)
-    h = activation.forward(a)
-    slope = activation.slope(a)
-    slope_square: Floats = np.where(q > 0, np.sum(weights * slope * slope, axis=-1), _slope_square_at_0(activation))
-    return np.sum(weights * h, axis=-1), np.sum(weights * h * h, axis=-1), slope_square
-
-
-def _mean_square(activation: Activation, variance: ArrayLike) -> Floats:
-    """E[f^2] of a Gaussian pre-activation."""
-    a, weights = _gaussian_rule(activation, np.asarray(variance, dtype=np.float64))
-    result: Floats = np.sum(weights * np.square(activation.forward(a)), axis=-1)
-    return result
-
-
-def _slope_square_at_0(activation: Activation) -> float:
-    """The limit of E[f'^2] for variance to 0: the mean of f'^2 on the two sides of 0."""
-    left, right = activation.slope(np.array([-1e-200, 1e-200]))
-    return 0.5 * float(left * left + right * right)
 
 
 def gaussian_output(activation: str | Activation, std: float) -> tuple[float, float]:
     """Mean and standard deviation of h = f(a) for a pre-activation a ~ N(0, std^2)."""
     function = resolve(activation)
-    _check(std=std)
-    a, weights = _gaussian_rule(function, np.asarray(float(std) ** 2))
+    check(std=std)
+    a, weights = gaussian_rule(function, np.asarray(float(std) ** 2))
     h = function.forward(a)
     mean = float(np.sum(weights * h))
     return mean, math.sqrt(float(np.sum(weights * np.square(h - mean))))
@@ -154,14 +67,14 @@ def saturated_intervals(activation: str | Activation, threshold: float = THRESHO
 
 @lru_cache(maxsize=256)
 def _saturated_intervals(activation: Activation, threshold: float) -> tuple[tuple[float, float], ...]:
-    saturated = activation.slope_ratio(_PROBES) < threshold
+    saturated = activation.slope_ratio(PROBES) < threshold
     cuts = []
     for index in np.flatnonzero(saturated[1:] != saturated[:-1]):
 
         def still(a: float, here: np.bool_ = saturated[index]) -> bool:
             return bool((activation.slope_ratio(np.array([a]))[0] < threshold) == here)
 
-        cuts.append(_tidy(_turn(float(_PROBES[index]), float(_PROBES[index + 1]), still)))
+        cuts.append(tidy(turn(float(PROBES[index]), float(PROBES[index + 1]), still)))
     edges = [-math.inf, *cuts, math.inf]
     intervals: list[tuple[float, float]] = []
     for start, end in list(itertools.pairwise(edges))[0 if saturated[0] else 1 :: 2]:
@@ -171,7 +84,7 @@ def _saturated_intervals(activation: Activation, threshold: float) -> tuple[tupl
 
 def gaussian_saturation(activation: str | Activation, std: float, threshold: float = THRESHOLD) -> tuple[float, float]:
     """Shares (low, high) of a pre-activation a ~ N(0, std^2) that are saturated with a < 0 and with a > 0."""
-    _check(std=std)
+    check(std=std)
     low = high = 0.0
     for start, end in saturated_intervals(activation, threshold):
         # From the nearer tail, so that shares far below 1e-16 keep their digits.
@@ -190,7 +103,7 @@ def _normal_tail(a: float, std: float) -> float:
     return 0.5 * math.erfc(a / (std * math.sqrt(2.0)))
 
 
-# The length map, its fixed point and its critical line
+# The length map and its fixed point
 
 
 def length_map(
@@ -208,7 +121,7 @@ def length_map(
         Shape (depth,) and that of q0. Values grow to inf where the map has no bound.
     """
     function = resolve(activation)
-    _check(weight_variance=weight_variance, bias_variance=bias_variance, q0=q0)
+    check(weight_variance=weight_variance, bias_variance=bias_variance, q0=q0)
     if depth < 0:
         raise ValueError(f"depth: {depth!r} must be at least 0")
     starts = np.asarray(q0, dtype=np.float64)
@@ -217,7 +130,7 @@ def length_map(
     for layer in lengths:
         finite = np.isfinite(q)
         with np.errstate(over="ignore"):
-            layer[finite] = weight_variance * _mean_square(function, q[finite]) + bias_variance
+            layer[finite] = weight_variance * mean_square_of(function, q[finite]) + bias_variance
         q = layer
     return lengths.reshape(depth, *starts.shape)
 
@@ -259,13 +172,13 @@ def fixed_point(activation: str | Activation, weight_variance: float, bias_varia
     one (relu with sw^2 = 2, sb = 0), has q = None and says so in `note`.
     """
     function = resolve(activation)
-    _check(weight_variance=weight_variance, bias_variance=bias_variance)
+    check(weight_variance=weight_variance, bias_variance=bias_variance)
     sw2, sb2 = float(weight_variance), float(bias_variance)
 
     def chi(q: float) -> float:
-        return sw2 * float(_moments(function, q)[2])
+        return sw2 * float(moments(function, q)[2])
 
-    growth = sw2 * _mean_square(function, [1e-2, 1.0, 1e2]) / [1e-2, 1.0, 1e2]
+    growth = sw2 * mean_square_of(function, [1e-2, 1.0, 1e2]) / [1e-2, 1.0, 1e2]
     if np.ptp(growth) <= 1e-12 * growth.max():  # f(c a) = c f(a): the map is a straight line
         slope = float(growth[1])
         if abs(slope - 1.0) <= 1e-12 and sb2 == 0.0:
@@ -275,7 +188,7 @@ def fixed_point(activation: str | Activation, weight_variance: float, bias_varia
         return FixedPoint(None, chi(1.0), "no finite fixed point: q grows without limit from layer to layer")
 
     def grows(q: float) -> bool:
-        return sw2 * float(_mean_square(function, q)) + sb2 > q
+        return sw2 * float(mean_square_of(function, q)) + sb2 > q
 
     # sqrt: the map may leave 0 as slowly as q^(3/2) (softsign), so q* can be the square of a small distance.
     vanishes = sb2 == 0.0 and float(function.forward(np.zeros(1))[0]) == 0.0
@@ -286,7 +199,7 @@ def fixed_point(activation: str | Activation, weight_variance: float, bias_varia
                 return FixedPoint(None, chi(high), "no finite fixed point: q grows without limit from layer to layer")
             low, high = high, 4.0 * high
     else:
-        if vanishes and sw2 * _slope_square_at_0(function) <= 1.0:
+        if vanishes and sw2 * slope_square_at_0(function) <= 1.0:
             return FixedPoint(0.0, chi(0.0))
         while not grows(low):
             if low < 1e-30:
@@ -301,45 +214,6 @@ def fixed_point(activation: str | Activation, weight_variance: float, bias_varia
     return FixedPoint(q, chi(q))
 
 
-def critical_line(activation: str | Activation, q: ArrayLike) -> tuple[Floats, Floats]:
-    """The points (sw^2, sb^2) of the critical line chi_1 = 1 whose fixed points are `q`.
-
-    sw^2 = 1 / E[f'^2] and sb^2 = q - sw^2 E[f^2]. Both are NaN where that would take a negative sb^2: no network
-    is critical at that q (the logistic below q = 45, say). Arrays of q's shape.
-    """
-    function = resolve(activation)
-    values = np.asarray(q, dtype=np.float64)
-    _, mean_square, slope_square = _moments(function, values)
-    with np.errstate(divide="ignore"):
-        sw2 = 1.0 / slope_square
-    sb2 = values - sw2 * mean_square
-    sb2 = np.where(np.abs(sb2) <= 1e-12 * values, 0.0, sb2)
-    reached = np.isfinite(sw2) & (sb2 >= 0.0)
-    return np.where(reached, sw2, np.nan), np.where(reached, sb2, np.nan)
-
-
-def critical_weight_variance(activation: str | Activation, bias_variance: float) -> tuple[float, float] | None:
-    """The critical sw^2 at the given sb^2, and its fixed point: (sw^2, q*). None where no q up to 1e4 is critical.
-
-    Where a whole range of q is critical (relu, sb = 0) the q returned is 0.
-    """
-    _check(bias_variance=bias_variance)
-    q = np.concatenate([[0.0], np.geomspace(1e-12, 1e4, 200)])
-    sw2, sb2 = critical_line(activation, q)
-    on_line = np.flatnonzero(np.abs(sb2 - bias_variance) <= 1e-15)
-    if on_line.size:
-        return float(sw2[on_line[0]]), float(q[on_line[0]])
-    # Where the line starts at a positive q, NaN stands for "below any sb^2".
-    above = np.flatnonzero(sb2 > bias_variance)
-    if not above.size or above[0] == 0:
-        return None
-    # NaN counts as below any sb^2 here too.
-    found = _turn(
-        float(q[above[0] - 1]), float(q[above[0]]), lambda q: not critical_line(activation, q)[1] > bias_variance
-    )
-    return float(critical_line(activation, found)[0]), found
-
-
 def phase_diagram(
     activation: str | Activation, weight_variances: ArrayLike, bias_variances: ArrayLike
 ) -> tuple[Floats, Floats]:
@@ -349,11 +223,11 @@ def phase_diagram(
     finite fixed point up to q = 1e8.
     """
     function = resolve(activation)
-    _check(weight_variance=weight_variances, bias_variance=bias_variances)
+    check(weight_variance=weight_variances, bias_variance=bias_variances)
     sw2 = np.asarray(weight_variances, dtype=np.float64)
     sb2 = np.asarray(bias_variances, dtype=np.float64)
     table = np.concatenate([[0.0], np.geomspace(1e-12, 1e8, 1200)])
-    _, mean_square, slope_square = _moments(function, table)
+    _, mean_square, slope_square = moments(function, table)
     q = np.empty((sw2.size, sb2.size))
     chi = np.empty_like(q)
     for row, variance in enumerate(sw2):
@@ -399,7 +273,7 @@ class LayerPrediction:
 def predict_layers(
     activation: str | Activation,
     weight_variances: Sequence[float],
-    bias_variance: float,
+    bias_variance: ArrayLike,
     input_mean_square: float,
     threshold: float = THRESHOLD,
 ) -> tuple[LayerPrediction, ...]:
@@ -407,22 +281,24 @@ def predict_layers(
 
     Args:
         weight_variances: fan_in * Var(w) of each hidden layer, input side first.
+        bias_variance: Var(b) of each, or of all.
         input_mean_square: mean of x^2 over examples and features (1 for standardised inputs).
 
     Returns:
         One prediction a layer; layers whose q is beyond the largest float are left out.
     """
     function = resolve(activation)
-    _check(weight_variance=weight_variances, bias_variance=bias_variance)
+    check(weight_variance=weight_variances, bias_variance=bias_variance)
     layers = []
     mean_square = float(input_mean_square)
-    for number, weight_variance in enumerate(weight_variances, start=1):
-        q = weight_variance * mean_square + bias_variance
+    bias_variances = np.broadcast_to(bias_variance, len(weight_variances)).tolist()
+    for number, (weight_variance, own) in enumerate(zip(weight_variances, bias_variances, strict=True), start=1):
+        q = weight_variance * mean_square + own
         if not math.isfinite(q):
             break
         mean, std = gaussian_output(function, math.sqrt(q))
         low, high = gaussian_saturation(function, math.sqrt(q), threshold)
-        _, mean_square, slope_square = (float(moment) for moment in _moments(function, q))
+        _, mean_square, slope_square = (float(moment) for moment in moments(function, q))
         chi = weight_variance * slope_square
         layers.append(LayerPrediction(number, q, mean, std, low, high, chi, slope_square))
     return tuple(layers)
@@ -452,7 +328,7 @@ def pair_agreement_by_batch(activation: str | Activation, std: float, batch_size
     `pair_agreement` in the limit.
     """
     function = resolve(activation)
-    _check(std=std)
+    check(std=std)
     results = []
     for size in batch_sizes:
         rng = np.random.default_rng(np.random.SeedSequence([0, size]))

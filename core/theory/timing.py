@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.engine.network import allocate, augment, back_propagate, encode_targets, propagate, weight_gradients
+from core.engine.network import Workspaces, augment, back_propagate, encode_targets, propagate, weight_gradients
 from core.machine.blas import one_blas_thread
 from core.registries.activations import ACTIVATIONS, Activation
 from core.registries.losses import LOSSES
@@ -126,7 +126,10 @@ def _passes(activation: Activation, a: NDArray[Any]) -> tuple[Callable[[], objec
         activation.quick_forward(a, out=output)
 
     def backward() -> None:
-        activation.slope_from_output(h, out=slope)
+        if activation.slope_from_output is None:
+            activation.slope(a, out=slope)
+        else:
+            activation.slope_from_output(h, out=slope)
         np.multiply(delta, slope, out=slope)
 
     return forward, backward
@@ -196,7 +199,7 @@ def _steps(activation: Activation, width: int, dtype: Dtype) -> tuple[Callable[[
     by_example = augment(rng.standard_normal((BATCH, width)), True, dtype)
     inputs = np.ascontiguousarray(by_example.T)
     targets = encode_targets(rng.integers(0, CLASSES, BATCH), CLASSES, dtype)
-    work = allocate((NETWORKS,), sizes, BATCH, dtype, bias=True)
+    work = Workspaces((NETWORKS,), sizes, dtype, True, activation).of(BATCH)
     delta = LOSSES["cross_entropy"].delta
     rate = np.asarray(1e-6 / BATCH, dtype)  # so small that the weights stay where they are, whatever the repeats
 

@@ -42,6 +42,7 @@ def adopt(entry: Entry) -> None:
     moved, here.page = here.page != entry, entry
     if moved:
         here.ignored = {}
+        here.folds += 1
         _forget_controls()
     address = _address()
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.

@@ -32,6 +32,8 @@ class Session:
         train_refused: why the one that was last asked for by a button is not trained, or "".
         training_for_others: the job that the visitor has cancelled, and that trains on for others.
         visitor: who this is, where the browser's cookie does not tell.
+        sections: the sections of the form that are open.
+        folds: how often a page, or what is trained, was chosen.
         draft: what the form's controls hold; None where that is what is on the screen.
         texts: what the controls of each page are set to, by the page's name, as a link says it, defaults left out.
         ignored: what was wrong with the link, by parameter.
@@ -57,6 +59,8 @@ class Session:
     train_refused: str = ""
     training_for_others: Source | None = None
     visitor: str = field(default_factory=lambda: uuid.uuid4().hex)
+    sections: set[str] = field(default_factory=lambda: {"Network"})
+    folds: int = 0
     draft: dict[str, Any] | None = None
     texts: dict[str, dict[str, str]] = field(default_factory=lambda: {entry.name: {} for entry in PAGES})
     ignored: dict[str, str] = field(default_factory=dict)

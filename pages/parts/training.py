@@ -48,6 +48,27 @@ def in_training() -> Job | None:
     return source if isinstance(source, Job) and source.active else None
 
 
+def settled() -> bool:
+    """Whether what is on the screen is trained, or in training: asking for it again changes nothing."""
+    source = session.current().source
+    return source is not None and source.status in ("queued", "running", "done")
+
+
+def ahead(experiment: Experiment) -> str:
+    """What training the experiment on the screen would do, in words."""
+    here = session.current()
+    if here.source is None:
+        return ""
+    if here.source.active:
+        return "In training: the pages show these settings."
+    if here.source.status == "done":
+        return "Unchanged: the pages show these settings."
+    store = registry().store
+    if store is not None and store.holds_checkpoint(experiment.key):
+        return "*Train* goes on from the last time that its progress was saved."
+    return "*Train* starts it anew: it was stopped before its progress was first saved."
+
+
 def resume() -> None:
     """Go on with what is on the screen if it was paused because nobody looked at it: now somebody does."""
     here = session.current()
@@ -103,7 +124,16 @@ def _asked(experiment: Experiment) -> tuple[Job | None, str]:
 
 
 def train(experiment: Experiment) -> None:
-    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is.
+
+    Where nothing but the target is new, it is asked of what is on the screen.
+    """
+    here = session.current()
+    shown = here.source if here.source is not None and here.source.status == "done" else None
+    if shown and experiment != here.experiment and experiment.key == here.experiment.key:
+        _show(experiment, shown)
+        _forget_link()
+        return
     job, refusal = _asked(experiment)
     if job is None:
         session.current().train_refused = refusal

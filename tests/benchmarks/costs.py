@@ -106,7 +106,7 @@ def estimates(product: Worker, quick: bool) -> list[Row]:
         "width 300": replace(digits, hidden=((300, 300),), epochs=3, seeds=4),
         "width 1000": replace(digits, hidden=((1000,),), epochs=2, seeds=1),
         "20 layers": replace(digits, hidden=((16,) * 20,), epochs=5, seeds=8),
-        "Adam": replace(digits, optimiser="adam", learning_rate=(0.001,), epochs=10, seeds=8),
+        "Adam": replace(digits, optimiser=("adam",), learning_rate=(0.001,), epochs=10, seeds=8),
         "every epoch, full": replace(digits, record="every", statistics="full", epochs=20, seeds=4),
         "moons, full": replace(MOONS, statistics="full", epochs=500, seeds=32),
         "ReLU": replace(digits, activation=("relu",), initialiser=("he_normal",), seeds=16),

@@ -30,6 +30,13 @@ EXTREMES = {
         "bias": "false",
     },
     "standard statistics": {"statistics": "standard"},
+    "no plain network": {"residual": "true", "normalisation": "layer", "activation": ",".join([*FOUR, TANH, "gelu"])},
+    "plain networks and others": {
+        "residual": "false,true",
+        "normalisation": "none,layer",
+        "optimiser": "sgd,adam",
+        "activation": "logistic,softplus,gelu",
+    },
 }
 
 
