@@ -123,7 +123,8 @@ def test_a_table_has_one_fingerprint_however_it_is_written() -> None:
         ("1,23", "point", None), ("1_0", "point", None), ("0x1F", "point", None), ("inf", "point", None),
         ("1e999", "point", None), ("=1+1", "point", None), ("True", "point", None), ("", "point", None),
         ("1,5", "comma", 1.5), ("1.234,5", "comma", 1234.5), ("-2.000", "comma", -2000), ("1.5", "comma", None),
-        ("1 234,5", "comma", 1234.5), ("$1,200", "point", 1200), ("12,5 %", "comma", 12.5), ("3,50\u00a0€", "comma", 3.5),
+        ("1 234,5", "comma", 1234.5), ("$1,200", "point", 1200),
+        ("12,5 %", "comma", 12.5), ("3,50\u00a0€", "comma", 3.5),
         ("12.3.2020", "comma", None),
     ],
 )  # fmt: skip
