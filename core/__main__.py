@@ -207,6 +207,10 @@ def _run(arguments: argparse.Namespace) -> None:
     own = options.name_of_data(arguments, _note) if arguments.data else ""
     experiment = _read(arguments.experiment)
     if own and experiment.dataset != own:
+        if is_own(experiment.dataset):
+            raise UsageError(
+                f"{arguments.data}, read so, is {own}; allowed: {experiment.dataset}, as the experiment says"
+            )
         experiment = dataclasses.replace(experiment, dataset=own)
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
     out: Path = arguments.out
