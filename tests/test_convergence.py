@@ -326,7 +326,7 @@ def test_the_tables_of_a_result_go_in_as_they_are() -> None:
 # What became of the runs
 
 WILD = Experiment(
-    dataset="iris", activation=("relu",), initialiser=("he_normal",), hidden=((16, 16),), learning_rate=(0.1, 10.0),
+    dataset=("iris",), activation=("relu",), initialiser=("he_normal",), hidden=((16, 16),), learning_rate=(0.1, 10.0),
     epochs=10, seeds=6, target="train_accuracy:0.34", statistics="standard",
 )  # fmt: skip
 BLOWN = change(WILD, activation="tanh", learning_rate=(0.1, 1000.0), seeds=3)
@@ -367,7 +367,7 @@ def test_a_run_that_has_not_come_to_its_last_epoch_is_in_training_or_was_stopped
 @pytest.mark.parametrize("dataset", ["iris", "two_moons", "breast_cancer"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 def test_the_loss_of_guessing_is_that_of_the_best_network_without_inputs(dataset: str, loss: str) -> None:
-    experiment = Experiment(dataset=dataset, loss=loss)
+    experiment = Experiment(dataset=(dataset,), loss=loss)
     shares = np.bincount(data_of(experiment).train_y) / len(data_of(experiment).train_y)
     if loss == "cross_entropy":
         expected = stats.entropy(shares)

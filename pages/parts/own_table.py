@@ -89,7 +89,7 @@ def hold(table: OwnTable) -> None:
     here.tables.pop(name, None)
     here.tables[name] = table
     for other in list(here.tables)[:-KEPT]:
-        if other != here.experiment.dataset:
+        if other not in here.experiment.dataset:
             del here.tables[other]
 
 
@@ -103,22 +103,26 @@ def _let_go(name: str) -> None:
 
 def of(experiment: Experiment) -> OwnTable | None:
     """The visitor's table that the experiment is about."""
-    return session.current().tables.get(experiment.dataset)
+    return session.current().tables.get(experiment.own_table)
 
 
 def lacking(address: dict[str, str]) -> str:
     """The own table that an address is about and that the visitor has not opened, or ""."""
     for name, text in address.items():
-        if accepted(name, FIELDS, SETTINGS) == "dataset" and is_own(text) and text not in session.current().tables:
-            return text
+        if accepted(name, FIELDS, SETTINGS) == "dataset":
+            own = [part for part in text.split(",") if is_own(part) and part not in session.current().tables]
+            if own:
+                return own[0]
     return ""
 
 
 def require(experiment: Experiment, file: str, brought: Dataset | None) -> None:
     """Raises ResultError where a result from `file` is of a table that it has not `brought` and that is not open."""
-    if is_own(experiment.dataset) and of(experiment) is None:
+    if experiment.own_table and of(experiment) is None:
         if brought is None:
-            raise ResultError(f"it is about {experiment.dataset}, somebody's own table: open that under Own data first")
+            raise ResultError(
+                f"it is about {experiment.own_table}, somebody's own table: open that under Own data first"
+            )
         hold(OwnTable(file, brought))
 
 
@@ -135,10 +139,11 @@ def line() -> None:
         return
     with st.container(border=True, key="own_table"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/table_view: **The data are yours:**", width="content")
+            which = "The data are yours" if len(here.experiment.dataset) == 1 else "One of the data sets is yours"
+            st.markdown(f":material/table_view: **{which}:**", width="content")
             st.text(table.file, width="content")
         data = table.dataset
         st.caption(
             f"{count(data.examples or 0, 'example')}, {count(data.features, 'feature')}, {data.classes} classes, known "
-            f"as {data.name}. Only you see them, until you close the page; who opens the link is asked for the file."
+            f"as {data.name}. Only you see it, until you close the page; who opens the link is asked for the file."
         )
