@@ -106,7 +106,7 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
 def _full(experiment: Experiment, datasets: pd.Series) -> pd.Series:
     """Examples in each row's training set."""
-    return datasets.map({name: experiment.part_sizes(name)[0] for name in experiment.dataset})
+    return datasets.map({name: experiment.part_sizes(name)[0] for name in experiment.dataset}).astype(np.int64)
 
 
 def one_size(experiment: Experiment) -> bool:

@@ -83,7 +83,8 @@ def exploded(result: Result) -> pd.Series:
     runs = result.runs
     first = runs["run"].map(result.epochs.drop_duplicates("run").set_index("run")["train_loss"])
     final = runs["final_train_loss"]
-    guessing = runs["dataset"].map({name: chance_loss(result.experiment, name) for name in result.experiment.dataset})
+    chance = {name: chance_loss(result.experiment, name) for name in result.experiment.dataset}
+    guessing = runs["dataset"].map(chance).astype(np.float64)
     return runs["diverged_at"].isna() & final.gt(EXPLODED * guessing) & final.gt(first)
 
 

@@ -178,7 +178,8 @@ def _by_function(layers: pd.DataFrame, values: dict[str, float]) -> pd.Series:
 def _check_saturation(result: Result) -> None:
     """Saturated shares, by the percentiles of the pre-activation and by the neurons that are saturated."""
     layers, experiment = result.layers, result.experiment
-    train = layers["dataset"].map({name: experiment.part_sizes(name)[0] for name in experiment.dataset})
+    sizes = {name: experiment.part_sizes(name)[0] for name in experiment.dataset}
+    train = layers["dataset"].map(sizes).astype(np.float64)
     probe = train.clip(upper=experiment.probe) if experiment.probe else train
     one = 1 / (layers["fan_out"] * probe) + ROUNDING
     ends = {
