@@ -258,11 +258,11 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     if why := unmeasured(result, epoch, layer):
         return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", *findings.limits_of(told))
     table = by_batch(result, epoch, layer)
-    if table.groupby("activation")["size"].nunique().max() < 2:
+    if table.groupby(["activation", "dataset"])["size"].nunique().max() < 2:
         return Finding(claim, UNDECIDED, "These runs show one batch size only.", *findings.limits_of(told))
     limit = feeding(result, epoch, layer).set_index("line")["limit"]
     parts = []
-    for activation, rows in table.groupby("activation", sort=False):
+    for (activation, data), rows in table.groupby(["activation", "dataset"], sort=False):
         batches = sorted(rows["size"].unique())
         if len(batches) < 2:
             continue  # there are no numbers of its other batch sizes, or not yet
@@ -271,7 +271,8 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
             for size in batches[:: len(batches) - 1]
         ]
         predicted = _limits(told, rows, limit)
-        parts.append(f"{words(str(activation))} {', '.join(ends)}{predicted}")
+        where = f" on {data}" if len(result.experiment.dataset) > 1 else ""
+        parts.append(f"{words(str(activation))}{where} {', '.join(ends)}{predicted}")
     what = f"Pairs of weights into a neuron of layer {layer} whose gradients share a sign"
     evidence = f"{what}: {'; '.join(parts)}. Random: {share(FREE)}."
     never_negative = [name for name in table["activation"].unique() if _never_negative(result, name, layer)]
