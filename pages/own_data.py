@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
-from core.registries.datasets import SCALINGS, Dataset, is_own
+from core.registries.datasets import SCALINGS, Dataset
 from core.results.results import ResultError
 from core.tables import choices
 from core.tables.choices import FEWEST_ROWS, MAX_ROWS, MISSING, MOST_CLASSES, MOST_ROWS, Choices, Examples
@@ -80,7 +80,7 @@ def _forget() -> None:
     here = session.current()
     here.file = None
     here.tables.clear()
-    if is_own(here.experiment.dataset):
+    if here.experiment.own_table:
         training.open_linked(Experiment())
 
 
@@ -188,7 +188,7 @@ def _train(file: OpenFile, dataset: Dataset, recipe: str) -> None:
     st.caption(f"With the settings at the side, in place of their data. Known as {dataset.name}, its fingerprint.")
     if here.train_refused:
         notices.refused("This experiment is not trained here.", [here.train_refused])
-    if here.experiment.dataset == dataset.name and here.source is not None:
+    if dataset.name in here.experiment.dataset and here.source is not None:
         st.markdown("The pages show it:")
         for name in ("overview", "saturation", "convergence", "runs"):
             link.to_page(name)

@@ -70,7 +70,7 @@ def _page(shown: Shown) -> None:
         )  # fmt: skip
     st.caption(
         "Numbers at full precision. Each row carries the settings of its run that an experiment may vary (network, "
-        "activation function, initialiser, gain, learning rate, batch size, seed) and the data set; all settings, the "
+        "data set, activation function, initialiser, gain, learning rate, batch size, seed); all settings, the "
         "data's and the target too, are in experiment.json in the zip. The zip opens again below, and in Python with "
         "`core.load_result`."
     )

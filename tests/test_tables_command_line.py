@@ -42,8 +42,8 @@ def test_a_file_is_trained_on_and_what_was_understood_is_told(
     ):
         assert part in told
     result = load_result(tmp_path / "r.zip")
-    assert f"fingerprint {result.experiment.dataset}" in told
-    assert set(result.runs["dataset"]) == {result.experiment.dataset}
+    assert f"fingerprint {result.experiment.own_table}" in told
+    assert set(result.runs["dataset"]) == set(result.experiment.dataset)
     table = json.loads((tmp_path / "out" / "experiment.json").read_text(encoding="utf-8"))["table"]
     assert (table["examples"], table["features"]) == (8, 8)
     assert table["classes"] == [["Adelie", 3], ["Chinstrap", 2], ["Gentoo", 3]]
@@ -68,7 +68,7 @@ def test_with_its_data_a_result_opens_where_the_table_is_not_and_without_it_asks
     for data, path in zips.items():
         assert run(tmp_path, wine_quality(), "--force", "--zip", str(path), *["--with-data"] * data) == 0
     result = load_result(zips[False])
-    name = result.experiment.dataset
+    name = result.experiment.own_table
     rows = dataset_of(name).read
     assert rows is not None
     forget_own(name)
@@ -105,7 +105,7 @@ def test_class_names_come_back_as_they_are(tmp_path: Path) -> None:
     rows = [f"{i / 7},{('=1+1', 'NA', '1e5', 'Größe', '12')[i % 5]}" for i in range(20)]
     content = "\n".join(["x,label", *rows]).encode()
     assert run(tmp_path, content, "--zip", str(tmp_path / "r.zip"), "--with-data") == 0
-    name = load_result(tmp_path / "r.zip").experiment.dataset
+    name = load_result(tmp_path / "r.zip").experiment.own_table
     forget_own(name)
     load_result(tmp_path / "r.zip")
     assert dataset_of(name).class_names == ("12", "1e5", "=1+1", "Größe", "NA")

@@ -109,7 +109,7 @@ def hold(table: OwnTable) -> None:
     here.tables.pop(name, None)
     here.tables[name] = table
     for other in list(here.tables)[:-KEPT]:
-        if other != here.experiment.dataset:
+        if other not in here.experiment.dataset:
             del here.tables[other]
 
 
@@ -123,13 +123,13 @@ def _let_go(name: str) -> None:
 
 def of(experiment: Experiment) -> OwnTable | None:
     """The visitor's table that the experiment is about."""
-    return session.current().tables.get(experiment.dataset)
+    return session.current().tables.get(experiment.own_table)
 
 
 def named(address: dict[str, str]) -> str:
     """The own table that an address is about, or ""."""
     of_data = (text for name, text in address.items() if accepted(name, FIELDS, SETTINGS) == "dataset")
-    return next(filter(is_own, of_data), "")
+    return next((part for text in of_data for part in text.split(",") if is_own(part)), "")
 
 
 def lacking(address: dict[str, str]) -> str:
@@ -145,9 +145,11 @@ def linked(experiment: Experiment) -> dict[str, str]:
 
 def require(experiment: Experiment, file: str, brought: Dataset | None) -> None:
     """Raises ResultError where a result from `file` is of a table that it has not `brought` and that is not open."""
-    if is_own(experiment.dataset) and of(experiment) is None:
+    if experiment.own_table and of(experiment) is None:
         if brought is None:
-            raise ResultError(f"it is about {experiment.dataset}, somebody's own table: open that under Own data first")
+            raise ResultError(
+                f"it is about {experiment.own_table}, somebody's own table: open that under Own data first"
+            )
         assert brought.read is not None
         room().take(brought, brought.read()[0].nbytes)
         hold(OwnTable(file, brought))
@@ -166,11 +168,12 @@ def line() -> None:
         return
     with st.container(border=True, key="own_table"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/table_view: **The data are yours:**", width="content")
+            which = "The data are yours" if len(here.experiment.dataset) == 1 else "One of the data sets is yours"
+            st.markdown(f":material/table_view: **{which}:**", width="content")
             st.text(table.file, width="content")
         data = table.dataset
         st.caption(
             f"{count(data.examples or 0, 'example')}, {count(data.features, 'feature')}, {data.classes} classes, known "
-            f"as {data.name}. Only you see them, until you close or reload the page; whoever opens the link is asked "
+            f"as {data.name}. Only you see it, until you close or reload the page; whoever opens the link is asked "
             "for the file."
         )
