@@ -4,6 +4,7 @@
     python -m core import result.zip
     python -m core compare results/ another.zip
     python -m core list initialisers
+    python -m core translate "initialiser=he_normal&gain=recommended:relu" --to keras
     python -m core health
 
 Exit status: 0 done, and what is compared is equal; 1 training failed, or what is compared differs; 2 a wrong argument,
@@ -25,9 +26,11 @@ from typing import TYPE_CHECKING, NoReturn
 from core.experiment.cost import duration
 from core.experiment.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
+from core.experiment.translation import programs
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS
+from core.registries.frameworks import FRAMEWORKS
 from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -120,6 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
     show.set_defaults(command=_list)
+
+    translate = commands.add_parser("translate", help="print how an experiment's networks start in another library")
+    translate.add_argument("experiment", help="as of run; every way to start in it is a program of its own")
+    translate.add_argument("--to", choices=tuple(FRAMEWORKS), default="pytorch", help="pytorch if unset")
+    translate.set_defaults(command=_translate)
 
     health = commands.add_parser("health", help="train, store and read back something tiny: status 0 if that works")
     health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
@@ -351,6 +359,13 @@ def _health(arguments: argparse.Namespace) -> None:
         print(health.check(Settings.read(), arguments.seconds or health.SECONDS))
     except SettingsError as error:
         raise JobError(str(error)) from error  # for container engines the only status of the unhealthy is 1
+
+
+# --- translate
+
+
+def _translate(arguments: argparse.Namespace) -> None:
+    print("\n\n".join(programs(_read(arguments.experiment), arguments.to)), end="")
 
 
 # --- list
