@@ -8,6 +8,7 @@ that stand above it in this list:
     registries               activations, initialisers, losses, optimisers, data sets: one entry each to add one
     experiment               what to run: validation, link, JSON, presets, cost
     engine                   many networks at once, in segments; what is measured in them
+    tables                   somebody's own file: how it is written, what it holds, what is made of it
     theory                   what to expect before anything is trained
     results                  tidy tables, their files, and what follows from them
     jobs                     segments on processes or a cluster; a store; one sweep, or those of many visitors
@@ -28,8 +29,10 @@ from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
     from core.jobs.running import run
+    from core.jobs.store import Store
     from core.lessons.difference import compare
     from core.results.loading import load_result
+    from core.results.merging import merge
     from core.results.results import Result
 
 __all__ = [
@@ -39,8 +42,10 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "Result",
+    "Store",
     "compare",
     "load_result",
+    "merge",
     "own_data",
     "run",
 ]
@@ -48,7 +53,9 @@ __all__ = [
 _LATER = {
     "run": "core.jobs.running",
     "Result": "core.results.results",
+    "Store": "core.jobs.store",
     "load_result": "core.results.loading",
+    "merge": "core.results.merging",
     "compare": "core.lessons.difference",
 }
 

@@ -1,10 +1,15 @@
 """The command line: train an experiment without a browser, list what one can be made of, see whether training works.
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
+    python -m core report result.zip
+    python -m core weights result.zip --run 0 --out weights.npz
+    python -m core merge one.zip another.zip --zip both.zip
+    python -m core run "activation=tanh" --data table.csv --label class --out results/
     python -m core import result.zip
     python -m core compare results/ another.zip
     python -m core list initialisers
     python -m core translate "initialiser=he_normal&gain=recommended:relu" --to keras
+    python -m core dashboard
     python -m core health
 
 Exit status: 0 done, and what is compared is equal; 1 training failed, or what is compared differs; 2 a wrong argument,
@@ -14,33 +19,39 @@ setting or file; 130 interrupted. Whatever goes wrong is told in one line.
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import math
 import os
 import sys
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.experiment.cost import duration
-from core.experiment.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment
+from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, NAMING, Experiment
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
 from core.experiment.translation import programs
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS
+from core.registries.datasets import DATASETS, is_own
 from core.registries.frameworks import FRAMEWORKS
 from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES
-from core.results.placing import PlaceError, check_folder, check_zip, partial, whole_folder
+from core.results.placing import PlaceError, check_folder, check_zip, partial, whole_file, whole_folder
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError, read_bytes
+from core.tables import options
+from core.tables.sniffing import TableError
 from core.text import amount, count
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from core.jobs.plan import Progress
     from core.results.results import Result
 
@@ -64,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         status: int = arguments.command(arguments) or 0
         sys.stdout.flush()
-    except (UsageError, PlaceError, ExperimentError, SettingsError) as error:
+    except (UsageError, PlaceError, ExperimentError, SettingsError, TableError) as error:
         return _fail(str(error), 2)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -87,6 +98,53 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m core", description="Train experiments of the initialisation lab.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
+    _add_run(commands)
+
+    report = commands.add_parser("report", help="each start at its best learning rate: how fast, how surely, what ties")
+    report.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder of a result")
+    report.add_argument("--target", metavar="MEASURE:VALUE", help="another target than that of the result")
+    report.add_argument("--format", choices=("text", "csv", "json"), default="text", help="text if unset")
+    report.set_defaults(command=_report)
+    weights = commands.add_parser("weights", help="write what a run of a result was at some epoch")
+    weights.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder of a result")
+    weights.add_argument("--run", type=int, required=True, metavar="N", help="its number in runs.csv")
+    weights.add_argument("--epoch", type=int, metavar="E", help="after how many epochs; the last if unset")
+    weights.add_argument("--out", type=_place, required=True, metavar="FILE", help="a new .npz with W1, b1, W2 ...")
+    weights.set_defaults(command=_weights)
+    merge = commands.add_parser("merge", help="make one result of several that differ in runs alone")
+    merge.add_argument("results", nargs="+", type=Path, metavar="RESULT", help="zips or folders of results")
+    merge.add_argument("--zip", required=True, type=_place, metavar="FILE", help="where the one goes")
+    merge.add_argument("--force", action="store_true", help="replace a result that stands there")
+    merge.set_defaults(command=_merge)
+    take = commands.add_parser("import", help="put a result where the dashboard finds it")
+    take.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder that run or the dashboard wrote")
+    take.set_defaults(command=_import)
+    compare = commands.add_parser(
+        "compare", help="what differs between two results, and by how much: status 0 if nothing"
+    )
+    for place in ("first", "second"):
+        compare.add_argument(place, type=Path, metavar="RESULT", help="the zip or folder of a result, as run writes it")
+    compare.set_defaults(command=_compare)
+
+    dashboard = commands.add_parser("dashboard", help="serve the dashboard, as `streamlit run` does")
+    dashboard.add_argument("options", nargs="*", help="options of `streamlit run`, after --: -- --server.port 8600")
+    dashboard.set_defaults(command=_dashboard)
+
+    show = commands.add_parser("list", help="list what experiments can be made of")
+    show.add_argument("registry", choices=tuple(_LISTS))
+    show.set_defaults(command=_list)
+    translate = commands.add_parser("translate", help="print how an experiment's networks start in another library")
+    translate.add_argument("experiment", help="as of run; each way to start in it is a program of its own")
+    translate.add_argument("--to", choices=tuple(FRAMEWORKS), default="pytorch", help="pytorch if unset")
+    translate.set_defaults(command=_translate)
+
+    health = commands.add_parser("health", help="train, store and read back something tiny: status 0 if that works")
+    health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
+    health.set_defaults(command=_health)
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
     run = commands.add_parser("run", help="train an experiment and write its tables")
     run.add_argument(
         "experiment",
@@ -96,7 +154,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", required=True, type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
     run.add_argument("--zip", type=_place, metavar="FILE", help="also write everything into one zip file")
     run.add_argument("--force", action="store_true", help="replace results that stand at these places")
-    run.add_argument("--store", action="store_true", help="also put the result where the dashboard finds it")
+    run.add_argument(
+        "--store",
+        action="store_true",
+        help="also put the result where the dashboard finds it, and train only those runs that no result there holds",
+    )
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
     run.add_argument(
         "--limit", type=_seconds, default=math.inf, metavar="SECONDS", help="refuse what is estimated to take longer"
@@ -108,31 +170,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="BYTES",
         help="refuse what takes more memory, such as 500MB",
     )
+    options.add(run)
     run.set_defaults(command=_run)
-
-    take = commands.add_parser("import", help="put a result where the dashboard finds it")
-    take.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder that run or the dashboard wrote")
-    take.set_defaults(command=_import)
-    compare = commands.add_parser(
-        "compare", help="what differs between two results, and by how much: status 0 if nothing"
-    )
-    for place in ("first", "second"):
-        compare.add_argument(place, type=Path, metavar="RESULT", help="the zip or folder of a result, as run writes it")
-    compare.set_defaults(command=_compare)
-
-    show = commands.add_parser("list", help="list what experiments can be made of")
-    show.add_argument("registry", choices=tuple(_LISTS))
-    show.set_defaults(command=_list)
-
-    translate = commands.add_parser("translate", help="print how an experiment's networks start in another library")
-    translate.add_argument("experiment", help="as of run; every way to start in it is a program of its own")
-    translate.add_argument("--to", choices=tuple(FRAMEWORKS), default="pytorch", help="pytorch if unset")
-    translate.set_defaults(command=_translate)
-
-    health = commands.add_parser("health", help="train, store and read back something tiny: status 0 if that works")
-    health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
-    health.set_defaults(command=_health)
-    return parser
 
 
 def _workers(text: str) -> int:
@@ -171,10 +210,14 @@ def _run(arguments: argparse.Namespace) -> None:
     from core.jobs.running import run
     from core.jobs.saving import Saved
 
+    options.check(arguments)
+    own = options.name_of_data(arguments, _note) if arguments.data else ""
     experiment = _read(arguments.experiment)
+    if own and experiment.dataset != own:
+        experiment = dataclasses.replace(experiment, dataset=own)
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
     out: Path = arguments.out
-    store = _store() if arguments.store else None
+    store = _store(experiment) if arguments.store else None
     if arguments.zip is not None:
         check_zip(arguments.zip, arguments.force)
     check_folder(out, arguments.force)
@@ -188,12 +231,12 @@ def _run(arguments: argparse.Namespace) -> None:
         with _executor(arguments.workers) as executor:
             saved = Saved(unfinished, experiment, _note)
             progress = _show if sys.stderr.isatty() else None
-            result = run(experiment, executor=executor, progress=progress, saved=saved)
+            result = run(experiment, executor=executor, progress=progress, saved=saved, store=store)
         with whole_folder(out, arguments.force) as folder:
-            result.to_csv(folder)
+            result.to_csv(folder, data=arguments.with_data)
         if arguments.zip is not None:
             check_zip(arguments.zip, arguments.force)
-            result.to_zip(arguments.zip)
+            result.to_zip(arguments.zip, data=arguments.with_data)
         unfinished.drop_checkpoint(experiment.key)
     except KeyboardInterrupt:
         if unfinished.load_checkpoint(experiment.key) is None:
@@ -206,7 +249,7 @@ def _run(arguments: argparse.Namespace) -> None:
     took = duration(time.monotonic() - began)
     print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {out}", file=sys.stderr)
     if store is not None:
-        _keep(store, result)
+        _told_kept(store, result)
     _print_table(_summary(result))
 
 
@@ -215,16 +258,23 @@ def _note(text: str) -> None:
     print(f"{start}python -m core: {text}", file=sys.stderr)
 
 
-def _store() -> Store:
+def _store(experiment: Experiment) -> Store:
     """The store of the dashboard that has the same settings as this process."""
     settings = Settings.read()
+    if is_own(experiment.dataset) and not settings.store_tables:
+        raise UsageError("the store takes no results of own tables; allowed: LAB_STORE_TABLES=yes, or without --store")
     if not settings.store_bytes:
         raise UsageError("LAB_STORE_BYTES is 0: the store keeps nothing")
     return Store(settings.store, settings.store_bytes)
 
 
 def _keep(store: Store, result: "Result") -> None:
-    if not store.save(result.experiment.key, result):
+    store.save(result.experiment.key, result)
+    _told_kept(store, result)
+
+
+def _told_kept(store: Store, result: "Result") -> None:
+    if store.warning:
         raise UsageError(f"{store.folder}: not kept there. {store.warning}")
     runs, query = count(len(result.runs), "run"), result.experiment.to_query()
     _note(f"{runs} put into {store.folder}: the dashboard opens the result at ?{query}")
@@ -307,7 +357,7 @@ def _summary(result: "Result") -> Rows:
     return rows
 
 
-# --- compare and import
+# --- report, merge, compare and import
 
 
 def _open(path: Path) -> "Result":
@@ -323,6 +373,51 @@ def _open(path: Path) -> "Result":
         raise UsageError(f"{path}: {error}") from error
 
 
+def _report(arguments: argparse.Namespace) -> None:
+    from core.results.report import report
+    from core.results.results import csv_bytes
+
+    result = _open(arguments.result)
+    if arguments.target:
+        result = result.asked(arguments.target)
+    table = report(result)
+    if arguments.format == "csv":
+        print(csv_bytes(table).decode(), end="")
+    elif arguments.format == "json":
+        print(table.to_json(orient="records", indent=2))
+    else:
+        _print_report(result, table)
+
+
+def _print_report(result: "Result", table: "DataFrame") -> None:
+    from core.lessons.findings import target_text
+
+    experiment = result.experiment
+    varying = [name for name in experiment.varying() if name != "learning_rate"] or list(NAMING)
+    rows: Rows = [(*varying, "best rate", "place", "median updates", "95 % interval", "reached", "of it to know")]
+    for row in table.to_dict("records"):
+        median, low, high = (row[name] for name in ("updates_to_target", "low", "high"))
+        ends = "-" if low != low else f"{amount(low)} to {amount(high) if high < math.inf else 'never'}"
+        rows.append(
+            (
+                *(FIELDS[name].kind.format(row[name]) if name == "gain" else str(row[name]) for name in varying),
+                "-" if row["learning_rate"] != row["learning_rate"] else f"{row['learning_rate']:g}",
+                "-" if row["place"] != row["place"] else f"{row['place']:.0f}",
+                "-" if median != median else amount(median),
+                ends if low < math.inf else "never",
+                "-" if row["reached"] != row["reached"] else f"{row['reached'] * row['runs']:.0f} of {row['runs']}",
+                row["note"] or "-",
+            )
+        )
+    _print_table(rows)
+    first = int((table["place"] == 1).sum())
+    print(
+        f"\nUpdates to {target_text(experiment.target)} at each one's best learning rate. One place: medians that lie "
+        f"within a recorded step of each other. {count(first, 'group')} of {len(table):,} "
+        + ("tie as the fastest." if first > 1 else "is the fastest." if first else "reached it in the median run.")
+    )
+
+
 def _compare(arguments: argparse.Namespace) -> int:
     from core.lessons.difference import compare
 
@@ -331,10 +426,46 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0 if comparison.equal else 1
 
 
+def _weights(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from core.results.results import ResultError
+
+    out: Path = arguments.out
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} is there already: name a new file")
+    result = _open(arguments.result)
+    epoch = result.experiment.epochs if arguments.epoch is None else arguments.epoch
+    try:
+        layers = result.weights(arguments.run, epoch)
+    except (ValueError, ResultError) as error:
+        raise UsageError(f"{arguments.result}: {error}") from error
+    named: dict[str, Any] = {
+        f"{name}{n}": part for n, layer in enumerate(layers, 1) for name, part in zip("Wb", layer, strict=True)
+    }
+    with whole_file(out) as new, new.open("wb") as file:
+        np.savez(file, **named)
+    _note(f"{count(len(layers), 'layer')} of run {arguments.run} after {count(epoch, 'epoch')} written to {out}")
+
+
+def _merge(arguments: argparse.Namespace) -> None:
+    from core.results.merging import merge
+    from core.results.results import ResultError
+
+    check_zip(arguments.zip, arguments.force)
+    try:
+        result = merge([_open(path) for path in arguments.results])
+    except ResultError as error:
+        raise UsageError(str(error)) from error
+    result.to_zip(arguments.zip)
+    _note(f"{count(len(result.runs), 'run')} written to {arguments.zip}")
+
+
 def _import(arguments: argparse.Namespace) -> None:
     from core.results.convergence import unfinished
 
-    store, result = _store(), _open(arguments.result)
+    result = _open(arguments.result)
+    store = _store(result.experiment)
     engine = result.versions.get("engine", "unknown")
     if engine != ENGINE_VERSION:
         raise UsageError(
@@ -361,14 +492,39 @@ def _health(arguments: argparse.Namespace) -> None:
         raise JobError(str(error)) from error  # for container engines the only status of the unhealthy is 1
 
 
-# --- translate
+# --- dashboard
+
+
+def _dashboard(arguments: argparse.Namespace) -> None:
+    """Become the server: of this checkout, or of what pip has installed, with the same settings."""
+    spec = importlib.util.find_spec("dashboard")
+    if spec is None or spec.origin is None:
+        raise UsageError("there is no dashboard.py beside core: install all of the lab with pip install .")
+    place = Path(spec.origin)
+    installed = place.parent / "pages" / "parts" / "configuration" / "config.toml"
+    options = []
+    if installed.is_file():  # Streamlit reads .streamlit/config.toml beside the script, where pip puts nothing
+        options = _options(tomllib.loads(installed.read_text(encoding="utf-8")))
+    command = [sys.executable, "-m", "streamlit", "run", str(place), *options, *arguments.options]
+    os.execv(sys.executable, command)
+
+
+def _options(settings: dict[str, Any], prefix: str = "--") -> list[str]:
+    """A configuration file as options of the command line: --server.headless=true."""
+    options = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            options += _options(value, f"{prefix}{name}.")
+        else:
+            options.append(f"{prefix}{name}={str(value).lower() if isinstance(value, bool) else value}")
+    return options
+
+
+# --- translate and list
 
 
 def _translate(arguments: argparse.Namespace) -> None:
     print("\n\n".join(programs(_read(arguments.experiment), arguments.to)), end="")
-
-
-# --- list
 
 
 def _activations() -> Rows:

@@ -126,7 +126,7 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "gradient_norm",
             "",
             "Euclidean norm of the training set's mean gradient (biases included); beyond the probe, as in training, "
-            "slopes below 1e-7 of the largest (float64: 1e-15) are 0",
+            "slopes below 1e-7 of the largest (float64: 1e-15) are 0; empty within an epoch",
         ),
         Column("update_to_weight_ratio", "float64", "", "length of the last update / length of the weights before it"),
         *(
@@ -225,6 +225,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 }
 
 SETTINGS_FILE = "experiment.json"
+DATA_FILE = "data.csv"
+"""The rows of somebody's own table, in the zip where they were asked for: the label, then the features."""
 FILES = (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE)
 """The files of a result, in a folder or a zip."""
 

@@ -12,6 +12,7 @@ from core.charts.tables import masked
 from core.experiment.experiment import NAMING
 from core.lessons import findings
 from core.results import convergence
+from core.results.report import report
 from pages.parts import chart, lens, notices, view
 from pages.parts.catalogue import Convergence
 from pages.parts.shown import Shown, once
@@ -29,13 +30,15 @@ def _page(shown: Shown) -> None:
     if len(shown.experiment.learning_rate) > 1:
         st.subheader("Which learning rate is each one's best?")
         chart.draw("rate_grid", charts.rate_grid, shown.runs)
-        best = once(shown.of_runs, convergence.best_rates)
+        best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
         st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
-            "by their final training loss, and so are those at which no more than half of the runs reached the target."
+            "by their final training loss, and so are those at which no more than half of the runs reached the target. "
+            "Groups with one place are not told apart by the recorded step."
+            + (" The interval of the median is a bootstrap over seeds." if shown.experiment.seeds > 1 else "")
         )
 
 
@@ -51,7 +54,7 @@ def _curves(shown: Shown) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
-    curves = partial(chart.draw, make=charts.learning_curves, rows=partial(shown.of, convergence.with_diverged), **axes)
+    curves = partial(chart.draw, make=charts.learning_curves, **axes)
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
         which = "train"
@@ -59,9 +62,16 @@ def _curves(shown: Shown) -> None:
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
-            curves(name=quantity, quantity=quantity, log_y=log, target=level)
+            curves(
+                name=quantity,
+                quantity=quantity,
+                log_y=log,
+                target=level,
+                rows=partial(shown.of, convergence.with_diverged),
+            )
     if experiment.statistics == "full":
-        curves(name="gradient_norm", quantity="gradient_norm", log_y=True)
+        rows = partial(shown.of, convergence.with_diverged, within=False)  # it is measured where the layers are
+        curves(name="gradient_norm", quantity="gradient_norm", log_y=True, rows=rows)
     else:
         st.caption("The length of the gradient was not measured: that takes full statistics.")
     far_apart, masked = once(_masked, shown, f"{which}_loss", log_y)
@@ -154,8 +164,12 @@ def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
 
 _BEST = {
     "learning_rate": st.column_config.NumberColumn("best learning rate", format="%.6g", help="Empty: there is none"),
-    "note": st.column_config.Column("what to know of it"),
+    "place": st.column_config.NumberColumn("place", help="Empty: its median run did not reach the target"),
     "updates_to_target": st.column_config.NumberColumn("median updates", format="%.6g"),
+    "low": st.column_config.NumberColumn("from", format="%.6g", help="95 % interval of the median"),
+    "high": st.column_config.NumberColumn("to", format="%.6g", help="95 % interval of the median"),
+    "reached": st.column_config.NumberColumn("reached", format="percent", help="Share of the runs at that rate"),
+    "note": st.column_config.Column("what to know of it"),
     "final_train_loss": st.column_config.NumberColumn("median final training loss", format="%.4g"),
 }
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,11 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from core import text
+from core.experiment.translation import translate
 from core.lessons import findings
+from core.registries.frameworks import FRAMEWORKS
 from core.results import convergence
 from core.results.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
-from pages.parts import lens, notices, upload, view
+from pages.parts import lens, notices, own_table, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
@@ -53,6 +56,8 @@ def _page(shown: Shown) -> None:
         st.caption(notices.escaped(exploded))
 
     st.subheader("All numbers")
+    own = own_table.of(shown.experiment) is not None
+    data = own and st.toggle("result.zip holds my table too, so that it opens for whoever has the zip", key="zip_data")
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
@@ -62,7 +67,7 @@ def _page(shown: Shown) -> None:
                 key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
         st.download_button(
-            "result.zip", lambda: _zip(shown.result), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
+            "result.zip", lambda: _zip(shown.result, data), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
             key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
@@ -71,6 +76,21 @@ def _page(shown: Shown) -> None:
         "activation function, initialiser, gain, learning rate, batch size, seed) and the data set; all settings, the "
         "data's and the target too, are in experiment.json in the zip. The zip opens again below, and in Python with "
         "`core.load_result`."
+    )
+    lens.part(shown, lambda: _program(shown))
+
+
+def _program(shown: Shown) -> None:
+    st.subheader("The start as a program")
+    group, library = view.beside(lambda: view.place(Runs.start), lambda: view.place(Runs.library), (3, 2))
+    framework = next(name for name, framework in FRAMEWORKS.items() if framework.title == library)
+    first = replace(shown.experiment, seeds=1)
+    run = first.runs()[first.groups().index(group)]
+    st.code(translate(first, run, framework), language="python", height=420)
+    st.caption(
+        f"The network of this run group and its initial weights and biases, as they are written with {library}: the same "
+        "distributions, with random numbers of its own. Without a browser: "
+        f'`python -m core translate "..." --to {framework}`.'
     )
 
 
@@ -96,9 +116,9 @@ def _columns(varying: list[str]) -> dict[str, Any]:
     return found
 
 
-def _zip(result: Result) -> bytes:
+def _zip(result: Result, data: bool) -> bytes:
     file = io.BytesIO()
-    result.to_zip(file)
+    result.to_zip(file, data)
     return file.getvalue()
 
 

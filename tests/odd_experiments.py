@@ -68,6 +68,12 @@ LINKS = (
         "&batch_size=4&epochs=8&seeds=3&record=every&target=train_accuracy:0.7"
     ),
     "dataset=gaussian:5:3&samples=30&test_share=0&initialiser=normal:1&hidden=8&epochs=20&seeds=3&record=every",
+    # Starts that theory knows and starts that it does not, by layer and with biases.
+    (
+        "dataset=two_moons&samples=40&activation=tanh,logistic&hidden=6-4&bias_initialiser=zeros,normal:0.5,constant:1"
+        "&initialiser=normal:0.5;last=zeros,uniform:0:1,looks_linear,glorot_uniform&epochs=3&seeds=3&record=every"
+        "&batch_size=1,8&target=train_accuracy:0.7"
+    ),
 )
 """What once led to a false sentence."""
 DATA = tuple(name for name in DATASETS if name not in ("gaussian", "gaussian_teacher", "parity"))

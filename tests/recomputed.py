@@ -477,7 +477,8 @@ def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
         if own in seen:  # groups that differ in batch size or rate start from the same weights
             continue
         seen.add(own)
-        if scheme.partition(":")[0] in ("zeros", "constant", "identity", "looks_linear") or "constant" in biases:
+        name, *values = scheme.partition(";")[0].split(":")  # roles are of the last layer here
+        if name in ("zeros", "constant", "identity", "looks_linear") or len(values) > 1 or "constant" in biases:
             continue
         q, share = tables.theory(group)[int(layer)]
         found.append((q, measured_std(tables, of)[0], share, of_hidden("saturated", median)(tables, of)[0]))

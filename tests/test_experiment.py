@@ -99,9 +99,9 @@ def experiments(draw: st.DrawFn) -> Experiment:
         learning_rate=draw(several(number(1e-9, 1e3), 3)),
         batch_size=draw(several(st.integers(0, 100_000), 3)),
         epochs=epochs,
-        seeds=draw(st.integers(1, 50)),
+        seeds=draw(st.integers(1, 6)),
         first_seed=draw(SEED),
-        record=draw(st.sampled_from(["log", "every"]) | points.map(lambda p: ",".join(map(str, p)))),
+        record=draw(st.sampled_from(["log", "every", "updates"]) | points.map(lambda p: ",".join(map(str, p)))),
         target=draw(target(measures)),
         saturation_threshold=draw(number(1e-6, 1.0)),
         statistics=draw(st.sampled_from(["full", "standard"])),
@@ -446,10 +446,10 @@ CHANGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_changing_a_setting_changes_the_key_and_one_parameter(name: str) -> None:
+def test_changing_a_setting_changes_the_key_if_it_shapes_the_training_and_one_parameter(name: str) -> None:
     base = Experiment(dataset="xor") if name in ("samples", "noise") else Experiment()
     changed = dataclasses.replace(base, **{name: CHANGES[name]})
-    assert changed.key != base.key
+    assert (changed.key == base.key) == (name == "target"), "which is asked of what was trained"
     assert set(changed.to_params()) == set(base.to_params()) | {name}
 
 

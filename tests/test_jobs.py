@@ -25,7 +25,7 @@ from core.jobs.pool import JobError, Pool
 from core.jobs.running import run
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
-from core.results import results
+from core.results import merging
 from core.results.results import Result
 from core.settings import Settings
 from tests.engine import assert_same_tables
@@ -53,11 +53,11 @@ def result(job: Job) -> Result:
 # --- Where and how it runs changes nothing
 
 
-def one_by_one(experiment: Experiment, workers: int, seconds: float) -> tuple[Chunk, ...]:
+def one_by_one(experiment: Experiment, workers: int, seconds: float, runs: Any) -> tuple[Chunk, ...]:
     return tuple(Chunk((run,), 1e-4) for run in reversed(experiment.runs()))
 
 
-def by_seed(experiment: Experiment, workers: int, seconds: float) -> tuple[Chunk, ...]:
+def by_seed(experiment: Experiment, workers: int, seconds: float, runs: Any) -> tuple[Chunk, ...]:
     chunks: dict[tuple[Any, ...], list[Any]] = {}
     for one in experiment.runs():
         chunks.setdefault((one.hidden, one.batch_size, one.activation, one.seed), []).append(one)
@@ -174,7 +174,7 @@ Open = Callable[..., Jobs]
 def open_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Opens registries with some settings and perhaps a store: one worker, a thread; every epoch a segment."""
     monkeypatch.setattr(jobs, "segment", Fake.segment)
-    monkeypatch.setattr(results, "collect", Fake.collect)
+    monkeypatch.setattr(merging, "collect", Fake.collect)
     Fake.log.clear()
     settings = Settings(store=Path(), jobs_per_visitor=2, jobs=4, limit_seconds=60)
     with ExitStack() as stack:

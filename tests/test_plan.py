@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from core.experiment.experiment import SHAPE, Experiment
 from core.experiment.presets import PRESETS
-from core.jobs.plan import Speedometer, Work, plan
+from core.jobs.plan import Segment, Speedometer, Work, plan
 from core.settings import Settings
 from tests.processes import SMALL
 
@@ -61,7 +63,7 @@ def test_time_left_follows_the_speed_that_is_measured(monkeypatch: pytest.Monkey
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     chunks = plan(replace(SMALL, epochs=100), 4)[:4]
-    works = [Work(chunk, None, epochs=100, pace=0.5) for chunk in chunks]
+    works = [Work(replace(chunk, seconds=0.5), None, epochs=100, pace=0.5) for chunk in chunks]
     speedometer = Speedometer()
     assert speedometer.progress(works, 4).seconds_left == 50, (
         "before anything is measured: the estimate, on every worker"
@@ -70,8 +72,41 @@ def test_time_left_follows_the_speed_that_is_measured(monkeypatch: pytest.Monkey
         now += 1
         for work in works:
             work.epoch += 2
+            work.spent += 0.5
+            work.expected += 2 * work.chunk.seconds
             speedometer.take(0.5)  # processes that get half a processor each
     progress = speedometer.progress(works, 4)
-    assert progress.seconds_left == pytest.approx(80 * 0.5 * 2)
+    # 5 seconds of each were measured where 10 were expected, and weigh against 5 of the estimate.
+    usual = (20 + 5) / (40 + 5)
+    pace = 0.5 * (5 + usual * 5) / (10 + 5)
+    assert progress.seconds_left == pytest.approx(80 * pace * 2)
     assert progress.share == pytest.approx(0.2)
     assert progress.elapsed == 10
+
+
+def test_time_left_begins_as_the_estimate_however_slow_the_first_epochs_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers take 3 s to start, each first epoch ten times as long as those that follow, and these twice as long as
+    estimated: what is told is never wild, and comes to the truth."""
+    now, pace = 100.0, 0.25
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    chunks = plan(replace(SMALL, epochs=100), 4)[:4]
+    works = [Work(replace(chunk, seconds=pace / 2), None, epochs=100, pace=pace / 2) for chunk in chunks]
+    speedometer = Speedometer()
+    told, ends = [speedometer.progress(works, 2).seconds_left], []
+    now += 3
+    for epoch in range(1, 101):
+        seconds = 10 * pace if epoch == 1 else pace
+        for pair in (works[:2], works[2:]):
+            now += seconds
+            for work in pair:
+                state: Any = SimpleNamespace(epoch=epoch, finished=epoch == 100, train=None, test=None)
+                work.take(Segment(state, (), seconds))
+                speedometer.take(seconds)
+            told.append(speedometer.progress(works, 2).seconds_left)
+            ends.append(now)
+    truth = [now - end for end in ends]
+    assert told[0] == 25, "the estimate"
+    assert told[-1] == 0
+    assert max(told) < 1.3 * truth[0]
+    assert all(left >= 0.4 * true for left, true in zip(told[1:], truth, strict=True))
+    assert told[len(told) // 2] == pytest.approx(truth[len(told) // 2], rel=0.15)

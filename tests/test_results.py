@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from core.engine.recording import Record
-from core.experiment.experiment import Experiment
+from core.experiment.experiment import Experiment, ExperimentError
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
 from core.registries.optimisers import OPTIMISERS
@@ -51,6 +51,26 @@ def test_columns_and_types_are_those_of_the_schema(experiment: Experiment | None
     assert list(frame.columns) == names(table)
     assert [str(dtype) for dtype in frame.dtypes] == [column.dtype for column in SCHEMA[table]]
     assert frame.index.equals(pd.RangeIndex(len(frame)))
+
+
+@pytest.mark.parametrize("target", ["train_loss:0.9", "test_accuracy:0.4", "train_accuracy:0", "train_loss:0"])
+@pytest.mark.parametrize("experiment", [SMALL, DIVERGING], ids=str)
+def test_another_target_is_read_from_what_was_trained_as_if_it_had_been_asked_for_at_once(
+    experiment: Experiment, target: str
+) -> None:
+    points = records(experiment)
+    at_once = collect(change(experiment, target=target), points)
+    asked = collect(experiment, points).asked(target)
+    assert asked.experiment == at_once.experiment
+    for table in SCHEMA:
+        pd.testing.assert_frame_equal(asked.table(table), at_once.table(table), check_exact=True)
+    assert asked.asked(experiment.target).runs.equals(collect(experiment, points).runs)
+
+
+def test_what_is_no_target_cannot_be_asked_for(result: Result) -> None:
+    with pytest.raises(ExperimentError, match="target: 'loss' is not a known name"):
+        result.asked("loss")
+    assert collect(SMALL, []).asked("train_loss:1").experiment.target == "train_loss:1"
 
 
 def renamed(record: Record, column: str, name: str) -> Record:

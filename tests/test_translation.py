@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiled once, run once: half the time
 
 import numpy as np
 import pytest

@@ -68,7 +68,8 @@ class Record:
         diverged: whether it was found to have diverged here.
         epoch, update, seconds: when.
         epochs: columns of the epochs table and of the path so far, (groups, seeds) each.
-        layers: columns of the layers table per layer, an array (groups, seeds) or one value for all.
+        layers: columns of the layers table per layer, an array (groups, seeds) or one value for all; none within an
+            epoch.
         histograms: counts over the group's runs that live and have not diverged here.
         kernels: what the process computes with that trained (`core.machine.blas.kernels`).
     """
@@ -99,14 +100,14 @@ class _Notes:
     histograms: list[Histogram]
 
 
-def record_point(state: State, workspaces: Workspaces) -> Record:
-    """Evaluate the state on its training and test sets and look at its layers on the probe."""
+def record_point(state: State, workspaces: Workspaces, layers: bool = True) -> Record:
+    """Evaluate the state on its training and test sets and, unless not asked to, look at its layers on the probe."""
     notes = _Notes(
-        gradients=[np.zeros_like(w) for w in state.weights] if state.full else [],
-        layers=[_weight_columns(state, layer) for layer in range(len(state.weights))],
+        gradients=[np.zeros_like(w) for w in state.weights] if state.full and layers else [],
+        layers=[_weight_columns(state, layer) for layer in range(len(state.weights))] if layers else [],
         histograms=[],
     )
-    train_loss, train_accuracy = _evaluate(state, state.train, notes, workspaces)
+    train_loss, train_accuracy = _evaluate(state, state.train, notes if layers else None, workspaces)
     test_loss, test_accuracy = _evaluate(state, state.test, None, workspaces)
     epochs = {
         "train_loss": train_loss,
@@ -120,7 +121,7 @@ def record_point(state: State, workspaces: Workspaces) -> Record:
     if state.full:
         moved = [w - first for w, first in zip(state.weights, state.initial, strict=True)]
         epochs |= {
-            "gradient_norm": norm(notes.gradients),
+            **({"gradient_norm": norm(notes.gradients)} if layers else {}),
             "path_length": state.path,
             "displacement": norm(moved),
             "mean_update_cosine": state.cosine / np.where(state.cosines > 0, state.cosines, np.nan),

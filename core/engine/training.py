@@ -9,7 +9,7 @@ on what else is in its chunk, on how the epochs are cut into segments, or on whe
 import copy
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -190,21 +190,29 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
     state.alive = state.alive.copy()
 
     points = set(state.experiment.record_epochs())
+    per_epoch = state.experiment.updates_per_epoch(len(state.train), state.batch)
+    within = set(state.experiment.record_updates(per_epoch))
+    measured = {epoch * per_epoch for epoch in points} | within
     records: list[Record] = []
     earlier = state.seconds
     workspaces = state.workspaces()
+
+    def note(layers: bool) -> None:
+        state.seconds = earlier + perf_counter() - began
+        records.append(_record(state, workspaces, layers))
+
     with one_blas_thread(), np.errstate(all="ignore"):
         if state.recorded < 0:
-            records.append(_record(state, workspaces))
+            records.append(_record(state, workspaces, layers=True))
         batches = _buffers(state) if epochs and not state.finished else None
         for _ in range(epochs):
             if state.finished or batches is None:
                 break
-            _train_epoch(state, batches, workspaces, measured=state.epoch + 1 in points)
-            state.epoch += 1
+            for _ in _train_epoch(state, batches, workspaces, measured):
+                if state.update in within:
+                    note(layers=False)
             if state.epoch in points:
-                state.seconds = earlier + perf_counter() - began
-                records.append(_record(state, workspaces))
+                note(layers=True)
     state.previous = _copied(state.previous)  # out of the buffers, which end here
     state.seconds = earlier + perf_counter() - began
     return state, tuple(records)
@@ -238,14 +246,17 @@ def _shuffle(state: State, batches: _Batches) -> None:
     np.copyto(batches.by_feature, batches.by_example.swapaxes(-1, -2))
 
 
-def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: bool) -> None:
+def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: Set[int]) -> Iterator[None]:
+    """Train one epoch, and stop after each update: whoever looks then may find that runs have diverged.
+
+    At the updates `measured` the state knows how long the last step was.
+    """
     experiment, activation = state.experiment, state.activation
     loss = LOSSES[experiment.loss]
     name, _, given = state.runs[0].optimiser.partition(":")
     optimiser = OPTIMISERS[name]
     argument = float(given) if given else optimiser.argument or 0.0
-    rate = np.array([run.learning_rate for run in state.runs], np.float64).reshape(*state.shape, 1, 1)
-    rate = (rate * state.alive[..., None, None]).astype(experiment.dtype)
+    rate = _rates(state)
     if batches.by_example is not state.train.by_example:
         _shuffle(state, batches)
 
@@ -262,12 +273,22 @@ def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measur
         state.update += 1
         for update, slots in zip(updates, state.slots, strict=True):
             optimiser.step(update, slots, rate, argument, state.update)
-        if measured and end == len(state.train):
+        if state.update in measured:
             state.step_ratio = norm(updates) / norm(state.weights)
         if state.full:
             _follow(state, updates)
         for weight, update in zip(state.weights, updates, strict=True):
             np.subtract(weight, update, out=weight)
+        state.epoch += end == len(state.train)
+        yield
+        if state.update in measured:
+            rate = _rates(state)
+
+
+def _rates(state: State) -> Array:
+    """The runs' learning rates, 0 where one has diverged."""
+    rates = np.array([run.learning_rate for run in state.runs], np.float64).reshape(state.shape)
+    return (rates * state.alive)[..., None, None].astype(state.experiment.dtype)
 
 
 def _follow(state: State, updates: Layers) -> None:
@@ -302,8 +323,8 @@ def _visit(update: Array, visited: Array) -> None:
     flat[moved, number >> 3] |= (1 << (number & 7)).astype(np.uint8)
 
 
-def _record(state: State, workspaces: Workspaces) -> Record:
-    record = record_point(state, workspaces)
+def _record(state: State, workspaces: Workspaces, layers: bool) -> Record:
+    record = record_point(state, workspaces, layers)
     if state.recorded < 0:
         state.initial_loss = record.epochs["train_loss"]
     state.recorded = state.epoch

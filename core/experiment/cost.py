@@ -207,6 +207,7 @@ class Load:
         batch, train, test, probe: examples in a batch, the training set, the test set and the probe.
         epochs, updates: passes over the training set, and weight updates in them.
         points: recorded points.
+        within: points within epochs, at which only losses and accuracies are recorded.
         full: whether single examples' gradient signs and the path of the weights are measured.
         itemsize: bytes of a number in training.
         slots: numbers that the optimiser remembers of each weight.
@@ -223,6 +224,7 @@ class Load:
     epochs: int
     updates: int
     points: int
+    within: int
     full: bool
     itemsize: int
     slots: int
@@ -246,8 +248,9 @@ class Load:
     @property
     def passes(self) -> float:
         """Examples that go forward and backward in one run: training, then the training set and the probe at
-        each recorded point; the test set goes forward only, which is a third of the work."""
-        return self.train * self.epochs + self.points * (self.train + self.probe + self.test / 3)
+        each recorded point; the test set, and both within epochs, go forward only, which is a third of the work."""
+        recorded = self.points * (self.train + self.probe + self.test / 3)
+        return self.train * self.epochs + recorded + self.within * (self.train + self.test) / 3
 
     @property
     def flops(self) -> float:

@@ -158,13 +158,14 @@ class Experiment:
     residual: tuple[bool, ...] = _setting(Field(
         (False,), fields.switch(), "Network", "Residual connections",
         "Whether a hidden layer that is as wide as the one below it adds that one's output to its own: h = h below "
-        "+ f(a). Other layers, and the first, stay plain.", plural=True, prefix="residual ",
+        "+ f(a). Other layers, and the first, stay plain.", plural=True,
+        labels={"false": "no residual", "true": "residual"},
     ))
     normalisation: tuple[str, ...] = _setting(Field(
         ("none",), fields.choice(NORMALISATIONS, VALUES["normalisation"]), "Network", "Normalisation",
         "With layer normalisation the pre-activations of a hidden layer are brought to mean 0 and variance 1 over its "
         "units, example by example, before they enter f. It has no gain and bias of its own to train.",
-        plural=True, prefix="normalisation ",
+        plural=True, labels={"none": "no norm", "layer": "layer norm"},
     ))
     loss: str = _setting(Field(
         "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
@@ -193,13 +194,15 @@ class Experiment:
         0, fields.whole(0, MAX_SEED), "Training", "First seed", "Seed of the first repetition; the others follow it.",
     ))
     record: str = _setting(Field(
-        "log", fields.points(), "Measurement", "Recorded epochs",
+        "updates", fields.points(), "Measurement", "Recorded epochs",
         "When to measure: 'log' is dense at first and sparse later, 'every' is each epoch, or a list such as 0,1,5,20. "
-        "Start and end are always recorded.", unit="epochs",
+        "Start and end are always recorded. 'updates' is 'log' and looks at losses and accuracies within the first "
+        "epochs too; so does a list with updates in it, such as u1,u2,u5,u10,1,5,20.", unit="epochs",
     ))
     target: str = _setting(Field(
         "train_accuracy:0.9", fields.goal(), "Measurement", "Target",
-        "A run has converged once it reaches this, as measure:value.",
+        "A run has converged once it reaches this, as measure:value. Another one is read from what was trained.",
+        asked=True,
     ))
     saturation_threshold: float = _setting(Field(
         0.05, fields.number(1e-6, 1.0), "Measurement", "Saturation threshold",
@@ -283,10 +286,11 @@ class Experiment:
 
     @property
     def key(self) -> str:
-        """sha256 (hexadecimal) over the canonical settings and the engine's version."""
+        """sha256 (hexadecimal) over the canonical settings that shape the training, and the engine's version."""
+        trained = {name: value for name, value in dataclasses.asdict(self).items() if not FIELDS[name].asked}
         fingerprints = self.fingerprints()
         also = {ADDED: fingerprints} if fingerprints else {}
-        canonical = json.dumps({"engine": ENGINE_VERSION, **dataclasses.asdict(self), **also}, sort_keys=True)
+        canonical = json.dumps({"engine": ENGINE_VERSION, **trained, **also}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_params(self) -> dict[str, str]:
@@ -405,12 +409,25 @@ class Experiment:
         return [name for name in all_but() if len(getattr(self, name)) > 1]
 
     def record_epochs(self) -> tuple[int, ...]:
-        """The epochs that are recorded, ascending: always 0 and the last."""
+        """The epochs after which everything is recorded, ascending: always 0 and the last."""
         if self.record == "every":
             return tuple(range(self.epochs + 1))
-        if self.record == "log":
+        if self.record in ("log", "updates"):
             return tuple(sorted({0, *map(round, np.geomspace(1, self.epochs, LOG_POINTS).tolist())}))
-        return tuple(map(int, self.record.split(",")))
+        return tuple(int(point) for point in self.record.split(",") if not point.startswith("u"))
+
+    def record_updates(self, updates_per_epoch: int) -> tuple[int, ...]:
+        """The updates at which losses and accuracies are recorded, ascending: beside those that end recorded epochs.
+
+        Those of record='updates' are each 1.4 times as far, up to epoch 2: from there on single epochs are as close.
+        """
+        whole = {epoch * updates_per_epoch for epoch in self.record_epochs()}
+        end = self.epochs * updates_per_epoch
+        if self.record == "updates":
+            found = {round(updates_per_epoch * 2 ** (k / 2)) for k in range(-2 * updates_per_epoch.bit_length(), 2)}
+        else:
+            found = {int(point[1:]) for point in self.record.split(",") if point.startswith("u")}
+        return tuple(sorted(update for update in found - whole if 0 < update < end))
 
     def part_sizes(self) -> tuple[int, int]:
         """Examples in the training and in the test part."""
@@ -449,6 +466,7 @@ class Experiment:
                     epochs=self.epochs,
                     updates=self.epochs * self.updates_per_epoch(train, shape["batch_size"]),
                     points=len(self.record_epochs()),
+                    within=len(self.record_updates(self.updates_per_epoch(train, shape["batch_size"]))),
                     full=self.statistics == "full",
                     itemsize=np.dtype(self.dtype).itemsize,
                     slots=OPTIMISERS[shape["optimiser"].partition(":")[0]].slots,
@@ -472,9 +490,16 @@ class Experiment:
             allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
             raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
 
+    def in_words(self) -> str:
+        """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
+        varied = [f"{len(getattr(self, name))} {FIELDS[name].label.lower()}" for name in self.varying()]
+        each = " × ".join([*varied, count(self.seeds, "seed")])
+        return f"{each}, {count(self.epochs, 'epoch')} on {self.dataset}"
+
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""
-        return f'python -m core run "{self.to_query()}" --out results/ --zip result.zip'
+        table = " --data FILE" if datasets.is_own(self.dataset) else ""
+        return f'python -m core run "{self.to_query()}"{table} --out results/ --zip result.zip'
 
 
 FIELDS: dict[str, Field] = {
@@ -486,8 +511,8 @@ FIELDS: dict[str, Field] = {
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
     """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
     written = ((FIELDS[name], values[name]) for name in settings or NAMING)
-    texts = ((f.prefix, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
-    return " · ".join(prefix + starts.brief(text) for prefix, text in texts)
+    texts = ((f, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    return " · ".join(f.labels.get(text, f.prefix + starts.brief(text)) for f, text in texts)
 
 
 def _field(name: str, value: object) -> Field:
@@ -583,11 +608,13 @@ def _complete_record(record: str, epochs: int) -> str:
     """`record` with the first and the last epoch in its list."""
     if record in FIELDS["record"].kind.choices:
         return record
-    recorded = {0, *map(int, record.split(",")), epochs}
+    points = record.split(",")
+    updates = [point for point in points if point.startswith("u")]
+    recorded = {0, *(int(point) for point in points if point not in updates), epochs}
     if max(recorded) > epochs:
         allowed = f"log, every, or epochs from 0 to {epochs:,}, the last"
         raise ExperimentError("record", record, allowed, f"holds {max(recorded):,}, after the last epoch")
-    return ",".join(map(str, sorted(recorded)))
+    return ",".join([*updates, *map(str, sorted(recorded))])
 
 
 def _limit_runs(values: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ MAX_TEXT = 2_000
 MAX_LAYERS = 50
 MAX_WIDTH = 2_000
 MAX_EPOCHS = 10_000
+MAX_UPDATES = 1_000_000_000
 MAX_DECAY = 0.9999
 """Largest argument of an optimiser: at 1 it would never forget its first gradient."""
 TARGETS = {"train_accuracy": 1.0, "test_accuracy": 1.0, "train_loss": 1e6, "test_loss": 1e6}
@@ -131,7 +132,9 @@ class Field:
         section: heading of the form that the setting stands under.
         label, help, unit: what a form shows.
         plural: whether several values are allowed; the value is then a tuple.
+        asked: whether it is asked of what was trained, and shapes nothing of it: the key leaves it out.
         prefix: what stands before the value in a group's label.
+        labels: what stands in a label instead of both, by the value's text.
         name: attribute, link parameter, JSON key and table column.
     """
 
@@ -142,7 +145,9 @@ class Field:
     help: str
     unit: str = ""
     plural: bool = False
+    asked: bool = False
     prefix: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     name: str = ""
 
     def read(self, value: object) -> Any:
@@ -290,20 +295,23 @@ def layers() -> Kind:
 
 
 def points() -> Kind:
-    """The epochs to record."""
-    names = ("log", "every")
-    epoch = whole(0, MAX_EPOCHS)
+    """The epochs to record, and updates: u1,u2,u5,1,5."""
+    names = ("log", "every", "updates")
+    epoch, update = whole(0, MAX_EPOCHS), whole(0, MAX_UPDATES)
 
     def parse(value: object) -> str:
-        if isinstance(value, str) and not value[:1].isdigit():
+        if isinstance(value, str) and not re.match("u?[0-9]", value):
             return _known(value, names, VALUES["record"])
-        items = _split(value)
+        items = [item.strip() if isinstance(item, str) else item for item in _split(value)]
         if not items:
             raise _RefusedError("is empty")
-        epochs = {epoch.parse(item.strip() if isinstance(item, str) else item) for item in items}
-        return ",".join(map(str, sorted(epochs)))
+        within = [item[1:] for item in items if isinstance(item, str) and item.startswith("u")]
+        updates = {number for number in map(update.parse, within) if number}  # the start is always recorded
+        epochs = {epoch.parse(item) for item in items if not (isinstance(item, str) and item.startswith("u"))}
+        return ",".join([*(f"u{number}" for number in sorted(updates)), *map(str, sorted(epochs or {0}))])
 
-    return Kind("text", parse, str, "log, every, or epochs such as 0,1,5,20", names)
+    allowed = "log, every, updates, or epochs such as 0,1,5,20, with updates among them as u1,u2,u5,u10"
+    return Kind("text", parse, str, allowed, names)
 
 
 def _named(

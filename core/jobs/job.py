@@ -63,11 +63,11 @@ class Job:
             # Asked before the records, of which there may be more by then, but never fewer.
             done = self.status == "done"
             records = self.records
-            if len(records) > self._collected:
+            if len(records) > self._collected or (self.sweep.known and self._result is None):
                 # The import costs pandas, which a worker process must not load.
-                from core.results.results import collect
+                from core.results.merging import completed
 
-                self._result = collect(self.experiment, records)
+                self._result = completed(self.experiment, records, self.sweep.known)
                 self._collected = len(records)
             version = self.key if done else f"{self.key} {self.sweep.number} {self._collected}"
             return self._result, version

@@ -16,7 +16,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from core.engine.recording import Record
 from core.engine.state import State
@@ -26,10 +26,15 @@ from core.jobs import checkpoint, limits, saving
 from core.jobs.job import Job, Status
 from core.jobs.plan import Progress, Segment, Speedometer, Start, Work, recorded, segment, untrained
 from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_executor
+from core.jobs.reuse import trained_before
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
+from core.registries.datasets import is_own
 from core.settings import Settings
 from core.text import size
+
+if TYPE_CHECKING:
+    from core.results.merging import Part
 
 KEPT_SHARE = 4
 """Results that are kept for whoever asks next take a quarter of the memory at most."""
@@ -75,11 +80,12 @@ class Jobs:
         # Loads data and collects results, so that the coordinator never keeps workers waiting.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="lab-helper")
 
-    def submit(self, experiment: Experiment, visitor: Visitor | str) -> Job:
+    def submit(self, experiment: Experiment, visitor: Visitor | str, keep: bool = False) -> Job:
         """Train `experiment`, unless it is trained or in training already: then that job, at once.
 
         Args:
             visitor: who asks; a name stands for a visitor with an account of that name.
+            keep: whether what is trained on the visitor's own table may be stored, where this server stores such.
 
         Raises JobError where the visitor or the server has too many jobs, ExperimentError where the sweep takes too
         long or too much memory.
@@ -99,6 +105,7 @@ class Jobs:
                 self._jobs.move_to_end(job.key)
                 job.sweep.visitors[visitor.name] = visitor
                 job.sweep.looked = time.monotonic()
+                job.sweep.keep |= keep
             if new:
                 self._open(job, visitor)
                 return job
@@ -204,6 +211,11 @@ class Jobs:
         )
         return found if found is not None and (found.active or found.status == "done") else None
 
+    def _is_stored(self, job: Job) -> bool:
+        """Whether what becomes of it goes into the store: of somebody's own table only where both sides say so."""
+        own = is_own(job.experiment.dataset)
+        return self.store is not None and (not own or (self.settings.store_tables and job.sweep.keep))
+
     def _memory(self, job: Job) -> float:
         """What it holds, as estimated."""
         if job.active:
@@ -232,7 +244,7 @@ class Jobs:
         job.end(status, error)
         if status == "paused":
             # Others may still hold the job: not its records.
-            sweep.works = []
+            sweep.works, sweep.known = [], []
             del self._jobs[job.key]
         waiting = {account for other in self._active() for account in other.sweep.accounts}
         self._turns = {account: turn for account, turn in self._turns.items() if account in waiting}
@@ -346,16 +358,16 @@ class Jobs:
         else:
             future.add_done_callback(lambda future: self._events.put(functools.partial(self._loaded, job, future)))
 
-    def _loaded(self, job: Job, future: "Future[list[Work]]") -> None:
+    def _loaded(self, job: Job, future: "Future[tuple[list[Part], list[Work]]]") -> None:
         try:
-            works = future.result()
+            known, works = future.result()
         except Exception as error:
             log.exception("Job %s has no data", job.key)
             self._fail(job, error)
             return
         with self._lock:
             if job.active:
-                job.sweep.works = works
+                job.sweep.known, job.sweep.works = known, works
         # A server may have been stopped after the last segment, before the result was stored.
         if all(work.finished for work in works):
             self._help(job, self._finish)
@@ -432,7 +444,7 @@ class Jobs:
                 sweep.unsaved += outcome.seconds
                 finished = all(work.finished for work in sweep.works)
                 bearable = max(saving.SECONDS, saving.COST * sweep.save_seconds)
-                due = self.store is not None and sweep.unsaved >= bearable * self._workers
+                due = self._is_stored(job) and sweep.unsaved >= bearable * self._workers
                 if due:
                     sweep.unsaved = 0.0
             if finished:
@@ -455,16 +467,19 @@ class Jobs:
 
     # In a helper's thread
 
-    def _prepare(self, experiment: Experiment) -> list[Work]:
-        """The chunks of the experiment, as far as an earlier server has trained them."""
+    def _prepare(self, experiment: Experiment) -> "tuple[list[Part], list[Work]]":
+        """What other results hold of the experiment, and its chunks, as far as an earlier server has trained them."""
         data = data_of(experiment)
         saved = None if self.store is None else self.store.load_checkpoint(experiment.key)
+        works = []
         if saved is not None:
             try:
-                return checkpoint.restore(saved, experiment, data)
+                works = checkpoint.restore(saved, experiment, data)
             except checkpoint.CheckpointError as error:
                 log.warning("The checkpoint of job %s is not used: %s", experiment.key, error)
-        return untrained(experiment, data, self._workers, self.settings.segment_seconds)
+        known, left = trained_before(self.store, experiment, {run.run for work in works for run in work.chunk.runs})
+        works += untrained(experiment, data, self._workers, self.settings.segment_seconds, left)
+        return known, works
 
     def _save(self, job: Job) -> None:
         """Have what is trained so far survive this server, unless that is being done."""
@@ -477,7 +492,7 @@ class Jobs:
     def _write(self, job: Job) -> None:
         try:
             with self._lock:
-                if self.store is None or not job.active or not job.sweep.works:
+                if self.store is None or not self._is_stored(job) or not job.active or not job.sweep.works:
                     return
                 works = [replace(work, records=list(work.records)) for work in job.sweep.works]
             began = time.monotonic()
@@ -503,10 +518,12 @@ class Jobs:
             if not job.active:
                 return
             # The tables hold all that the records held.
+            job.sweep.known.clear()
             for work in job.sweep.works:
                 work.records.clear()
             self._end(job, "done")
-        if self.store is not None and result is not None and self.store.save(job.key, result):
+            stored = self._is_stored(job)
+        if self.store is not None and stored and result is not None and self.store.save(job.key, result):
             with job.sweep.saving:
                 self.store.drop_checkpoint(job.key)
 

@@ -22,6 +22,8 @@ from core.settings import Settings
 
 RATE_SECONDS = 10.0
 """Time over which the speed of a sweep is measured."""
+TRUST_SECONDS = 5.0
+"""How much the estimate of a sweep weighs against what is measured: as much as so long a measurement."""
 
 
 @dataclass(frozen=True)
@@ -33,33 +35,43 @@ class Chunk:
     """Estimated time of one epoch on one worker."""
 
 
-def plan(experiment: Experiment, workers: int, seconds: float = Settings.segment_seconds) -> tuple[Chunk, ...]:
+def plan(
+    experiment: Experiment,
+    workers: int,
+    seconds: float = Settings.segment_seconds,
+    runs: Sequence[Run] | None = None,
+) -> tuple[Chunk, ...]:
     """Cut `experiment` into chunks for `workers` workers: enough for each to have work, otherwise as few as possible.
 
     A chunk is some groups of one shape by some seeds, the same for each group. It fits memory and cache, and one epoch
     of it lasts a segment of `seconds` at most, as far as single runs allow, so that nobody waits longer for a turn.
+    Where `runs` are given, in their order, it is only these that are cut.
     """
+    groups: dict[Run, list[Run]] = {}
+    for run in experiment.runs() if runs is None else runs:
+        groups.setdefault(replace(run, run=0, seed=0), []).append(run)
     shapes: dict[tuple[Any, ...], list[Run]] = {}
-    for run in experiment.runs():
-        shapes.setdefault(tuple(getattr(run, name) for name in SHAPE), []).append(run)
+    for group in groups.values():
+        alike = (*(getattr(group[0], name) for name in SHAPE), tuple(run.seed for run in group))
+        shapes.setdefault(alike, []).extend(group)
     return tuple(
         chunk
-        for shape, runs in shapes.items()
+        for (*shape, seeds), together in shapes.items()
         for chunk in _cut(
             replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),  # type: ignore[arg-type]
-            runs,
+            together,
+            len(seeds),
             math.ceil(workers / len(shapes)),
             seconds,
         )
     )
 
 
-def _cut(shape: Experiment, runs: list[Run], pieces: int, longest: float) -> Iterator[Chunk]:
+def _cut(shape: Experiment, runs: list[Run], seeds: int, pieces: int, longest: float) -> Iterator[Chunk]:
     """Cut the runs of one shape into at least `pieces` chunks, or single runs; an epoch lasts `longest` at most."""
-    seeds = shape.seeds
     groups = len(runs) // seeds
     cost = shape.cost()
-    seconds = cost.seconds / len(runs) / shape.epochs
+    seconds = cost.seconds / cost.runs / shape.epochs
     most = max(1, int(min(cost.chunk, longest / seconds)))
     pieces = min(pieces, len(runs))
     cuts = []
@@ -124,16 +136,20 @@ class Work:
     shared: dict[str, Examples] = field(default_factory=dict)
     """The examples, once for all chunks of a sweep: what workers send back holds them anew."""
     records: list[Record] = field(default_factory=list)
+    spent: float = 0.0
+    """Seconds of training that were measured, but for the first segment."""
+    expected: float = 0.0
+    """The estimate of the same epochs."""
 
     @property
     def finished(self) -> bool:
         """Whether no epoch is left to train."""
         return self.epoch >= self.epochs
 
-    @property
-    def seconds_left(self) -> float:
-        """Seconds of training left on one worker, at its pace."""
-        return (self.epochs - self.epoch) * self.pace
+    def seconds_left(self, usual: float) -> float:
+        """Seconds of training left on one worker, where chunks take `usual` times their estimate."""
+        factor = (self.spent + usual * TRUST_SECONDS) / (self.expected + TRUST_SECONDS)
+        return (self.epochs - self.epoch) * self.chunk.seconds * factor
 
     def next_epochs(self, seconds: float) -> int:
         """Epochs that last about `seconds`; at first fewer, since the estimate may be wrong."""
@@ -143,6 +159,9 @@ class Work:
     def take(self, segment: Segment) -> None:
         """Take in what a segment has returned."""
         self.records += segment.records
+        if self.epoch:  # the first segment takes what it takes to start
+            self.spent += segment.seconds
+            self.expected += (segment.state.epoch - self.epoch) * self.chunk.seconds
         self.pace = max(segment.seconds, 1e-6) / max(1, segment.state.epoch - self.epoch)
         # Where every run has diverged, training ends before the last epoch.
         self.epoch = self.epochs if segment.state.finished else segment.state.epoch
@@ -154,13 +173,17 @@ class Work:
 
 
 def untrained(
-    experiment: Experiment, data: Data, workers: int, seconds: float = Settings.segment_seconds
+    experiment: Experiment,
+    data: Data,
+    workers: int,
+    seconds: float = Settings.segment_seconds,
+    runs: Sequence[Run] | None = None,
 ) -> list[Work]:
-    """The chunks of `experiment` before their first segment."""
+    """The chunks of `experiment`, or of those `runs` of it, before their first segment."""
     shared: dict[str, Examples] = {}
     return [
         Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6), shared=shared)
-        for chunk in plan(experiment, workers, seconds)
+        for chunk in plan(experiment, workers, seconds, runs)
     ]
 
 
@@ -204,12 +227,19 @@ class Speedometer:
             self._segments.popleft()
 
     def progress(self, works: Sequence[Work], workers: int) -> Progress:
-        """How far the sweep of these chunks is, with `workers` workers at most."""
-        now = time.monotonic()
-        elapsed = now - self.began
-        left = [work.seconds_left for work in works]
-        rate = sum(seconds for _, seconds in self._segments) / max(min(elapsed, RATE_SECONDS), 1e-6)
-        rate = min(rate or workers, sum(1 for seconds in left if seconds) or 1, workers)
+        """How far the sweep of these chunks is, with `workers` workers at most.
+
+        The time left begins as the estimate, and what is measured takes its place little by little: the first moments,
+        in which workers still start, would say minutes for seconds.
+        """
+        elapsed = time.monotonic() - self.began
+        spent, expected = (sum(values) for values in zip(*((w.spent, w.expected) for w in works), strict=True))
+        usual = (spent + TRUST_SECONDS) / (expected + TRUST_SECONDS)
+        left = [work.seconds_left(usual) for work in works]
+        most = min(sum(1 for seconds in left if seconds) or 1, workers)
+        unmeasured = max(0.0, RATE_SECONDS - elapsed)
+        rate = (sum(seconds for _, seconds in self._segments) + unmeasured * most) / RATE_SECONDS
+        rate = min(max(rate, 1e-6), most)
         return Progress(
             done=sum(work.epoch * work.chunk.seconds for work in works),
             total=sum(work.epochs * work.chunk.seconds for work in works),

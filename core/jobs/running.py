@@ -12,7 +12,9 @@ from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
 from core.jobs.plan import Progress, Segment, Speedometer, Work, recorded, segment, untrained
 from core.jobs.pool import capacity, explain
+from core.jobs.reuse import trained_before
 from core.jobs.saving import Saved
+from core.jobs.store import Store
 from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def run(
     executor: Executor | None = None,
     progress: Callable[[Progress], None] | None = None,
     saved: Saved | None = None,
+    store: Store | None = None,
     data: tuple[Any, Any] | None = None,
 ) -> "Result":
     """Train `experiment` and return its result.
@@ -50,6 +53,7 @@ def run(
             `get_executor()` returns; None trains in this thread. The result is the same to the bit.
         progress: called after each segment; an exception that it raises ends the training.
         saved: goes on from what is saved there, and saves there from time to time how far training is.
+        store: runs that stand in one of its results are not trained again; the result is put there too.
         data: x (examples, features) and y (examples,) of one's own, to be trained on in place of the experiment's data
             set; split and scaled as its settings say. See `core.own_data`.
 
@@ -60,30 +64,31 @@ def run(
     if saved is not None and saved.key != experiment.key:
         raise ValueError("saved is of another experiment: with data, make it of Experiment(dataset=own_data(...).name)")
     executor = executor or _Here()
-    workers = capacity(executor)
     examples = data_of(experiment)
-    works = (saved and saved.works(examples)) or untrained(experiment, examples, workers, RUN_SECONDS)
+    works = (saved and saved.works(examples)) or []
+    known, left = trained_before(store, experiment, {run.run for work in works for run in work.chunk.runs})
+    works += untrained(experiment, examples, capacity(executor), RUN_SECONDS, left)
     try:
-        _train(works, executor, workers, progress, saved)
+        _train(works, executor, progress, saved)
     except Exception as error:
         reason = explain(error)
         if reason is None or reason is error:
             raise
         raise reason from error
     # The import costs pandas, which a worker process must not load.
-    from core.results.results import collect
+    from core.results.merging import completed
 
-    return collect(experiment, recorded(works))
+    result = completed(experiment, recorded(works), known)
+    if store is not None:
+        store.save(experiment.key, result)
+    return result
 
 
 def _train(
-    works: Sequence[Work],
-    executor: Executor,
-    workers: int,
-    progress: Callable[[Progress], None] | None,
-    saved: Saved | None,
+    works: Sequence[Work], executor: Executor, progress: Callable[[Progress], None] | None, saved: Saved | None
 ) -> None:
     """Train the chunks to their end."""
+    workers = capacity(executor)
     speedometer = Speedometer()
     waiting: dict[Future[Segment], Work] = {}
 

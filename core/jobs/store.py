@@ -10,14 +10,17 @@ import io
 import logging
 import os
 import re
+import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from core.schema import version
+from core.experiment.experiment import MAX_DOCUMENT, Experiment
+from core.schema import SETTINGS_FILE, version
 
 if TYPE_CHECKING:
     from core.results.results import Result
@@ -50,8 +53,8 @@ class Store:
     kept, and `warning` says so.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | Path, max_bytes: int = sys.maxsize) -> None:
+        self.folder = Path(folder)
         self.max_bytes = max_bytes
         self.warning = ""
         """What is wrong with the store, for the people who look at it; empty while all is well. Names no path."""
@@ -89,6 +92,25 @@ class Store:
         Whatever happens meanwhile, other readers find the old entry or the new one, whole.
         """
         return self._write(self._path(key, f"v{FORMAT}.zip"), result.to_zip)
+
+    def experiments(self) -> Iterator[Experiment]:
+        """What the stored results are of, as they say: whoever uses one loads it, which checks it."""
+        try:
+            entries = [path for _, _, path in self._entries()]
+        except OSError:  # there is no store yet, or it cannot be read
+            return
+        for path in entries:
+            key, _, kind = path.name.partition(".")
+            if kind == f"v{FORMAT}.zip":
+                with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
+                    with zipfile.ZipFile(path) as archive, archive.open(SETTINGS_FILE) as file:
+                        experiment = Experiment.from_json(file.read(MAX_DOCUMENT).decode())
+                    if experiment.key == key:
+                        yield experiment
+
+    def holds_checkpoint(self, key: str) -> bool:
+        """Whether a sweep in training was saved, and is not done."""
+        return self._path(key, "checkpoint").exists()
 
     def load_checkpoint(self, key: str) -> bytes | None:
         """What was last saved of the sweep in training, or None. Raises ValueError for a text that is no key."""

@@ -3,8 +3,12 @@
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from core.jobs.plan import Segment, Speedometer, Work
+
+if TYPE_CHECKING:
+    from core.results.merging import Part
 
 SHORT_SECONDS = 10.0
 """A sweep that is estimated to take no longer is short: where long ones fill a limit, there is a place for it yet."""
@@ -40,9 +44,13 @@ class Sweep:
     """When somebody last looked at it."""
     visitors: dict[str, Visitor] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
+    known: "list[Part]" = field(default_factory=list)
+    """What is taken from other results, and not trained again."""
     speedometer: Speedometer | None = None
     turn: int = 0
     futures: set[Future[Segment]] = field(default_factory=set)
+    keep: bool = False
+    """Whether the visitor wants the result stored though it is of their own table; of the lab's data all are."""
     admitted: bool = False
     """Whether it is in the queue, or has begun."""
     begun: bool = False

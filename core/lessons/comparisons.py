@@ -15,7 +15,7 @@ from core import text
 from core.experiment.experiment import all_but
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import speed_up, unfinished
-from core.results.evidence import Told, step, steps
+from core.results.evidence import Told, equal, step, steps
 from core.results.results import Result
 from core.schema import SCHEMA
 from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -87,11 +87,6 @@ class Comparison:
     def _points(self) -> tuple[tuple[str, float], ...]:
         """Where recording limits what is known: the median of either group."""
         return (self.fast, self.medians[0]), (self.slow, self.medians[1])
-
-
-def equal(one: float, other: float, step: float) -> bool:
-    """Whether two medians of updates to target are the same, as far as a recorded step tells."""
-    return one == other or abs(one - other) < step
 
 
 def _median(told: Told, group: str) -> str:

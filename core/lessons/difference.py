@@ -22,7 +22,7 @@ TIME = "seconds"
 SETTINGS = [column.name for column in GROUP if column.name != "group"]
 KEYS = {
     "runs": [*SETTINGS, "seed"],
-    "epochs": [*SETTINGS, "seed", "epoch"],
+    "epochs": [*SETTINGS, "seed", "epoch", "update"],
     "layers": [*SETTINGS, "seed", "epoch", "layer"],
     "histograms": [*SETTINGS, "epoch", "layer", "quantity", "level", "left"],
 }

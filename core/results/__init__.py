@@ -1,6 +1,6 @@
 """What an experiment gave: tidy tables, their files, and what follows from them.
 
 `results` collects the tables and writes them, `placing` puts files in place whole or not at all; `loading` reads what
-anyone may have made, `consistency` and `derived` check it; `convergence` is about speed, `evidence` holds the numbers
-that sentences state.
+anyone may have made, `consistency` and `derived` check it; `merging` puts results together; `convergence` is about
+speed, `report` sums it up, `replay` has what was trained, `evidence` holds the numbers that sentences state.
 """

@@ -15,7 +15,7 @@ from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import dataset_of
-from core.results.results import Result, ResultError, run_settings
+from core.results.results import Result, ResultError, at_recorded_epochs, run_settings, updates_per_epoch
 from core.schema import GROUP, LEVELS, RUN, SCHEMA, STATUSES
 
 Bools = NDArray[np.bool_] | pd.Series
@@ -33,9 +33,8 @@ def check(result: Result) -> None:
         _check_numbers(name, result.table(name))
     settings = run_settings(result.experiment)
     _check_run_numbers(result, settings)
-    _check_epochs(result)
-    updates = _updates_per_epoch(result)
-    _check_updates("epochs", result.epochs, updates)
+    updates = updates_per_epoch(result.experiment)
+    _check_points(result, updates)
     _check_runs(result, updates)
     _check_layers(result, updates)
     _check_histograms(result, settings, updates)
@@ -60,7 +59,7 @@ def require(
         value = table[column].iloc[[row]].tolist()[0]
         if not isinstance(allowed, str):
             allowed = f"{_told(allowed.iloc[[row]].tolist()[0])} by {by}"
-        raise ResultError(f"{name}.csv: {column} is {_told(value)} in line {row + 2}; allowed: {allowed}")
+        raise ResultError(f"{name}.csv: {column} is {_told(value)} in line {table.index[row] + 2}; allowed: {allowed}")
 
 
 def _told(value: object) -> str:
@@ -100,21 +99,20 @@ def _check_run_numbers(result: Result, settings: pd.DataFrame) -> None:
         raise ResultError(f"epochs.csv: run {lacking.iloc[0]} of runs.csv is not in it; allowed: all of its runs")
 
 
-def _check_epochs(result: Result) -> None:
-    epochs = result.epochs
-    points = np.array(result.experiment.record_epochs())
+def _check_points(result: Result, per_epoch: dict[str, int]) -> None:
+    """Whether the rows of each run are the first of its recorded points, in order."""
+    epochs, experiment = result.epochs, result.experiment
     place = epochs.groupby("run").cumcount()
-    # Beyond the last point nothing is right.
-    wanted = pd.Series(np.append(points, -1)[np.minimum(place, len(points))])
-    require("epochs", epochs, "epoch", epochs["epoch"] == wanted, "the recorded epochs of each run in order from 0")
-
-
-def _updates_per_epoch(result: Result) -> dict[str, int]:
-    """Updates in an epoch by the text of the batch size."""
-    experiment = result.experiment
-    train, _ = experiment.part_sizes()
-    write = FIELDS["batch_size"].kind.format
-    return {write(size): experiment.updates_per_epoch(train, size) for size in experiment.batch_size}
+    wanted = pd.Series(-1, index=epochs.index)
+    for batch_size, n in per_epoch.items():
+        whole = [epoch * n for epoch in experiment.record_epochs()]
+        points = np.array([*sorted({*whole, *experiment.record_updates(n)}), -1])
+        rows = epochs["batch_size"] == batch_size
+        # Beyond the last point nothing is right.
+        wanted[rows] = points[np.minimum(place[rows], len(points) - 1)]
+    passes = wanted // epochs["batch_size"].map(per_epoch).astype("int64")
+    require("epochs", epochs, "epoch", epochs["epoch"] == passes, "the recorded epochs of each run in order from 0")
+    require("epochs", epochs, "update", epochs["update"] == wanted, wanted)
 
 
 def _check_updates(name: str, table: pd.DataFrame, updates_per_epoch: dict[str, int]) -> None:
@@ -137,21 +135,19 @@ def _check_runs(result: Result, updates_per_epoch: dict[str, int]) -> None:
     require("runs", runs, "status", runs["status"] == status, allowed)
     within = ~reached | updates.between(0, runs["last_update"])
     require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
-    recorded = epochs.isna() & ~reached | epochs.isin(result.experiment.record_epochs())
-    require("runs", runs, "epochs_to_target", recorded, "a recorded epoch where updates_to_target has a value")
-    wanted = epochs * runs["batch_size"].map(updates_per_epoch).astype("int64")
-    require("runs", runs, "updates_to_target", ~reached & wanted.isna() | (updates == wanted), wanted)
+    passes = updates // runs["batch_size"].map(updates_per_epoch).astype("int64")
+    require("runs", runs, "epochs_to_target", epochs.isna() & ~reached | (epochs == passes), passes)
 
 
 def _check_layers(result: Result, updates_per_epoch: dict[str, int]) -> None:
-    layers, epochs = result.layers, result.epochs
+    layers, epochs = result.layers, at_recorded_epochs(result)
     points, own = _points(epochs), _points(layers)
     require("layers", layers, "epoch", np.isin(own, points), "the epochs of its run in epochs.csv")
     require("layers", layers, "epoch", np.diff(own, prepend=own[:1]) >= 0, "the epochs of each run in ascending order")
     _check_updates("layers", layers, updates_per_epoch)
 
     diverged = epochs["run"].isin(result.runs["run"][result.runs["diverged_at"].notna()])
-    left_out = diverged & ~epochs.duplicated("run", keep="last")
+    left_out = diverged & (epochs["update"] == epochs["run"].map(result.runs.set_index("run")["diverged_at"]))
     require("epochs", epochs, "epoch", np.isin(points, own) | left_out, "points that layers.csv has too")
     beyond = np.isin(own, points[left_out.to_numpy()])
     require("layers", layers, "epoch", ~beyond, "points before its run diverged, by diverged_at in runs.csv")
@@ -197,7 +193,7 @@ def _check_histograms(result: Result, settings: pd.DataFrame, updates_per_epoch:
     require("histograms", table, "group", table["group"].isin(known), f"the groups in runs.csv, {_some(known)}")
     groups = settings.drop_duplicates("group").set_index("group", drop=False).loc[table["group"]]
     _check_settings("histograms", table, groups, [column.name for column in GROUP])
-    epochs = result.epochs[["group", "epoch"]].drop_duplicates().assign(known=True)
+    epochs = at_recorded_epochs(result)[["group", "epoch"]].drop_duplicates().assign(known=True)
     recorded = table[["group", "epoch"]].merge(epochs, how="left", on=["group", "epoch"])["known"].notna()
     require("histograms", table, "epoch", recorded, "the epochs of its group in epochs.csv")
     _check_updates("histograms", table, updates_per_epoch)

@@ -18,7 +18,7 @@ from core.experiment.data import data_of
 from core.experiment.experiment import FIELDS, Experiment, all_but
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
-from core.results.results import Result
+from core.results.results import Result, at_recorded_epochs, updates_per_epoch
 from core.schema import POINT, RUN
 
 Float = NDArray[np.float64]
@@ -104,13 +104,17 @@ def exploded_text(result: Result, final: bool = True) -> str:
     )
 
 
-def with_diverged(result: Result) -> pd.DataFrame:
+def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     """The epochs table for curves over all runs of a group, with one more column: diverged (true or false).
 
     A diverged run is frozen and recorded no more. Here it has, from where it diverged on, a row without values at every
-    point that its group was recorded at: without them a median would be that of the runs that are left.
+    point that its group was recorded at: without them a median would be that of the runs that are left. Where there are
+    points within epochs, the column epoch has parts of epochs; without `within` they are left out.
     """
-    epochs = result.epochs
+    epochs = result.epochs if within else at_recorded_epochs(result)
+    if len(at_recorded_epochs(result)) < len(epochs):
+        per_epoch = epochs["batch_size"].map(updates_per_epoch(result.experiment))
+        epochs = epochs.assign(epoch=epochs["update"] / per_epoch)
     gone = result.runs.loc[result.runs["diverged_at"].notna(), ["run", "diverged_at"]]
     if gone.empty:
         return epochs.assign(diverged=False)
@@ -120,7 +124,7 @@ def with_diverged(result: Result) -> pd.DataFrame:
     added = added[added["update"] >= added["diverged_at"]].drop(columns="diverged_at").assign(diverged=True)
     diverged_at = epochs["run"].map(gone.set_index("run")["diverged_at"])
     kept = epochs[~(epochs["update"] >= diverged_at)].assign(diverged=False)
-    return pd.concat([kept, added]).sort_values(["run", "epoch"], ignore_index=True)
+    return pd.concat([kept, added]).sort_values(["run", "update"], ignore_index=True)
 
 
 # When they reached the target
@@ -229,6 +233,13 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
         rows.append((group, one.median, ratio, low, high, n, one.reached, other.median, other.reached, words))
     columns = ["group", "median", "ratio", "low", "high", "pairs", "reached", "baseline_median", "baseline_reached"]
     return pd.DataFrame(rows, columns=[*columns, "text"])
+
+
+def median_interval(times: Float, resamples: int = 2000) -> tuple[float, float]:
+    """95 % interval of the median of some runs' updates, infinite where one never got there: percentile bootstrap."""
+    pick = np.random.default_rng(0).integers(0, len(times), (resamples, len(times)))
+    low, high = np.quantile(np.median(times[pick], axis=-1), [0.025, 0.975], method="nearest")
+    return float(low), float(high)
 
 
 def _interval(ours: Float, theirs: Float, resamples: int) -> tuple[float, float]:

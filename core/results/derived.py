@@ -214,9 +214,11 @@ def _check_layers(result: Result) -> None:
     for p in PERCENTILES:
         expected = pd.Series(np.nan, index=layers.index)
         for name, rows in layers[~output].groupby("activation").groups.items():
-            a = layers.loc[rows, f"preactivation_p{p:02d}"].to_numpy()
+            a, h = (layers.loc[rows, f"{quantity}_p{p:02d}"].to_numpy() for quantity in ("preactivation", "activation"))
             with np.errstate(all="ignore"):
-                expected[rows] = ACTIVATIONS[str(name)].forward(a.copy())
+                ends, value = (ACTIVATIONS[str(name)].forward(x) for x in (np.array([-np.inf, np.inf]), a.copy()))
+            # A pre-activation that overflowed is missing: of it the function may yet have a value.
+            expected[rows] = np.where(np.isnan(a) & np.isin(h, ends), h, value)
         expected = expected.where(np.isfinite(expected))
         # Ranks of h are those of a only where f does not fall, and nothing is added to it.
         expected = expected.where(rank_alike, layers[f"activation_p{p:02d}"])

@@ -135,6 +135,11 @@ def step(recorded: list[int], update: float) -> int:
     return recorded[after] - recorded[after - 1] if after > 0 else 0
 
 
+def equal(one: float, other: float, step: float) -> bool:
+    """Whether two medians of updates to target are the same, as far as a recorded step tells."""
+    return one == other or abs(one - other) < step
+
+
 def timed(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs that took time for updates, and did not stop at a divergence."""
     return runs[(runs["seconds"] > 0) & (runs["last_update"] > 0) & runs["diverged_at"].isna()]

@@ -8,7 +8,7 @@ import json
 import platform
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,11 +23,14 @@ from core.engine.recording import Record
 from core.experiment.experiment import ENGINE_VERSION, FIELDS, VARIED, Experiment
 from core.machine.blas import kernels
 from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import Dataset, dataset_of, is_own
 from core.results.placing import whole_file
-from core.schema import GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
+from core.schema import DATA_FILE, GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
 
 CSV_ROWS = 10_000
 """Rows that are turned into text at a time."""
+MAX_NAMES, MAX_NAME = 200, 40
+"""Names of an own table that experiment.json tells, and characters of each."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -88,6 +91,74 @@ class Result:
         frame: pd.DataFrame = getattr(self, name)
         return frame
 
+    def asked(self, target: str) -> "Result":
+        """The same training asked for another target: when each run reached it is read from the epochs table.
+
+        Raises ExperimentError for a text that is no target.
+        """
+        experiment = replace(self.experiment, target=target)
+        if experiment == self.experiment or self.runs.empty:
+            return replace(self, experiment=experiment)
+        diverged_at = self.epochs["run"].map(self.runs.set_index("run")["diverged_at"])
+        measured = ("run", "epoch", "update", experiment.target.partition(":")[0])
+        epochs: Columns = {name: self.epochs[name].to_numpy() for name in measured}
+        epochs["diverged"] = (self.epochs["update"] >= diverged_at).to_numpy()
+        found = _at_target(experiment.target, epochs)
+        runs = self.runs.assign(**{name: pd.Series(found[name], self.runs.index) for name in found})
+        return replace(self, experiment=experiment, runs=runs.astype({"status": "str"}))
+
+    # What pages compute; these modules stand on this one, and are loaded when they are asked for.
+
+    def report(self) -> pd.DataFrame:
+        """The fair answer: each start at its best learning rate (`core.results.report.report`)."""
+        from core.results.report import report
+
+        return report(self)
+
+    def best_rates(self) -> pd.DataFrame:
+        """The learning rate that did best for each start (`core.results.convergence.best_rates`)."""
+        from core.results.convergence import best_rates
+
+        return best_rates(self.runs)
+
+    def speed_up(self, baseline: str) -> pd.DataFrame:
+        """How many times fewer updates each group needs than `baseline` (`core.results.convergence.speed_up`)."""
+        from core.results.convergence import speed_up
+
+        if baseline not in (groups := self.experiment.groups()):
+            raise ValueError(f"baseline is {baseline!r}; allowed: {', '.join(groups)}")
+        return speed_up(self.runs, baseline)
+
+    def survival(self) -> pd.DataFrame:
+        """The share of runs that have reached the target by each update (`core.results.convergence.survival`)."""
+        from core.results.convergence import survival
+
+        return survival(self.runs)
+
+    def curves(self) -> pd.DataFrame:
+        """The epochs table as curves are drawn from it (`core.results.convergence.with_diverged`)."""
+        from core.results.convergence import with_diverged
+
+        return with_diverged(self)
+
+    def weights(self, run: int, epoch: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """The weights of a run after so many epochs, as (W, b) per layer (`core.results.replay.weights`)."""
+        from core.results.replay import weights
+
+        return weights(self, run, epoch)
+
+    def units(self, run: int, epoch: int) -> pd.DataFrame:
+        """The units of a run's hidden layers after so many epochs, one row each (`core.results.replay.units`)."""
+        from core.results.replay import units
+
+        return units(self, run, epoch)
+
+    def outcomes(self) -> pd.Series:
+        """What became of each run, in words (`core.results.convergence.outcomes`)."""
+        from core.results.convergence import outcomes
+
+        return outcomes(self)
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What it was made of that is not the lab's, a sentence each; they stand in experiment.json too."""
@@ -103,10 +174,15 @@ class Result:
             "key": self.experiment.key,
             "versions": self.versions,
         }
-        return json.dumps(content, indent=2) + "\n"
+        if is_own(self.experiment.dataset):
+            content["table"] = described(dataset_of(self.experiment.dataset))
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
-    def to_csv(self, folder: str | Path) -> None:
-        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not."""
+    def to_csv(self, folder: str | Path, data: bool = False) -> None:
+        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not.
+
+        With `data` the rows of somebody's own table go along, so that the result opens where the table is not.
+        """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
@@ -114,20 +190,43 @@ class Result:
                 file.writelines(csv_parts(self.table(name)))
         with whole_file(target / SETTINGS_FILE) as new:
             new.write_text(self.settings, encoding="utf-8")
+        if data and is_own(self.experiment.dataset):
+            with whole_file(target / DATA_FILE) as new, new.open("wb") as file:
+                file.writelines(csv_parts(rows_of(dataset_of(self.experiment.dataset))))
 
-    def to_zip(self, path: str | Path | BinaryIO) -> None:
+    def to_zip(self, path: str | Path | BinaryIO, data: bool = False) -> None:
         """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
 
-        At a path there is the whole zip in the end, or what was there before.
+        At a path there is the whole zip in the end, or what was there before; `data` as in `to_csv`.
         """
         if isinstance(path, str | Path):
             with whole_file(Path(path)) as new, new.open("wb") as file:
-                self.to_zip(file)
+                self.to_zip(file, data)
             return
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in SCHEMA:
                 _add(archive, f"{name}.csv", csv_parts(self.table(name)))
             _add(archive, SETTINGS_FILE, [self.settings.encode()])
+            if data and is_own(self.experiment.dataset):
+                _add(archive, DATA_FILE, csv_parts(rows_of(dataset_of(self.experiment.dataset))))
+
+
+def described(dataset: Dataset) -> dict[str, Any]:
+    """What is needed to know somebody's own table by: how many features, the first names, and the classes' sizes."""
+    sizes: Any = dataset.class_sizes
+    names = [name[:MAX_NAME] for name in dataset.feature_names[:MAX_NAMES]]
+    classes = [[name[:MAX_NAME], size] for name, size in zip(dataset.class_names, sizes, strict=True)]
+    return {"examples": dataset.examples, "features": dataset.features, "names": names, "classes": classes[:MAX_NAMES]}
+
+
+def rows_of(dataset: Dataset) -> pd.DataFrame:
+    """The rows of somebody's own table: the number of the class, its name, and the features."""
+    assert dataset.read is not None
+    x, y = dataset.read()
+    label = pd.DataFrame({"class": y, "label": np.array(dataset.class_names, object)[y]})
+    # Arrow takes no name twice.
+    names = [f"{place} {name}" for place, name in enumerate(dataset.feature_names, start=1)]
+    return pd.concat([label, pd.DataFrame(x, columns=names)], axis=1)
 
 
 def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:
@@ -177,7 +276,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
         experiment: what is run.
         records: what `core.engine.training.advance` gave, in any order.
     """
-    points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.epoch))
+    points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.update))
     settings = run_settings(experiment)
     epochs, layers = _epochs(points), _layers(points)
     full = experiment.statistics == "full" and len(points) > 0
@@ -189,6 +288,20 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
         histograms=_frame("histograms", _histograms(points, settings), settings, complete=False),
         versions=versions(record.kernels for record in points),
     )
+
+
+def at_recorded_epochs(result: Result) -> pd.DataFrame:
+    """The rows of the epochs table at the end of a recorded epoch, at which layers are looked at too."""
+    epochs, per_epoch = result.epochs, updates_per_epoch(result.experiment)
+    ends = epochs["update"] == epochs["epoch"] * epochs["batch_size"].map(per_epoch).astype("int64")
+    return epochs[ends & epochs["epoch"].isin(result.experiment.record_epochs())]
+
+
+def updates_per_epoch(experiment: Experiment) -> dict[str, int]:
+    """Updates in an epoch by the text of the batch size."""
+    train, _ = experiment.part_sizes()
+    write = FIELDS["batch_size"].kind.format
+    return {write(size): experiment.updates_per_epoch(train, size) for size in experiment.batch_size}
 
 
 def run_settings(experiment: Experiment) -> pd.DataFrame:
@@ -275,37 +388,45 @@ def _epochs(points: Sequence[Record]) -> Columns:
             }
             for record in points
         ],
-        ("run", "epoch"),
+        ("run", "update"),
     )
+
+
+def _first_and_last(run: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first and the last row of each run, whose rows stand together."""
+    first = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
+    return first, np.append(first[1:], len(run)) - 1
+
+
+def _at_target(target: str, epochs: Columns) -> Columns:
+    """When each run reached the target, and what became of it: columns of the runs table."""
+    first, last = _first_and_last(epochs["run"])
+    measure, _, goal = target.partition(":")
+    value = epochs[measure]
+    met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
+    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
+    reached = np.minimum.reduceat(np.where(met, np.arange(len(met)), len(met)), first)
+    converged = reached < len(met)
+    where = np.minimum(reached, last)
+    missed = np.where(epochs["diverged"][last], "diverged", "not_reached")
+    return {
+        "updates_to_target": np.where(converged, epochs["update"][where], np.nan),
+        "epochs_to_target": np.where(converged, epochs["epoch"][where], np.nan),
+        "status": np.where(converged, "converged", missed).astype(object),
+    }
 
 
 def _runs(experiment: Experiment, epochs: Columns) -> Columns:
     run = epochs["run"]
     if not len(run):
         return NO_ROWS
-    first = np.flatnonzero(np.diff(run, prepend=run[0] - 1))
-    last = np.append(first[1:], len(run)) - 1
-
-    measure, _, goal = experiment.target.partition(":")
-    value = epochs[measure]
-    met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
-    met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
-    reached = np.minimum.reduceat(np.where(met, np.arange(len(run)), len(run)), first)
-    converged = reached < len(run)
-
-    def at_target(name: str) -> NDArray[Any]:
-        return np.where(converged, epochs[name][np.minimum(reached, last)], np.nan)
-
+    first, last = _first_and_last(run)
     columns: Columns = {
         "run": run[last],
-        "updates_to_target": at_target("update"),
-        "epochs_to_target": at_target("epoch"),
+        **_at_target(experiment.target, epochs),
         "last_update": epochs["update"][last],
         "seconds": epochs["seconds"][last],
         "diverged_at": np.where(epochs["diverged"][last], epochs["update"][last], np.nan),
-        "status": np.where(
-            converged, "converged", np.where(epochs["diverged"][last], "diverged", "not_reached")
-        ).astype(object),
     }
     for name in ("train_loss", "test_loss", "train_accuracy", "test_accuracy"):
         columns[f"final_{name}"] = epochs[name][last]

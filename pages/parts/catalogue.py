@@ -10,6 +10,7 @@ from core.experiment.experiment import Experiment
 from core.lessons import batch_size, effects, signal_propagation
 from core.lessons import zigzag as descent
 from core.registries.activations import ACTIVATIONS
+from core.registries.frameworks import FRAMEWORKS
 from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import words
@@ -193,13 +194,15 @@ _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed"
 
 
 class Runs:
-    """Which rows of the table."""
+    """Which rows of the table, and which start as a program of which library."""
 
     ORDERS = _ORDERS
     groups = several("Run groups", _groups)
     status = several("Status", STATUSES)
     sort = drop_down("Sorted by", list(_ORDERS))
     descending = switch("Largest first")
+    start = drop_down("Run group", _groups)
+    library = buttons("Library", [framework.title for framework in FRAMEWORKS.values()])
 
 
 @dataclass(frozen=True)
@@ -243,4 +246,5 @@ PAGES = (
     Entry("gradient_signs", "Gradient signs", "Experiment", ":material/exposure:", GradientSigns),
     Entry("convergence", "Convergence", "Experiment", ":material/trending_down:", Convergence),
     Entry("runs", "Runs", "Experiment", ":material/table_rows:", Runs),
+    Entry("own_data", "Own data", "Data", ":material/table_view:"),
 )

@@ -7,10 +7,13 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, server, session, training, turns, upload
+from pages.parts import form, link, notices, own_table, progress, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
+NAME = "Initialisation lab"
 ICON = "🧪"
+FOLD = """<script>/* {choice} */ if (matchMedia("(max-width: 768px)").matches)
+document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()</script>"""
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
@@ -20,7 +23,7 @@ def main() -> None:
     """Run the frame, and in it the page that was asked for."""
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
     sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
-    st.set_page_config("Initialisation lab", ICON, "wide", sidebar, menu_items={"About": ABOUT})
+    st.set_page_config(NAME, ICON, "wide", sidebar, menu_items={"About": ABOUT})
     server.prepare()
     server.welcome()
     pages = {
@@ -31,12 +34,15 @@ def main() -> None:
     }
     page = st.navigation(list(pages.values()), position="hidden")
     link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
+    st.set_page_config(f"{link.opened().title} · {NAME}")
+    _fold(session.current().folds)
     training.resume()
     with st.sidebar:
         above = st.container()
         link.box()
-        below = st.container()
+        below = st.container(key=form.KEY)
     link.publish()  # what is on the screen changes now, and its page may take a moment
+    progress.bar()
     # A page that is ready is drawn before its sidebar, which takes as long; one that still trains is drawn after it.
     ready = training.in_training() is None
     if not ready:
@@ -66,6 +72,16 @@ def present(page: Callable[[], None]) -> None:
         main()
 
 
+def _fold(choice: int) -> None:
+    """Close the sidebar of a phone, which covers the page, after each `choice` of a page or of what is trained.
+
+    Streamlit keeps what a visitor has opened open, and has no call for this: its own button is pressed. A first visit
+    has nothing to close.
+    """
+    if choice > 1:
+        st.html(FOLD.format(choice=choice), unsafe_allow_javascript=True)
+
+
 def _sidebar(pages: dict[Entry, st.Page], above: DeltaGenerator, below: DeltaGenerator) -> None:
     """Fill the sidebar in, above and below the link."""
     with above:
@@ -92,4 +108,5 @@ def _notices() -> None:
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")
     if warning := training.warning():
         st.warning(f"{warning} What is trained now is shown, and not kept.", icon=":material/hard_drive:")
+    own_table.line()
     upload.line()

@@ -1,7 +1,6 @@
 """A page as a lens on one result: its question, its progress, its finding, and its charts, again while it trains."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,15 +11,13 @@ from streamlit.errors import StreamlitInvalidLayoutContextError
 
 from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, Finding
 from core.results.results import Result, from_elsewhere
-from pages.parts import frame, link, notices, session, training, turns
+from pages.parts import frame, link, notices, progress, session, training, turns
 from pages.parts.shown import Drawn, Shown, Source
 
 FIRST_NUMBERS = 3.0  # seconds that the first run of a page waits for them
-LOOK = 1.0  # seconds between two looks at a job that trains
 REDRAW = 2.0  # seconds between two drawings of its numbers so far: drawing takes time that training could have
 # The share of a processor that may go into drawing, for all visitors, results that still grow: training needs the rest.
 SHARE = 0.1
-MANY = 6  # jobs at a time from which on everybody looks less often
 # Streamlit fades what it is about to redraw: a page that is redrawn all the time would never be seen clearly.
 CLEAR = '<style>[data-testid="stMain"] [data-stale="true"] {opacity: 1 !important}</style>'
 COLOURS = {SUPPORTED: "green", MIXED: "orange", NOT_SUPPORTED: "red"}
@@ -48,18 +45,12 @@ def _lens(source: Source, body: Callable[[Shown], None]) -> None:
     if live:
         st.html(CLEAR)
 
-    def progress() -> None:
-        if live and not source.active:
-            link.rerun()
-        _progress(source)
-
     def page() -> None:
         _guarded(partial(_draw, source, body))
         link.publish()
 
-    crowd = max(1.0, training.registry().active / MANY)
-    st.fragment(progress, run_every=LOOK * crowd if live else None)()
-    st.fragment(page, run_every=REDRAW * crowd if live else None)()
+    progress.ended(source)
+    st.fragment(page, run_every=REDRAW * progress.crowd() if live else None)()
 
 
 def part(shown: Shown, draw: Callable[[], None]) -> None:
@@ -155,13 +146,16 @@ def _body(source: Source, shown: Shown, body: Callable[[Shown], None]) -> None:
 def _shown(source: Source) -> Shown | None:
     """The result to draw: the newest, unless that would take too much from training, the visitors' all together."""
     final = not source.active  # asked before the result, which may be newer than this says, but never older
-    last = session.current().drawn
-    if not final and last is not None and last.source is source:
+    # A job is one training, whatever target each of its visitors asks for.
+    last, target = session.current().drawn, session.current().experiment.target
+    if not final and last is not None and last.source is source and last.shown.experiment.target == target:
         others = training.registry().active - 1
         if time.monotonic() < last.at + last.took * others / SHARE:
             return last.shown
     result, version = source.latest()
-    return None if result is None or result.runs.empty else Shown(result, version, final)
+    if result is None or result.runs.empty:
+        return None
+    return Shown(result.asked(target), f"{version} {target}", final)
 
 
 def _wait_for_first_numbers() -> None:
@@ -171,29 +165,3 @@ def _wait_for_first_numbers() -> None:
         if job.latest()[0] is not None:
             return
         time.sleep(0.05)
-
-
-def _progress(source: Source) -> None:
-    """The bar of a job in work, or why it ended before its time."""
-    if source.status == "failed":
-        st.error("Training failed. What was trained until then is shown; Train starts it again.")
-        st.text(notices.plain(source.error))
-    elif source.status == "cancelled":
-        st.info("Training was cancelled: this is what was trained until then. Train starts it again.")
-    elif job := training.in_training():
-        now = job.progress()
-        with st.container(horizontal=True, vertical_alignment="center"):
-            if job.position:
-                text = f"Waiting for a worker: place {job.position} in the queue"
-            else:
-                text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
-            st.progress(now.share, text)
-            st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others())
-        if training.for_others():
-            st.caption("Someone else has this experiment open, so it trains on for them.")
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(1, math.ceil(seconds))} s"
-    return f"about {math.ceil(seconds / 60)} min"

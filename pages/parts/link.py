@@ -12,8 +12,9 @@ import streamlit as st
 from core.experiment.experiment import FIELDS, Experiment, ExperimentError
 from core.experiment.fields import shorten
 from core.registries.synonyms import suggested
+from core.tables.options import LINKED
 from core.text import listed
-from pages.parts import session, training
+from pages.parts import own_table, session, training
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.controls import Given, accepted
 
@@ -41,18 +42,29 @@ def adopt(entry: Entry) -> None:
     moved, here.page = here.page != entry, entry
     if moved:
         here.ignored = {}
+        here.folds += 1
         _forget_controls()
     address = _address()
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
     if ours or address == (here.offered.get(entry.name) if moved else here.published):
         return
+    if own_table.lacking(address):
+        training.ask_for_table(entry, address)
+    else:
+        show(entry, address)
+
+
+def show(entry: Entry, address: dict[str, str]) -> None:
+    """Show what an address says of the experiment, and of `entry` when that is on the screen."""
+    here = session.current()
     own = {name: text for name, text in address.items() if name in entry.controls}
     elsewhere = {
         name: pages
         for name in address
         if name not in own and (pages := [other.title for other in PAGES if name in other.controls])
     }
-    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
+    of_table = [LINKED] if own_table.named(address) else []
+    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere, *of_table])
     here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
     here.ignored = {error.field: str(_of_page(error, entry)) for error in (*errors, *wrong)} | {
         name: f"{name}: {shorten(address[name])} is for a control of another page; it belongs to {listed(pages)}"
@@ -123,7 +135,14 @@ def publish() -> None:
 def parameters(entry: Entry) -> dict[str, str]:
     """The query parameters of `entry` for the experiment and the settings on the screen."""
     here = session.current()
-    return here.experiment.to_params() | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
+    if here.asked is not None:  # nothing else is on the screen, and a reload still asks for the table
+        asked, address = here.asked
+        return {name: text for name, text in address.items() if asked == entry or name not in asked.controls}
+    return (
+        here.experiment.to_params()
+        | own_table.linked(here.experiment)
+        | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
+    )
 
 
 def offer(entry: Entry) -> dict[str, str]:

@@ -5,7 +5,7 @@ Every other file asks this one; none reads or writes `st.session_state` itself.
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,6 +13,9 @@ from streamlit.delta_generator import DeltaGenerator
 from core.experiment.experiment import Experiment
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.shown import Drawn, Source
+
+if TYPE_CHECKING:
+    from pages.parts.own_table import OpenFile, OwnTable
 
 KEY = "session"
 
@@ -29,6 +32,8 @@ class Session:
         train_refused: why the one that was last asked for by a button is not trained, or "".
         training_for_others: the job that the visitor has cancelled, and that trains on for others.
         visitor: who this is, where the browser's cookie does not tell.
+        sections: the sections of the form that are open.
+        folds: how often a page, or what is trained, was chosen.
         draft: what the form's controls hold; None where that is what is on the screen.
         texts: what the controls of each page are set to, by the page's name, as a link says it, defaults left out.
         ignored: what was wrong with the link, by parameter.
@@ -40,6 +45,10 @@ class Session:
         playing: whether a step slider moves on by itself.
         uploads: how many files were dropped.
         upload_refused: what was wrong with the last one, or "".
+        tables: the visitor's own tables that can be trained on, by the names of their data sets.
+        file: the table's file that is open on the page Own data.
+        file_refused: what was wrong with the last one that was dropped there, or "".
+        asked: page and address of a link about an own table that is not open.
         welcomed: whether the server had room for this visitor when the first page was drawn.
     """
 
@@ -50,6 +59,8 @@ class Session:
     train_refused: str = ""
     training_for_others: Source | None = None
     visitor: str = field(default_factory=lambda: uuid.uuid4().hex)
+    sections: set[str] = field(default_factory=lambda: {"Network"})
+    folds: int = 0
     draft: dict[str, Any] | None = None
     texts: dict[str, dict[str, str]] = field(default_factory=lambda: {entry.name: {} for entry in PAGES})
     ignored: dict[str, str] = field(default_factory=dict)
@@ -61,6 +72,10 @@ class Session:
     playing: bool = False
     uploads: int = 0
     upload_refused: str = ""
+    tables: "dict[str, OwnTable]" = field(default_factory=dict)
+    file: "OpenFile | None" = None
+    file_refused: str = ""
+    asked: tuple[Entry, dict[str, str]] | None = None
     welcomed: bool = False
 
 

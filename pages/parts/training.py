@@ -2,6 +2,8 @@
 
 import hashlib
 import ipaddress
+import threading
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,9 +13,14 @@ from core.jobs.jobs import Jobs
 from core.jobs.pool import JobError
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
+from core.registries.datasets import is_own
 from core.settings import Settings
 from pages.parts import session
 from pages.parts.shown import Source
+
+if TYPE_CHECKING:
+    from pages.parts.catalogue import Entry
+    from pages.parts.own_table import OwnTable
 
 FORWARDED = "X-Forwarded-For"
 
@@ -25,10 +32,41 @@ def registry() -> Jobs:
     return Jobs(settings, Store(settings.store, settings.store_bytes))
 
 
+_in_use: "list[tuple[Job, OwnTable]]" = []
+_lock = threading.Lock()
+
+
+def let_go() -> None:
+    """Hold own tables no longer than a session does or a sweep trains on them."""
+    with _lock:
+        _in_use[:] = [(job, table) for job, table in _in_use if job.active]
+
+
 def in_training() -> Job | None:
     """The job of the experiment on the screen, as long as it trains."""
     source = session.current().source
     return source if isinstance(source, Job) and source.active else None
+
+
+def settled() -> bool:
+    """Whether what is on the screen is trained, or in training: asking for it again changes nothing."""
+    source = session.current().source
+    return source is not None and source.status in ("queued", "running", "done")
+
+
+def ahead(experiment: Experiment) -> str:
+    """What training the experiment on the screen would do, in words."""
+    here = session.current()
+    if here.source is None:
+        return ""
+    if here.source.active:
+        return "In training: the pages show these settings."
+    if here.source.status == "done":
+        return "Unchanged: the pages show these settings."
+    store = registry().store
+    if store is not None and store.holds_checkpoint(experiment.key):
+        return "*Train* goes on from the last time that its progress was saved."
+    return "*Train* starts it anew: it was stopped before its progress was first saved."
 
 
 def resume() -> None:
@@ -43,6 +81,14 @@ def open_linked(experiment: Experiment) -> None:
     here = session.current()
     if here.experiment != experiment or (here.source is None and not here.refusal):
         _open(experiment)
+
+
+def ask_for_table(entry: "Entry", address: dict[str, str]) -> None:
+    """Show nothing until the table that a link is about is open."""
+    here = session.current()
+    _show(here.experiment, None)
+    _forget_link()
+    here.asked = (entry, address)
 
 
 def show_file(source: Source) -> None:
@@ -64,14 +110,31 @@ def _open(experiment: Experiment) -> None:
 
 def _asked(experiment: Experiment) -> tuple[Job | None, str]:
     """The job that trains `experiment`, or why it is not trained here."""
+    table = session.current().tables.get(experiment.dataset)
+    if table is None and is_own(experiment.dataset):  # it may be here, in another visitor's session
+        return None, f"{experiment.dataset} is a table of somebody's own: open the file under Own data first."
     try:
-        return registry().submit(experiment, visitor()), ""
+        job = registry().submit(experiment, visitor(), keep=table is not None and table.keep)
+        let_go()
+        if table is not None:
+            with _lock:
+                _in_use.append((job, table))
+        return job, ""
     except (ExperimentError, JobError) as error:
         return None, str(error)
 
 
 def train(experiment: Experiment) -> None:
-    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is."""
+    """Train `experiment` and show it; where it is refused, note why, and the screen stays as it is.
+
+    Where nothing but the target is new, it is asked of what is on the screen.
+    """
+    here = session.current()
+    shown = here.source if here.source is not None and here.source.status == "done" else None
+    if shown and experiment != here.experiment and experiment.key == here.experiment.key:
+        _show(experiment, shown)
+        _forget_link()
+        return
     job, refusal = _asked(experiment)
     if job is None:
         session.current().train_refused = refusal
@@ -153,4 +216,4 @@ def _show(experiment: Experiment, source: Source | None) -> None:
         # Nobody looks at it here any more; it trains on only for others.
         left.cancel(visitor().name)
     here = session.current()
-    here.experiment, here.source, here.draft, here.train_refused = experiment, source, None, ""
+    here.experiment, here.source, here.draft, here.train_refused, here.asked = experiment, source, None, "", None

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, StartServer
@@ -77,9 +78,13 @@ def test_a_closed_section_of_the_form_keeps_what_was_set_in_it(dashboard: Server
     expect(edited).to_be_visible()
     turn(page, "Data")
     expect(seed).to_have_value("7")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.wait_for_url("**/runs?*")
+    wait_until_idle(page)
+    expect(seed).to_have_value("7")  # what was opened stays open on the next page
     turn(page, "Data")
     train_button(page).click()
-    page.wait_for_url("**/convergence?*data_seed=7*")
+    page.wait_for_url("**/runs?*data_seed=7*")
     # What is on the screen has changed, so the form begins anew with it, its closed sections too.
     visit(page, dashboard.link("convergence", **TINY, data_seed="9"))
     turn(page, "Data")
@@ -90,24 +95,86 @@ def test_a_closed_section_of_the_form_keeps_what_was_set_in_it(dashboard: Server
     turn(page, "Data")
     page.get_by_test_id("stSidebar").get_by_role("radio", name="Lecture", exact=True).click()
     page.wait_for_url("**/convergence")
-    wait_until_idle(page)  # the form begins anew with the preset: a section opened before that is closed again
+    wait_until_idle(page)
     turn(page, "Data")
     expect(seed).to_have_value("0")
     expect(edited).to_have_count(0)
 
 
+def test_train_and_progress_stay_in_sight_however_far_one_has_scrolled(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("zigzag", **LONG, data_seed="3"))
+    progress, button = page.get_by_test_id("stProgress"), train_button(page)
+    turn(page, "Training")
+    for scroll in (0, 10_000):
+        page.evaluate(
+            """y => document.querySelectorAll('[data-testid="stSidebarContent"], [data-testid="stMain"]')
+            .forEach(box => box.scrollTo(0, y))""",
+            scroll,
+        )
+        expect(button).to_be_in_viewport(ratio=1)
+        expect(progress).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("In training: the pages show these settings.")).to_be_in_viewport()
+    page.get_by_role("button", name="Cancel").click()
+    expect(progress).to_have_count(0, timeout=PATIENCE)
+
+
+def test_enter_takes_what_is_typed_and_not_all_that_match(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("runs", **TINY, initialiser="zeros"))
+    sidebar = page.get_by_test_id("stSidebar")
+    box = sidebar.get_by_role("combobox", name="Initialisers")
+    chosen = sidebar.get_by_test_id("stMultiSelect").filter(has_text="Initialisers")
+    for typed, shown in (("he_n", ("zeros", "he_normal")), ("normal:0.3, normal:0.5", ("normal:0.3", "normal:0.5"))):
+        box.click()
+        box.press_sequentially(typed)
+        box.press("Enter")
+        wait_until_idle(page)
+        box.press("Tab")
+        for name in shown:
+            expect(chosen.get_by_text(name, exact=True)).to_be_visible()
+    expect(chosen.get_by_text("he_uniform")).to_have_count(0)
+    expect(train_button(page)).to_be_enabled()
+
+
+def test_a_phones_sidebar_makes_room_for_the_page_that_was_chosen_and_for_what_is_trained(
+    dashboard: Server, open_page: OpenPage
+) -> None:
+    page = open_page(width=PHONE)
+    visit(page, dashboard.link("runs", **TINY))
+    sidebar, opener = page.get_by_test_id("stSidebar"), page.get_by_test_id("stExpandSidebarButton")
+    opener.click()
+    sidebar.get_by_role("link", name="Zigzag", exact=True).click()
+    expect(opener).to_be_visible()
+    assert page.title() == "Zigzag · Initialisation lab"
+    wait_until_idle(page)
+    opener.click()
+    sidebar.get_by_role("switch", name="Biases").press(" ")
+    expect(page.get_by_text("Edited:")).to_be_visible()
+    wait_until_idle(page)
+    train_button(page).click()
+    expect(opener).to_be_visible()
+    page.wait_for_url("**/zigzag?*bias=*")
+
+
 def test_the_keyboard_alone_reaches_train_and_trains(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("runs", **TINY, data_seed="1"))
     page.get_by_role("link", name="Runs", exact=True).focus()
-    focused = "() => document.activeElement?.innerText ?? ''"
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("() => document.activeElement?.getAttribute('aria-label')") == "Biases":
-            page.keyboard.press("Space")
-            expect(page.get_by_text("Edited:")).to_be_visible()
-        if page.evaluate(focused).strip() == "Train":
-            break
-    assert page.evaluate(focused).strip() == "Train"
+    name = (
+        "() => (document.activeElement?.getAttribute('aria-label') || document.activeElement?.innerText || '').trim()"
+    )
+
+    def press_until(key: str, wanted: str, most: int) -> None:
+        for _ in range(most):
+            page.keyboard.press(key)
+            if page.evaluate(name) == wanted:
+                return
+        pytest.fail(f"{wanted} is out of the keyboard's reach")
+
+    press_until("Tab", "Train", 12)
+    press_until("Tab", "Biases", 30)
+    page.keyboard.press("Space")
+    expect(page.get_by_text("Edited:")).to_be_visible()
+    wait_until_idle(page)
+    press_until("Shift+Tab", "Train", 30)
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs?*bias=*")
     expect(page.get_by_text("12 of 12 runs.")).to_be_visible(timeout=PATIENCE)
@@ -175,9 +242,9 @@ def test_names_from_elsewhere_can_be_typed_in_and_the_link_has_the_labs(dashboar
     for label, typed, shown in (
         ("Activation functions", "Sigmoid", "Sigmoid"),
         ("Initialisers", "xavier_uniform", "xavier_uniform"),
-        ("Initialisers", "xavier_normal", "did you mean 'glorot_normal'?"),
+        ("Initialisers", "kaiming", "did you mean 'he_normal'?"),
     ):
-        box = sidebar.get_by_role("combobox", name=label)
+        box = sidebar.get_by_role("combobox", name=label).first
         box.click()
         box.press_sequentially(typed)
         expect(page.get_by_role("option")).to_have_count(1)
@@ -188,7 +255,7 @@ def test_names_from_elsewhere_can_be_typed_in_and_the_link_has_the_labs(dashboar
         expect(sidebar.get_by_text(shown).first).to_be_visible()
         wait_until_idle(page)
     expect(train_button(page)).to_be_disabled()
-    box = sidebar.get_by_role("combobox", name="Initialisers")
+    box = sidebar.get_by_role("combobox", name="Initialisers").first  # the other one is of biases
     box.press("Backspace")
     expect(sidebar.get_by_text("did you mean")).to_have_count(0)
     wait_until_idle(page)

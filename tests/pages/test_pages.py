@@ -309,18 +309,58 @@ def test_the_form_takes_an_initialiser_with_an_argument_of_ones_own(open_page: O
     assert session_of(at).experiment.initialiser == ("normal:0.3",)
 
 
-def test_a_wrong_value_in_the_form_is_named_and_cannot_be_trained(open_page: Open) -> None:
-    at = open_page(**QUICK)
-    at.multiselect(key="form_hidden").set_value(["4-x"]).run()
-    assert "hidden: " in notices(at)
-    assert at.button(key="train").disabled
+def beside(at: AppTest) -> str:
+    """What stands in small print at the side."""
+    return "\n".join(caption.value.replace("\\", "") for caption in at.sidebar.caption)
+
+
+def test_several_values_typed_at_once_are_each_their_own(open_page: Open) -> None:
+    at = with_form(open_page(**QUICK))
+    for name, typed, values in (
+        ("learning_rate", "0.05, 0.5", (0.05, 0.5)),
+        ("hidden", "32, 16-16", ((32,), (16, 16))),
+        ("initialiser", "normal:0.3, normal:0.5,normal:0.3", ("normal:0.3", "normal:0.5")),
+    ):
+        at.multiselect(key=f"form_{name}").set_value([typed]).run()
+        assert len(at.multiselect(key=f"form_{name}").value) == 2
+        at.button(key="train").click().run()
+        assert getattr(session_of(at).experiment, name) == values
     assert_well(at)
 
 
-def test_an_empty_choice_in_the_form_is_named(open_page: Open) -> None:
-    at = open_page(**QUICK)
-    at.multiselect(key="form_activation").set_value([]).run()
-    assert "activation: " in notices(at)
+@pytest.mark.parametrize(
+    ("name", "typed", "said"),
+    [
+        ("hidden", "4-x", "'4-x' is not a whole number; such as 64-64-64"),
+        ("initialiser", "normla:0.3", "'normla:0.3' is not a known name; did you mean 'normal:0.3'?"),
+        ("learning_rate", "fast", "'fast' is not a number; allowed: a number from"),
+        ("activation", [], "Nothing is chosen; such as logistic"),
+    ],
+)
+def test_what_is_wrong_stands_below_its_control_in_short(open_page: Open, name: str, typed: Any, said: str) -> None:
+    at = with_form(open_page(**QUICK))
+    at.multiselect(key=f"form_{name}").set_value(typed if isinstance(typed, list) else [typed]).run()
+    assert said in beside(at)
+    assert "These settings cannot be trained" in beside(at)
+    assert at.button(key="train").disabled
+    section = next(box for box in at.sidebar.expander if box.label == FIELDS[name].section)
+    [below] = [caption.value.replace("\\", "") for caption in section.caption if ":material/warning:" in caption.value]
+    assert said in below
+    assert len(below) < 160
+    assert_well(at)
+
+
+def test_a_line_above_the_button_says_what_will_run_and_whether_it_is_on_the_screen(open_page: Open) -> None:
+    at = with_form(open_page(entry_of("zigzag"), **QUICK, initialiser="zeros,normal:1"))
+    assert "2 initialisers × " in beside(at)
+    assert "2 epochs on " in beside(at)
+    assert "Unchanged: the pages show these settings." in beside(at)
+    at.number_input(key="form_epochs").set_value(3).run()
+    assert "3 epochs on " in beside(at)
+    assert "Edited: the pages show these settings after *Train*." in beside(at)
+    at.number_input(key="form_epochs").set_value(2).run()
+    at.button(key="train").click().run()
+    assert "Nothing has changed" in at.toast[0].value
     assert_well(at)
 
 

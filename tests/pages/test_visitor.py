@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.experiment.experiment import Experiment
 from core.jobs.jobs import Jobs
 from core.jobs.store import Store
 from core.settings import Settings
@@ -122,3 +123,27 @@ def test_a_page_that_comes_back_to_a_paused_sweep_goes_on_with_it(jobs: Jobs) ->
     assert again.active
     assert not at.exception
     again.cancel(session_of(at).visitor)
+
+
+def test_two_visitors_with_two_targets_share_one_training_and_each_sees_their_own(jobs: Jobs) -> None:
+    first = page(epochs="2", target="train_loss:0")
+    job = session_of(first).source
+    assert job.wait(PATIENCE)
+    second = page(epochs="2", target="train_loss:1000")
+    assert session_of(second).source is job
+    said = [" ".join(str(element.value) for element in at.run().markdown) for at in (first, second)]
+    assert "train loss ≤ 0" in said[0]
+    assert "train loss ≤ 1000" in said[1]
+    assert not first.exception
+    assert not second.exception
+
+
+def test_train_asks_a_file_for_another_target_and_keeps_showing_it(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = SimpleNamespace(status="done")
+    here = session.Session(experiment=Experiment(), source=shown)
+    monkeypatch.setattr(session, "current", lambda: here)
+    training.train(replace(Experiment(), target="train_loss:0.1"))
+    assert here.source is shown
+    assert here.experiment.target == "train_loss:0.1"
+    training.train(Experiment.from_text("dataset=iris&hidden=3&seeds=1&epochs=1&activation=tanh"))
+    assert here.source is not shown

@@ -1,0 +1,43 @@
+"""The fair answer of a sweep: each start at its own best learning rate, how fast it was there, and which tie."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from core.results.convergence import SETTINGS, best_rates, median_interval
+from core.results.evidence import equal, step, steps
+from core.results.results import Result
+
+
+def report(result: Result) -> pd.DataFrame:
+    """One row per group of runs that differ only in learning rate and seed, at the rate that did best for it.
+
+    Returns:
+        The columns of `convergence.best_rates` and, of the runs at that rate, runs and reached (how many, and the share
+        of them that reached the target), low and high (95 % interval of the median updates: percentile bootstrap over
+        seeds; inf where it has no end, empty where one seed or fewer ran) and place: 1 and how many groups have a
+        median that is less by a recorded step or more, so that groups which recording does not tell apart have one
+        place; empty where there is no median. Ordered by median, then as they were asked for.
+    """
+    best = best_rates(result.runs)
+    rows = []
+    for row in best[[*SETTINGS, "learning_rate"]].to_dict("records"):
+        own = result.runs[(result.runs[list(row)] == pd.Series(row)).all(axis=1)]
+        times = own["updates_to_target"].fillna(np.inf).to_numpy(np.float64)
+        median = float(np.median(times)) if len(times) else math.inf
+        low, high = median_interval(times) if len(times) > 1 else (math.nan, math.nan)
+        coarse = step(steps(result, str(own["group"].iloc[0])), median) if math.isfinite(median) else 0
+        rows.append((len(own), float(np.isfinite(times).mean()) if len(times) else math.nan, low, high, median, coarse))
+    found = pd.DataFrame(rows, columns=["runs", "reached", "low", "high", "median", "coarse"])
+    medians = list(zip(found["median"], found["coarse"], strict=True))
+    places = [
+        1 + sum(other < own and not equal(own, other, max(coarse, wide)) for other, wide in medians)
+        if math.isfinite(own)
+        else math.nan
+        for own, coarse in medians
+    ]
+    table = pd.concat([best, found[["runs", "reached", "low", "high"]]], axis=1).assign(place=places)
+    order = [*SETTINGS, "learning_rate", "place", "updates_to_target", "low", "high", "runs", "reached"]
+    by_median = found["median"].sort_values(kind="stable").index
+    return table.loc[by_median, [*order, "final_train_loss", "note"]].reset_index(drop=True)

@@ -1,0 +1,63 @@
+"""How training stands: a bar at the foot of every page while it runs, and why it ended before its time."""
+
+import math
+
+import streamlit as st
+
+from pages.parts import link, notices, session, training
+from pages.parts.shown import Source
+
+LOOK = 1.0  # seconds between two looks at a job that trains
+MANY = 6  # jobs at a time from which on everybody looks less often
+
+
+def crowd() -> float:
+    """How many times longer a page waits between two looks where many train."""
+    return max(1.0, training.registry().active / MANY)
+
+
+def bar() -> None:
+    """The bar of what is on the screen while it trains, in sight however far the page is scrolled."""
+    source = session.current().source
+    if source is None or not source.active:
+        return
+
+    def look() -> None:
+        if not source.active:
+            link.rerun()
+        _bar()
+
+    with st.bottom:
+        st.fragment(look, run_every=LOOK * crowd())()
+
+
+def _bar() -> None:
+    if (job := training.in_training()) is None:
+        return
+    now = job.progress()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.position:
+            text = f"Waiting for a worker: place {job.position} in the queue"
+        else:
+            text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
+        st.progress(now.share, text)
+        st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others())
+    if training.for_others():
+        st.caption("Someone else has this experiment open, so it trains on for them.")
+
+
+def ended(source: Source) -> None:
+    """Why training ended before its time, if it did."""
+    if source.status == "failed":
+        st.error(f"Training failed. What was trained until then is shown. {training.ahead(source.experiment)}")
+        st.text(notices.plain(source.error))
+    elif source.status == "cancelled":
+        st.info(f"Training was cancelled: this is what was trained until then. {training.ahead(source.experiment)}")
+
+
+def _time(seconds: float) -> str:
+    """A time that is still to come, in steps as coarse as it is known."""
+    if seconds < 90:
+        step = 1 if seconds < 10 else 5
+        return f"about {max(1, step * math.ceil(seconds / step))} s"
+    return f"about {math.ceil(seconds / 60)} min"
