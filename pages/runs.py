@@ -88,9 +88,8 @@ def _program(shown: Shown) -> None:
     run = first.runs()[first.groups().index(group)]
     st.code(translate(first, run, framework), language="python", height=420)
     st.caption(
-        f"The network of this run group and its initial weights and biases, as they are written with {library}: the same "
-        "distributions, with random numbers of its own. Without a browser: "
-        f'`python -m core translate "..." --to {framework}`.'
+        f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
+        f'with random numbers of its own. Without a browser: `python -m core translate "..." --to {framework}`.'
     )
 
 
