@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core import text
+from core.experiment.experiment import VARIED
 from core.experiment.translation import translate
 from core.lessons import findings
 from core.registries.frameworks import FRAMEWORKS
@@ -87,9 +88,11 @@ def _program(shown: Shown) -> None:
     first = replace(shown.experiment, seeds=1)
     run = first.runs()[first.groups().index(group)]
     st.code(translate(first, run, framework), language="python", height=420)
+    alone = replace(first, **{name: (getattr(run, name),) for name in VARIED})
     st.caption(
         f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
-        f'with random numbers of its own. Without a browser: `python -m core translate "..." --to {framework}`.'
+        "with other random numbers. Without a browser: "
+        f'`python -m core translate "{alone.to_query()}" --to {framework}`'
     )
 
 
