@@ -13,6 +13,7 @@ from core.lessons import zigzag as descent
 from core.lessons.watching import MEASURES
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import dataset_of
+from core.registries.frameworks import FRAMEWORKS
 from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import words
@@ -234,13 +235,15 @@ _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed"
 
 
 class Runs:
-    """Which rows of the table."""
+    """Which rows of the table, and which start as a program of which library."""
 
     ORDERS = _ORDERS
     groups = several("Run groups", _groups)
     status = several("Status", STATUSES)
     sort = drop_down("Sorted by", list(_ORDERS))
     descending = switch("Largest first")
+    start = drop_down("Run group", _groups)
+    library = buttons("Library", [framework.title for framework in FRAMEWORKS.values()])
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from core.experiment.presets import PRESETS
 from core.registries.datasets import SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from core.text import listed
-from pages.parts import link, notices, session, training
+from pages.parts import link, notices, session, start, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
@@ -82,6 +82,8 @@ def settings() -> None:
                     if field.section == section:
                         values[field.name] = _control(field, values)
                         below[field.name] = st.container()
+                        if field.name == start.FIELD:
+                            start.add(lambda: _read(values)[0])
                 if section == "Data":
                     link.to_page("own_data")
         else:
