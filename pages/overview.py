@@ -10,7 +10,8 @@ from core.lessons.claims import CLAIMS, Claim, tally
 from core.lessons.findings import Finding
 from core.results.convergence import with_diverged
 from core.results.results import Result
-from pages.parts import chart, lens, link, notices
+from pages.parts import chart, lens, link, notices, view
+from pages.parts.catalogue import Overview
 from pages.parts.shown import Shown
 
 ABOUT = """
@@ -46,16 +47,17 @@ def _page(shown: Shown) -> None:
 
     st.subheader("What the runs did")
     lens.box(shown.once(findings.runs), shown.by, "runs")
+    groups = view.groups(Overview.groups, shown)
     left, right = st.columns(2)
     with left:
         chart.draw(
             "train_accuracy", convergence.learning_curves, partial(shown.of, with_diverged),
-            groups=shown.groups, quantity="train_accuracy",
+            groups=groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
         chart.draw(
             "mean_by_layer", saturation.mean_activation_by_layer, shown.layers,
-            groups=shown.groups, epoch=0,
+            groups=groups, epoch=0,
         )  # fmt: skip
 
 
