@@ -8,6 +8,7 @@ that stand above it in this list:
     registries               activations, initialisers, losses, optimisers, data sets: one entry each to add one
     experiment               what to run: validation, link, JSON, presets, cost
     engine                   many networks at once, in segments; what is measured in them
+    tables                   somebody's own file: how it is written, what it holds, what is made of it
     theory                   what to expect before anything is trained
     results                  tidy tables, their files, and what follows from them
     jobs                     segments on processes or a cluster; a store; one sweep, or those of many visitors

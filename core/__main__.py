@@ -4,6 +4,7 @@
     python -m core report result.zip
     python -m core weights result.zip --run 0 --out weights.npz
     python -m core merge one.zip another.zip --zip both.zip
+    python -m core run "activation=tanh" --data table.csv --label class --out results/
     python -m core import result.zip
     python -m core compare results/ another.zip
     python -m core list initialisers
@@ -33,7 +34,7 @@ from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, NAM
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS
+from core.registries.datasets import DATASETS, is_own
 from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -41,6 +42,8 @@ from core.registries.synonyms import SETTINGS, VALUES
 from core.results.placing import PlaceError, check_folder, check_zip, partial, whole_file, whole_folder
 from core.schema import SCHEMA
 from core.settings import Settings, SettingsError, read_bytes
+from core.tables import options
+from core.tables.sniffing import TableError
 from core.text import amount, count
 
 if TYPE_CHECKING:
@@ -69,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         status: int = arguments.command(arguments) or 0
         sys.stdout.flush()
-    except (UsageError, PlaceError, ExperimentError, SettingsError) as error:
+    except (UsageError, PlaceError, ExperimentError, SettingsError, TableError) as error:
         return _fail(str(error), 2)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -160,6 +163,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         metavar="BYTES",
         help="refuse what takes more memory, such as 500MB",
     )
+    options.add(run)
     run.set_defaults(command=_run)
 
 
@@ -199,10 +203,14 @@ def _run(arguments: argparse.Namespace) -> None:
     from core.jobs.running import run
     from core.jobs.saving import Saved
 
+    options.check(arguments)
+    own = options.name_of_data(arguments, _note) if arguments.data else ""
     experiment = _read(arguments.experiment)
+    if own and experiment.dataset != own:
+        experiment = dataclasses.replace(experiment, dataset=own)
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
     out: Path = arguments.out
-    store = _store() if arguments.store else None
+    store = _store(experiment) if arguments.store else None
     if arguments.zip is not None:
         check_zip(arguments.zip, arguments.force)
     check_folder(out, arguments.force)
@@ -218,10 +226,10 @@ def _run(arguments: argparse.Namespace) -> None:
             progress = _show if sys.stderr.isatty() else None
             result = run(experiment, executor=executor, progress=progress, saved=saved, store=store)
         with whole_folder(out, arguments.force) as folder:
-            result.to_csv(folder)
+            result.to_csv(folder, data=arguments.with_data)
         if arguments.zip is not None:
             check_zip(arguments.zip, arguments.force)
-            result.to_zip(arguments.zip)
+            result.to_zip(arguments.zip, data=arguments.with_data)
         unfinished.drop_checkpoint(experiment.key)
     except KeyboardInterrupt:
         if unfinished.load_checkpoint(experiment.key) is None:
@@ -243,9 +251,11 @@ def _note(text: str) -> None:
     print(f"{start}python -m core: {text}", file=sys.stderr)
 
 
-def _store() -> Store:
+def _store(experiment: Experiment) -> Store:
     """The store of the dashboard that has the same settings as this process."""
     settings = Settings.read()
+    if is_own(experiment.dataset) and not settings.store_tables:
+        raise UsageError("the store takes no results of own tables; allowed: LAB_STORE_TABLES=yes, or without --store")
     if not settings.store_bytes:
         raise UsageError("LAB_STORE_BYTES is 0: the store keeps nothing")
     return Store(settings.store, settings.store_bytes)
@@ -447,7 +457,8 @@ def _merge(arguments: argparse.Namespace) -> None:
 def _import(arguments: argparse.Namespace) -> None:
     from core.results.convergence import unfinished
 
-    store, result = _store(), _open(arguments.result)
+    result = _open(arguments.result)
+    store = _store(result.experiment)
     engine = result.versions.get("engine", "unknown")
     if engine != ENGINE_VERSION:
         raise UsageError(

@@ -225,6 +225,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
 }
 
 SETTINGS_FILE = "experiment.json"
+DATA_FILE = "data.csv"
+"""The rows of somebody's own table, in the zip where they were asked for: the label, then the features."""
 FILES = (*(f"{table}.csv" for table in SCHEMA), SETTINGS_FILE)
 """The files of a result, in a folder or a zip."""
 

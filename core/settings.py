@@ -72,6 +72,8 @@ class Settings:
     """LAB_FORWARDED: the header in which a server in front tells a visitor's address, such as X-Forwarded-For."""
     upload_bytes: int = 10**9
     """LAB_UPLOAD_BYTES: bound on the memory of results from visitors' files, all together; 0 takes none."""
+    store_tables: bool = False
+    """LAB_STORE_TABLES: yes, and results of visitors' own tables are stored too where the visitor says so; else no."""
     segment_seconds: float = 0.3
     """LAB_SEGMENT_SECONDS: how long a worker trains before it takes up the next visitor's sweep."""
 
@@ -117,6 +119,7 @@ class Settings:
             unwatched_seconds=number("LAB_UNWATCHED_SECONDS", cls.unwatched_seconds, 1),
             forwarded=_header("LAB_FORWARDED", text.get("LAB_FORWARDED", "")),
             upload_bytes=_bytes("LAB_UPLOAD_BYTES", text.get("LAB_UPLOAD_BYTES") or "1GB"),
+            store_tables=_yes("LAB_STORE_TABLES", text.get("LAB_STORE_TABLES") or "no"),
             segment_seconds=number("LAB_SEGMENT_SECONDS", cls.segment_seconds, 0.01),
         )
 
@@ -134,6 +137,12 @@ def _bytes(name: str, value: str) -> int:
         return read_bytes(value)
     except ValueError:
         raise SettingsError(f"{name} is {value!r}: it must be a number of bytes, such as 500000000 or 500MB") from None
+
+
+def _yes(name: str, value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise SettingsError(f"{name} is {value!r}: it must be yes or no")
+    return value == "yes"
 
 
 def _header(name: str, value: str) -> str:

@@ -16,7 +16,7 @@ HEAVY = ("streamlit", "altair", "sklearn", "pandas", "scipy")
 
 FLOORS = (
     *("text", "settings", "schema", "machine", "registries", "experiment", "engine"),
-    *("theory", "results", "jobs", "lessons", "charts"),
+    *("tables", "theory", "results", "jobs", "lessons", "charts"),
 )
 """The rooms of `core`, and the files beside them: each imports only what stands before it."""
 ENGINE = FLOORS[: FLOORS.index("engine") + 1]

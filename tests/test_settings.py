@@ -36,12 +36,12 @@ def test_every_variable_is_read() -> None:
         "LAB_STORE": "/data", "LAB_WORKERS": "3", "LAB_LIMIT_SECONDS": "60", "LAB_DASK": "tcp://host:8786",
         "LAB_JOBS_PER_VISITOR": "4", "LAB_JOBS": "9", "LAB_SEGMENT_SECONDS": "0.5", "LAB_LIMIT_BYTES": "700MB",
         "LAB_MEMORY_BYTES": "3 GB", "LAB_JOBS_PER_ADDRESS": "7", "LAB_UNWATCHED_SECONDS": "30",
-        "LAB_FORWARDED": "X-Real-IP", "LAB_UPLOAD_BYTES": "5k", "LAB_STORE_BYTES": "6M",
+        "LAB_FORWARDED": "X-Real-IP", "LAB_UPLOAD_BYTES": "5k", "LAB_STORE_TABLES": "yes", "LAB_STORE_BYTES": "6M",
     })  # fmt: skip
     assert settings == Settings(
         store=Path("/data"), workers=3, limit_seconds=60, dask="tcp://host:8786", jobs_per_visitor=4, jobs=9,
         segment_seconds=0.5, limit_bytes=700_000_000, memory_bytes=3_000_000_000, jobs_per_address=7,
-        unwatched_seconds=30, forwarded="X-Real-IP", upload_bytes=5000, store_bytes=6_000_000,
+        unwatched_seconds=30, forwarded="X-Real-IP", upload_bytes=5000, store_bytes=6_000_000, store_tables=True,
     )  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def test_every_variable_is_read() -> None:
         ("LAB_LIMIT_SECONDS", "nan"), ("LAB_LIMIT_SECONDS", "inf"), ("LAB_STORE_BYTES", "lots"),
         ("LAB_DASK", "host"), ("LAB_SEGMENT_SECONDS", "0"), ("LAB_LIMIT_BYTES", "-1"), ("LAB_MEMORY_BYTES", "half"),
         ("LAB_JOBS_PER_ADDRESS", "0"), ("LAB_UNWATCHED_SECONDS", "0.5"), ("LAB_FORWARDED", "X-Real-IP: 1.2.3.4"),
+        ("LAB_STORE_TABLES", "1"),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_by_name_and_value(name: str, value: str) -> None:

@@ -88,7 +88,7 @@ def group_dashes(groups: Sequence[str]) -> tuple[list[str], list[list[int]]]:
 def _looks(groups: tuple[str, ...]) -> dict[str, tuple[str, int]]:
     """Colour and number of the dash of every group."""
     parts = [group.split(" · ") for group in groups]
-    functions = [next((part for part in each if part in FUNCTIONS), "") for each in parts]
+    functions = [next((part for part in each if part.replace(" ", "_") in FUNCTIONS), "") for each in parts]
     others = [" · ".join(part for part in each if part != name) for each, name in zip(parts, functions, strict=True)]
     if len(set(others)) == 1:
         others = functions if len(set(functions)) > 1 else list(groups)
@@ -97,8 +97,11 @@ def _looks(groups: tuple[str, ...]) -> dict[str, tuple[str, int]]:
     shades = dict(zip(numbers, ramp_at(list(numbers.values())), strict=True)) or {
         name: PALETTE[place % len(PALETTE)] for name, place in colours.items()
     }
-    alone = bool(numbers) or others is functions
-    laps = {name: 0 if alone else place // len(PALETTE) for name, place in colours.items()}
+    laps = {name: 0 if others is functions else place // len(PALETTE) for name, place in colours.items()}
+    if numbers:  # neighbours among more than a dozen are too much alike
+        laps = {
+            name: place * (len(numbers) > 12) for place, name in enumerate(sorted(numbers, key=numbers.__getitem__))
+        }
     return {
         group: (shades[other], (dashes[function] + laps[other]) % len(DASHES))
         for group, function, other in zip(groups, functions, others, strict=True)
@@ -109,7 +112,7 @@ def _places(names: Sequence[str], most: int) -> dict[str, int]:
     """A place for each of the `names`: the one that it always prefers, or the next that is free; laps of `most`."""
     places: dict[str, int] = {}
     for name in dict.fromkeys(names):
-        first = PREFERRED.get(name, crc32(name.encode()))
+        first = PREFERRED.get(name.replace(" ", "_"), crc32(name.encode()))
         lap = len(places) // most
         taken = set(places.values())
         places[name] = next(place for step in range(most) if (place := lap * most + (first + step) % most) not in taken)

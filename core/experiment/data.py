@@ -21,6 +21,12 @@ def data_of(experiment: Experiment) -> Data:
     )
 
 
+def forget(name: str) -> None:
+    """Let somebody's own data set go, with all that was loaded of it."""
+    datasets.forget_own(name)
+    _data_of.cache_clear()
+
+
 @functools.lru_cache(maxsize=8)
 def _data_of(
     dataset: str, samples: int, noise: float, scaling: str, test_share: float, seed: int, entry: tuple[str, ...]

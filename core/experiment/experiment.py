@@ -158,13 +158,14 @@ class Experiment:
     residual: tuple[bool, ...] = _setting(Field(
         (False,), fields.switch(), "Network", "Residual connections",
         "Whether a hidden layer that is as wide as the one below it adds that one's output to its own: h = h below "
-        "+ f(a). Other layers, and the first, stay plain.", plural=True, prefix="residual ",
+        "+ f(a). Other layers, and the first, stay plain.", plural=True,
+        labels={"false": "no residual", "true": "residual"},
     ))
     normalisation: tuple[str, ...] = _setting(Field(
         ("none",), fields.choice(NORMALISATIONS, VALUES["normalisation"]), "Network", "Normalisation",
         "With layer normalisation the pre-activations of a hidden layer are brought to mean 0 and variance 1 over its "
         "units, example by example, before they enter f. It has no gain and bias of its own to train.",
-        plural=True, prefix="normalisation ",
+        plural=True, labels={"none": "no norm", "layer": "layer norm"},
     ))
     loss: str = _setting(Field(
         "cross_entropy", fields.choice(LOSSES, VALUES["loss"]), "Training", "Loss",
@@ -497,7 +498,8 @@ class Experiment:
 
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""
-        return f'python -m core run "{self.to_query()}" --out results/ --zip result.zip'
+        table = " --data FILE" if datasets.is_own(self.dataset) else ""
+        return f'python -m core run "{self.to_query()}"{table} --out results/ --zip result.zip'
 
 
 FIELDS: dict[str, Field] = {
@@ -509,8 +511,8 @@ FIELDS: dict[str, Field] = {
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:
     """These settings of a Run or of a row of a table, joined by ' · '; those of `NAMING` where there are none."""
     written = ((FIELDS[name], values[name]) for name in settings or NAMING)
-    texts = ((f.prefix, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
-    return " · ".join(prefix + starts.brief(text) for prefix, text in texts)
+    texts = ((f, value if isinstance(value, str) else f.kind.format(value)) for f, value in written)
+    return " · ".join(f.labels.get(text, f.prefix + starts.brief(text)) for f, text in texts)
 
 
 def _field(name: str, value: object) -> Field:

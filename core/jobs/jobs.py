@@ -29,6 +29,7 @@ from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_exec
 from core.jobs.reuse import trained_before
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
+from core.registries.datasets import is_own
 from core.settings import Settings
 from core.text import size
 
@@ -79,11 +80,12 @@ class Jobs:
         # Loads data and collects results, so that the coordinator never keeps workers waiting.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="lab-helper")
 
-    def submit(self, experiment: Experiment, visitor: Visitor | str) -> Job:
+    def submit(self, experiment: Experiment, visitor: Visitor | str, keep: bool = False) -> Job:
         """Train `experiment`, unless it is trained or in training already: then that job, at once.
 
         Args:
             visitor: who asks; a name stands for a visitor with an account of that name.
+            keep: whether what is trained on the visitor's own table may be stored, where this server stores such.
 
         Raises JobError where the visitor or the server has too many jobs, ExperimentError where the sweep takes too
         long or too much memory.
@@ -103,6 +105,7 @@ class Jobs:
                 self._jobs.move_to_end(job.key)
                 job.sweep.visitors[visitor.name] = visitor
                 job.sweep.looked = time.monotonic()
+                job.sweep.keep |= keep
             if new:
                 self._open(job, visitor)
                 return job
@@ -207,6 +210,11 @@ class Jobs:
             (job for job in self._alive if job.key == key and job.status == "done"), None
         )
         return found if found is not None and (found.active or found.status == "done") else None
+
+    def _is_stored(self, job: Job) -> bool:
+        """Whether what becomes of it goes into the store: of somebody's own table only where both sides say so."""
+        own = is_own(job.experiment.dataset)
+        return self.store is not None and (not own or (self.settings.store_tables and job.sweep.keep))
 
     def _memory(self, job: Job) -> float:
         """What it holds, as estimated."""
@@ -436,7 +444,7 @@ class Jobs:
                 sweep.unsaved += outcome.seconds
                 finished = all(work.finished for work in sweep.works)
                 bearable = max(saving.SECONDS, saving.COST * sweep.save_seconds)
-                due = self.store is not None and sweep.unsaved >= bearable * self._workers
+                due = self._is_stored(job) and sweep.unsaved >= bearable * self._workers
                 if due:
                     sweep.unsaved = 0.0
             if finished:
@@ -484,7 +492,7 @@ class Jobs:
     def _write(self, job: Job) -> None:
         try:
             with self._lock:
-                if self.store is None or not job.active or not job.sweep.works:
+                if self.store is None or not self._is_stored(job) or not job.active or not job.sweep.works:
                     return
                 works = [replace(work, records=list(work.records)) for work in job.sweep.works]
             began = time.monotonic()
@@ -514,7 +522,8 @@ class Jobs:
             for work in job.sweep.works:
                 work.records.clear()
             self._end(job, "done")
-        if self.store is not None and result is not None and self.store.save(job.key, result):
+            stored = self._is_stored(job)
+        if self.store is not None and stored and result is not None and self.store.save(job.key, result):
             with job.sweep.saving:
                 self.store.drop_checkpoint(job.key)
 

@@ -49,6 +49,8 @@ class Sweep:
     speedometer: Speedometer | None = None
     turn: int = 0
     futures: set[Future[Segment]] = field(default_factory=set)
+    keep: bool = False
+    """Whether the visitor wants the result stored though it is of their own table; of the lab's data all are."""
     admitted: bool = False
     """Whether it is in the queue, or has begun."""
     begun: bool = False

@@ -389,9 +389,11 @@ DATASETS: dict[str, Dataset] = {
 _OWN: dict[str, Dataset] = {}
 
 
-def keep_own(dataset: Dataset) -> None:
-    """Make somebody's own data set known by its name, as `core.own_data` does, until `forget_own`."""
+def keep_own(dataset: Dataset) -> bool:
+    """Make somebody's own data set known by its name until `forget_own`, as `core.own_data` does: whether it is new."""
+    new = dataset.name not in _OWN
     _OWN[dataset.name] = dataset
+    return new
 
 
 def forget_own(name: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.registries.datasets import MAX_FEATURES, OWN, Dataset, keep_own
+from core.registries.datasets import MAX_FEATURES, OWN, Dataset, Floats, Integers, keep_own
 
 DIGITS = 12
 """Hexadecimal digits of a fingerprint: of a million tables hardly two share one."""
@@ -27,6 +27,13 @@ def own_data(name: str, x: Any, y: Any) -> Dataset:
 
     Raises ValueError with one line about what cannot be trained on.
     """
+    dataset = made_of(name, x, y)
+    keep_own(dataset)
+    return dataset
+
+
+def made_of(name: str, x: Any, y: Any) -> Dataset:
+    """The same data set, of which this process knows nothing yet."""
     try:
         points = np.array(x, dtype=np.float64, order="C") + 0.0  # -0.0 and 0.0 are one value
     except (TypeError, ValueError):
@@ -42,9 +49,14 @@ def own_data(name: str, x: Any, y: Any) -> Dataset:
         )
     labels, classes = _classes(name, y, len(points))
     names = tuple(str(column) for column in getattr(x, "columns", (f"x{i + 1}" for i in range(points.shape[1]))))
+    return numbered(name, points, labels, classes, names)
+
+
+def numbered(name: str, points: Floats, labels: Integers, classes: tuple[str, ...], names: tuple[str, ...]) -> Dataset:
+    """The data set of checked `points` (examples, features) and numbers of classes; `keep_own` makes it known."""
     text = f"{OWN}:{_fingerprint(points, labels, classes)}"
     points.flags.writeable = labels.flags.writeable = False  # what a fingerprint was taken of stays as it is
-    dataset = Dataset(
+    return Dataset(
         name=text,
         summary=name,
         source="own data, not the lab's",
@@ -53,11 +65,9 @@ def own_data(name: str, x: Any, y: Any) -> Dataset:
         class_sizes=tuple(np.bincount(labels).tolist()),
         read=lambda: (points, labels),
     )
-    keep_own(dataset)
-    return dataset
 
 
-def _classes(name: str, y: Any, examples: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], tuple[str, ...]]:
+def _classes(name: str, y: Any, examples: int) -> tuple[Integers, tuple[str, ...]]:
     """The number of each example's class, and the classes' names in order."""
     if np.shape(y) != (examples,):
         raise ValueError(
@@ -78,7 +88,7 @@ def _classes(name: str, y: Any, examples: int) -> tuple[np.ndarray[Any, np.dtype
     return np.array([number[label] for label in labels], np.int64), tuple(map(str, order))
 
 
-def _fingerprint(points: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], classes: tuple[str, ...]) -> str:
+def _fingerprint(points: Floats, labels: Integers, classes: tuple[str, ...]) -> str:
     content = hashlib.sha256(repr((points.shape, classes)).encode())
     content.update(points.astype("<f8").tobytes())
     content.update(labels.astype("<i8").tobytes())

@@ -9,16 +9,18 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
 
 from core.experiment.experiment import ENGINE_VERSION, MAX_DOCUMENT, Experiment, ExperimentError
 from core.experiment.fields import shorten
+from core.registries.datasets import MAX_FEATURES, forget_own, keep_own
+from core.registries.own_data import numbered
 from core.results import consistency, derived
 from core.results.results import FORMULA_STARTS, Result, ResultError
-from core.schema import FILES, SCHEMA, SETTINGS_FILE, names, version
+from core.schema import DATA_FILE, FILES, SCHEMA, SETTINGS_FILE, names, version
 from core.text import listed
 
 __all__ = ["MAX_BYTES", "ResultError", "load_result"]
@@ -57,8 +59,17 @@ def load_result(path: str | Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Resu
         raise
     except UNREADABLE as error:
         raise ResultError(f"not a readable result zip: {_one_line(error)}") from error
+    brought = _keep_table(contents[SETTINGS_FILE], contents.pop(DATA_FILE)) if DATA_FILE in contents else ""
+    try:
+        return _checked(contents, max_bytes)
+    except BaseException:
+        forget_own(brought)
+        raise
+
+
+def _checked(contents: dict[str, bytes], room: int) -> Result:
+    """The result in these files, whose tables take `room` bytes at most."""
     experiment, versions = _read_settings(contents.pop(SETTINGS_FILE))
-    room = max_bytes
     tables = {}
     for name in SCHEMA:
         content = contents.pop(f"{name}.csv").removeprefix(b"\xef\xbb\xbf")
@@ -83,8 +94,8 @@ def _unpack(path: str | Path | BinaryIO, max_bytes: int) -> dict[str, bytes]:
         found = [entry.filename for entry in entries]
         if missing := [name for name in FILES if name not in found]:
             raise ResultError(f"the zip lacks {', '.join(missing)}; allowed: {', '.join(FILES)}, each once")
-        if len(found) > len(FILES):
-            other = next((name for i, name in enumerate(found) if name not in FILES or name in found[:i]), "")
+        known = (*FILES, DATA_FILE)
+        if other := next((name for i, name in enumerate(found) if name not in known or name in found[:i]), ""):
             raise ResultError(f"the zip also holds {shorten(other)}; allowed: {', '.join(FILES)}, each once")
         for entry in entries:
             if entry.flag_bits & 1:
@@ -100,10 +111,11 @@ def _unpack(path: str | Path | BinaryIO, max_bytes: int) -> dict[str, bytes]:
 def _read_folder(folder: Path, max_bytes: int) -> dict[str, bytes]:
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         raise ResultError(f"the folder lacks {', '.join(missing)}; allowed: {', '.join(FILES)}, each once")
-    size = sum((folder / name).stat().st_size for name in FILES)
+    found = [*FILES, *([DATA_FILE] if (folder / DATA_FILE).is_file() else [])]
+    size = sum((folder / name).stat().st_size for name in found)
     if size > max_bytes:
         raise ResultError(f"the files have {size:,} bytes; allowed: at most {max_bytes:,} bytes")
-    return {name: (folder / name).read_bytes() for name in FILES}
+    return {name: (folder / name).read_bytes() for name in found}
 
 
 def _check_list(path: str | Path | BinaryIO) -> None:
@@ -137,7 +149,7 @@ def _read_settings(content: bytes) -> tuple[Experiment, dict[str, str]]:
     except UnicodeDecodeError as error:
         raise ResultError(f"{SETTINGS_FILE} is not text in UTF-8: {_one_line(error)}") from error
     except ExperimentError as error:
-        raise ResultError(f"{SETTINGS_FILE}: {error}") from error
+        raise ResultError(f"{SETTINGS_FILE}: {error}{_table_needed(text, error)}") from error
     versions = document.get("versions")
     readable = isinstance(versions, dict) and len(versions) <= MAX_VERSIONS
     if not readable or not all(isinstance(text, str) and len(text) <= 100 for text in versions.values()):
@@ -150,6 +162,44 @@ def _read_settings(content: bytes) -> tuple[Experiment, dict[str, str]]:
                 found, allowed = (shorten(str(value), 100) for value in (document[name], own))
                 raise ResultError(f"{SETTINGS_FILE}: {name} is {found}; allowed: {allowed} by its settings, or none")
     return experiment, {shorten(name)[1:-1]: text for name, text in versions.items()}
+
+
+def _table_needed(text: str, error: ExperimentError) -> str:
+    """What the file tells of somebody's own table that is not here."""
+    if error.field != "dataset" or not isinstance(table := json.loads(text).get("table"), dict):
+        return ""
+    names: list[Any] = table["names"] if isinstance(table.get("names"), list) else []
+    classes: list[Any] = table["classes"] if isinstance(table.get("classes"), list) else []
+    return _one_line(
+        f"; it has {table.get('examples')} examples, {table.get('features')} features ({', '.join(map(str, names[:4]))}"
+        f"{' …' * (len(names) > 4)}) and {len(classes)} classes"
+    )
+
+
+def _keep_table(settings: bytes, content: bytes) -> str:
+    """Make somebody's own table, which has come with its result, known: its name, "" where it was known before.
+
+    Raises ResultError where it is another table than that of the result.
+    """
+    try:
+        wanted = json.loads(settings)["experiment"]["dataset"]
+        with np.errstate(invalid="ignore"):  # as in `read_table`
+            rows = pd.read_csv(io.BytesIO(content), dtype={"label": "str", "class": "int64"}, keep_default_na=False)
+        label = rows["label"]
+        guarded = label.str.startswith("'") & label.str[1:].str.startswith(FORMULA_STARTS)
+        label = label.where(~guarded, label.str[1:])
+        numbers = rows["class"].to_numpy()
+        classes = tuple(label[numbers == number].iloc[0] for number in range(numbers.max() + 1))
+        names = tuple(name.partition(" ")[2] for name in rows.columns[2:])
+        points = np.ascontiguousarray(rows.iloc[:, 2:].to_numpy(np.float64))
+        if not (np.isfinite(points).all() and 1 <= points.shape[1] <= MAX_FEATURES and len(classes) > 1):
+            raise ValueError("its rows are no examples of classes")
+        dataset = numbered("from the file of a result", points, numbers, classes, names)
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
+        raise ResultError(f"{DATA_FILE} is no table of this lab: {_one_line(error)}") from error
+    if dataset.name != wanted:
+        raise ResultError(f"{DATA_FILE} is {dataset.name}; allowed: {shorten(wanted)}, the table of {SETTINGS_FILE}")
+    return dataset.name if keep_own(dataset) else ""
 
 
 def _check_columns(name: str, content: bytes, experiment: Experiment, versions: dict[str, str]) -> None:

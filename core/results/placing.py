@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.schema import FILES
+from core.schema import DATA_FILE, FILES
 
 
 class PlaceError(ValueError):
@@ -36,7 +36,7 @@ def check_folder(folder: Path, replace: bool) -> None:
     if folder.is_mount() or (folder.exists() and folder.samefile(Path.cwd())):
         raise PlaceError(f"{folder} cannot be put into its place as a whole: name a new folder inside it")
     found = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if other := [name for name in found if name not in FILES]:
+    if other := [name for name in found if name not in (*FILES, DATA_FILE)]:
         raise PlaceError(f"{folder} holds {other[0]!r}, which is no file of a result: name a new or an empty folder")
     if found and not replace:
         raise PlaceError(f"{folder} holds a result already: --force replaces it")
@@ -64,7 +64,7 @@ def check_zip(path: Path, replace: bool) -> None:
 def _is_result(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
-            return sorted(archive.namelist()) == sorted(FILES)
+            return sorted(set(archive.namelist()) - {DATA_FILE}) == sorted(FILES)
     except zipfile.BadZipFile:
         return False
 

@@ -23,11 +23,14 @@ from core.engine.recording import Record
 from core.experiment.experiment import ENGINE_VERSION, FIELDS, VARIED, Experiment
 from core.machine.blas import kernels
 from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import Dataset, dataset_of, is_own
 from core.results.placing import whole_file
-from core.schema import GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
+from core.schema import DATA_FILE, GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
 
 CSV_ROWS = 10_000
 """Rows that are turned into text at a time."""
+MAX_NAMES, MAX_NAME = 200, 40
+"""Names of an own table that experiment.json tells, and characters of each."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -171,10 +174,15 @@ class Result:
             "key": self.experiment.key,
             "versions": self.versions,
         }
-        return json.dumps(content, indent=2) + "\n"
+        if is_own(self.experiment.dataset):
+            content["table"] = described(dataset_of(self.experiment.dataset))
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
-    def to_csv(self, folder: str | Path) -> None:
-        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not."""
+    def to_csv(self, folder: str | Path, data: bool = False) -> None:
+        """Write the four tables and experiment.json into `folder`, which is made if need be; each file whole or not.
+
+        With `data` the rows of somebody's own table go along, so that the result opens where the table is not.
+        """
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         for name in SCHEMA:
@@ -182,20 +190,43 @@ class Result:
                 file.writelines(csv_parts(self.table(name)))
         with whole_file(target / SETTINGS_FILE) as new:
             new.write_text(self.settings, encoding="utf-8")
+        if data and is_own(self.experiment.dataset):
+            with whole_file(target / DATA_FILE) as new, new.open("wb") as file:
+                file.writelines(csv_parts(rows_of(dataset_of(self.experiment.dataset))))
 
-    def to_zip(self, path: str | Path | BinaryIO) -> None:
+    def to_zip(self, path: str | Path | BinaryIO, data: bool = False) -> None:
         """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
 
-        At a path there is the whole zip in the end, or what was there before.
+        At a path there is the whole zip in the end, or what was there before; `data` as in `to_csv`.
         """
         if isinstance(path, str | Path):
             with whole_file(Path(path)) as new, new.open("wb") as file:
-                self.to_zip(file)
+                self.to_zip(file, data)
             return
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name in SCHEMA:
                 _add(archive, f"{name}.csv", csv_parts(self.table(name)))
             _add(archive, SETTINGS_FILE, [self.settings.encode()])
+            if data and is_own(self.experiment.dataset):
+                _add(archive, DATA_FILE, csv_parts(rows_of(dataset_of(self.experiment.dataset))))
+
+
+def described(dataset: Dataset) -> dict[str, Any]:
+    """What is needed to know somebody's own table by: how many features, the first names, and the classes' sizes."""
+    sizes: Any = dataset.class_sizes
+    names = [name[:MAX_NAME] for name in dataset.feature_names[:MAX_NAMES]]
+    classes = [[name[:MAX_NAME], size] for name, size in zip(dataset.class_names, sizes, strict=True)]
+    return {"examples": dataset.examples, "features": dataset.features, "names": names, "classes": classes[:MAX_NAMES]}
+
+
+def rows_of(dataset: Dataset) -> pd.DataFrame:
+    """The rows of somebody's own table: the number of the class, its name, and the features."""
+    assert dataset.read is not None
+    x, y = dataset.read()
+    label = pd.DataFrame({"class": y, "label": np.array(dataset.class_names, object)[y]})
+    # Arrow takes no name twice.
+    names = [f"{place} {name}" for place, name in enumerate(dataset.feature_names, start=1)]
+    return pd.concat([label, pd.DataFrame(x, columns=names)], axis=1)
 
 
 def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> None:

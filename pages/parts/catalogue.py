@@ -271,4 +271,5 @@ PAGES = (
     Entry("gradient_signs", "Gradient signs", "Experiment", ":material/exposure:", GradientSigns),
     Entry("convergence", "Convergence", "Experiment", ":material/trending_down:", Convergence),
     Entry("runs", "Runs", "Experiment", ":material/table_rows:", Runs),
+    Entry("own_data", "Own data", "Data", ":material/table_view:"),
 )

@@ -187,7 +187,9 @@ def several(
 
     def place(given: Given, value: list[str], key: str) -> list[str]:
         hint = "default" if usual(given) else "all"
-        return st.multiselect(label, choices(given), value, format_func=named, key=key, placeholder=hint)
+        return st.multiselect(
+            label, choices(given), value, format_func=named, key=key, placeholder=hint, select_all=False
+        )
 
     return Control(choices, usual, read, lambda value: ",".join(map(text_of, value)), place)
 

@@ -82,10 +82,11 @@ def settings() -> None:
                     if field.section == section:
                         values[field.name] = _control(field, values)
                         below[field.name] = st.container()
+                if section == "Data":
+                    link.to_page("own_data")
         else:
             sections.discard(section)
-    in_use = {name: FIELDS[name].default if _unused(FIELDS[name], values) else held for name, held in values.items()}
-    draft, errors = Experiment.read_params(in_use)
+    draft, errors = _read(values)
     with bar:
         _to_train(draft, errors)
     for error in errors:
@@ -129,6 +130,16 @@ def _refused(draft: Experiment, wrong: bool) -> None:
             "That is more than this server trains at once. Train it elsewhere; the zip opens here, under *Runs*:"
         )
         st.code(draft.command(), language=None)
+
+
+def experiment_on(dataset: str, scaling: str) -> tuple[Experiment, tuple[ExperimentError, ...]]:
+    """The experiment that the form describes, on other data."""
+    return _read(_draft() | {"dataset": dataset, "scaling": scaling})
+
+
+def _read(values: Mapping[str, Any]) -> tuple[Experiment, tuple[ExperimentError, ...]]:
+    in_use = {name: FIELDS[name].default if _unused(FIELDS[name], values) else held for name, held in values.items()}
+    return Experiment.read_params(in_use)
 
 
 def _draft() -> dict[str, Any]:
@@ -178,7 +189,8 @@ def _control(field: Field, draft: Mapping[str, Any]) -> Any:
         shared |= {"min_value": kind.low, "max_value": kind.high, "format": "%d" if whole else "%g"}
         value = st.number_input(label, value=held, step=1 if whole else 0.01, **shared)
     else:
-        options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *_texts(held)]))
+        own = session.current().tables if field.name == "dataset" else ()
+        options = list(dict.fromkeys([*OFFERED.get(field.name, kind.choices), *own, *_texts(held)]))
         # A name from elsewhere, such as sigmoid, can be typed in where several can be chosen.
         shared |= {"options": options, "accept_new_options": field.plural or kind.control != "choice"}
         if field.plural:

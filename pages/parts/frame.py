@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, progress, server, session, training, turns, upload
+from pages.parts import form, link, notices, own_table, progress, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 NAME = "Initialisation lab"
@@ -108,4 +108,5 @@ def _notices() -> None:
         st.caption("A result.zip from elsewhere opens here, under *Runs*.")
     if warning := training.warning():
         st.warning(f"{warning} What is trained now is shown, and not kept.", icon=":material/hard_drive:")
+    own_table.line()
     upload.line()

@@ -13,7 +13,7 @@ from core.experiment.experiment import FIELDS, Experiment, ExperimentError
 from core.experiment.fields import shorten
 from core.registries.synonyms import suggested
 from core.text import listed
-from pages.parts import session, training
+from pages.parts import own_table, session, training
 from pages.parts.catalogue import PAGES, SHARED, Entry
 from pages.parts.controls import Given, accepted
 
@@ -47,6 +47,15 @@ def adopt(entry: Entry) -> None:
     # Our own navigation carries the settings as they were when it was drawn: those of now are newer.
     if ours or address == (here.offered.get(entry.name) if moved else here.published):
         return
+    if own_table.lacking(address):
+        training.ask_for_table(entry, address)
+    else:
+        show(entry, address)
+
+
+def show(entry: Entry, address: dict[str, str]) -> None:
+    """Show what an address says of the experiment, and of `entry` when that is on the screen."""
+    here = session.current()
     own = {name: text for name, text in address.items() if name in entry.controls}
     elsewhere = {
         name: pages
@@ -138,6 +147,9 @@ def publish() -> None:
 def parameters(entry: Entry) -> dict[str, str]:
     """The query parameters of `entry` for the experiment and the settings on the screen."""
     here = session.current()
+    if here.asked is not None:  # nothing else is on the screen, and a reload still asks for the table
+        asked, address = here.asked
+        return {name: text for name, text in address.items() if asked == entry or name not in asked.controls}
     return here.experiment.to_params() | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
 
 

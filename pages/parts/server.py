@@ -105,6 +105,7 @@ def prepare() -> None:
 def _expire(loop: asyncio.AbstractEventLoop, sessions: Sessions) -> None:
     """End the sessions whose time is over, now and from time to time."""
     sessions.expire()
+    training.let_go()
     loop.call_later(EXPIRY_SECONDS, _expire, loop, sessions)
 
 

@@ -5,7 +5,7 @@ Every other file asks this one; none reads or writes `st.session_state` itself.
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,6 +13,9 @@ from streamlit.delta_generator import DeltaGenerator
 from core.experiment.experiment import Experiment
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.shown import Drawn, Source
+
+if TYPE_CHECKING:
+    from pages.parts.own_table import OpenFile, OwnTable
 
 KEY = "session"
 
@@ -42,6 +45,10 @@ class Session:
         playing: whether a step slider moves on by itself.
         uploads: how many files were dropped.
         upload_refused: what was wrong with the last one, or "".
+        tables: the visitor's own tables that can be trained on, by the names of their data sets.
+        file: the table's file that is open on the page Own data.
+        file_refused: what was wrong with the last one that was dropped there, or "".
+        asked: page and address of a link about an own table that is not open.
         welcomed: whether the server had room for this visitor when the first page was drawn.
     """
 
@@ -65,6 +72,10 @@ class Session:
     playing: bool = False
     uploads: int = 0
     upload_refused: str = ""
+    tables: "dict[str, OwnTable]" = field(default_factory=dict)
+    file: "OpenFile | None" = None
+    file_refused: str = ""
+    asked: tuple[Entry, dict[str, str]] | None = None
     welcomed: bool = False
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import ipaddress
+import threading
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,9 +13,14 @@ from core.jobs.jobs import Jobs
 from core.jobs.pool import JobError
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
+from core.registries.datasets import is_own
 from core.settings import Settings
 from pages.parts import session
 from pages.parts.shown import Source
+
+if TYPE_CHECKING:
+    from pages.parts.catalogue import Entry
+    from pages.parts.own_table import OwnTable
 
 FORWARDED = "X-Forwarded-For"
 
@@ -23,6 +30,16 @@ def registry() -> Jobs:
     """The jobs of this server, by experiment key."""
     settings = Settings.read()
     return Jobs(settings, Store(settings.store, settings.store_bytes))
+
+
+_in_use: "list[tuple[Job, OwnTable | None]]" = []
+_lock = threading.Lock()
+
+
+def let_go() -> None:
+    """Hold own tables no longer than a session does or a sweep trains on them."""
+    with _lock:
+        _in_use[:] = [(job, table) for job, table in _in_use if job.active and table is not None]
 
 
 def in_training() -> Job | None:
@@ -66,6 +83,14 @@ def open_linked(experiment: Experiment) -> None:
         _open(experiment)
 
 
+def ask_for_table(entry: "Entry", address: dict[str, str]) -> None:
+    """Show nothing until the table that a link is about is open."""
+    here = session.current()
+    _show(here.experiment, None)
+    _forget_link()
+    here.asked = (entry, address)
+
+
 def show_file(source: Source) -> None:
     """Show the result of a visitor's file."""
     _show(source.experiment, source)
@@ -85,8 +110,15 @@ def _open(experiment: Experiment) -> None:
 
 def _asked(experiment: Experiment) -> tuple[Job | None, str]:
     """The job that trains `experiment`, or why it is not trained here."""
+    table = session.current().tables.get(experiment.dataset)
+    if table is None and is_own(experiment.dataset):  # it may be here, in another visitor's session
+        return None, f"{experiment.dataset} is a table of somebody's own: open the file under Own data first."
     try:
-        return registry().submit(experiment, visitor()), ""
+        job = registry().submit(experiment, visitor(), keep=table is not None and table.keep)
+        let_go()
+        with _lock:
+            _in_use.append((job, table))
+        return job, ""
     except (ExperimentError, JobError) as error:
         return None, str(error)
 
@@ -183,4 +215,4 @@ def _show(experiment: Experiment, source: Source | None) -> None:
         # Nobody looks at it here any more; it trains on only for others.
         left.cancel(visitor().name)
     here = session.current()
-    here.experiment, here.source, here.draft, here.train_refused = experiment, source, None, ""
+    here.experiment, here.source, here.draft, here.train_refused, here.asked = experiment, source, None, "", None

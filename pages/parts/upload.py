@@ -2,8 +2,7 @@
 
 import hashlib
 import io
-import threading
-import weakref
+import zipfile
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,14 +11,15 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core import text
 from core.experiment.experiment import ENGINE_VERSION, Experiment
 from core.experiment.fields import shorten
+from core.registries.datasets import Dataset, dataset_of
 from core.results.convergence import unfinished
 from core.results.loading import load_result
 from core.results.results import Result, ResultError
-from core.schema import SCHEMA
-from pages.parts import link, notices, session, training
+from core.schema import DATA_FILE, SCHEMA
+from pages.parts import link, notices, own_table, session, training
+from pages.parts.room import room
 
 PAGE = "runs"
 MAX_RUNS = 100_000
@@ -64,37 +64,6 @@ class Upload:
                 "numbers may come out otherwise."
             )
         return found
-
-
-class Room:
-    """The memory that the results from all visitors' files may take, and one reading of a file at a time."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.taken = 0
-        self.reading = threading.Lock()
-        self._lock = threading.Lock()
-
-    def take(self, result: Result) -> None:
-        """Count `result` until it is gone. Raises ResultError where there is no room for it."""
-        size = sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA)
-        with self._lock:
-            if self.taken + size > self.size:
-                raise ResultError(
-                    f"it takes {text.size(size)} of memory; allowed: {text.size(self.size)} for the files of all "
-                    f"visitors, of which {text.size(self.size - self.taken)} are free. Try again later"
-                )
-            self.taken += size
-        weakref.finalize(result, self._give_back, size)
-
-    def _give_back(self, size: int) -> None:
-        with self._lock:
-            self.taken -= size
-
-
-@st.cache_resource(show_spinner=False)
-def _room() -> Room:
-    return Room(training.registry().settings.upload_bytes)
 
 
 def drop_zone() -> None:
@@ -148,12 +117,18 @@ def read(name: str, content: bytes) -> Upload:
 def _read(name: str, content: bytes) -> Upload:
     if not content.startswith(b"PK"):
         raise ResultError(NO_ZIP)
-    room = _room()
-    with room.reading:
-        result = load_result(io.BytesIO(content), max_bytes=room.size // 2)
+    with room().reading:
+        result = load_result(io.BytesIO(content), max_bytes=room().size // 2)
+        own_table.require(result.experiment, name, _brought(content, result))
         _check_size(result)
-        room.take(result)
+        room().take(result, sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA))
     return Upload(result, name, hashlib.sha256(content).hexdigest())
+
+
+def _brought(content: bytes, result: Result) -> Dataset | None:
+    """The own table that the zip holds beside its result."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return dataset_of(result.experiment.dataset) if DATA_FILE in archive.namelist() else None
 
 
 def _check_size(result: Result) -> None:
@@ -180,10 +155,10 @@ def _dropped(key: str) -> None:
     except ResultError as error:
         here.upload_refused = str(error)
     finally:
-        _forget(file)
+        forget(file)
 
 
-def _forget(file: UploadedFile) -> None:
+def forget(file: UploadedFile) -> None:
     """Streamlit would keep the bytes for as long as the visitor stays."""
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
