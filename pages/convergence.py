@@ -28,10 +28,10 @@ def _page(shown: Shown) -> None:
     lens.finding(shown, findings.convergence)
     groups = view.groups(Convergence.groups, shown)
     lens.part(shown, lambda: _curves(shown, groups))
-    st.subheader("How much faster?")
+    st.header("How much faster?")
     lens.part(shown, lambda: _speed_up(shown, groups))
     if len(shown.experiment.learning_rate) > 1:
-        st.subheader("Which learning rate is each one's best?")
+        st.header("Which learning rate is each one's best?")
         chart.draw("rate_grid", charts.rate_grid, shown.runs)
         best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
@@ -89,7 +89,7 @@ def _curves(shown: Shown, groups: Chosen) -> None:
     if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 
-    st.subheader("How many runs reach the target, and when?")
+    st.header("How many runs reach the target, and when?")
     chart.draw(
         "share_reached", charts.share_reached, partial(shown.of_runs, convergence.survival), groups=groups, log_x=log_x
     )
@@ -97,7 +97,7 @@ def _curves(shown: Shown, groups: Chosen) -> None:
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
         "stopped before reaching the target still counts, as slower than every run that did: in the share it counts up "
-        "to its last update (the Kaplan-Meier estimate). A run that diverged first never reaches the target, and stays "
+        "to its last update. A run that diverged first never reaches the target, and stays "
         "in the count."
     )
 

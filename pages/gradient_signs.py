@@ -31,7 +31,7 @@ def _page(shown: Shown) -> None:
     )
 
     into = partial(_into, shown, layer)
-    st.subheader(f"Are the signs into layer {layer} tied together?")
+    st.header(f"Are the signs into layer {layer} tied together?")
     fan_in, *others = once(_fan_ins, shown, layer)
     cells = [*st.columns(2), *st.columns(2)]
     for level, cell in zip(LEVELS, cells, strict=False):
@@ -54,7 +54,7 @@ def _page(shown: Shown) -> None:
         "The rule is exact for one example only: a mini-batch adds up examples that may pull in different directions."
     )
 
-    st.subheader("By layer and over training")
+    st.header("By layer and over training")
     lens.part(shown, lambda: _by_level(shown, groups, layer, at))
 
 

@@ -51,15 +51,15 @@ def _page(shown: Shown) -> None:
         "where they diverged. A layer is dead-flat where each of its units is saturated on at least 95 % of them."
     )
 
-    st.subheader("At what initial scale does saturation begin?")
+    st.header("At what initial scale does saturation begin?")
     lens.part(shown, lambda: _by_scale(shown, recorded))
-    st.subheader("Group by group")
+    st.header("Group by group")
     lens.part(shown, lambda: _by_group(shown, recorded))
-    st.subheader("Are the activations zero-centred?")
+    st.header("Are the activations zero-centred?")
     lens.part(shown, lambda: _means(shown, recorded, groups))
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
-    st.subheader("Could theory have predicted it?")
+    st.header("Could theory have predicted it?")
     chart.draw(
         "theory", propagation.theory_by_layer, partial(shown.once, signal_propagation.by_layer, 0),
         groups=groups, quantity="saturated",

@@ -40,10 +40,10 @@ def _page(shown: Shown) -> None:
         return
     groups = view.groups(SignalPropagation.groups, shown)
     lens.part(shown, lambda: _layers(shown, recorded, groups))
-    st.subheader("What comes back?")
+    st.header("What comes back?")
     lens.finding(shown, lesson.backward)
     _backward(shown, groups)
-    st.subheader("How deep do gradients reach?")
+    st.header("How deep do gradients reach?")
     lens.part(shown, lambda: _diagram(shown, groups))
 
 
