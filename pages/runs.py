@@ -14,7 +14,7 @@ from core.lessons import findings
 from core.results import convergence
 from core.results.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
-from pages.parts import lens, notices, upload, view
+from pages.parts import lens, notices, own_table, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
@@ -54,6 +54,8 @@ def _page(shown: Shown) -> None:
         st.caption(notices.escaped(exploded))
 
     st.header("All numbers")
+    own = own_table.of(shown.experiment) is not None
+    data = own and st.toggle("result.zip holds my table too, so that it opens for whoever has the zip", key="zip_data")
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
@@ -64,7 +66,7 @@ def _page(shown: Shown) -> None:
                 key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
         st.download_button(
-            "result.zip", lambda: _zip(shown.result), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
+            "result.zip", lambda: _zip(shown.result, data), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
             key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
@@ -73,6 +75,17 @@ def _page(shown: Shown) -> None:
         "other files carry those that an experiment may vary. The zip has all settings in experiment.json; it opens "
         "again below, and in Python with `core.load_result`."
     )
+    _handed_on(shown)
+
+
+def _handed_on(shown: Shown) -> None:
+    """The experiment itself, in every form that trains it again."""
+    box = st.expander("The experiment as command line and as JSON", icon=":material/terminal:", on_change="rerun")
+    if box.open:
+        with box:
+            st.code(shown.experiment.command(), language=None)
+            st.code(shown.experiment.to_json(), language="json")
+            st.caption("The link is at the side, under *Link to this view*; `python -m core run` takes all three.")
 
 
 def _became(shown: Shown) -> pd.Series:
@@ -105,9 +118,9 @@ def _csv(result: Result, name: str) -> bytes:
     return csv_bytes(table.assign(**{name: value for name, value in fixed.items() if name not in table}))
 
 
-def _zip(result: Result) -> bytes:
+def _zip(result: Result, data: bool) -> bytes:
     file = io.BytesIO()
-    result.to_zip(file)
+    result.to_zip(file, data)
     return file.getvalue()
 
 

@@ -256,7 +256,8 @@ def rated(rows: Sequence[tuple[str, float, float, float]]) -> pd.DataFrame:
     seed = frame.groupby(["activation", "learning_rate"]).cumcount()
     lost = frame["updates_to_target"] == LOST
     return frame.assign(
-        hidden="8", batch_size="32", initialiser="zeros", gain=1.0, bias_initialiser="zeros", seed=seed,
+        hidden="8", residual="false", normalisation="none", batch_size="32", optimiser="sgd", initialiser="zeros",
+        gain=1.0, bias_initialiser="zeros", seed=seed,
         diverged_at=np.where(lost, 5.0, np.nan), updates_to_target=frame["updates_to_target"].mask(lost),
     )  # fmt: skip
 
@@ -327,7 +328,7 @@ def test_the_tables_of_a_result_go_in_as_they_are() -> None:
 
 WILD = Experiment(
     dataset="iris", activation=("relu",), initialiser=("he_normal",), hidden=((16, 16),), learning_rate=(0.1, 10.0),
-    epochs=10, seeds=6, target="train_accuracy:0.34", statistics="standard",
+    epochs=10, seeds=6, target="train_accuracy:0.34", statistics="standard", record="log",
 )  # fmt: skip
 BLOWN = change(WILD, activation="tanh", learning_rate=(0.1, 1000.0), seeds=3)
 

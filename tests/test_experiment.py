@@ -101,7 +101,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         epochs=epochs,
         seeds=draw(st.integers(1, 6)),
         first_seed=draw(SEED),
-        record=draw(st.sampled_from(["log", "every"]) | points.map(lambda p: ",".join(map(str, p)))),
+        record=draw(st.sampled_from(["log", "every", "updates"]) | points.map(lambda p: ",".join(map(str, p)))),
         target=draw(target(measures)),
         saturation_threshold=draw(number(1e-6, 1.0)),
         statistics=draw(st.sampled_from(["full", "standard"])),

@@ -45,7 +45,7 @@ def test_a_list_may_hold_updates(
 
 
 def test_recording_by_updates_is_dense_before_the_second_epoch_and_logarithmic_in_epochs() -> None:
-    fine, plain = change(Experiment(), record="updates"), Experiment()
+    fine, plain = Experiment(), change(Experiment(), record="log")
     assert fine.record_epochs() == plain.record_epochs()
     assert fine.record_updates(45) == (1, 2, 3, 4, 6, 8, 11, 16, 22, 32, 64)
     assert fine.record_updates(1) == plain.record_updates(45) == ()

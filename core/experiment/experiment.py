@@ -194,7 +194,7 @@ class Experiment:
         0, fields.whole(0, MAX_SEED), "Training", "First seed", "Seed of the first repetition; the others follow it.",
     ))
     record: str = _setting(Field(
-        "log", fields.points(), "Measurement", "Recorded epochs",
+        "updates", fields.points(), "Measurement", "Recorded epochs",
         "When to measure: 'log' is dense at first and sparse later, 'every' is each epoch, or a list such as 0,1,5,20. "
         "Start and end are always recorded. 'updates' is 'log' and looks at losses and accuracies within the first "
         "epochs too; so does a list with updates in it, such as u1,u2,u5,u10,1,5,20.", unit="epochs",

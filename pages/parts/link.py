@@ -12,6 +12,7 @@ import streamlit as st
 from core.experiment.experiment import FIELDS, Experiment, ExperimentError
 from core.experiment.fields import shorten
 from core.registries.synonyms import suggested
+from core.tables.options import LINKED
 from core.text import listed
 from pages.parts import own_table, session, training
 from pages.parts.catalogue import PAGES, SHARED, Entry
@@ -62,7 +63,8 @@ def show(entry: Entry, address: dict[str, str]) -> None:
         for name in address
         if name not in own and (pages := [other.title for other in PAGES if name in other.controls])
     }
-    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
+    of_table = [LINKED] if own_table.named(address) else []
+    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere, *of_table])
     here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
     for name in set(SHARED) & set(entry.controls):
         _share(name, here.texts[entry.name].get(name))
@@ -150,7 +152,11 @@ def parameters(entry: Entry) -> dict[str, str]:
     if here.asked is not None:  # nothing else is on the screen, and a reload still asks for the table
         asked, address = here.asked
         return {name: text for name, text in address.items() if asked == entry or name not in asked.controls}
-    return here.experiment.to_params() | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
+    return (
+        here.experiment.to_params()
+        | own_table.linked(here.experiment)
+        | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
+    )
 
 
 def offer(entry: Entry) -> dict[str, str]:

@@ -19,7 +19,8 @@ from core.results.results import ResultError
 from core.tables import choices, columns, sniffing
 from core.tables.choices import Choices, Examples
 from core.tables.columns import Table
-from core.tables.sniffing import Reading
+from core.tables.options import LINKED
+from core.tables.sniffing import Reading, TableError
 from core.text import count
 from pages.parts import notices, session
 from pages.parts.room import room
@@ -30,29 +31,38 @@ KEPT = 4
 
 @dataclass(frozen=True, eq=False)
 class OwnTable:
-    """Examples of the visitor's own as a data set; `keep` says whether results of it may be stored."""
+    """Examples of the visitor's own as a data set; `keep` says whether results of it may be stored.
+
+    `recipe` is what a link tells of how they were made from the file, "" where that is not known.
+    """
 
     file: str
     dataset: Dataset
+    recipe: str = ""
     keep: bool = False
 
 
 @dataclass(eq=False)
 class OpenFile:
-    """The file on the page Own data, as it is read at present."""
+    """The file on the page Own data, as it is read at present; `told` is what a link says of what is made of it."""
 
     name: str
     number: int
     content: bytes
-    reading: Reading
     table: Table
+    told: Choices | None = None
     made: dict[Choices, tuple[Examples, Dataset]] = field(default_factory=dict)
 
     def read_as(self, reading: Reading) -> None:
         """Read the file in another way. Raises TableError."""
-        if reading != self.reading:
-            self.table = columns.read(self.content, reading)
-            self.reading, self.made = reading, {}
+        if reading != self.table.reading:
+            self.table, self.told, self.made = columns.read(self.content, reading), None, {}
+
+    def proposed(self, label: str = "") -> Choices:
+        """What is proposed to be made of it, with this label if one is chosen."""
+        if self.told is not None and label in ("", self.told.label):
+            return self.told
+        return choices.propose(self.table, label)
 
     def examples(self, chosen: Choices) -> tuple[Examples, Dataset]:
         """What the choices make of it, and the data set that it is. Raises TableError."""
@@ -63,10 +73,16 @@ class OpenFile:
 
 
 def opened(name: str, number: int, content: bytes) -> OpenFile:
-    """A file as it seems to be written. Raises TableError, and ResultError where there is no room for it."""
+    """A file as a link says that is open, or else as it seems to be written.
+
+    Raises TableError, and ResultError where there is no room for it.
+    """
+    asked = session.current().asked
     with room().reading:
-        reading = sniffing.propose(content)
-        file = OpenFile(name, number, content, reading, columns.read(content, reading))
+        try:
+            file = OpenFile(name, number, content, *choices.follow(content, asked[1][LINKED] if asked else ""))
+        except (KeyError, TableError):  # it is another file, or the link does not say
+            file = OpenFile(name, number, content, columns.read(content, sniffing.propose(content)))
     room().take(file, len(content) + file.table.bytes)
     return file
 
@@ -106,12 +122,21 @@ def of(experiment: Experiment) -> OwnTable | None:
     return session.current().tables.get(experiment.dataset)
 
 
+def named(address: dict[str, str]) -> str:
+    """The own table that an address is about, or ""."""
+    of_data = (text for name, text in address.items() if accepted(name, FIELDS, SETTINGS) == "dataset")
+    return next(filter(is_own, of_data), "")
+
+
 def lacking(address: dict[str, str]) -> str:
     """The own table that an address is about and that the visitor has not opened, or ""."""
-    for name, text in address.items():
-        if accepted(name, FIELDS, SETTINGS) == "dataset" and is_own(text) and text not in session.current().tables:
-            return text
-    return ""
+    return "" if (name := named(address)) in session.current().tables else name
+
+
+def linked(experiment: Experiment) -> dict[str, str]:
+    """What a link says of the visitor's table beside its fingerprint."""
+    table = of(experiment)
+    return {LINKED: table.recipe} if table is not None and table.recipe else {}
 
 
 def require(experiment: Experiment, file: str, brought: Dataset | None) -> None:
@@ -140,5 +165,6 @@ def line() -> None:
         data = table.dataset
         st.caption(
             f"{count(data.examples or 0, 'example')}, {count(data.features, 'feature')}, {data.classes} classes, known "
-            f"as {data.name}. Only you see them, until you close the page; who opens the link is asked for the file."
+            f"as {data.name}. Only you see them, until you close or reload the page; whoever opens the link is asked "
+            "for the file."
         )

@@ -32,14 +32,14 @@ def registry() -> Jobs:
     return Jobs(settings, Store(settings.store, settings.store_bytes))
 
 
-_in_use: "list[tuple[Job, OwnTable | None]]" = []
+_in_use: "list[tuple[Job, OwnTable]]" = []
 _lock = threading.Lock()
 
 
 def let_go() -> None:
     """Hold own tables no longer than a session does or a sweep trains on them."""
     with _lock:
-        _in_use[:] = [(job, table) for job, table in _in_use if job.active and table is not None]
+        _in_use[:] = [(job, table) for job, table in _in_use if job.active]
 
 
 def in_training() -> Job | None:
@@ -116,8 +116,9 @@ def _asked(experiment: Experiment) -> tuple[Job | None, str]:
     try:
         job = registry().submit(experiment, visitor(), keep=table is not None and table.keep)
         let_go()
-        with _lock:
-            _in_use.append((job, table))
+        if table is not None:
+            with _lock:
+                _in_use.append((job, table))
         return job, ""
     except (ExperimentError, JobError) as error:
         return None, str(error)

@@ -49,6 +49,7 @@ WORKLOADS: dict[str, Workload] = {
                 epochs=20,
                 seeds=16,
                 statistics="standard",
+                record="log",
             ),
         ),
         Workload(
@@ -65,6 +66,7 @@ WORKLOADS: dict[str, Workload] = {
                 epochs=500,
                 seeds=64,
                 statistics="standard",
+                record="log",
             ),
         ),
         Workload(
@@ -78,6 +80,7 @@ WORKLOADS: dict[str, Workload] = {
                 epochs=10,
                 seeds=8,
                 statistics="standard",
+                record="log",
             ),
         ),
         Workload("W4", "the default experiment with all measures, which the peers do not take", Experiment()),

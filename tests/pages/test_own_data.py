@@ -1,5 +1,6 @@
 """The page Own data, without a browser: what it proposes, what can be changed, and that the table is its visitor's."""
 
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -140,8 +141,14 @@ def test_a_result_of_an_own_table_is_not_stored_and_nobody_else_sees_it(jobs: Jo
 
 def test_a_link_opens_with_the_file_that_it_is_about_and_with_no_other(jobs: Jobs) -> None:
     at = drop(page(), PENGUINS)
+    box(at, "Label").select("island")
+    well(at.run())
+    box(at, "Left out").select("sex")
+    well(at.run())
     job = train(at)
-    other = page("saturation", **job.experiment.to_params(), scale_epoch="2")
+    table = well(at.run()).query_params["table"]
+    assert "island" not in str(table)
+    other = page("saturation", **job.experiment.to_params(), table="".join(table), scale_epoch="2")
     other.switch_page("pages/own_data.py")
     del other.query_params["scale_epoch"]  # as our link to that page has it
     well(other.run())
@@ -180,6 +187,23 @@ def test_a_table_that_is_forgotten_is_gone_from_the_process(jobs: Jobs) -> None:
     del at
     with pytest.raises(ExperimentError, match="is a table of somebody's own that is not here"):
         Experiment.from_params(experiment.to_params())
+
+
+def test_a_zip_opens_with_its_table_in_it_or_where_the_table_is_open(jobs: Jobs) -> None:
+    at = drop(page(), wine_quality(50))
+    result = train(at).result()
+    zips = {}
+    for data in (True, False):
+        result.to_zip(file := io.BytesIO(), data)
+        zips[data] = file.getvalue()
+    other = drop(page("runs"), zips[False], "r.zip")
+    name = result.experiment.dataset
+    assert f"r.zip: it is about {name}, somebody's own table: open that under Own data first" in said(other)
+    assert name not in session_of(other).tables
+    drop(other, zips[True], "r.zip")
+    assert session_of(other).experiment == result.experiment
+    assert f"known as {name}" in said(other)
+    assert drop(at.switch_page("pages/runs.py").run(), zips[False], "r.zip").session_state[KEY].source.name == "r.zip"
 
 
 def test_what_is_no_table_is_refused_by_name_and_a_server_may_take_no_files(jobs: Jobs) -> None:
