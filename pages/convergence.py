@@ -58,6 +58,8 @@ def _curves(shown: Shown) -> None:
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
         which = "train"
+    elif which == "test" and experiment.untested:
+        st.caption(notices.escaped(f"On {text.listed(experiment.untested)} nothing is kept back for testing."))
     left, right = st.columns(2)
     for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
