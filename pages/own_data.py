@@ -51,7 +51,7 @@ def _page() -> None:
             here.file.read_as(_reading(here.file))
         chosen = _choices(here.file)
         examples, dataset = here.file.examples(chosen)
-    except TableError as error:
+    except (TableError, ResultError) as error:
         notices.refused(REFUSED, [str(error)])
         return
     finally:
@@ -142,7 +142,7 @@ def _choices(file: OpenFile) -> Choices:
 
 
 def _preview(file: OpenFile, chosen: Choices, examples: Examples) -> None:
-    st.subheader("What was understood")
+    st.header("What was understood")
     use = {chosen.label: "label"} | dict.fromkeys(chosen.leave_out, "left out")
     st.dataframe(
         pd.DataFrame(
@@ -178,12 +178,8 @@ def _train(file: OpenFile, dataset: Dataset, recipe: str) -> None:
         "Results of it may be kept on this server", key=f"table_{file.number}_keep"
     )
     if st.button("Train on it", type="primary", icon=":material/play_arrow:"):
-        try:
-            own_table.hold(OwnTable(file.name, dataset, recipe, keep))
-            experiment, errors = form.experiment_on(dataset.name, scaling)
-        except ResultError as error:
-            notices.refused(REFUSED, [str(error)])
-            return
+        own_table.hold(OwnTable(file.name, dataset, recipe, keep))
+        experiment, errors = form.experiment_on(dataset.name, scaling)
         if errors:
             notices.refused("The settings at the side do not go with it.", map(str, errors))
             return

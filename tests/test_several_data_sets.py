@@ -34,6 +34,7 @@ QUERY = (
 )
 SEVERAL = Experiment.from_text(QUERY)
 NAMES = ("iris", "two_moons", "parity:3")
+BOTH = change(SEVERAL, dataset="iris,parity:3", samples=400, noise=0.1, epochs=1, record="log")
 
 
 @pytest.fixture(scope="module")
@@ -244,12 +245,13 @@ def test_the_curves_of_the_test_part_are_of_those_that_have_one(
 def test_the_2x2_is_of_one_data_set_and_of_test_accuracies_only_where_there_are_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    result = run(change(SEVERAL, dataset="iris,parity:3", activation=(*FOUR, "tanh"), batch_size="full", epochs=1))
+    result = run(change(BOTH, activation=(*FOUR, "tanh"), batch_size="full"))
     networks = effects.settings(result.runs)
     assert [name.rpartition(" · ")[2] for name in networks] == ["iris", "parity:3"]
     assert [runs["dataset"].unique().tolist() for runs in networks.values()] == [["iris"], ["parity:3"]]
     for name, untested in zip(networks, (False, True), strict=True):
-        at = open_on(monkeypatch, "two_by_two", result, outcome="final_test_accuracy", network=name)
+        at = open_on(monkeypatch, "two_by_two", result, outcome="final_test_accuracy")
+        at.selectbox(key="view_network").set_value(name).run()
         assert not at.exception
         assert ("Nothing is kept back for testing here" in captions(at)) == untested
         assert (charts(at) == 0) == untested

@@ -1,5 +1,6 @@
 """The page Own data, without a browser: what it proposes, what can be changed, and that the table is its visitor's."""
 
+import gc
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ from core.jobs.job import Job
 from core.jobs.jobs import Jobs
 from core.jobs.store import Store
 from core.settings import Settings
-from pages.parts import training
+from pages.parts import own_table, training
 from pages.parts.catalogue import PAGES
+from pages.parts.room import Room
 from pages.parts.session import KEY, Session
 from tests.pages.results import OF_A_RESULT
 from tests.processes import PATIENCE
@@ -206,6 +208,25 @@ def test_a_zip_opens_with_its_table_in_it_or_where_the_table_is_open(jobs: Jobs)
     assert session_of(other).experiment == result.experiment
     assert f"known as {name}" in said(other)
     assert drop(at.switch_page("pages/runs.py").run(), zips[False], "r.zip").session_state[KEY].source.name == "r.zip"
+
+
+def test_tables_take_no_more_than_the_room_for_files_and_give_it_back(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Room(40_000)
+    monkeypatch.setattr(own_table, "room", lambda: small)
+    at = drop(page(), PENGUINS)
+    taken = small.taken
+    assert taken > len(PENGUINS)
+    box(at, "Between cells").select("bar")
+    box(at.run(), "Between cells").select("comma")
+    drop(at.run(), wine_quality(2000), "much.csv")
+    assert "much.csv: it takes" in said(at)
+    assert session_of(at).file is None
+    next(button for button in drop(at, PENGUINS).button if button.label == "Forget this table").click()
+    well(at.run())
+    gc.collect()
+    assert small.taken == 0
 
 
 def test_what_is_no_table_is_refused_by_name_and_a_server_may_take_no_files(jobs: Jobs) -> None:
