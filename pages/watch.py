@@ -16,7 +16,7 @@ from core.experiment.experiment import Experiment
 from core.jobs.pool import JobError
 from core.lessons import watching
 from core.lessons.watching import MEASURES
-from core.registries.datasets import Data, is_own
+from core.registries.datasets import Data
 from core.text import count
 from pages.parts import chart, film, link, notices, own_table, session, training, turns, view
 from pages.parts import lesson as page
@@ -138,14 +138,18 @@ def _own(key: str, make: Callable[[], _Watched]) -> _Watched:
 
 def _page() -> None:
     experiment = link.given().experiment
-    if is_own(experiment.dataset) and own_table.of(experiment) is None:
+    if experiment.own_table and own_table.of(experiment) is None:
         st.info("This experiment is about a table of somebody's own: open the file under Own data first.")
         return
     groups = _chosen()
     clock, begin = _clock()
-    seed, data = view.value(Watch.seed), data_of(experiment)
+    seed = view.value(Watch.seed)
     frames = min(engine.most_frames(engine.alone(experiment, group, seed)) for group in groups)
     singles = [engine.alone(experiment, group, seed, frames) for group in groups]
+    if singles[-1].dataset != singles[0].dataset:
+        notices.refused("These networks cannot be watched side by side:", ["They train on different data sets."])
+        return
+    data = data_of(singles[0])
     for group, single in zip(groups, singles, strict=True):
         if why := engine.refusal(single):
             notices.refused(f"{group} cannot be watched:", [why])
@@ -155,7 +159,7 @@ def _page() -> None:
     layer = view.place(Watch.layer) if any(single.hidden[0] for single in singles) else 0
     key = f"{[single.key for single in singles]} {clock} {begin} {features} {layer}"
     slider = film.slider_of(key)
-    keep = _own if is_own(experiment.dataset) else _kept
+    keep = _own if singles[0].own_table else _kept
     try:
         made = [
             keep(f"{single.key} {key}", partial(_watched, single, data, plane, layer, clock, begin, slider))
@@ -184,7 +188,10 @@ def _player(films: list[Film], groups: list[str], key: str, clock: str) -> None:
     apart = records[1].epoch - records[0].epoch if len(records) > 1 else 1
     if clock == UPDATES:
         experiment = films[0].experiment
-        step, epoch = "update", experiment.updates_per_epoch(experiment.part_sizes()[0], films[0].run.batch_size)
+        step, epoch = (
+            "update",
+            experiment.updates_per_epoch(experiment.part_sizes(*experiment.dataset)[0], films[0].run.batch_size),
+        )
     else:
         step, epoch = "epoch" if apart == 1 else f"frame ({apart} epochs)", 0
     film.player(Watch.frame, key, lines, step, epoch)

@@ -73,13 +73,13 @@ def alone(experiment: Experiment, group: str, seed: int, frames: int = FRAMES) -
         raise ValueError(f"group is {group!r}; allowed: {', '.join(groups)}")
     run = replace(experiment, seeds=1).runs()[groups.index(group)]
     own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
-    single = replace(experiment, **own, seeds=1, first_seed=seed, statistics="full")
+    single = replace(experiment.on(run.dataset), **own, seeds=1, first_seed=seed, statistics="full")
     step = math.ceil(single.epochs / min(frames, most_frames(single)))
     return replace(single, record=",".join(map(str, (*range(0, single.epochs, step), single.epochs))))
 
 
 def _weights(experiment: Experiment) -> int:
-    dataset = dataset_of(experiment.dataset)
+    dataset = dataset_of(experiment.dataset[0])
     widths = (dataset.features, *experiment.hidden[0], dataset.outputs)
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
 

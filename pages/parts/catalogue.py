@@ -177,9 +177,10 @@ def _seeds(given: Given) -> Sequence[int]:
 
 
 def _features(given: Given) -> Sequence[str]:
-    """The features that a plane can be drawn through; nothing of a table that is not open."""
+    """The features that a plane can be drawn through, which all data have; nothing of a table that is not open."""
     try:
-        return list(dict.fromkeys(dataset_of(given.experiment.dataset).feature_names))
+        first, *others = (dataset_of(name).feature_names for name in given.experiment.dataset)
+        return [name for name in dict.fromkeys(first) if all(name in other for other in others)]
     except ValueError:
         return []
 
