@@ -9,9 +9,9 @@ from core.charts import signs as charts
 from core.lessons import findings
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
-from pages.parts import chart, lens, view
+from pages.parts import chart, lens, player, view
 from pages.parts.catalogue import GradientSigns
-from pages.parts.shown import Shown, once
+from pages.parts.shown import Recorded, Shown, once
 
 
 def _page(shown: Shown) -> None:
@@ -19,15 +19,17 @@ def _page(shown: Shown) -> None:
     if shown.experiment.statistics != "full":
         st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
-    groups, recorded = shown.groups, shown.recorded()
+    recorded = shown.recorded()
     if not recorded.layers:
         lens.nothing_of(shown, "a layer")
         return
-    at, layer = view.beside(
-        lambda: view.epoch(GradientSigns.epoch, shown, recorded),
-        lambda: view.layer(GradientSigns.layer, shown, recorded),
-    )
+    layer = view.layer(GradientSigns.layer, shown, recorded)
+    player.epochs(GradientSigns.epoch, shown, partial(_over_time, shown, recorded, layer))
 
+
+def _over_time(shown: Shown, recorded: Recorded, layer: int, epoch: int) -> None:
+    """All that is looked at epoch by epoch."""
+    at, groups = view.reached(epoch, shown, recorded), shown.groups
     into = partial(_into, shown, layer)
     st.subheader(f"Are the signs into layer {layer} tied together?")
     fan_in, *others = once(_fan_ins, shown, layer)

@@ -108,7 +108,7 @@ def _drawn(taken: Film, plane: Plane, data: Data, layer: int, slider: str) -> di
     add("weights", lambda: watching.heat(taken), charts.weights)
     for quantity, words in QUANTITIES.items():
         if layer or quantity == "preactivation":
-            add(quantity, lambda quantity=quantity: watching.histograms(taken, quantity), charts.histogram, of=words)
+            add(quantity, partial(watching.histograms, taken, quantity), charts.histogram, of=words)
     return found
 
 
