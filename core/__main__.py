@@ -34,7 +34,7 @@ from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, NAM
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS, is_own
+from core.registries.datasets import DATASETS
 from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -206,8 +206,10 @@ def _run(arguments: argparse.Namespace) -> None:
     options.check(arguments)
     own = options.name_of_data(arguments, _note) if arguments.data else ""
     experiment = _read(arguments.experiment)
-    if own and experiment.dataset != own:
-        experiment = dataclasses.replace(experiment, dataset=own)
+    if own and own not in experiment.dataset:
+        if asked := experiment.own_table:
+            raise UsageError(f"{arguments.data}, read so, is {own}; allowed: {asked}, as the experiment says")
+        experiment = dataclasses.replace(experiment, dataset=(own,))
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
     out: Path = arguments.out
     store = _store(experiment) if arguments.store else None
@@ -254,7 +256,7 @@ def _note(text: str) -> None:
 def _store(experiment: Experiment) -> Store:
     """The store of the dashboard that has the same settings as this process."""
     settings = Settings.read()
-    if is_own(experiment.dataset) and not settings.store_tables:
+    if experiment.own_table and not settings.store_tables:
         raise UsageError("the store takes no results of own tables; allowed: LAB_STORE_TABLES=yes, or without --store")
     if not settings.store_bytes:
         raise UsageError("LAB_STORE_BYTES is 0: the store keeps nothing")

@@ -37,8 +37,8 @@ def _page(shown: Shown) -> None:
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
             "by their final training loss, and so are those at which no more than half of the runs reached the target. "
-            "Groups with one place are not told apart by the recorded step. The interval of the median is a bootstrap "
-            "over seeds."
+            "Groups with one place are not told apart by the recorded step."
+            + (" The interval of the median is a bootstrap over seeds." if shown.experiment.seeds > 1 else "")
         )
 
 

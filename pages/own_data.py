@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
-from core.registries.datasets import SCALINGS, Dataset, is_own
+from core.registries.datasets import SCALINGS, Dataset
 from core.results.results import ResultError
 from core.tables import choices
 from core.tables.choices import FEWEST_ROWS, MAX_ROWS, MISSING, MOST_CLASSES, MOST_ROWS, Choices, Examples
@@ -22,7 +22,7 @@ ABOUT = f"""
 A table as text (CSV, TSV, or what a spreadsheet exports), a row in each line, with a column that names the class of
 each row: up to {size(MAX_BYTES)} and {MAX_CELLS // 10**6} million cells. What is understood of it is shown first, and
 each part of that can be changed. The table stays in the memory of your session: nobody else sees it, and it is gone
-when you close the page.
+when you close or reload the page.
 """
 LABELS = {
     "encoding": "Encoding",
@@ -51,13 +51,13 @@ def _page() -> None:
             here.file.read_as(_reading(here.file))
         chosen = _choices(here.file)
         examples, dataset = here.file.examples(chosen)
-    except TableError as error:
+    except (TableError, ResultError) as error:
         notices.refused(REFUSED, [str(error)])
         return
     finally:
         st.button("Forget this table", on_click=_forget, icon=":material/delete:")
     _preview(here.file, chosen, examples)
-    _train(here.file, dataset)
+    _train(here.file, dataset, choices.recipe(here.file.table, chosen))
 
 
 def _dropped(key: str) -> None:
@@ -80,7 +80,7 @@ def _forget() -> None:
     here = session.current()
     here.file = None
     here.tables.clear()
-    if is_own(here.experiment.dataset):
+    if here.experiment.own_table:
         training.open_linked(Experiment())
 
 
@@ -98,7 +98,7 @@ def _reading(file: OpenFile) -> Reading:
     said = {}
     for place, (name, allowed) in zip(places, ALLOWED.items(), strict=True):
         with place:
-            said[name] = _one(LABELS[name], allowed, getattr(file.reading, name), f"table_{file.number}_{name}")
+            said[name] = _one(LABELS[name], allowed, getattr(file.table.reading, name), f"table_{file.number}_{name}")
     return Reading(**said)
 
 
@@ -110,18 +110,19 @@ def _choices(file: OpenFile) -> Choices:
     left, right = st.columns(2)
     with left:
         label_key = f"{key}_label"
-        held = session.begun(label_key, choices.propose(table).label)
+        held = session.begun(label_key, file.proposed().label)
         label = st.selectbox("Label: the column with the classes", names, names.index(held), key=label_key)
         key = f"{key}_{names.index(label)}"
-        proposed = choices.propose(table, label)
+        proposed = file.proposed(label)
         missing = _one("Missing values: drop the row, or fill by", MISSING, proposed.missing, f"{key}_missing")
     with right:
         features = [name for name in names if name != label]
         out = _several("Left out", features, proposed.leave_out, f"{key}_out")
         numbers = [name for name in features if table.column(name).kind == "numbers" and name not in out]
-        held_numbers = [name for name in session.begun(f"{key}_numbers", []) if name in numbers]
+        begun = session.begun(f"{key}_numbers", list(proposed.categories))
+        held_numbers = [name for name in begun if name in numbers]
         session.hold(f"{key}_numbers", held_numbers)
-        categories = _several("Numbers that stand for categories", numbers, (), f"{key}_numbers")
+        categories = _several("Numbers that stand for categories", numbers, held_numbers, f"{key}_numbers")
     chosen = replace(proposed, leave_out=out, categories=categories, missing=missing)
     classes = [name for name in sorted(set(table.column(label).texts)) if name]
     with left:
@@ -136,7 +137,7 @@ def _choices(file: OpenFile) -> Choices:
             chosen = replace(chosen, rows=int(most))
     with right:
         if 2 < len(classes) <= MOST_CLASSES and not chosen.full_stop:
-            chosen = replace(chosen, without=_several("Classes left out", classes, (), f"{key}_without"))
+            chosen = replace(chosen, without=_several("Classes left out", classes, proposed.without, f"{key}_without"))
     return chosen
 
 
@@ -160,13 +161,13 @@ def _preview(file: OpenFile, chosen: Choices, examples: Examples) -> None:
     st.dataframe(pd.DataFrame(examples.classes.items(), columns=["class", "examples"]), key="classes", hide_index=True)
 
 
-def _train(file: OpenFile, dataset: Dataset) -> None:
+def _train(file: OpenFile, dataset: Dataset, recipe: str) -> None:
     """Train on it with the settings of the form; or, where a link is about this very table, open that."""
     here = session.current()
     if here.asked is not None:
         wanted = own_table.lacking(here.asked[1])
         if wanted == dataset.name:
-            own_table.hold(OwnTable(file.name, dataset))
+            own_table.hold(OwnTable(file.name, dataset, recipe))
             link.show(*here.asked)
             link.rerun()
         st.markdown(f"The link is about **{notices.escaped(wanted)}**, and this file, read so, is **{dataset.name}**: "
@@ -177,12 +178,8 @@ def _train(file: OpenFile, dataset: Dataset) -> None:
         "Results of it may be kept on this server", key=f"table_{file.number}_keep"
     )
     if st.button("Train on it", type="primary", icon=":material/play_arrow:"):
-        try:
-            own_table.hold(OwnTable(file.name, dataset, keep))
-            experiment, errors = form.experiment_on(dataset.name, scaling)
-        except ResultError as error:
-            notices.refused(REFUSED, [str(error)])
-            return
+        own_table.hold(OwnTable(file.name, dataset, recipe, keep))
+        experiment, errors = form.experiment_on(dataset.name, scaling)
         if errors:
             notices.refused("The settings at the side do not go with it.", map(str, errors))
             return
@@ -191,7 +188,7 @@ def _train(file: OpenFile, dataset: Dataset) -> None:
     st.caption(f"With the settings at the side, in place of their data. Known as {dataset.name}, its fingerprint.")
     if here.train_refused:
         notices.refused("This experiment is not trained here.", [here.train_refused])
-    if here.experiment.dataset == dataset.name and here.source is not None:
+    if dataset.name in here.experiment.dataset and here.source is not None:
         st.markdown("The pages show it:")
         for name in ("overview", "saturation", "convergence", "runs"):
             link.to_page(name)

@@ -13,7 +13,7 @@ from core.lessons import findings
 from core.results import convergence
 from core.results.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
-from pages.parts import lens, notices, upload, view
+from pages.parts import lens, notices, own_table, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
@@ -53,6 +53,8 @@ def _page(shown: Shown) -> None:
         st.caption(notices.escaped(exploded))
 
     st.subheader("All numbers")
+    own = own_table.of(shown.experiment) is not None
+    data = own and st.toggle("result.zip holds my table too, so that it opens for whoever has the zip", key="zip_data")
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
@@ -62,13 +64,13 @@ def _page(shown: Shown) -> None:
                 key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
         st.download_button(
-            "result.zip", lambda: _zip(shown.result), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
+            "result.zip", lambda: _zip(shown.result, data), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
             key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
     st.caption(
         "Numbers at full precision. Each row carries the settings of its run that an experiment may vary (network, "
-        "activation function, initialiser, gain, learning rate, batch size, seed) and the data set; all settings, the "
+        "data set, activation function, initialiser, gain, learning rate, batch size, seed); all settings, the "
         "data's and the target too, are in experiment.json in the zip. The zip opens again below, and in Python with "
         "`core.load_result`."
     )
@@ -96,9 +98,9 @@ def _columns(varying: list[str]) -> dict[str, Any]:
     return found
 
 
-def _zip(result: Result) -> bytes:
+def _zip(result: Result, data: bool) -> bytes:
     file = io.BytesIO()
-    result.to_zip(file)
+    result.to_zip(file, data)
     return file.getvalue()
 
 

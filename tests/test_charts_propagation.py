@@ -77,10 +77,10 @@ def test_the_measured_q_is_the_mean_square_of_the_pre_activations() -> None:
 def test_the_first_layer_is_given_the_mean_square_of_the_examples_measured(probe: int) -> None:
     e = Experiment(**SMALL | {"probe": probe, "scaling": "unit_interval"})
     x = datasets.load(
-        e.dataset, samples=e.samples, noise=e.noise, scaling=e.scaling, test_share=e.test_share, seed=e.data_seed
+        *e.dataset, samples=e.samples, noise=e.noise, scaling=e.scaling, test_share=e.test_share, seed=e.data_seed
     ).train_x
     x = x[: probe or len(x)]
-    seen = lesson.inputs(e)
+    seen = lesson.inputs(e, *e.dataset)
     assert seen.mean_square == pytest.approx(np.mean(x * x))
     assert (seen.low, seen.high) == pytest.approx(tuple(np.quantile(np.mean(x * x, axis=1), [0.05, 0.95])))
 
@@ -132,13 +132,22 @@ def test_the_critical_line_of_tanh_runs_through_the_published_points(sw2: float,
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_critical_line_starts_at_bias_0_and_separates_shrinking_from_growing(name: str) -> None:
     line = lesson.critical_table(name)
+    if line.empty:  # softplus: its mean lets q grow without bound before gradients stop shrinking
+        assert (lesson.phase_table(name, 0.05, 40.0, lesson.BIAS_REACH)["chi"].dropna() < 1).all()
+        assert name == "softplus"
+        return
     assert line["sb"].iloc[0] == pytest.approx(0.0, abs=1e-3)
     assert line["sb"].iloc[-1] == pytest.approx(lesson.BIAS_REACH, abs=0.05)
     cells = lesson.phase_table(name, 0.05, 40.0, lesson.BIAS_REACH)
     for sb, row in cells.groupby("sb"):
         critical = np.interp(float(str(sb)), line["sb"], line["sw"])
         below, above = row[row["sw"] < 0.9 * critical], row[row["sw"] > 1.1 * critical]
-        assert (below["chi"] < 1).all()
+        known = below[
+            "chi"
+        ].dropna()  # gelu, say, has a fixed point at 0 and grows without bound from afar: no single one
+        assert len(known) == len(below) or math.isinf(ACTIVATIONS[name].range[1])
+        assert (known < 1).all()
+        assert len(known)
         assert not (above["chi"] < 1).any()
 
 

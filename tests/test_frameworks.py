@@ -110,7 +110,14 @@ def test_a_scheme_of_another_library_has_its_distribution_its_bound_and_its_zero
 
 @pytest.mark.parametrize(
     ("function", "theirs"),
-    [("logistic", "sigmoid"), ("tanh", "tanh"), ("relu", "relu"), ("leaky_relu", "leaky_relu"), ("identity", "linear")],
+    [
+        ("logistic", "sigmoid"),
+        ("tanh", "tanh"),
+        ("relu", "relu"),
+        ("leaky_relu", "leaky_relu"),
+        ("selu", "selu"),
+        ("identity", "linear"),
+    ],
 )
 def test_recommended_gains_are_those_of_calculate_gain(function: str, theirs: Any) -> None:
     assert gain_of("recommended", function) == pytest.approx(init.calculate_gain(theirs), abs=1e-12)

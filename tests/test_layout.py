@@ -84,7 +84,7 @@ import sys
 from core.registries.datasets import load
 from core.experiment.experiment import Experiment
 from core.engine.training import advance, start
-experiment = Experiment(dataset="iris", activation="tanh", hidden=(3,), epochs=1)
+experiment = Experiment(dataset="iris", activation="tanh", hidden=(3,), epochs=1, record="0,1")
 state, records = advance(start(experiment, experiment.runs(), load("iris")), 1)
 assert len(records) == 2
 print(*(name for name in {HEAVY} if name in sys.modules))

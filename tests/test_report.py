@@ -85,7 +85,7 @@ def test_the_command_prints_the_table_for_people_and_for_machines(
     assert head.split("  ")[0] == "initialiser"
     assert last.startswith("Updates to train accuracy ≥ 0.9 at each one's best learning rate.")
     assert main(["report", place, "--format", "csv"]) == 0
-    written = pd.read_csv(io.StringIO(capsys.readouterr().out), dtype={"batch_size": "str"})
+    written = pd.read_csv(io.StringIO(capsys.readouterr().out), dtype={"batch_size": "str", "residual": "str"})
     written["note"] = written["note"].fillna("")
     pd.testing.assert_frame_equal(written, result.report(), check_dtype=False)
     assert main(["report", place, "--format", "json", "--target", "train_loss:1000"]) == 0

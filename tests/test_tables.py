@@ -123,7 +123,9 @@ def test_a_table_has_one_fingerprint_however_it_is_written() -> None:
         ("1,23", "point", None), ("1_0", "point", None), ("0x1F", "point", None), ("inf", "point", None),
         ("1e999", "point", None), ("=1+1", "point", None), ("True", "point", None), ("", "point", None),
         ("1,5", "comma", 1.5), ("1.234,5", "comma", 1234.5), ("-2.000", "comma", -2000), ("1.5", "comma", None),
-        ("1 234,5", "comma", 1234.5), ("12.3.2020", "comma", None),
+        ("1 234,5", "comma", 1234.5), ("$1,200", "point", 1200),
+        ("12,5 %", "comma", 12.5), ("3,50\u00a0€", "comma", 3.5),
+        ("12.3.2020", "comma", None),
     ],
 )  # fmt: skip
 def test_only_what_is_written_as_a_number_is_one(text: str, decimal: str, value: float | None) -> None:
@@ -141,6 +143,7 @@ def test_only_what_is_written_as_a_number_is_one(text: str, decimal: str, value:
         ("id,2019,2020,2021\na,1,2,3\nb,4,5,6\n", "no"),
         ("?,2,x\n1,3,y\n2,4,x\n", "no"),
         ("#,b,c\n1,3,y\n2,4,x\n", "yes"),
+        ('"b" "c"\n"1" 3 "y"\n"2" 4 "x"\n', "yes"),
     ],
 )
 def test_a_first_row_of_values_is_not_lost(content: str, header: str) -> None:
@@ -152,6 +155,14 @@ def test_a_first_row_of_values_is_not_lost(content: str, header: str) -> None:
 
 def test_columns_without_a_name_or_of_one_name_are_told_apart() -> None:
     assert [column.name for column in table_of("a,,a\n1,2,3\n4,5,6\n").columns] == ["a", "column 2", "a (2)"]
+
+
+def test_what_stands_before_a_table_is_left_out_and_counted() -> None:
+    for head in ("sep=;\n", "# made; by; hand; today\n", "% iris\n@relation iris\n@attribute x numeric\n\n@data\n"):
+        table = table_of(head + "1,5;a\n2,5;b\n3,5;a\n")
+        assert (table.rows, table.comments) == (3, head.count("\n") - head.count("\n\n"))
+        assert table.reading == Reading("utf-8", "semicolon", "no", "comma")
+    assert [column.name for column in table_of('"b" "c"\n"1" 3 "y"\n"2" 4 "x"\n').columns] == ["column 1", "b", "c"]
 
 
 def test_missing_values_are_dropped_or_filled_and_counted() -> None:
@@ -248,13 +259,14 @@ def test_of_too_many_rows_each_class_gives_its_share_and_the_numbers_are_said() 
         (b"a,b\n1,2\n3\n4,5\n", "line 3 has 1 cell and line 1 has 2"),
         (b'a,b\n1,2\n"3,4\n5,6\n7,8\n', "line 3 has 1 cell and line 1 has 2; allowed: as many in each; is a quote"),
         (b"a,b\n1,x\n", "the table has 1 row below its header; allowed: at least 2"),
+        (b"a," * 3000 + b"b\n" + b"1," * 3000 + b"2\n", "line 1 has 3,001 cells; allowed: 2 to 2,500 columns"),
         (b"PK\x03\x04 and so on", "the file is a zip or a workbook; allowed: text"),
         (b"a,b\n1,\x8d\x00\n", "line 2 holds byte 8d, which is no text in cp1252"),
         (b"a,b\n1,2\n3,\x00\n", "line 3 holds a character 0"),
         (b"a,b,label\n" + b"1,2,x\n2,3,x\n" * 4, "all rows of the label 'label' are 'x'; allowed: 2 classes"),
         (csv([(i, i % 3, i * 1.5) for i in range(300)]).encode(), "the label 'label' has 300 different values in 300"),
         (csv([(i % 7, i % 3, f"n{i % 120}") for i in range(360)]).encode(), "120 different values in 360 rows: too ma"),
-        (b"x,label\n" + b"?,a\n?,b\n" * 3, "every column but the label is left out; allowed: at least one feature"),
+        (b"x,label\n" + b"?,a\n?,b\n" * 3, "every column but the label is left out, such as 'x' (it is empty)"),
         (b"x,label\n1.5,a\n2,b\n1,\n", "2 rows are left to learn from; allowed: at least 4"),
     ],
 )  # fmt: skip
@@ -357,6 +369,36 @@ def test_two_thousand_damaged_files_are_read_or_refused_and_nothing_else() -> No
             refused.add(str(error))
     assert all(map(str.isprintable, refused))
     assert 200 < read < 1800
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_recipe_tells_how_a_file_was_read_and_none_of_its_names(name: str) -> None:
+    table = table_of(FILES[name])
+    names = [column.name for column in table.columns if column.kind != "text"]
+    proposed = choices.propose(table)
+    chosen = replace(
+        proposed,
+        leave_out=tuple(other for other in (*proposed.leave_out, names[0]) if other != proposed.label)[-1:],
+        categories=tuple(other for other in names[1:2] if other != proposed.label),
+        without=tuple(sorted(prepare(table, proposed).classes)[2:3]),
+        missing="most_frequent",
+        rows=50,
+    )
+    text = choices.recipe(table, chosen)
+    again, same = choices.follow(FILES[name], text)
+    assert (again.reading, same) == (table.reading, chosen)
+    assert prepare(again, same).dataset(name).name == prepare(table, chosen).dataset(name).name
+    assert all(len(column.name) < 4 or column.name not in text for column in table.columns)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "utf-8.comma.yes.point~99~~~~drop~no~100", "utf-8.comma.yes~1~~~~drop~no~100", "~" * 7,
+             "utf-8.comma.yes.point~1~~~~drop~no~many", "utf-8.comma.yes.point~1~~~~zero~no~100"],
+)  # fmt: skip
+def test_a_recipe_of_another_file_is_refused_in_a_line(text: str) -> None:
+    with pytest.raises(TableError) as caught:
+        choices.follow(PENGUINS, text)
+    assert str(caught.value).isprintable()
 
 
 def test_choices_are_plain_values() -> None:

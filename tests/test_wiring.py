@@ -201,7 +201,7 @@ def test_one_examples_gradients_share_a_sign_above_positive_units_whatever_the_w
 def test_theory_predicts_plain_networks_only_and_says_so() -> None:
     result = wired("residual=false,true&normalisation=none,layer&activation=tanh")
     table = signal_propagation.by_layer(result)
-    plain = table["group"].str.contains("residual false · normalisation none")
+    plain = table["group"].str.contains("no residual · no norm")
     assert table.loc[plain, "predicted"].notna().any()
     assert table.loc[~plain, "predicted"].isna().all()
     said = dict(signal_propagation.reasons(result, 0))["Not plain"]

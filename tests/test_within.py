@@ -45,7 +45,7 @@ def test_a_list_may_hold_updates(
 
 
 def test_recording_by_updates_is_dense_before_the_second_epoch_and_logarithmic_in_epochs() -> None:
-    fine, plain = change(Experiment(), record="updates"), Experiment()
+    fine, plain = Experiment(), change(Experiment(), record="log")
     assert fine.record_epochs() == plain.record_epochs()
     assert fine.record_updates(45) == (1, 2, 3, 4, 6, 8, 11, 16, 22, 32, 64)
     assert fine.record_updates(1) == plain.record_updates(45) == ()
@@ -98,7 +98,7 @@ def test_no_cut_and_no_stop_changes_a_bit(experiment: Experiment) -> None:
             if not work.finished:
                 assert isinstance(work.state, State | Start)
                 work.take(segment(work.state, 1))
-        works = checkpoint.restore(checkpoint.dump(works), experiment, data)
+        works = checkpoint.restore(checkpoint.dump(works), experiment)
     assert_same_tables(collect(experiment, recorded(works)), expected)
 
 

@@ -134,6 +134,7 @@ class Field:
         plural: whether several values are allowed; the value is then a tuple.
         asked: whether it is asked of what was trained, and shapes nothing of it: the key leaves it out.
         prefix: what stands before the value in a group's label.
+        labels: what stands in a label instead of both, by the value's text.
         name: attribute, link parameter, JSON key and table column.
     """
 
@@ -146,6 +147,7 @@ class Field:
     plural: bool = False
     asked: bool = False
     prefix: str = ""
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     name: str = ""
 
     def read(self, value: object) -> Any:

@@ -79,12 +79,28 @@ PRESETS: dict[str, Preset] = {
             ),
         ),
         Preset(
+            "residual",
+            "Does the scheme still matter with residual connections or layer normalisation?",
+            "Eight tanh layers from small, from middling and from large weights: which of them still fail, or take "
+            "longer, once layers add to what they are given, or bring it to one scale?",
+            Experiment(
+                activation=("tanh",),
+                initialiser=("normal:0.01", "glorot_uniform", "normal:0.5"),
+                hidden=((32,) * 8,),
+                residual=(False, True),
+                normalisation=("none", "layer"),
+                epochs=20,
+                seeds=3,
+                record="every",
+            ),
+        ),
+        Preset(
             "ten_layers",
             "Does a signal get through ten layers?",
             "Ten tanh layers of 500 units are given standard normal inputs, as in a well-known set of statistics: from "
             "which scale of the weights do the activations shrink, from which do they saturate, and which keeps them?",
             Experiment(
-                dataset="gaussian:500",
+                dataset=("gaussian:500",),
                 samples=250,
                 scaling="raw",
                 activation=("tanh",),

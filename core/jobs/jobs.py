@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from core.engine.recording import Record
 from core.engine.state import State
-from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, ExperimentError
 from core.jobs import checkpoint, limits, saving
 from core.jobs.job import Job, Status
@@ -29,7 +28,6 @@ from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_exec
 from core.jobs.reuse import trained_before
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
-from core.registries.datasets import is_own
 from core.settings import Settings
 from core.text import size
 
@@ -240,7 +238,7 @@ class Jobs:
 
     def _is_stored(self, job: Job) -> bool:
         """Whether what becomes of it goes into the store: of somebody's own table only where both sides say so."""
-        own = is_own(job.experiment.dataset)
+        own = job.experiment.own_table
         return self.store is not None and (not own or (self.settings.store_tables and job.sweep.keep))
 
     def _memory(self, job: Job) -> float:
@@ -502,16 +500,15 @@ class Jobs:
 
     def _prepare(self, experiment: Experiment) -> "tuple[list[Part], list[Work]]":
         """What other results hold of the experiment, and its chunks, as far as an earlier server has trained them."""
-        data = data_of(experiment)
         saved = None if self.store is None else self.store.load_checkpoint(experiment.key)
         works = []
         if saved is not None:
             try:
-                works = checkpoint.restore(saved, experiment, data)
+                works = checkpoint.restore(saved, experiment)
             except checkpoint.CheckpointError as error:
                 log.warning("The checkpoint of job %s is not used: %s", experiment.key, error)
         known, left = trained_before(self.store, experiment, {run.run for work in works for run in work.chunk.runs})
-        works += untrained(experiment, data, self._workers, self.settings.segment_seconds, left)
+        works += untrained(experiment, self._workers, self.settings.segment_seconds, left)
         return known, works
 
     def _save(self, job: Job) -> None:

@@ -185,7 +185,9 @@ VALUES: Mapping[str, Synonyms] = {
     "normalisation": {
         **_same("none", "no off false"),
         **_near("layer", "layer_norm ln", "the lab's has no gain and bias to train"),
-        **_near("layer", "batch batch_norm bn group instance", "it is over the units of a layer, example by example"),
+        **_near(
+            "layer", "batch batch_norm bn group instance", "the lab's is over the units of a layer, example by example"
+        ),
     },
     "batch_size": _same("full", "full_batch all"),
     "record": _same("every", "all each"),

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ import pandas as pd
 from core.experiment.fields import shorten
 from core.registries.datasets import MAX_FEATURES, Dataset
 from core.registries.own_data import made_of
-from core.tables.columns import Bools, Column, Table
-from core.tables.sniffing import TableError, is_number, named
+from core.tables import sniffing
+from core.tables.columns import Bools, Column, Table, read
+from core.tables.sniffing import ALLOWED, TableError, is_number, named
 from core.text import count, listed, verb
 
 MISSING = ("drop", "mean", "median", "most_frequent")
@@ -83,6 +84,42 @@ class Examples:
             return made_of(name, self.x, self.y)
         except ValueError as error:
             raise TableError(str(error)) from error
+
+
+def recipe(table: Table, choices: Choices) -> str:
+    """How a file is read and what is made of it, in a text for links that tells no name or value of the table."""
+    names, classes = [column.name for column in table.columns], _classes(table, choices)
+    places = [(names, (choices.label,)), (names, choices.leave_out), (names, choices.categories)]
+    parts = [".".join(str(among.index(name)) for name in of) for among, of in [*places, (classes, choices.without)]]
+    stop = "yes" if choices.full_stop else "no"
+    return "~".join([".".join(astuple(table.reading)), *parts, choices.missing, stop, str(choices.rows)])
+
+
+def follow(content: bytes, text: str) -> tuple[Table, Choices]:
+    """The table in a file, read as a recipe says, and the choices. Raises TableError where they do not go together."""
+    try:
+        how, *places, missing, stop, rows = text.split("~")
+        table = read(content, sniffing.propose(content, **dict(zip(ALLOWED, how.split("."), strict=True))))
+        label, out, categories, without = ([int(place) for place in part.split(".") if part] for part in places)
+        names = [column.name for column in table.columns]
+        chosen = Choices(
+            names[label[0]],
+            tuple(names[place] for place in out),
+            tuple(names[place] for place in categories),
+            missing,
+            full_stop=stop == "yes",
+            rows=int(rows),
+        )
+        classes = _classes(table, chosen)
+        chosen = replace(chosen, without=tuple(classes[place] for place in without))
+    except (ValueError, IndexError) as error:
+        raise TableError(f"the file cannot be read as {shorten(text)} says: {error}") from error
+    _check(table, chosen)
+    return table, chosen
+
+
+def _classes(table: Table, choices: Choices) -> list[str]:
+    return sorted(set(labels(table, choices)))
 
 
 def labels(table: Table, choices: Choices) -> pd.Series:
@@ -172,7 +209,9 @@ def _check(table: Table, choices: Choices) -> None:
         if name not in found:
             raise TableError(f"no row of {shorten(choices.label)} has the class {shorten(name)} that is left out")
     if {column.name for column in table.columns} <= {choices.label, *choices.leave_out}:
-        raise TableError("every column but the label is left out; allowed: at least one feature")
+        reasons = [f"{shorten(column.name)} ({column.leave})" for column in table.columns if column.leave]
+        why = f", such as {_some(reasons[:2], len(reasons))}" if reasons else ""
+        raise TableError(f"every column but the label is left out{why}; allowed: at least one feature")
 
 
 def _read(table: Table) -> str:

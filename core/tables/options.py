@@ -4,12 +4,15 @@ import argparse
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from core.experiment.fields import shorten
 from core.registries.datasets import keep_own
 from core.tables import sniffing
 from core.tables.sniffing import ALLOWED, MAX_BYTES, TableError
 
+LINKED = "table"
+"""The parameter of a dashboard's link that says what was made of the table that it is about."""
 LISTED = 40
 """Columns that are told one by one."""
 
@@ -42,21 +45,25 @@ def name_of_data(arguments: argparse.Namespace, note: Callable[[str], None]) -> 
     with arguments.data.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     said = {name: getattr(arguments, name) for name in ALLOWED if getattr(arguments, name)}
-    reading = sniffing.propose(content, **said)
-    table = columns.read(content, reading)
-    chosen = choices.propose(table, arguments.label or "")
+    asked = parse_qs(arguments.experiment.partition("?")[2]).get(LINKED, [])
+    if asked:
+        table, chosen = choices.follow(content, asked[-1])
+    if said or not asked:
+        table = columns.read(content, sniffing.propose(content, **said))
+    if said or not asked or arguments.label:
+        chosen = choices.propose(table, arguments.label or "")
     for name in (*arguments.leave_out, *arguments.use):
         table.column(name)
     out = [column.name for column in table.columns if column.name in (*chosen.leave_out, *arguments.leave_out)]
     chosen = dataclasses.replace(
         chosen,
         leave_out=tuple(name for name in out if name not in arguments.use),
-        categories=tuple(arguments.categories),
-        without=tuple(arguments.without),
+        categories=(*chosen.categories, *arguments.categories),
+        without=(*chosen.without, *arguments.without),
         missing=arguments.missing or chosen.missing,
         rows=chosen.rows if arguments.rows is None else arguments.rows,
     )
-    note(", ".join(f"{name} {value}" for name, value in dataclasses.asdict(reading).items()))
+    note(", ".join(f"{name} {value}" for name, value in dataclasses.asdict(table.reading).items()))
     for column in table.columns[:LISTED]:
         use = "label" if column.name == chosen.label else "left out" if column.name in chosen.leave_out else "feature"
         missing = f", {column.missing:,} missing" if column.missing else ""

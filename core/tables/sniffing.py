@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.experiment.fields import shorten
+from core.text import count
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252")
 DELIMITERS = {"tab": "\t", "semicolon": ";", "bar": "|", "comma": ",", "blanks": " "}
@@ -21,12 +22,16 @@ DECIMALS = {"point": ".", "comma": ","}
 HEADERS = ("yes", "no")
 
 MAX_BYTES = 20 * 10**6
+MAX_COLUMNS = 2_500
 MAX_CELLS = 2 * 10**6
 """Each cell takes about 70 bytes while a file is read."""
 SAMPLE, SAMPLE_CHARACTERS, BELOW = 2_000, 10**6, 200
 """Lines and characters that are looked at to find out how a file is written, and rows to tell a header from them."""
-COMMENTS = ("#", "%", "|", "//", "!")
-"""What comments begin with. A line is one only if it also has another number of cells: a column may be called #."""
+COMMENTS, SEPARATOR = ("#", "%", "|", "//", "!", "@"), "sep="
+"""What begins lines that are no rows: comments and an ARFF file's head, if they have another number of cells than rows,
+for a column may be called #; and a spreadsheet's word on its delimiter, in the first line."""
+UNITS = "€$£%\u00a0\u202f "
+"""What may stand round a number."""
 MISSING = ("", "?", ".", "na", "nan", "n/a", "#n/a", "null")
 """What stands for no value in a feature, in any case."""
 NO_TEXT = {b"PK": "a zip or a workbook", b"\x1f\x8b": "packed by gzip", b"\x89PNG": "a picture", b"%PDF": "a PDF"}
@@ -78,6 +83,7 @@ class Row:
 
 def number(text: str, decimal: str) -> float:
     """The number that a cell holds, NaN where it holds none."""
+    text = text.strip(UNITS)
     if not _NUMBER[decimal].fullmatch(text):
         return math.nan
     value = float(text.translate(_ELSEWHERE[decimal]))
@@ -110,11 +116,20 @@ def propose(content: bytes, **said: str) -> Reading:
     text = decoded(content, encoding)
     head = "".join(io.StringIO(text, newline="").readlines(SAMPLE_CHARACTERS)[:SAMPLE])
     delimiter = said.get("delimiter") or _delimiter(head)
-    sample = [row.cells for row in without_comments(rows(head, delimiter))[0]]
-    if not sample:
+    found, _ = without_comments(rows(head, delimiter))
+    if not found:
         raise TableError("the file holds no rows; allowed: a table of text, a row in each line")
+    check_width(found[0])
+    sample = [row.cells for row in found]
     decimal = said.get("decimal") or _decimal(sample, delimiter)
     return Reading(encoding, delimiter, said.get("header") or _header(sample, decimal), decimal)
+
+
+def check_width(row: Row) -> None:
+    """Raises TableError where a row has too few or too many cells for a table."""
+    if not 2 <= len(row.cells) <= MAX_COLUMNS:
+        cells = count(len(row.cells), "cell")
+        raise TableError(f"line {row.line:,} has {cells}; allowed: 2 to {MAX_COLUMNS:,} columns")
 
 
 def decoded(content: bytes, encoding: str) -> str:
@@ -167,15 +182,26 @@ def rows(text: str, delimiter: str) -> list[Row]:
 
 
 def without_comments(found: Sequence[Row]) -> tuple[list[Row], int]:
-    """The rows that are no comments, and how many are."""
+    """The rows that are no comments, and how many are. A header without a name for the rows' names gets an empty one.
+
+    So R writes its tables.
+    """
     width = _width([row.cells for row in found])
     kept = [row for row in found if len(row.cells) == width or not row.cells[0].startswith(COMMENTS)]
+    if kept and kept[0].cells[0].startswith(SEPARATOR):
+        kept = kept[1:]
+    if kept and len(kept[0].cells) == width - 1:
+        kept[0] = Row(kept[0].line, ("", *kept[0].cells))
     return kept, len(found) - len(kept)
 
 
 def _width(found: Sequence[tuple[str, ...]]) -> int:
-    """The number of cells that most rows have."""
-    return Counter(map(len, found)).most_common(1)[0][0] if found else 0
+    """The number of cells that most rows have, those that may be comments left out where there are others."""
+    return Counter(map(len, _plain(found))).most_common(1)[0][0] if found else 0
+
+
+def _plain(found: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    return [cells for cells in found if not cells[0].startswith(COMMENTS)] or found
 
 
 def _delimiter(head: str) -> str:
@@ -183,7 +209,7 @@ def _delimiter(head: str) -> str:
 
     def agreement(delimiter: str) -> float:
         try:
-            found = [row.cells for row in rows(head, delimiter)]
+            found = _plain([row.cells for row in rows(head, delimiter)])
         except TableError:
             return 0.0
         width = _width(found)

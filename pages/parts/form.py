@@ -134,7 +134,7 @@ def _refused(draft: Experiment, wrong: bool) -> None:
 
 def experiment_on(dataset: str, scaling: str) -> tuple[Experiment, tuple[ExperimentError, ...]]:
     """The experiment that the form describes, on other data."""
-    return _read(_draft() | {"dataset": dataset, "scaling": scaling})
+    return _read(_draft() | {"dataset": [dataset], "scaling": scaling})
 
 
 def _read(values: Mapping[str, Any]) -> tuple[Experiment, tuple[ExperimentError, ...]]:
@@ -208,11 +208,11 @@ def _apart(field: Field, held: Sequence[str]) -> list[str]:
 
 
 def _unused(field: Field, draft: Mapping[str, Any]) -> bool:
-    """Whether the setting has no effect on the draft's data set."""
+    """Whether the setting has no effect on any of the draft's data sets."""
     if field.name not in SETTINGS:
         return False
     try:
-        return field.name not in dataset_of(draft["dataset"] or "").settings
+        return not any(field.name in dataset_of(name).settings for name in draft["dataset"] or [""])
     except ValueError:  # what is wrong with it is told below
         return False
 

@@ -12,6 +12,7 @@ import streamlit as st
 from core.experiment.experiment import FIELDS, Experiment, ExperimentError
 from core.experiment.fields import shorten
 from core.registries.synonyms import suggested
+from core.tables.options import LINKED
 from core.text import listed
 from pages.parts import own_table, session, training
 from pages.parts.catalogue import PAGES, Entry
@@ -63,7 +64,8 @@ def show(entry: Entry, address: dict[str, str]) -> None:
         for name in address
         if name not in own and (pages := [other.title for other in PAGES if name in other.controls])
     }
-    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere])
+    of_table = [LINKED] if own_table.named(address) else []
+    experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere, *of_table])
     here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
     here.ignored = {error.field: str(_of_page(error, entry)) for error in (*errors, *wrong)} | {
         name: f"{name}: {shorten(address[name])} is for a control of another page; it belongs to {listed(pages)}"
@@ -137,7 +139,11 @@ def parameters(entry: Entry) -> dict[str, str]:
     if here.asked is not None:  # nothing else is on the screen, and a reload still asks for the table
         asked, address = here.asked
         return {name: text for name, text in address.items() if asked == entry or name not in asked.controls}
-    return here.experiment.to_params() | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
+    return (
+        here.experiment.to_params()
+        | own_table.linked(here.experiment)
+        | accepted(entry.controls, here.experiment, here.texts[entry.name])[0]
+    )
 
 
 def offer(entry: Entry) -> dict[str, str]:

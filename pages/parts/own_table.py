@@ -19,7 +19,8 @@ from core.results.results import ResultError
 from core.tables import choices, columns, sniffing
 from core.tables.choices import Choices, Examples
 from core.tables.columns import Table
-from core.tables.sniffing import Reading
+from core.tables.options import LINKED
+from core.tables.sniffing import Reading, TableError
 from core.text import count
 from pages.parts import notices, session
 from pages.parts.room import room
@@ -30,44 +31,65 @@ KEPT = 4
 
 @dataclass(frozen=True, eq=False)
 class OwnTable:
-    """Examples of the visitor's own as a data set; `keep` says whether results of it may be stored."""
+    """Examples of the visitor's own as a data set; `keep` says whether results of it may be stored.
+
+    `recipe` is what a link tells of how they were made from the file, "" where that is not known.
+    """
 
     file: str
     dataset: Dataset
+    recipe: str = ""
     keep: bool = False
 
 
 @dataclass(eq=False)
 class OpenFile:
-    """The file on the page Own data, as it is read at present."""
+    """The file on the page Own data, as it is read at present; `told` is what a link says of what is made of it."""
 
     name: str
     number: int
     content: bytes
-    reading: Reading
     table: Table
+    told: Choices | None = None
     made: dict[Choices, tuple[Examples, Dataset]] = field(default_factory=dict)
 
     def read_as(self, reading: Reading) -> None:
-        """Read the file in another way. Raises TableError."""
-        if reading != self.reading:
-            self.table = columns.read(self.content, reading)
-            self.reading, self.made = reading, {}
+        """Read the file in another way. Raises TableError, and ResultError where there is no room for it."""
+        if reading != self.table.reading:
+            with room().reading:
+                table = columns.read(self.content, reading)
+            room().take(table, table.bytes)
+            self.table, self.told, self.made = table, None, {}
+
+    def proposed(self, label: str = "") -> Choices:
+        """What is proposed to be made of it, with this label if one is chosen."""
+        if self.told is not None and label in ("", self.told.label):
+            return self.told
+        return choices.propose(self.table, label)
 
     def examples(self, chosen: Choices) -> tuple[Examples, Dataset]:
-        """What the choices make of it, and the data set that it is. Raises TableError."""
+        """What the choices make of it, and the data set that it is. Raises as `read_as` does."""
         if chosen not in self.made:
             examples = choices.prepare(self.table, chosen)
-            self.made = {chosen: (examples, examples.dataset(self.name))}
+            dataset = examples.dataset(self.name)
+            room().take(dataset, 2 * examples.x.size * examples.x.to_numpy().itemsize)
+            self.made = {chosen: (examples, dataset)}
         return self.made[chosen]
 
 
 def opened(name: str, number: int, content: bytes) -> OpenFile:
-    """A file as it seems to be written. Raises TableError, and ResultError where there is no room for it."""
+    """A file as a link says that is open, or else as it seems to be written.
+
+    Raises TableError, and ResultError where there is no room for it.
+    """
+    asked = session.current().asked
     with room().reading:
-        reading = sniffing.propose(content)
-        file = OpenFile(name, number, content, reading, columns.read(content, reading))
-    room().take(file, len(content) + file.table.bytes)
+        try:
+            file = OpenFile(name, number, content, *choices.follow(content, asked[1][LINKED] if asked else ""))
+        except (KeyError, TableError):  # it is another file, or the link does not say
+            file = OpenFile(name, number, content, columns.read(content, sniffing.propose(content)))
+    room().take(file, len(content))
+    room().take(file.table, file.table.bytes)
     return file
 
 
@@ -77,19 +99,17 @@ _lock = threading.RLock()
 
 
 def hold(table: OwnTable) -> None:
-    """Keep the table for this visitor. Raises ResultError where there is no room for it."""
+    """Keep the table for this visitor."""
     name = table.dataset.name
     with _lock:
         keep_own(table.dataset)
         _holders[name] += 1
         weakref.finalize(table, _let_go, name)
-    assert table.dataset.read is not None
-    room().take(table, table.dataset.read()[0].nbytes)
     here = session.current()
     here.tables.pop(name, None)
     here.tables[name] = table
     for other in list(here.tables)[:-KEPT]:
-        if other != here.experiment.dataset:
+        if other not in here.experiment.dataset:
             del here.tables[other]
 
 
@@ -103,22 +123,35 @@ def _let_go(name: str) -> None:
 
 def of(experiment: Experiment) -> OwnTable | None:
     """The visitor's table that the experiment is about."""
-    return session.current().tables.get(experiment.dataset)
+    return session.current().tables.get(experiment.own_table)
+
+
+def named(address: dict[str, str]) -> str:
+    """The own table that an address is about, or ""."""
+    of_data = (text for name, text in address.items() if accepted(name, FIELDS, SETTINGS) == "dataset")
+    return next((part for text in of_data for part in text.split(",") if is_own(part)), "")
 
 
 def lacking(address: dict[str, str]) -> str:
     """The own table that an address is about and that the visitor has not opened, or ""."""
-    for name, text in address.items():
-        if accepted(name, FIELDS, SETTINGS) == "dataset" and is_own(text) and text not in session.current().tables:
-            return text
-    return ""
+    return "" if (name := named(address)) in session.current().tables else name
+
+
+def linked(experiment: Experiment) -> dict[str, str]:
+    """What a link says of the visitor's table beside its fingerprint."""
+    table = of(experiment)
+    return {LINKED: table.recipe} if table is not None and table.recipe else {}
 
 
 def require(experiment: Experiment, file: str, brought: Dataset | None) -> None:
     """Raises ResultError where a result from `file` is of a table that it has not `brought` and that is not open."""
-    if is_own(experiment.dataset) and of(experiment) is None:
+    if experiment.own_table and of(experiment) is None:
         if brought is None:
-            raise ResultError(f"it is about {experiment.dataset}, somebody's own table: open that under Own data first")
+            raise ResultError(
+                f"it is about {experiment.own_table}, somebody's own table: open that under Own data first"
+            )
+        assert brought.read is not None
+        room().take(brought, brought.read()[0].nbytes)
         hold(OwnTable(file, brought))
 
 
@@ -135,10 +168,12 @@ def line() -> None:
         return
     with st.container(border=True, key="own_table"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/table_view: **The data are yours:**", width="content")
+            which = "The data are yours" if len(here.experiment.dataset) == 1 else "One of the data sets is yours"
+            st.markdown(f":material/table_view: **{which}:**", width="content")
             st.text(table.file, width="content")
         data = table.dataset
         st.caption(
             f"{count(data.examples or 0, 'example')}, {count(data.features, 'feature')}, {data.classes} classes, known "
-            f"as {data.name}. Only you see them, until you close the page; who opens the link is asked for the file."
+            f"as {data.name}. Only you see it, until you close or reload the page; whoever opens the link is asked "
+            "for the file."
         )

@@ -49,13 +49,14 @@ WORKLOADS: dict[str, Workload] = {
                 epochs=20,
                 seeds=16,
                 statistics="standard",
+                record="log",
             ),
         ),
         Workload(
             "W2",
             "256 runs of 2-8-8-1 logistic, two moons, full batch of 256, 500 updates",
             Experiment(
-                dataset="two_moons",
+                dataset=("two_moons",),
                 samples=320,
                 activation=("logistic",),
                 initialiser=("glorot_uniform", "normal:1", "orthogonal", "normal:0.1"),
@@ -65,6 +66,7 @@ WORKLOADS: dict[str, Workload] = {
                 epochs=500,
                 seeds=64,
                 statistics="standard",
+                record="log",
             ),
         ),
         Workload(
@@ -78,6 +80,7 @@ WORKLOADS: dict[str, Workload] = {
                 epochs=10,
                 seeds=8,
                 statistics="standard",
+                record="log",
             ),
         ),
         Workload("W4", "the default experiment with all measures, which the peers do not take", Experiment()),

@@ -1,5 +1,7 @@
 """The page Own data, without a browser: what it proposes, what can be changed, and that the table is its visitor's."""
 
+import gc
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,8 +16,9 @@ from core.jobs.job import Job
 from core.jobs.jobs import Jobs
 from core.jobs.store import Store
 from core.settings import Settings
-from pages.parts import training
+from pages.parts import own_table, training
 from pages.parts.catalogue import PAGES
+from pages.parts.room import Room
 from pages.parts.session import KEY, Session
 from tests.pages.results import OF_A_RESULT
 from tests.processes import PATIENCE
@@ -140,8 +143,14 @@ def test_a_result_of_an_own_table_is_not_stored_and_nobody_else_sees_it(jobs: Jo
 
 def test_a_link_opens_with_the_file_that_it_is_about_and_with_no_other(jobs: Jobs) -> None:
     at = drop(page(), PENGUINS)
+    box(at, "Label").select("island")
+    well(at.run())
+    box(at, "Left out").select("sex")
+    well(at.run())
     job = train(at)
-    other = page("saturation", **job.experiment.to_params(), scale_epoch="2")
+    table = well(at.run()).query_params["table"]
+    assert "island" not in str(table)
+    other = page("saturation", **job.experiment.to_params(), table="".join(table), scale_epoch="2")
     other.switch_page("pages/own_data.py")
     del other.query_params["scale_epoch"]  # as our link to that page has it
     well(other.run())
@@ -180,6 +189,42 @@ def test_a_table_that_is_forgotten_is_gone_from_the_process(jobs: Jobs) -> None:
     del at
     with pytest.raises(ExperimentError, match="is a table of somebody's own that is not here"):
         Experiment.from_params(experiment.to_params())
+
+
+def test_a_zip_opens_with_its_table_in_it_or_where_the_table_is_open(jobs: Jobs) -> None:
+    at = drop(page(), wine_quality(50))
+    result = train(at).result()
+    zips = {}
+    for data in (True, False):
+        result.to_zip(file := io.BytesIO(), data)
+        zips[data] = file.getvalue()
+    other = drop(page("runs"), zips[False], "r.zip")
+    name = result.experiment.dataset
+    assert f"r.zip: it is about {name}, somebody's own table: open that under Own data first" in said(other)
+    assert name not in session_of(other).tables
+    drop(other, zips[True], "r.zip")
+    assert session_of(other).experiment == result.experiment
+    assert f"known as {name}" in said(other)
+    assert drop(at.switch_page("pages/runs.py").run(), zips[False], "r.zip").session_state[KEY].source.name == "r.zip"
+
+
+def test_tables_take_no_more_than_the_room_for_files_and_give_it_back(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Room(40_000)
+    monkeypatch.setattr(own_table, "room", lambda: small)
+    at = drop(page(), PENGUINS)
+    taken = small.taken
+    assert taken > len(PENGUINS)
+    box(at, "Between cells").select("bar")
+    box(at.run(), "Between cells").select("comma")
+    drop(at.run(), wine_quality(2000), "much.csv")
+    assert "much.csv: it takes" in said(at)
+    assert session_of(at).file is None
+    next(button for button in drop(at, PENGUINS).button if button.label == "Forget this table").click()
+    well(at.run())
+    gc.collect()
+    assert small.taken == 0
 
 
 def test_what_is_no_table_is_refused_by_name_and_a_server_may_take_no_files(jobs: Jobs) -> None:
