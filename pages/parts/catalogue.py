@@ -157,7 +157,9 @@ def _seeds(given: Given) -> Sequence[int]:
 def _features(given: Given) -> Sequence[str]:
     """The features that a plane can be drawn through; nothing of a table that is not open."""
     try:
-        return list(dict.fromkeys(dataset_of(given.experiment.dataset).feature_names))
+        place = given.experiment.groups().index(given.value(Watch.group))
+        run = dataclasses.replace(given.experiment, seeds=1).runs()[place]
+        return list(dict.fromkeys(dataset_of(run.dataset).feature_names))
     except ValueError:
         return []
 
