@@ -256,7 +256,8 @@ def _ends(table: pd.DataFrame) -> tuple[list[float], list[float]]:
 def _signed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Colours of values from -1 (red) over 0 (white) to 1 (blue)."""
     values = np.nan_to_num(values)[:, None]
-    return WHITE + np.abs(values) * (np.where(values > 0, SHADES[0], SHADES[1]) - WHITE)
+    colours: NDArray[np.float64] = WHITE + np.abs(values) * (np.where(values > 0, SHADES[0], SHADES[1]) - WHITE)
+    return colours
 
 
 def _pictures(

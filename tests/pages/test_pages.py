@@ -195,7 +195,7 @@ def test_a_wrong_setting_of_the_page_itself_is_named(open_page: Open, entry: Ent
     [
         ("convergence", "epoch", "Batch size, Saturation, Signal propagation and Gradient signs"),
         ("saturation", "smoothing", "Convergence"),
-        ("", "layer", "Batch size, Saturation and Gradient signs"),
+        ("", "layer", "Batch size, Watch it learn, Saturation and Gradient signs"),
         ("runs", "x1", "Gradient paths"),
     ],
 )
