@@ -152,7 +152,9 @@ for entry in PAGES:
         found["pages"][entry.name] = {
             "titles": [title.value for title in at.title],
             "charts": charts(at),
-            "options": {box.label.partition(" · ")[0]: box.options for box in [*at.sidebar.multiselect, *at.sidebar.selectbox]},
+            "options": {
+                box.label.partition(" · ")[0]: box.options for box in [*at.sidebar.multiselect, *at.sidebar.selectbox]
+            },
         }
 with pytest.MonkeyPatch.context() as patch:
     at = open_lesson(patch, "activation_functions", curves="isru")
