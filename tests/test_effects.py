@@ -29,7 +29,14 @@ def runs(times: Times, rate: float = 1.0, **columns: Any) -> pd.DataFrame:
         for seed, value in enumerate(values):
             status = "converged" if value == value else "not_reached"
             rows.append(
-                {"activation": name, "seed": seed, "learning_rate": rate, "hidden": "8", "batch_size": "4"}
+                {
+                    "activation": name,
+                    "seed": seed,
+                    "learning_rate": rate,
+                    "dataset": "iris",
+                    "hidden": "8",
+                    "batch_size": "4",
+                }
                 | {"residual": "false", "normalisation": "none", "optimiser": "sgd", "bias_initialiser": "zeros"}
                 | {"initialiser": "glorot_uniform", "gain": 1.0, "updates_to_target": value, "last_update": LAST}
                 | {"status": status, "diverged_at": math.nan, "final_train_loss": 0.5, "final_test_accuracy": 0.9}
