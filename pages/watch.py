@@ -218,7 +218,8 @@ def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: 
         + ("; the other features are held at their mean" if len(data.feature_names) > 2 else "")
     )
     drawn = f"{count(len(plane.at), 'training example')} {verb(len(plane.at), 'is', 'are')} drawn"
-    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {drawn}."))
+    outer = "The outermost bars of a distribution hold all that lies beyond them."
+    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {drawn}. {outer}"))
 
 
 def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) -> None:

@@ -101,7 +101,7 @@ def test_the_plane_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "drawn over the principal plane of the training inputs" in captions(at)
     across, up = data_of(Experiment.from_params(QUICK | {"dataset": "iris"})).feature_names[2:]
     at = opened(monkeypatch, dataset="iris", hidden="3", across=across.replace(" ", "_"), up=up.replace(" ", "_"))
-    assert f"drawn over {across} and {up}; the other features are held at their mean" in captions(at)
+    assert f"drawn over {across} and {up}; the other features are held at their mean" in captions(at).replace("\\", "")
 
 
 @pytest.mark.parametrize(
