@@ -8,6 +8,7 @@
     python -m core import result.zip
     python -m core compare results/ another.zip
     python -m core list initialisers
+    python -m core translate "initialiser=he_normal&gain=recommended:relu" --to keras
     python -m core dashboard
     python -m core health
 
@@ -32,9 +33,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.experiment.cost import duration
 from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, NAMING, Experiment
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
+from core.experiment.translation import programs
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import DATASETS
+from core.registries.frameworks import FRAMEWORKS
 from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -130,6 +133,10 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
     show.set_defaults(command=_list)
+    translate = commands.add_parser("translate", help="print how an experiment's networks start in another library")
+    translate.add_argument("experiment", help="as of run; each way to start in it is a program of its own")
+    translate.add_argument("--to", choices=tuple(FRAMEWORKS), default="pytorch", help="pytorch if unset")
+    translate.set_defaults(command=_translate)
 
     health = commands.add_parser("health", help="train, store and read back something tiny: status 0 if that works")
     health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
@@ -515,7 +522,11 @@ def _options(settings: dict[str, Any], prefix: str = "--") -> list[str]:
     return options
 
 
-# --- list
+# --- translate and list
+
+
+def _translate(arguments: argparse.Namespace) -> None:
+    print("\n\n".join(programs(_read(arguments.experiment), arguments.to)), end="")
 
 
 def _activations() -> Rows:

@@ -4,6 +4,7 @@ A share is never rounded to 0 % or to 100 % unless it is exactly that: a claim m
 """
 
 import math
+import re
 from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
@@ -112,6 +113,13 @@ def first(parts: Sequence[str], total: int, noun: str) -> str:
 def words(name: str) -> str:
     """A registry name as it is said: centred_logistic is the centred logistic."""
     return name.replace("_", " ")
+
+
+def short_group(label: str) -> str:
+    """A group's label as it is shown: of four and more layers of one width, how many: 24 × 64 for 64-64-..."""
+    return re.sub(
+        r"(?<![\d.:-])(\d+)(?:-\1){3,}(?![\d.-])", lambda found: f"{found[0].count('-') + 1} × {found[1]}", label
+    )
 
 
 def sentence(text: str) -> str:

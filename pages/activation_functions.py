@@ -34,7 +34,7 @@ def _page() -> None:
         for name in functions:
             st.latex(lesson.formula(name))
 
-    st.subheader("What becomes of a Gaussian pre-activation?")
+    st.header("What becomes of a Gaussian pre-activation?")
     of = (functions, std, threshold)
     outputs = once(lesson.output_table, *of)
     chart.draw(
@@ -43,7 +43,7 @@ def _page() -> None:
     )  # fmt: skip
     st.markdown(f"**{lesson.centring(outputs)}**")
 
-    st.subheader("When does it saturate?")
+    st.header("When does it saturate?")
     chart.draw(
         "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
         outputs=partial(once, lesson.output_table, *of), names=functions,
@@ -60,7 +60,7 @@ def _page() -> None:
 
 def _cost() -> None:
     """What e^x costs: last on the page, because the first visitor after a start waits for the measurement."""
-    st.subheader("What does eˣ cost on this machine?")
+    st.header("What does eˣ cost on this machine?")
     precision: timing.Dtype = "float64" if view.place(ActivationFunctions.float64) else "float32"
     with st.spinner("Measuring on this machine: about 2 seconds"):
         (costs, measured), (steps, then) = _costs(), _steps(precision)

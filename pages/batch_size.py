@@ -56,7 +56,7 @@ def _page(shown: Shown) -> None:
     if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
 
-    st.subheader("Layer by layer")
+    st.header("Layer by layer")
     of = (shown, chosen, lesson.by_layer, epoch)
     limits = once(_of, *of)
     chart.draw(
@@ -89,7 +89,7 @@ def _of(shown: Shown, lines: tuple[str, ...], make: Callable[..., pd.DataFrame],
 
 
 def _scale(shown: Shown, epoch: int, layer: int) -> None:
-    st.subheader("Smaller weights: less saturation, but signs tied more?")
+    st.header("Smaller weights: less saturation, but signs tied more?")
     functions = {words(name): name for name in shown.experiment.activation}
     name, level = view.beside(lambda: view.place(BatchSize.function), lambda: view.place(BatchSize.level))
     of = (functions[name], epoch, layer, level)

@@ -1,5 +1,6 @@
 """Convergence: learning curves, who reached the target when, and how much faster than a baseline."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,8 @@ import streamlit as st
 
 from core import text
 from core.charts import convergence as charts
-from core.charts.tables import masked
+from core.charts.style import Chosen
+from core.charts.tables import masked, spread
 from core.experiment.experiment import NAMING
 from core.lessons import findings
 from core.results import convergence
@@ -19,16 +21,17 @@ from pages.parts.shown import Shown, once
 
 SETS = {"training": "train", "test": "test"}
 SPREAD = "Median and 25-75 % of the runs of each group; a run counts as worse than all others from where it diverged. "
-WIDE = 1e4  # times the least loss: more than a linear axis can show
+WIDE = 10  # times the least median loss: more than a linear axis can show
 
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.convergence)
-    lens.part(shown, lambda: _curves(shown))
-    st.subheader("How much faster?")
-    lens.part(shown, lambda: _speed_up(shown))
+    groups = view.groups(Convergence.groups, shown)
+    lens.part(shown, lambda: _curves(shown, groups))
+    st.header("How much faster?")
+    lens.part(shown, lambda: _speed_up(shown, groups))
     if len(shown.experiment.learning_rate) > 1:
-        st.subheader("Which learning rate is each one's best?")
+        st.header("Which learning rate is each one's best?")
         chart.draw("rate_grid", charts.rate_grid, shown.runs)
         best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
@@ -42,15 +45,15 @@ def _page(shown: Shown) -> None:
         )
 
 
-def _curves(shown: Shown) -> None:
-    experiment, groups = shown.experiment, shown.groups
+def _curves(shown: Shown, groups: Chosen) -> None:
+    experiment = shown.experiment
     target, _, goal = experiment.target.partition(":")
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         which = SETS[view.place(Convergence.measure)]
         x = view.place(Convergence.x)
         log_x = view.place(Convergence.log_x)
-        log_y = view.place(Convergence.log_y)
+        log = view.place(Convergence.log_y)
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
@@ -58,14 +61,18 @@ def _curves(shown: Shown) -> None:
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
         which = "train"
+    elif which == "test" and experiment.untested:
+        st.caption(notices.escaped(f"On {text.listed(experiment.untested)} nothing is kept back for testing."))
+    far_apart = once(_far_apart, shown, f"{which}_loss")
+    log_y = log == Convergence.ON or (log == Convergence.AUTO and far_apart)
     left, right = st.columns(2)
-    for column, quantity, log in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
+    for column, quantity, log_axis in ((left, f"{which}_loss", log_y), (right, f"{which}_accuracy", False)):
         with column:
             level = float(goal) if quantity == target else None
             curves(
                 name=quantity,
                 quantity=quantity,
-                log_y=log,
+                log_y=log_axis,
                 target=level,
                 rows=partial(shown.of, convergence.with_diverged),
             )
@@ -74,9 +81,9 @@ def _curves(shown: Shown) -> None:
         curves(name="gradient_norm", quantity="gradient_norm", log_y=True, rows=rows)
     else:
         st.caption("The length of the gradient was not measured: that takes full statistics.")
-    far_apart, masked = once(_masked, shown, f"{which}_loss", log_y)
-    if far_apart:
-        st.caption("The losses are far apart: Logarithmic loss shows them all.")
+    masked = once(_masked, shown, f"{which}_loss", log_y)
+    if far_apart and not log_y:
+        st.caption("The losses span more than a decade: a logarithmic axis shows them all.")
     st.caption(
         (SPREAD if experiment.seeds > 1 else "Each group has one run. ")
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
@@ -84,7 +91,7 @@ def _curves(shown: Shown) -> None:
     if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 
-    st.subheader("How many runs reach the target, and when?")
+    st.header("How many runs reach the target, and when?")
     chart.draw(
         "share_reached", charts.share_reached, partial(shown.of_runs, convergence.survival), groups=groups, log_x=log_x
     )
@@ -92,21 +99,20 @@ def _curves(shown: Shown) -> None:
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
         "stopped before reaching the target still counts, as slower than every run that did: in the share it counts up "
-        "to its last update (the Kaplan-Meier estimate). A run that diverged first never reaches the target, and stays "
+        "to its last update. A run that diverged first never reaches the target, and stays "
         "in the count."
     )
 
 
-def _speed_up(shown: Shown) -> None:
-    groups = shown.groups
+def _speed_up(shown: Shown, groups: Chosen) -> None:
     medians = once(shown.of_runs, convergence.median_updates)
     reached = medians[medians < float("inf")]
-    slowest = str(reached.idxmax()) if len(reached) else groups[0]
+    slowest = str(reached.idxmax()) if len(reached) else shown.groups[0]
     chosen = view.place(Convergence.baseline)
     baseline = slowest if chosen == Convergence.SLOWEST else chosen
     if reached.empty:
         st.caption(f"{_why_not(shown.runs())}: there is nothing to compare.")
-    elif len(groups) == 1:
+    elif len(shown.groups) == 1:
         st.caption("There is one group only: nothing to compare it with.")
     elif baseline in medians.index:
         chart.draw(
@@ -154,12 +160,16 @@ def _no_place(n: int) -> str:
     return f"{text.verb(n, 'is', 'are')} not finite (or not positive) and {text.verb(n, 'has', 'have')} no place here."
 
 
-def _masked(shown: Shown, loss: str, log: bool) -> tuple[bool, int]:
-    """Whether the losses are too far apart for the axis, and how many points have no place on it."""
-    epochs = shown.result.epochs
-    losses = masked(epochs, [loss], log=[loss])[0][loss]
-    far_apart = not log and len(losses) > 0 and losses.max() > WIDE * losses.min()
-    return bool(far_apart), masked(epochs, [loss], log=[loss] if log else [])[1]
+def _masked(shown: Shown, loss: str, log: bool) -> int:
+    """How many points have no place on the axis."""
+    return masked(shown.result.epochs, [loss], log=[loss] if log else [])[1]
+
+
+def _far_apart(shown: Shown, loss: str) -> bool:
+    """Whether the lines of the losses part on a logarithmic axis rather than on a linear one."""
+    medians = spread(shown.result.epochs, ["group", "epoch"], loss, math.inf)["median"]
+    losses = medians[(medians > 0) & (medians < math.inf)]
+    return len(losses) > 0 and bool(losses.max() > WIDE * losses.min())
 
 
 _BEST = {

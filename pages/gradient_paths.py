@@ -52,7 +52,7 @@ def _page() -> None:
         )  # fmt: skip
         st.markdown(f"**{lesson.step_words(function, paths)}**")
 
-    st.subheader("Factor by factor")
+    st.header("Factor by factor")
     for weight, column in zip((1, 2), st.columns(2), strict=True):
         with column, st.container(key=f"formula_{weight}"):
             st.latex(lesson.formula(paths, weight, charts.COMMON))
@@ -61,7 +61,7 @@ def _page() -> None:
         f"signs apart: the output of a hidden unit, $f(x) = {ACTIVATIONS[function].formula}$."
     )
 
-    st.subheader("Where can the weights go?")
+    st.header("Where can the weights go?")
     left, right = st.columns(2)
     with left:
         step = (-paths.gradient_w1, -paths.gradient_w2)

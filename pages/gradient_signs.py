@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts import signs as charts
+from core.charts.style import Chosen
 from core.lessons import findings
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
@@ -23,15 +24,16 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a layer")
         return
+    groups = view.groups(GradientSigns.groups, shown)
     layer = view.layer(GradientSigns.layer, shown, recorded)
-    player.epochs(GradientSigns.epoch, shown, partial(_over_time, shown, recorded, layer))
+    player.epochs(GradientSigns.epoch, shown, partial(_over_time, shown, recorded, groups, layer))
 
 
-def _over_time(shown: Shown, recorded: Recorded, layer: int, epoch: int) -> None:
+def _over_time(shown: Shown, recorded: Recorded, groups: Chosen, layer: int, epoch: int) -> None:
     """All that is looked at epoch by epoch."""
-    at, groups = view.reached(epoch, shown, recorded), shown.groups
+    at = view.reached(epoch, shown, recorded)
     into = partial(_into, shown, layer)
-    st.subheader(f"Are the signs into layer {layer} tied together?")
+    st.header(f"Are the signs into layer {layer} tied together?")
     fan_in, *others = once(_fan_ins, shown, layer)
     cells = [*st.columns(2), *st.columns(2)]
     for level, cell in zip(LEVELS, cells, strict=False):
@@ -54,28 +56,28 @@ def _over_time(shown: Shown, recorded: Recorded, layer: int, epoch: int) -> None
         "The rule is exact for one example only: a mini-batch adds up examples that may pull in different directions."
     )
 
-    st.subheader("By layer and over training")
-    lens.part(shown, lambda: _by_level(shown, layer, at))
+    st.header("By layer and over training")
+    lens.part(shown, lambda: _by_level(shown, groups, layer, at))
 
 
-def _by_level(shown: Shown, layer: int, at: int) -> None:
+def _by_level(shown: Shown, groups: Chosen, layer: int, at: int) -> None:
     level = view.place(GradientSigns.level)
     chart.draw(
         "agreement_by_layer", charts.agreement_by_layer, shown.layers,
-        groups=shown.groups, level=level, epoch=at,
+        groups=groups, level=level, epoch=at,
     )  # fmt: skip
-    lens.part(shown, lambda: _over_training(shown, layer, level))
+    lens.part(shown, lambda: _over_training(shown, groups, layer, level))
     st.caption(
         "The first layer is fed by the inputs: scaled to the unit interval they are never negative either, and tie "
         "its signs under any activation function. Biases are left out."
     )
 
 
-def _over_training(shown: Shown, layer: int, level: str) -> None:
+def _over_training(shown: Shown, groups: Chosen, layer: int, level: str) -> None:
     log_epoch = view.place(GradientSigns.log_epoch)
     chart.draw(
         "agreement_over_training", charts.agreement_over_training, partial(_into, shown, layer),
-        groups=shown.groups, level=level, layer=layer, log_x=log_epoch,
+        groups=groups, level=level, layer=layer, log_x=log_epoch,
     )  # fmt: skip
 
 

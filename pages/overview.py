@@ -8,16 +8,21 @@ from core.charts import convergence, saturation
 from core.lessons import findings
 from core.lessons.claims import CLAIMS, Claim, tally
 from core.lessons.findings import Finding
+from core.lessons.glossary import GLOSSARY
 from core.results.convergence import with_diverged
 from core.results.results import Result
-from pages.parts import chart, lens, link, notices
+from pages.parts import chart, lens, link, notices, view
+from pages.parts.catalogue import Overview
 from pages.parts.shown import Shown
 
 ABOUT = """
 Every neural network starts from random weights, and from there on its activation functions decide what reaches which
-layer. This lab trains small networks on the spot, many at once and each from several seeds, and holds what a lecture
-says about that start against the numbers. Choose a preset or your own settings at the side and press *Train*: the
-verdicts follow. The link carries all that is on the screen.
+layer. A lecture on neural networks says how: this lab trains small networks on the spot, many at once and each from
+several seeds, and checks the lecture's claims against measurements. The link carries all that is on the screen.
+"""
+FIRST_STEPS = """
+**An experiment of your own, in three clicks.** At the side, under *Network*, open *Initialisers* and choose a start
+that is not there yet, such as `he_normal`. Press *Train*. When the bar has filled, open *Convergence*: who is faster?
 """
 BEYOND = """
 **What the lecture leaves out.** Tanh differs from the logistic in its centring, its slope and its width at once, and
@@ -28,8 +33,11 @@ ACROSS = 2
 
 def _page(shown: Shown) -> None:
     st.markdown(ABOUT)
+    st.markdown(FIRST_STEPS)
+    with st.expander("What the words mean", icon=":material/menu_book:", key="glossary"):
+        st.markdown("\n".join(f"- **{term}**: {meaning}" for term, meaning in GLOSSARY.items()))
     found = shown.once(_judged)
-    st.subheader(f"Seven claims, by {shown.by}")
+    st.header(f"Seven claims, tested on {shown.by}")
     st.markdown(f"**{tally(found)}**")
     cards = [column for _ in range(0, len(CLAIMS) + 1, ACROSS) for column in st.columns(ACROSS)]
     for card, claim, verdict in zip(cards, CLAIMS, found, strict=False):
@@ -44,18 +52,19 @@ def _page(shown: Shown) -> None:
         "other seeds or another learning rate may change it."
     )
 
-    st.subheader("What the runs did")
+    st.header("What the runs did")
     lens.box(shown.once(findings.runs), shown.by, "runs")
+    groups = view.groups(Overview.groups, shown)
     left, right = st.columns(2)
     with left:
         chart.draw(
             "train_accuracy", convergence.learning_curves, partial(shown.of, with_diverged),
-            groups=shown.groups, quantity="train_accuracy",
+            groups=groups, quantity="train_accuracy",
         )  # fmt: skip
     with right:
         chart.draw(
             "mean_by_layer", saturation.mean_activation_by_layer, shown.layers,
-            groups=shown.groups, epoch=0,
+            groups=groups, epoch=0,
         )  # fmt: skip
 
 

@@ -142,7 +142,7 @@ def _choices(file: OpenFile) -> Choices:
 
 
 def _preview(file: OpenFile, chosen: Choices, examples: Examples) -> None:
-    st.subheader("What was understood")
+    st.header("What was understood")
     use = {chosen.label: "label"} | dict.fromkeys(chosen.leave_out, "left out")
     st.dataframe(
         pd.DataFrame(

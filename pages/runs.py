@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from core import text
+from core.experiment.experiment import FIELDS, VARIED
+from core.experiment.translation import translate
 from core.lessons import findings
+from core.registries.frameworks import FRAMEWORKS
 from core.results import convergence
 from core.results.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
@@ -52,15 +56,16 @@ def _page(shown: Shown) -> None:
     if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 
-    st.subheader("All numbers")
+    st.header("All numbers")
     own = own_table.of(shown.experiment) is not None
     data = own and st.toggle("result.zip holds my table too, so that it opens for whoever has the zip", key="zip_data")
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
-            make: Callable[[], bytes] = partial(csv_bytes, table)
+            whole = name == "runs"
+            make: Callable[[], bytes] = partial(_csv, shown.result, name) if whole else partial(csv_bytes, table)
             st.download_button(
-                f"{name}.csv", make, f"{name}.csv", "text/csv",
+                f"{name}.csv", make, f"{name}-{shown.experiment.key[:8]}.csv", "text/csv",
                 key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
         st.download_button(
@@ -69,11 +74,38 @@ def _page(shown: Shown) -> None:
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
     st.caption(
-        "Numbers at full precision. Each row carries the settings of its run that an experiment may vary (network, "
-        "data set, activation function, initialiser, gain, learning rate, batch size, seed); all settings, the "
-        "data's and the target too, are in experiment.json in the zip. The zip opens again below, and in Python with "
-        "`core.load_result`."
+        "Numbers at full precision. Each row of runs.csv carries all settings of its run and the versions; rows of the "
+        "other files carry those that an experiment may vary. The zip has all settings in experiment.json; it opens "
+        "again below, and in Python with `core.load_result`."
     )
+    lens.part(shown, lambda: _program(shown))
+    _handed_on(shown)
+
+
+def _program(shown: Shown) -> None:
+    st.subheader("The start as a program")
+    group, library = view.beside(lambda: view.place(Runs.start), lambda: view.place(Runs.library), (3, 2))
+    framework = next(name for name, framework in FRAMEWORKS.items() if framework.title == library)
+    first = replace(shown.experiment, seeds=1)
+    run = first.runs()[first.groups().index(group)]
+    st.code(translate(first, run, framework), language="python", height=420)
+    own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
+    alone = replace(first, **own)
+    st.caption(
+        f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
+        "with other random numbers. Without a browser: "
+        f'`python -m core translate "{alone.to_query()}" --to {framework}`'
+    )
+
+
+def _handed_on(shown: Shown) -> None:
+    """The experiment itself, in every form that trains it again."""
+    box = st.expander("The experiment as command line and as JSON", icon=":material/terminal:", on_change="rerun")
+    if box.open:
+        with box:
+            st.code(shown.experiment.command(), language=None)
+            st.code(shown.experiment.to_json(), language="json")
+            st.caption("The link is at the side, under *Link to this view*; `python -m core run` takes all three.")
 
 
 def _became(shown: Shown) -> pd.Series:
@@ -96,6 +128,14 @@ def _columns(varying: list[str]) -> dict[str, Any]:
             else st.column_config.Column(label, help=meaning)
         )
     return found
+
+
+def _csv(result: Result, name: str) -> bytes:
+    """A table, each row with all settings of its run: those that no experiment varies stand last, with the versions."""
+    table = result.table(name)
+    fixed = {field.name: field.write(getattr(result.experiment, field.name)) for field in FIELDS.values()}
+    fixed |= {f"version_{what}": version for what, version in result.versions.items()}
+    return csv_bytes(table.assign(**{name: value for name, value in fixed.items() if name not in table}))
 
 
 def _zip(result: Result, data: bool) -> bytes:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.charts import propagation
 from core.charts import saturation as charts
+from core.charts.style import Chosen
 from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
@@ -30,7 +31,7 @@ DEAD_FLAT: dict[str, Any] = {
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.saturation)
-    experiment, groups = shown.experiment, shown.groups
+    experiment = shown.experiment
     recorded = shown.recorded(hidden=True)
     if not shown.depth:
         st.info("Without a hidden layer there is nothing to saturate: choose hidden layers in the form, under Network.")
@@ -39,6 +40,7 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
 
+    groups = view.groups(Saturation.groups, shown)
     chart.draw("saturation", charts.saturation_overview, shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
     _dead_flat(shown)
@@ -49,9 +51,9 @@ def _page(shown: Shown) -> None:
         "where they diverged. A layer is dead-flat where each of its units is saturated on at least 95 % of them."
     )
 
-    lens.part(shown, lambda: player.epochs(Saturation.epoch, shown, partial(_over_time, shown, recorded)))
+    lens.part(shown, lambda: player.epochs(Saturation.epoch, shown, partial(_over_time, shown, recorded, groups)))
 
-    st.subheader("Could theory have predicted it?")
+    st.header("Could theory have predicted it?")
     chart.draw(
         "theory", propagation.theory_by_layer, partial(shown.once, signal_propagation.by_layer, 0),
         groups=groups, quantity="saturated",
@@ -63,14 +65,14 @@ def _page(shown: Shown) -> None:
     link.to_page("signal_propagation")
 
 
-def _over_time(shown: Shown, recorded: Recorded, epoch: int) -> None:
+def _over_time(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None:
     """All that is looked at epoch by epoch."""
-    st.subheader("At what initial scale does saturation begin?")
+    st.header("At what initial scale does saturation begin?")
     lens.part(shown, lambda: _by_scale(shown, recorded, epoch))
-    st.subheader("Group by group")
+    st.header("Group by group")
     lens.part(shown, lambda: _by_group(shown, recorded, epoch))
-    st.subheader("Are the activations zero-centred?")
-    lens.part(shown, lambda: _means(shown, recorded, epoch))
+    st.header("Are the activations zero-centred?")
+    lens.part(shown, lambda: _means(shown, recorded, groups, epoch))
     st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
 
 
@@ -93,6 +95,8 @@ def _by_scale(shown: Shown, recorded: Recorded, epoch: int) -> None:
     alike = recorded.of(name)
     if not alike:
         lens.nothing_of(shown, name)
+    elif len(shown.experiment.initialiser) * len(shown.experiment.gain) == 1:
+        st.caption("These runs have one initial scale: choose several initialisers or gains to compare.")
     else:
         with place:
             at = view.reached(view.linked(Saturation.scale_epoch, epoch), shown, recorded, alike)
@@ -115,9 +119,8 @@ def _by_group(shown: Shown, recorded: Recorded, epoch: int) -> None:
         lens.nothing_of(shown, group)
 
 
-def _means(shown: Shown, recorded: Recorded, epoch: int) -> None:
+def _means(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None:
     """Mean activations by layer at an epoch, and of a layer over training."""
-    groups = shown.groups
     left, right = st.columns(2)
     with left:
         at = view.reached(view.linked(Saturation.mean_epoch, epoch), shown, recorded)

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.charts import propagation as charts
+from core.charts.style import Chosen
 from core.lessons import signal_propagation as lesson
 from core.text import NOT_MEASURED, words
 from pages.parts import chart, lens, notices, view
@@ -37,17 +38,18 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a hidden layer")
         return
-    lens.part(shown, lambda: _layers(shown, recorded))
-    st.subheader("What comes back?")
+    groups = view.groups(SignalPropagation.groups, shown)
+    lens.part(shown, lambda: _layers(shown, recorded, groups))
+    st.header("What comes back?")
     lens.finding(shown, lesson.backward)
-    _backward(shown)
-    st.subheader("How deep do gradients reach?")
-    lens.part(shown, lambda: _diagram(shown))
+    _backward(shown, groups)
+    st.header("How deep do gradients reach?")
+    lens.part(shown, lambda: _diagram(shown, groups))
 
 
-def _layers(shown: Shown, recorded: Recorded) -> None:
+def _layers(shown: Shown, recorded: Recorded, groups: Chosen) -> None:
     epoch = view.epoch(SignalPropagation.epoch, shown, recorded)
-    settings: dict[str, Any] = {"groups": shown.groups, "epoch": epoch}
+    settings: dict[str, Any] = {"groups": groups, "epoch": epoch}
     rows = partial(shown.once, lesson.by_layer, epoch)
     draw = partial(chart.draw, make=charts.theory_by_layer, rows=rows, **settings)
     draw(name="length_by_layer", quantity="length")
@@ -69,9 +71,9 @@ def _layers(shown: Shown, recorded: Recorded) -> None:
         )
 
 
-def _backward(shown: Shown) -> None:
+def _backward(shown: Shown, groups: Chosen) -> None:
     left, right = st.columns(2)
-    draw = partial(chart.draw, groups=shown.groups)
+    draw = partial(chart.draw, groups=groups)
     with left:
         rows = partial(shown.once, lesson.by_layer)
         draw("backward_by_layer", charts.theory_by_layer, rows, quantity="backward")
@@ -95,7 +97,7 @@ def _backward(shown: Shown) -> None:
         )
 
 
-def _diagram(shown: Shown) -> None:
+def _diagram(shown: Shown, groups: Chosen) -> None:
     points = shown.once(lesson.points)
     functions = {words(name): name for name in shown.experiment.activation}
     activation = functions[view.place(SignalPropagation.diagram)]
@@ -104,10 +106,10 @@ def _diagram(shown: Shown) -> None:
         lens.nothing_of(shown, words(activation))
         return
     low, high = lesson.sw_range(own)
-    lens.part(shown, lambda: _trial(shown, activation, low, high, lesson.sb_top(own)))
+    lens.part(shown, lambda: _trial(shown, groups, activation, low, high, lesson.sb_top(own)))
     chart.draw(
         "depth_scales", charts.depth_scales, partial(_points, shown, activation),
-        curve=partial(lesson.depth_table, activation, low, high), groups=shown.groups, depth=int(own["depth"].max()),
+        curve=partial(lesson.depth_table, activation, low, high), groups=groups, depth=int(own["depth"].max()),
     )  # fmt: skip
     st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
@@ -116,7 +118,7 @@ def _diagram(shown: Shown) -> None:
     )
 
 
-def _trial(shown: Shown, activation: str, low: float, high: float, top: float) -> None:
+def _trial(shown: Shown, groups: Chosen, activation: str, low: float, high: float, top: float) -> None:
     """The phase diagram with a place to try, and what happens there."""
     left, right = st.columns(2)
     with right:
@@ -132,7 +134,7 @@ def _trial(shown: Shown, activation: str, low: float, high: float, top: float) -
         # `trial` is the same for all: `moved` puts the point where it is.
         chart.draw(
             "phase_diagram", charts.phase_diagram, partial(_points, shown, activation), moved=charts.tried(sw, sb),
-            cells=cells, line=partial(lesson.critical_table, activation), groups=shown.groups, trial=(1.0, 1.0),
+            cells=cells, line=partial(lesson.critical_table, activation), groups=groups, trial=(1.0, 1.0),
         )  # fmt: skip
         chart.csv("phase_diagram_shading", cells, "CSV of the shading")
 

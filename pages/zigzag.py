@@ -158,14 +158,14 @@ def _page() -> None:
         chart.csv("paths", lambda: walk.paths, "Paths (CSV)")
         chart.csv("contours", lambda: pd.concat(lines), "Contours (CSV)")
 
-    st.subheader("How far, and how fast?")
+    st.header("How far, and how fast?")
     for sentence in walk.words:
         st.markdown(sentence)
     st.dataframe(walk.summary, column_config=COLUMNS, hide_index=True, key="summary")
     chart.draw("loss_over_steps", charts.loss_over_steps, partial(_paths, *of), functions=FUNCTIONS, goal=zigzag.GOAL)
     st.caption(zigzag.LIMITS)
 
-    st.subheader("The shape of the valley")
+    st.header("The shape of the valley")
     st.latex(r"\kappa = 1 + n\,\frac{\mu^2}{\sigma^2}, \qquad n = 2")
     st.dataframe(walk.conditions, column_config=COLUMNS, hide_index=True, key="conditions")
     st.caption(zigzag.VALLEY)

@@ -18,6 +18,7 @@ from altair.utils.schemapi import debug_mode
 
 from core import Experiment, run
 from core.charts import convergence, saturation, signs, style, tables
+from core.experiment.presets import PRESETS
 from core.lessons.saturation import dead_flat_layers
 from core.results.convergence import survival
 from core.schema import LEVELS, PERCENTILES, names
@@ -408,11 +409,18 @@ def test_a_title_of_ones_own_is_wrapped_to_a_phone() -> None:
 @pytest.mark.parametrize("chart", ["loss", "mean_activation", "agreement_by_layer", "share_reached", "rate_grid"])
 def test_a_click_on_the_legend_picks_a_group(chart: str) -> None:
     spec = CHARTS[chart](lecture()).to_dict()
-    (pick,) = spec["params"]
+    pick, hover = spec["params"]
     assert pick["name"] == "pick_group"
     assert pick["bind"] == "legend"
     assert pick["select"] == {"type": "point", "fields": ["group"]}
     assert set(_inside(spec["layer"], "param")) == {"pick_group"}
+    # The point nearest to the pointer tells its numbers, in full.
+    assert hover["select"] == {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"}
+    [told] = [layer for layer in spec["layer"] if [layer["name"]] == hover["views"]]
+    assert told["mark"]["type"] == "point"
+    formats = [field.get("format") for field in told["encoding"]["tooltip"]]
+    assert "group" in [field["field"] for field in told["encoding"]["tooltip"]]
+    assert ".8~g" in formats or ".4~p" in formats
 
 
 # --- colours
@@ -453,9 +461,54 @@ def test_the_colours_of_groups_stay_apart_for_the_colour_blind(eye: str) -> None
     assert min(distances) > 15  # CIE 1976; 2.3 is just noticeable
 
 
-def test_a_groups_colour_depends_only_on_the_list_of_groups() -> None:
+def seen_in_cam02_ucs(linear: Any) -> Any:
+    """Colours of linear RGB in the uniform space of Luo, Cui & Li (2006): J', a' and b' in an office."""
+    white, cat = np.array([95.047, 100, 108.883]), np.array([[0.7328, 0.4296, -0.1624], [-0.7036, 1.6975, 0.0061],
+                                                            [0.0030, 0.0136, 0.9834]])  # fmt: skip
+    cones = np.array([[0.38971, 0.68898, -0.07868], [-0.22981, 1.18340, 0.04641], [0, 0, 1]]) @ np.linalg.inv(cat)
+    primaries = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+                          [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+    light, background = 64 / np.pi / 5, 0.2
+    adapted, k = 1 - np.exp((-light - 42) / 92) / 3.6, 1 / (5 * light + 1)
+    level = k**4 * light + 0.1 * (1 - k**4) ** 2 * np.cbrt(5 * light)
+    induction = 0.725 * background**-0.2
+
+    def response(xyz: Any) -> Any:
+        sharp = (xyz @ cat.T) * (adapted * 100 / (white @ cat.T) + 1 - adapted) @ cones.T
+        signal = (level * np.abs(sharp) / 100) ** 0.42
+        return np.sign(sharp) * 400 * signal / (signal + 27.13) + 0.1
+
+    r, g, b = response(100 * linear @ primaries.T).T
+    red, yellow = r - 12 * g / 11 + b / 11, (r + g - 2 * b) / 9
+    hue = np.arctan2(yellow, red)
+    sums = [(2 * x + y + z / 20 - 0.305) * induction for x, y, z in ((r, g, b), response(white))]
+    lightness = 100 * (sums[0] / sums[1]) ** (0.69 * (1.48 + np.sqrt(background)))
+    t = 50000 / 13 * induction * 0.25 * (np.cos(hue + 2) + 3.8) * np.hypot(red, yellow) / (r + g + 21 * b / 20)
+    chroma = t**0.9 * np.sqrt(lightness / 100) * (1.64 - 0.29**background) ** 0.73
+    colourful = np.log(1 + 0.0228 * chroma * level**0.25) / 0.0228
+    return np.stack(
+        [1.7 * lightness / (1 + 0.007 * lightness), colourful * np.cos(hue), colourful * np.sin(hue)], axis=1
+    )
+
+
+def least_difference(colours: Any, eye: str) -> float:
+    channels = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    seen = seen_in_cam02_ucs(np.clip(linear @ np.transpose(SEEN[eye]), 0, 1))
+    return min(float(np.linalg.norm(one - other)) for one, other in itertools.combinations(seen, 2))
+
+
+def test_the_colours_of_groups_are_15_apart_in_cam02_ucs_for_deutan_and_protan_eyes() -> None:
+    # Somebody else's measurement of an older palette: for all cones, without L, M and S cones.
+    old = ("#537cf7", "#e5725c", "#23a498", "#ab9109", "#6b5d8c", "#ab82d5", "#466f1b", "#855955")
+    assert [round(least_difference(old, eye), 1) for eye in SEEN] == [21.0, 9.3, 9.6, 10.1]
+    for eye, least in zip(SEEN, (25, 15, 15, 12), strict=True):
+        assert least_difference(style.PALETTE, eye) > least
+
+
+def test_a_groups_colour_and_dash_are_the_same_in_every_chart() -> None:
     groups = lecture().groups
-    expected = dict(zip(groups, style.PALETTE, strict=False))
+    expected = dict(zip(*style.group_colours(groups), strict=True))
     one = lecture().layers[lecture().layers["group"] == groups[3]]
     for chart in (
         saturation.mean_activation(one, groups=groups, layer=1),
@@ -467,6 +520,66 @@ def test_a_groups_colour_depends_only_on_the_list_of_groups() -> None:
         scales = [c["scale"] for c in _inside(chart.to_dict()["layer"], "color") if isinstance(c, dict)]
         assert scales
         assert all(dict(zip(scale["domain"], scale["range"], strict=True)) == expected for scale in scales)
+
+
+def looks(groups: Any) -> dict[str, tuple[str, tuple[int, ...]]]:
+    (names, colours), (_, dashes) = style.group_colours(groups), style.group_dashes(groups)
+    return {name: (colour, tuple(dash)) for name, colour, dash in zip(names, colours, dashes, strict=True)}
+
+
+def test_a_group_keeps_its_look_whichever_others_are_dropped() -> None:
+    for experiment in (PRESETS["lecture"].experiment, PRESETS["initial_scale"].experiment):
+        groups = experiment.groups()
+        whole = looks(groups)
+        assert len(set(whole.values())) == len(groups)
+        for dropped in groups:
+            rest = tuple(group for group in groups if group != dropped)
+            assert looks(rest).items() <= whole.items(), "from the experiment"
+            assert looks(style.Chosen(rest, groups)).items() <= whole.items(), "from the page"
+    odd = tuple(f"start {i}" for i in range(20))
+    assert looks(style.Chosen(odd[7:9], odd)).items() <= looks(odd).items()
+
+
+def test_the_dash_is_the_activation_functions_and_the_colour_that_of_all_else() -> None:
+    of = looks(PRESETS["lecture"].experiment.groups())
+    for start in ("normal:0.01", "normal:1", "glorot_uniform"):
+        assert of[f"logistic · {start}"][0] == of[f"tanh · {start}"][0]
+    assert {dash for group, (_, dash) in of.items() if group.startswith("tanh")} == {(7, 3)}
+    assert {dash for group, (_, dash) in of.items() if group.startswith("logistic")} == {(1, 0)}
+    functions = looks(("logistic", "tanh", "relu"))
+    assert len({colour for colour, _ in functions.values()}) == len({dash for _, dash in functions.values()}) == 3
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ["normal:0.01", "normal:0.1", "normal:1", "normal:10"],
+        ["batch 1", "batch 16", "batch 256", "batch full"],
+        ["rate 0.001", "rate 0.01", "rate 1e-1"],
+        ["64", "64-64", "64-64-64-64", "-".join(["64"] * 10)],
+    ],
+)
+def test_a_scale_of_numbers_has_colours_in_its_order(groups: list[str]) -> None:
+    along = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in style.ramp(400)])
+    shuffled = [groups[i] for i in (2, 0, *range(3, len(groups)), 1)]
+    of = dict(zip(*style.group_colours(shuffled), strict=True))
+    places = [
+        np.abs(along - [int(of[group][i : i + 2], 16) for i in (1, 3, 5)]).sum(axis=1).argmin() for group in groups
+    ]
+    assert all(later - earlier > 40 for earlier, later in itertools.pairwise(places))
+
+
+def test_deep_networks_of_one_width_are_told_apart_in_legend_and_rows() -> None:
+    deep = ["-".join(["64"] * depth) for depth in (24, 30)]
+    groups = [f"{name} · {network}" for name in ("tanh", "relu") for network in deep]
+    epochs = pd.DataFrame({"group": np.repeat(groups, 2), "run": np.repeat(range(4), 2), "epoch": [0, 1] * 4})
+    spec = convergence.learning_curves(epochs.assign(train_loss=1.0, diverged=False), groups=groups).to_dict()
+    said = spec["layer"][0]["encoding"]["color"]["legend"]["labelExpr"]
+    assert all(f'"{name} \\u00b7 {depth} \\u00d7 64"' in said for name in ("tanh", "relu") for depth in (24, 30))
+    names = pd.DataFrame({"group": groups, "note": ""})
+    rows = [chart.to_dict() for chart in style.row_names(names, style.row_axis("run group", 4))]
+    written = [row["group"] for row in next(iter(rows[0]["datasets"].values()))]
+    assert written == ["tanh · 24 × 64", "tanh · 30 × 64", "relu · 24 × 64", "relu · 30 × 64"]
 
 
 def test_forty_groups_each_have_their_own_pair_of_colour_and_dash() -> None:

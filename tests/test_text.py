@@ -85,3 +85,18 @@ def test_one_verdict_of_several() -> None:
     assert text.verdict([True, False]) == text.MIXED
     assert text.overall([text.SUPPORTED, text.UNDECIDED]) == text.SUPPORTED
     assert text.overall([text.SUPPORTED, text.NOT_SUPPORTED]) == text.MIXED
+
+
+@pytest.mark.parametrize(
+    ("label", "short"),
+    [
+        ("tanh · " + "-".join(["64"] * 24), "tanh · 24 × 64"),
+        ("64-64-64-64 · rate 0.1", "4 × 64 · rate 0.1"),
+        ("64-64-64", "64-64-64"),
+        ("64-64-64-64-32", "64-64-64-64-32"),
+        ("164-64-64-64-64", "164-64-64-64-64"),
+        ("uniform:1-1-1-1", "uniform:1-1-1-1"),
+    ],
+)
+def test_many_layers_of_one_width_are_written_as_depth_by_width(label: str, short: str) -> None:
+    assert text.short_group(label) == short

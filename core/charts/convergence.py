@@ -121,7 +121,7 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
         ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    return style.layered([line, dots], title, "share that has reached the target so far", 300, pick)
+    return style.layered([line, dots], title, "share that has reached the target so far", 300, pick, told=dots)
 
 
 def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -279,13 +279,14 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
     y_low = alt.Y("low:Q", **y_axis)
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
-    charts.append(base.mark_point(filled=True, size=70).encode(tooltip=tip))
+    dots = base.mark_point(filled=True, size=70).encode(tooltip=tip)
+    charts.append(dots)
     if not lost.empty:
         edge = alt.Y("edge:Q", **y_axis)
         charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
-    return style.layered(charts, title, subtitle, curves.HEIGHT, pick)
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
 
 
 def _no_median(lost: pd.DataFrame) -> alt.Chart:

@@ -92,11 +92,12 @@ def over_training(
     if not drawn.levels.empty:
         rule = alt.Chart(drawn.levels).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
         charts.append(rule.encode(y=y("value")))
-    charts.append(_dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn")))
+    dots = _dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn"))
+    charts.append(dots)
     for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
     subtitle = of_runs(subtitle, medians["runs"]) + _explained(smooth, drawn.lost, drawn.raw_lost)
-    return style.layered(charts, title, subtitle, HEIGHT, pick)
+    return style.layered(charts, title, subtitle, HEIGHT, pick, told=dots)
 
 
 def over_steps(
@@ -147,9 +148,8 @@ def over_steps(
         ("group", "group"), ("at", x_title), ("median", "median", style.NUMBER), ("band", "25-75 % of runs"),
         ("finite", "runs", "d"),
     )  # fmt: skip
-    dots = base.mark_point(filled=True, size=60)
-    charts.append(dots.encode(y=y, opacity=style.faded(pick), tooltip=tip))
-    return style.layered(charts, title, of_runs(subtitle, medians["runs"]), HEIGHT, pick)
+    dots = base.mark_point(filled=True, size=60).encode(y=y, opacity=style.faded(pick), tooltip=tip)
+    return style.layered([*charts, dots], title, of_runs(subtitle, medians["runs"]), HEIGHT, pick, told=dots)
 
 
 def of_runs(subtitle: str, runs: pd.Series) -> str:

@@ -13,22 +13,13 @@ from core.registries.activations import ACTIVATIONS
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
 UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape
 KINDS = {True: "needs eˣ", False: "no eˣ"}
-# The first ones as on other pages; each hard function has the colour of the soft one that it stands in for, dashed.
-ORDER = dict.fromkeys(
-    (
-        *("logistic", "tanh", "centred_logistic", "steep_logistic", "steep_centred_logistic", "softsign", "relu"),
-        *("lecun_tanh", "hard_logistic", "hard_tanh"),
-        *ACTIVATIONS,
-    )
-)
 PICK_ACTIVATION = "pick_activation"
 
 
 def _look(names: Sequence[str], channel: str) -> list[Any]:
     """Colours or dashes of activations: a function has the same one whatever else is chosen."""
-    find = style.group_colours if channel == "colour" else style.group_dashes
-    of = dict(zip(*find(list(ORDER)), strict=True))
-    return [of[name] for name in names]
+    chosen = style.Chosen(tuple(names), tuple(style.FUNCTIONS))
+    return (style.group_colours if channel == "colour" else style.group_dashes)(chosen)[1]
 
 
 def channels(names: Sequence[str]) -> tuple[alt.Color, alt.StrokeDash, alt.Parameter]:

@@ -7,24 +7,45 @@ Every chart spells its channels out, `y2=alt.Y2("high:Q")` and `opacity=alt.Opac
 milliseconds to find the class of a plain text, `alt.value`, `alt.when` or `alt.condition`.
 """
 
+import json
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
+from zlib import crc32
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.registries.activations import ACTIVATIONS
+from core.registries.initialisers import INITIALISERS
+from core.text import short_group
+
 Kind = Literal["linear", "count", "share", "log", "symlog"]
 
-# The hues of Okabe & Ito (2008), moved to the luminances that stand out from white and from black.
-PALETTE = ("#537cf7", "#e5725c", "#23a498", "#ab9109", "#6b5d8c", "#ab82d5", "#466f1b", "#855955")
+# Eight far apart for every eye, of those that stand out from white and from black: searched for, not chosen.
+PALETTE = ("#145adc", "#c81400", "#46a0b4", "#be8c00", "#8c5082", "#9682fa", "#1e7846", "#e66e82")
+# Each hard function has the colour of the soft one that it stands in for.
+FUNCTIONS = dict.fromkeys(
+    (
+        *("logistic", "tanh", "centred_logistic", "steep_logistic", "steep_centred_logistic", "softsign", "relu"),
+        *("lecun_tanh", "hard_logistic", "hard_tanh"),
+        *ACTIVATIONS,
+    )
+)
+STARTS = dict.fromkeys(("normal:0.01", "normal:1", "glorot_uniform", "he_normal", "normal:0.1", *INITIALISERS))
+PREFERRED = {name: place for names in (STARTS, FUNCTIONS) for place, name in enumerate(names)}
+"""The place among the colours and dashes that a name has wherever no other one has taken it."""
 DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 6])
 CROSS = "M-0.8,-0.8L0.8,0.8M-0.8,0.8L0.8,-0.8"
 RAMP = ("#537cf7", "#a06cc0", "#d9644a", "#a58a10")
 NEUTRAL = "#7b7b7b"
-NUMBER = ".4~g"
+NUMBER = ".8~g"
+HOVER = "hover"
 FAINT = 0.12
 MOST_ROWS = 60
 TITLE_WIDTH = 46
@@ -33,32 +54,123 @@ PICK_GROUP = "pick_group"
 NOTHING = "no finite values to draw"
 
 
+@dataclass(frozen=True)
+class Chosen(Sequence[str]):
+    """Some of an experiment's run groups, which look as they do among all of them."""
+
+    groups: tuple[str, ...]
+    among: tuple[str, ...]
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.groups[place]
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
 def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Domain and range of the colour scale: a group's colour depends on nothing but `groups`."""
-    return list(groups), [PALETTE[i % len(PALETTE)] for i in range(len(groups))]
+    """Domain and range of the colour scale: a group's colour follows from what it is, not from its place in the list.
+
+    It stands for all but the activation function, which has the dash; where groups differ in nothing else, for that.
+    Of a scale of numbers it is one of an ordered ramp.
+    """
+    looks = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups))
+    return list(groups), [looks[group][0] for group in groups]
 
 
 def group_dashes(groups: Sequence[str]) -> tuple[list[str], list[list[int]]]:
-    """Domain and range of the stroke dashes: every lap through the colours has its own."""
-    return list(groups), [DASHES[i // len(PALETTE) % len(DASHES)] for i in range(len(groups))]
+    """Domain and range of the stroke dashes: of the activation function, and of every lap through the colours."""
+    looks = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups))
+    return list(groups), [DASHES[looks[group][1]] for group in groups]
+
+
+@lru_cache(maxsize=64)
+def _looks(groups: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    """Colour and number of the dash of every group."""
+    parts = [group.split(" · ") for group in groups]
+    functions = [next((part for part in each if part.replace(" ", "_") in FUNCTIONS), "") for each in parts]
+    others = [" · ".join(part for part in each if part != name) for each, name in zip(parts, functions, strict=True)]
+    if len(set(others)) == 1:
+        others = functions if len(set(functions)) > 1 else list(groups)
+    dashes = _places(functions, len(DASHES))
+    colours, numbers = _places(others, len(PALETTE)), _scale(list(dict.fromkeys(others)))
+    shades = dict(zip(numbers, ramp_at(list(numbers.values())), strict=True)) or {
+        name: PALETTE[place % len(PALETTE)] for name, place in colours.items()
+    }
+    laps = {name: 0 if others is functions else place // len(PALETTE) for name, place in colours.items()}
+    if numbers:  # neighbours among more than a dozen are too much alike
+        laps = {
+            name: place * (len(numbers) > 12) for place, name in enumerate(sorted(numbers, key=numbers.__getitem__))
+        }
+    return {
+        group: (shades[other], (dashes[function] + laps[other]) % len(DASHES))
+        for group, function, other in zip(groups, functions, others, strict=True)
+    }
+
+
+def _places(names: Sequence[str], most: int) -> dict[str, int]:
+    """A place for each of the `names`: the one that it always prefers, or the next that is free; laps of `most`."""
+    places: dict[str, int] = {}
+    for name in dict.fromkeys(names):
+        first = PREFERRED.get(name.replace(" ", "_"), crc32(name.encode()))
+        lap = len(places) // most
+        taken = set(places.values())
+        places[name] = next(place for step in range(most) if (place := lap * most + (first + step) % most) not in taken)
+    return places
+
+
+def _scale(names: Sequence[str]) -> dict[str, float]:
+    """Where each of at least three names that differ in one number lies among them, from 0 to 1; {} where they do not.
+
+    The ends are powers of ten: another number between them moves none.
+    """
+    values = {name: _number(name) for name in names}
+    kinds = {kind for kind, _ in values.values()}
+    finite = [value for _, value in values.values() if 0 < value < math.inf]
+    if len(names) < 3 or len(kinds) > 1 or None in kinds or len(finite) < len(names) - 1:
+        return {}
+    low, high = math.floor(math.log10(min(finite))), math.ceil(math.log10(max(finite)))
+    return {
+        name: min(1.0, max(0.0, (math.log10(value) - low) / max(1, high - low))) if 0 < value < math.inf
+        else float(value > 0)
+        for name, (_, value) in values.items()
+    }  # fmt: skip
+
+
+def _number(name: str) -> tuple[str | None, float]:
+    """What kind of setting a name is, and its number: ('normal:', 0.1), ('64 units', 3.0) of 64-64-64."""
+    if re.fullmatch(r"\d+(-\d+)*", name):
+        widths = name.split("-")
+        return (f"{widths[0]} units" if len(set(widths)) == 1 else None), float(len(widths))
+    if name == "batch full":
+        return "batch ", math.inf
+    found = re.fullmatch(r"(.*?[ :])?([0-9.]+(?:e-?[0-9]+)?)", name)
+    return (found[1] or "", float(found[2])) if found else (None, 0.0)
 
 
 def ramp(count: int) -> list[str]:
     """`count` colours in order (for layers), evenly along RAMP."""
+    return ramp_at(np.linspace(0, 1, count).tolist() if count > 1 else [0.0] * count)
+
+
+def ramp_at(places: Sequence[float]) -> list[str]:
+    """The colours along RAMP at these places, from 0 to 1."""
     anchors = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in RAMP], dtype=float)
-    at = np.linspace(0, len(RAMP) - 1, count) if count > 1 else np.zeros(count)
+    at = np.asarray(places, dtype=float) * (len(RAMP) - 1)
     channels = [np.interp(at, range(len(RAMP)), anchors[:, channel]) for channel in range(3)]
     return [f"#{int(r):02x}{int(g):02x}{int(b):02x}" for r, g, b in np.round(channels).T]
 
 
 def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False) -> alt.Legend:
     """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes."""
-    longest = max((len(label) for label in labels), default=1)
+    short = {label: name for label in labels if (name := short_group(label)) != label}
+    longest = max((len(short.get(label, label)) for label in labels), default=1)
     column = 50 + 7 * min(longest, 40)
     return alt.Legend(
         title=None,
         orient=orient,
         columns=alt.ExprRef(f"max(1, floor(width / {column}))"),
+        labelExpr=f"{json.dumps(short)}[datum.label] || datum.label" if short else alt.Undefined,
         labelLimit=300,
         symbolLimit=max(1, len(labels)),
         symbolType="stroke" if strokes else alt.Undefined,
@@ -197,6 +309,7 @@ def row_names(names: pd.DataFrame, axis: dict[str, Any], room: int = 130) -> lis
     `names` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
     table = names if "top" in names else names.assign(top=np.arange(len(names)) + 0.08)
+    table = table.assign(group=table["group"].map(short_group))
     base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
     name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
     note = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
@@ -222,19 +335,31 @@ def tip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[alt.Tooltip]:
 
 
 def layered(
-    charts: Sequence[alt.Chart], title: str, subtitle: str, height: int, *picks: alt.Parameter, pick_on: int = 0
+    charts: Sequence[alt.Chart],
+    title: str,
+    subtitle: str,
+    height: int,
+    *picks: alt.Parameter,
+    pick_on: int = 0,
+    told: alt.Chart | None = None,
 ) -> alt.LayerChart:
     """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs.
 
     Args:
         charts: the layers, made for this chart alone.
         picks: what can be picked, with the mouse on the layer `pick_on` where it is not in the legend.
+        told: the layer of points of which the one nearest to the pointer tells its numbers.
     """
     for i, chart in enumerate(charts):
         chart.name = f"layer_{i}"
     views = [f"layer_{pick_on}"]
     selections: list[Any] = [pick.param for pick in picks]
     params = [alt.TopLevelSelectionParameter(**each.to_dict(validate=False), views=views) for each in selections]
+    if told is not None:
+        nearest = alt.selection_point(name=HOVER, on="pointerover", nearest=True, clear="pointerout")
+        selection: Any = nearest.param
+        on = [told.name]
+        params.append(alt.TopLevelSelectionParameter(**selection.to_dict(validate=False), views=on))
     return _Layers(
         layer=list(charts),
         params=params or alt.Undefined,

@@ -446,9 +446,14 @@ class Experiment:
         return dataset_of(dataset).part_sizes(self.samples, self.test_share)
 
     @property
+    def untested(self) -> tuple[str, ...]:
+        """Those of its data sets of which nothing is kept back for testing."""
+        return tuple(name for name in self.dataset if not self.part_sizes(name)[1])
+
+    @property
     def tested(self) -> bool:
         """Whether there is a test part, of any data set."""
-        return any(self.part_sizes(name)[1] for name in self.dataset)
+        return len(self.untested) < len(self.dataset)
 
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:

@@ -335,7 +335,7 @@ def runs(result: Result) -> Finding:
 def _tested(told: Told, of: Mapping[str, Any]) -> str:
     """Which group classifies the test set best; '' where none was tested yet."""
     table, experiment = select(told.tables.result.runs, of), told.tables.result.experiment
-    if not any(experiment.part_sizes(name)[1] for name in set(table["dataset"])):
+    if set(table["dataset"]) <= set(experiment.untested):
         return "Nothing is kept back for testing"
     accuracy = pd.Series(
         {

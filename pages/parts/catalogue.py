@@ -13,9 +13,10 @@ from core.lessons import zigzag as descent
 from core.lessons.watching import MEASURES
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import dataset_of
+from core.registries.frameworks import FRAMEWORKS
 from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
-from core.text import words
+from core.text import short_group, words
 from core.theory.neuron import DrawnNetwork
 from pages.parts.controls import Control, Given, buttons, declared, drop_down, last, number, several, slider, switch
 
@@ -24,6 +25,21 @@ HOME = "overview"
 
 def _groups(given: Given) -> Sequence[str]:
     return given.experiment.groups()
+
+
+MANY = 12
+"""Run groups that one chart still tells apart: of more, so many are drawn until a person chooses."""
+
+
+def _not_too_many(groups: Sequence[str]) -> Sequence[str]:
+    """None, which stands for all; of many groups those from the first to the last, evenly."""
+    if len(groups) <= MANY:
+        return ()
+    return [groups[round(i * (len(groups) - 1) / (MANY - 1))] for i in range(MANY)]
+
+
+def _run_groups() -> Control[list[str]]:
+    return several("Run groups", _groups, _not_too_many, named=short_group)
 
 
 def _functions(given: Given) -> Sequence[str]:
@@ -51,6 +67,12 @@ def _layer(label: str, default: Callable[[Sequence[int]], int], output: bool) ->
 
 def _second(options: Sequence[int]) -> int:
     return options[min(1, len(options) - 1)]
+
+
+class Overview:
+    """Which run groups the charts show."""
+
+    groups = _run_groups()
 
 
 class NoControls:
@@ -155,7 +177,7 @@ def _seeds(given: Given) -> Sequence[int]:
 
 
 def _features(given: Given) -> Sequence[str]:
-    """The features that a plane can be drawn through; nothing of a table that is not open."""
+    """The features that a plane can be drawn through, which all data have; nothing of a table that is not open."""
     try:
         place = given.experiment.groups().index(given.value(Watch.group))
         run = dataclasses.replace(given.experiment, seeds=1).runs()[place]
@@ -191,10 +213,11 @@ class Watch:
 class Saturation:
     """Which epoch, group and layer each part of the page shows."""
 
+    groups = _run_groups()
     MOST = "most saturated"
     function = buttons("Activation function", lambda given: list(dict.fromkeys(given.experiment.activation)))
     scale_epoch = _epoch(0)
-    group = drop_down("Run group", lambda given: [Saturation.MOST, *_groups(given)])
+    group = drop_down("Run group", lambda given: [Saturation.MOST, *_groups(given)], named=short_group)
     epoch = _epoch(last)
     mean_epoch = _epoch(last)
     layer = _layer("Hidden layer", last, output=False)
@@ -203,6 +226,7 @@ class Saturation:
 class SignalPropagation:
     """The epoch under the theory, and the point to try in the phase diagram."""
 
+    groups = _run_groups()
     epoch = _epoch(0)
     diagram = drop_down("Activation function", _functions)
     sw = number("σw to try", 0.1, 10.0, 0.1, 1.5)
@@ -212,6 +236,7 @@ class SignalPropagation:
 class GradientSigns:
     """The epoch, layer and kind of gradient."""
 
+    groups = _run_groups()
     epoch = _epoch(last)
     layer = _layer("Layer", _second, output=True)
     level = buttons("Gradient of", LEVELS)
@@ -221,14 +246,16 @@ class GradientSigns:
 class Convergence:
     """What the learning curves show, and what speed-ups are relative to."""
 
+    groups = _run_groups()
     SLOWEST = "slowest group that reached the target"
     measure = buttons("Measured on", ["training", "test"])
     x = buttons("Time in", ["epoch", "update"])
     log_x = switch("Logarithmic time")
-    log_y = switch("Logarithmic loss")
+    AUTO, ON, OFF = LOG = ("auto", "on", "off")
+    log_y = buttons("Logarithmic loss", LOG)
     runs = switch("Every run")
     smoothing = slider("Smoothing (recorded points)", (1, 3, 5, 9, 15))
-    baseline = drop_down("Compared with", lambda given: [Convergence.SLOWEST, *_groups(given)])
+    baseline = drop_down("Compared with", lambda given: [Convergence.SLOWEST, *_groups(given)], named=short_group)
 
 
 _OUTCOMES = [column.name for column in SCHEMA["runs"] if column not in RUN]
@@ -236,13 +263,15 @@ _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed"
 
 
 class Runs:
-    """Which rows of the table."""
+    """Which rows of the table, and which start as a program of which library."""
 
     ORDERS = _ORDERS
-    groups = several("Run groups", _groups)
+    groups = several("Run groups", _groups, named=short_group)
     status = several("Status", STATUSES)
     sort = drop_down("Sorted by", list(_ORDERS))
     descending = switch("Largest first")
+    start = drop_down("Run group", _groups)
+    library = buttons("Library", [framework.title for framework in FRAMEWORKS.values()])
 
 
 @dataclass(frozen=True)
@@ -274,8 +303,10 @@ class Entry:
         return "" if self.name == HOME else self.name
 
 
+SHARED = ("groups",)
+"""Controls of which a choice on one page is one on every page that has them."""
 PAGES = (
-    Entry("overview", "Overview", "Learn", ":material/home:"),
+    Entry("overview", "Overview", "Learn", ":material/home:", Overview),
     Entry("activation_functions", "Activation functions", "Learn", ":material/show_chart:", ActivationFunctions),
     Entry("gradient_paths", "Gradient paths", "Learn", ":material/account_tree:", GradientPaths),
     Entry("zigzag", "Zigzag", "Learn", ":material/route:", Zigzag),

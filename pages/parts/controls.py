@@ -97,11 +97,17 @@ def last(options: Sequence[T]) -> T:
     return options[-1]
 
 
-def drop_down(label: str, options: Options[str], default: Any = first, help: str | None = None) -> Control[str]:
-    """One of `options`, as a drop-down list."""
+def drop_down(
+    label: str,
+    options: Options[str],
+    default: Any = first,
+    help: str | None = None,
+    named: Callable[[str], str] = str,
+) -> Control[str]:
+    """One of `options`, as a drop-down list that shows each as it is `named`."""
 
     def place(choices: list[str], value: str, key: str) -> str:
-        chosen: str = st.selectbox(label, choices, choices.index(value), key=key, help=help)
+        chosen: str = st.selectbox(label, choices, choices.index(value), format_func=named, key=key, help=help)
         return chosen
 
     return _one(options, default, place)
@@ -161,9 +167,12 @@ def number(label: str, low: float, high: float, step: float, default: float, hel
 
 
 def several(
-    label: str, options: Options[str], default: Callable[[Sequence[str]], Sequence[str]] = lambda options: ()
+    label: str,
+    options: Options[str],
+    default: Callable[[Sequence[str]], Sequence[str]] = lambda options: (),
+    named: Callable[[str], str] = str,
 ) -> Control[list[str]]:
-    """Any of `options`, at first those that `default` says; without a default none, which stands for all."""
+    """Any of `options`, shown as `named`, at first those of the `default`; without one none, which stands for all."""
     choices = _always(options)
 
     def usual(given: Given) -> list[str]:
@@ -178,7 +187,9 @@ def several(
 
     def place(given: Given, value: list[str], key: str) -> list[str]:
         hint = "default" if usual(given) else "all"
-        return st.multiselect(label, choices(given), value, key=key, placeholder=hint)
+        return st.multiselect(
+            label, choices(given), value, format_func=named, key=key, placeholder=hint, select_all=False
+        )
 
     return Control(choices, usual, read, lambda value: ",".join(map(text_of, value)), place)
 

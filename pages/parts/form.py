@@ -15,7 +15,7 @@ from core.experiment.presets import PRESETS
 from core.registries.datasets import SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from core.text import listed
-from pages.parts import link, notices, session, training
+from pages.parts import link, notices, session, start, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
@@ -29,6 +29,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "probe": ("64", "256", "all"),
 }
 FIRST = "Network"
+NAMED = {"two_by_two": "Centring or slope"}  # as its page is called
 KEY = "form"
 # What is to be trained stays in sight however far the sidebar is scrolled: it sticks to its edges, and for that it must
 # lie in the sidebar itself, not in a box of the form's. An opened link, which is to be copied, is not covered by it.
@@ -49,13 +50,17 @@ def presets() -> None:
     st.pills(
         "Presets",
         list(PRESETS),
-        format_func=lambda name: name.replace("_", " ").capitalize(),
+        format_func=_named,
         key="preset",
         on_change=_open_preset,
-        help="  \n".join(f"**{name.replace('_', ' ')}**: {preset.question}" for name, preset in PRESETS.items()),
+        help="  \n".join(f"**{_named(name)}**: {preset.question}" for name, preset in PRESETS.items()),
     )
     if shown:
         st.caption(PRESETS[shown].question)
+
+
+def _named(preset: str) -> str:
+    return NAMED.get(preset, preset.replace("_", " ").capitalize())
 
 
 def _open_preset() -> None:
@@ -83,6 +88,8 @@ def settings() -> None:
                     if field.section == section:
                         values[field.name] = _control(field, values)
                         below[field.name] = st.container()
+                        if field.name == start.FIELD:
+                            start.add(lambda: _read(values)[0])
                 if section == "Data":
                     link.to_page("own_data")
         else:
@@ -179,7 +186,8 @@ def _control(field: Field, draft: Mapping[str, Any]) -> Any:
     label = f"{field.label} ({field.unit})" if field.unit and field.unit not in field.label.lower() else field.label
     about = f"{field.help} Allowed: {kind.allowed}."
     if field.plural:
-        label += " · choose or type"
+        if kind.control not in ("choice", "switch"):
+            label += " · choose or type"
         about += " Several may be typed at once, separated by commas."
     shared: dict[str, Any] = {"key": key, "help": about, "disabled": _unused(field, draft)}
     value: Any

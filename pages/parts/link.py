@@ -15,7 +15,7 @@ from core.registries.synonyms import suggested
 from core.tables.options import LINKED
 from core.text import listed
 from pages.parts import own_table, session, training
-from pages.parts.catalogue import PAGES, Entry
+from pages.parts.catalogue import PAGES, SHARED, Entry
 from pages.parts.controls import Given, accepted
 
 # Kept as they are in a link that is copied: it stays readable, and browsers and chat programs take them.
@@ -67,6 +67,8 @@ def show(entry: Entry, address: dict[str, str]) -> None:
     of_table = [LINKED] if own_table.named(address) else []
     experiment, errors = Experiment.read_params(address, ignore=[*own, *elsewhere, *of_table])
     here.texts[entry.name], wrong = accepted(entry.controls, experiment, own)
+    for name in set(SHARED) & set(entry.controls):
+        _share(name, here.texts[entry.name].get(name))
     here.ignored = {error.field: str(_of_page(error, entry)) for error in (*errors, *wrong)} | {
         name: f"{name}: {shorten(address[name])} is for a control of another page; it belongs to {listed(pages)}"
         for name, pages in elsewhere.items()
@@ -90,12 +92,24 @@ def remember(name: str, text: str | None) -> None:
     texts = here.texts[opened().name]
     if text == texts.get(name):
         return
-    if text is None:
+    if name in SHARED:
+        _share(name, text)
+    elif text is None:
         del texts[name]
-        return
-    texts[name] = text
-    if here.ignored.pop(name, ""):
+    else:
+        texts[name] = text
+    if text is not None and here.ignored.pop(name, ""):
         rerun()  # the notice of it stands above
+
+
+def _share(name: str, text: str | None) -> None:
+    """Set a control on every page that has it."""
+    for other in PAGES:
+        if name in other.controls:
+            texts = session.current().texts[other.name]
+            texts.pop(name, None)
+            if text is not None:
+                texts[name] = text
 
 
 def _forget_controls() -> None:

@@ -71,7 +71,7 @@ def drop_zone() -> None:
     if not training.registry().settings.upload_bytes:
         return
     here = session.current()
-    st.subheader("Open a result")
+    st.header("Open a result")
     st.caption(
         "A result.zip from here, or from `python -m core run … --zip result.zip` on another machine, opens as if it "
         "had been trained here. Nobody else sees it, and nothing of it is kept."
@@ -92,7 +92,7 @@ def line() -> None:
         return
     with st.container(border=True, key="uploaded"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/upload_file: **The pages show a file of yours:**", width="content")
+            st.markdown(":material/upload_file: **Showing your uploaded file:**", width="content")
             st.text(shown.name, width="content")
             st.button("Leave it and train here", key="leave", on_click=training.leave_file, icon=":material/close:")
         for remark in shown.remarks:

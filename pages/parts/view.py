@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from core.charts.style import Chosen
 from pages.parts import link, session
 from pages.parts.controls import Control
 from pages.parts.shown import Recorded, Shown
@@ -54,6 +55,16 @@ def several(control: Control[list[str]]) -> tuple[str, ...]:
     given = link.given()
     chosen: list[str] = place(control)
     return tuple(chosen or control.default(given) or control.options(given))
+
+
+def groups(control: Control[list[str]], shown: Shown) -> Chosen:
+    """Place the filter of run groups, where there are several: those that the charts of the page show."""
+    if len(shown.groups) < 2:
+        return Chosen(shown.groups, shown.groups)
+    chosen = several(control)
+    if len(chosen) < len(shown.groups):
+        st.caption(f"Shown are {len(chosen):,} of {len(shown.groups):,} run groups: any others can be chosen above.")
+    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
 
 
 def epoch(control: Control[int], shown: Shown, recorded: Recorded) -> int:

@@ -1,11 +1,13 @@
 """Downloads in a browser: every file of a result is opened, and they agree with each other."""
 
+import io
 from pathlib import Path
 
 import pandas as pd
 from playwright.sync_api import Page, expect
 
 from core import Experiment, load_result
+from core.experiment.experiment import FIELDS
 from core.results.results import csv_bytes
 from core.schema import SCHEMA, names
 from tests.browser.harness import Server, chart_ready, download, visit
@@ -21,9 +23,18 @@ def test_every_table_and_the_zip_open_and_hold_the_same_numbers(dashboard: Serve
     assert result.experiment == Experiment.from_params(TINY)
     for name in SCHEMA:
         file = download(page, page.locator(f".st-key-csv_{name}").get_by_role("button"), tmp_path)
-        assert file.name == f"{name}.csv"
-        assert list(pd.read_csv(file).columns) == list(names(name))
-        assert file.read_bytes() == csv_bytes(result.table(name))
+        assert file.name == f"{name}-{result.experiment.key[:8]}.csv"
+        if name == "runs":
+            table = pd.read_csv(file, keep_default_na=False, dtype=str)
+            assert list(table.columns)[: len(names(name))] == list(names(name))
+            assert set(FIELDS) - {"seeds", "first_seed"} <= set(table.columns)
+            assert set(table["optimiser"]) == {"sgd"}
+            assert set(table["epochs"]) == {"20"}
+            assert set(table["version_engine"]) == {result.versions["engine"]}
+            own = pd.read_csv(io.BytesIO(csv_bytes(result.runs)), keep_default_na=False, dtype=str)
+            assert table[own.columns].equals(own)
+        else:
+            assert file.read_bytes() == csv_bytes(result.table(name))
     assert len(result.runs) == 12
 
 

@@ -65,8 +65,8 @@ def test_the_link_to_copy_is_the_address(dashboard: Server, page: Page) -> None:
 
 def test_back_restores_the_settings_of_every_page(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("convergence", **TINY))
-    toggle = page.get_by_test_id("stCheckbox").filter(has_text="Logarithmic loss")
-    toggle.locator("label").click()
+    log_loss = page.get_by_role("radio", name="on", exact=True)
+    log_loss.click(force=True)
     wait_until_idle(page)
     expect_parameters(page, log_y="on")
     sidebar_link(page, "Runs")
@@ -86,7 +86,7 @@ def test_back_restores_the_settings_of_every_page(dashboard: Server, page: Page)
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
         wait_until_idle(page)
         expect_parameters(page, **wanted)
-    expect(toggle.get_by_role("switch")).to_be_checked()
+    expect(log_loss).to_be_checked()
 
 
 def epoch_slider(page: Page) -> Locator:
@@ -181,7 +181,7 @@ def test_a_control_of_one_part_of_a_page_moves_the_link_and_takes_its_own_notice
     notice = page.get_by_text("Ignored from the link")
     expect(notice).to_have_count(1)
     expect(page.get_by_text("nobody")).to_be_visible()
-    choice = page.get_by_role("combobox", name="Run group")
+    choice = page.get_by_role("combobox", name="Run group", exact=True)
     choice.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.type("tanh · normal:1")

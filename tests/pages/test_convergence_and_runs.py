@@ -101,7 +101,7 @@ def test_what_standard_statistics_leave_out_is_said_to_be_not_measured(monkeypat
 def test_with_one_learning_rate_there_is_no_best_one(monkeypatch: pytest.MonkeyPatch) -> None:
     at = open_on(monkeypatch, "convergence", result("none reached"))
     assert not at.dataframe
-    assert not [each for each in at.subheader if "best" in each.value]
+    assert not [each for each in at.header if "best" in each.value]
 
 
 @pytest.mark.parametrize(

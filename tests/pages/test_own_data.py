@@ -93,7 +93,7 @@ def test_what_is_understood_can_be_changed_and_is_trained_on_with_the_forms_sett
     experiment = job.experiment
     assert (experiment.hidden, experiment.epochs, experiment.seeds) == (((4,),), 2, 2)
     assert experiment.scaling == "unit_interval"
-    table = session_of(at).tables[experiment.dataset]
+    table = session_of(at).tables[experiment.own_table]
     assert (table.dataset.examples, table.dataset.features, table.dataset.classes) == (8, 5, 3)
     well(at.run())
     assert "8 examples, 5 features, 3 classes" in said(at)
@@ -131,13 +131,15 @@ def test_a_result_of_an_own_table_is_not_stored_and_nobody_else_sees_it(jobs: Jo
     assert session_of(other).source is None
     assert session_of(other).experiment.dataset != job.experiment.dataset
     assert "This link is about a table of somebody's own." in [warning.value for warning in other.warning]
-    assert f"Fingerprint {job.experiment.dataset}: open the file" in said(other)
+    assert f"Fingerprint {job.experiment.own_table}: open the file" in said(other)
     assert "examples" not in said(other)
-    assert other.query_params["dataset"] in (job.experiment.dataset, [job.experiment.dataset]), "a reload asks again"
+    assert other.query_params["dataset"] in (job.experiment.own_table, [job.experiment.own_table]), (
+        "a reload asks again"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streamlit.session_state", other.session_state)
         assert training._asked(job.experiment) == (
-            None, f"{job.experiment.dataset} is a table of somebody's own: open the file under Own data first.",
+            None, f"{job.experiment.own_table} is a table of somebody's own: open the file under Own data first.",
         )  # fmt: skip
 
 
@@ -199,7 +201,7 @@ def test_a_zip_opens_with_its_table_in_it_or_where_the_table_is_open(jobs: Jobs)
         result.to_zip(file := io.BytesIO(), data)
         zips[data] = file.getvalue()
     other = drop(page("runs"), zips[False], "r.zip")
-    name = result.experiment.dataset
+    name = result.experiment.own_table
     assert f"r.zip: it is about {name}, somebody's own table: open that under Own data first" in said(other)
     assert name not in session_of(other).tables
     drop(other, zips[True], "r.zip")
