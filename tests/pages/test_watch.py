@@ -101,7 +101,7 @@ def test_the_plane_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "drawn over the principal plane of the training inputs" in captions(at)
     across, up = data_of(Experiment.from_params(QUICK | {"dataset": "iris"})).feature_names[2:]
     at = opened(monkeypatch, dataset="iris", hidden="3", across=across.replace(" ", "_"), up=up.replace(" ", "_"))
-    assert f"drawn over {across} and {up}; the other features are held at their mean" in captions(at)
+    assert f"drawn over {across} and {up}; the other features are held at their mean" in captions(at).replace("\\", "")
 
 
 @pytest.mark.parametrize(
@@ -144,3 +144,11 @@ def test_a_table_of_ones_own_is_watched_by_whom_it_belongs_to_alone(monkeypatch:
     again(at)
     assert charts(at) == 0
     assert "open the file under Own data first" in at.info[0].value
+
+
+def test_networks_of_two_data_sets_are_each_drawn_over_their_own_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = opened(monkeypatch, dataset="two_moons,iris", hidden="3", beside="iris")
+    assert refused(at) == []
+    assert charts(at) == 12
+    assert "over the principal plane" in captions(at)
+    assert "over x1 and x2" in captions(at)
