@@ -8,6 +8,7 @@
     python -m core import result.zip
     python -m core compare results/ another.zip
     python -m core list initialisers
+    python -m core translate "initialiser=he_normal&gain=recommended:relu" --to keras
     python -m core dashboard
     python -m core health
 
@@ -32,9 +33,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core.experiment.cost import duration
 from core.experiment.experiment import ENGINE_VERSION, FIELDS, MAX_DOCUMENT, NAMING, Experiment
 from core.experiment.fields import MAX_DECAY, ExperimentError, shorten
+from core.experiment.translation import programs
 from core.jobs.store import Store
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import DATASETS, is_own
+from core.registries.datasets import DATASETS
+from core.registries.frameworks import FRAMEWORKS
 from core.registries.initialisers import INITIALISERS, NOTHING, canonical
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
@@ -130,6 +133,10 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("list", help="list what experiments can be made of")
     show.add_argument("registry", choices=tuple(_LISTS))
     show.set_defaults(command=_list)
+    translate = commands.add_parser("translate", help="print how an experiment's networks start in another library")
+    translate.add_argument("experiment", help="as of run; each way to start in it is a program of its own")
+    translate.add_argument("--to", choices=tuple(FRAMEWORKS), default="pytorch", help="pytorch if unset")
+    translate.set_defaults(command=_translate)
 
     health = commands.add_parser("health", help="train, store and read back something tiny: status 0 if that works")
     health.add_argument("--seconds", type=_seconds, metavar="SECONDS", help="how long it may take; 60 if unset")
@@ -206,8 +213,10 @@ def _run(arguments: argparse.Namespace) -> None:
     options.check(arguments)
     own = options.name_of_data(arguments, _note) if arguments.data else ""
     experiment = _read(arguments.experiment)
-    if own and experiment.dataset != own:
-        experiment = dataclasses.replace(experiment, dataset=own)
+    if own and own not in experiment.dataset:
+        if asked := experiment.own_table:
+            raise UsageError(f"{arguments.data}, read so, is {own}; allowed: {asked}, as the experiment says")
+        experiment = dataclasses.replace(experiment, dataset=(own,))
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
     out: Path = arguments.out
     store = _store(experiment) if arguments.store else None
@@ -254,7 +263,7 @@ def _note(text: str) -> None:
 def _store(experiment: Experiment) -> Store:
     """The store of the dashboard that has the same settings as this process."""
     settings = Settings.read()
-    if is_own(experiment.dataset) and not settings.store_tables:
+    if experiment.own_table and not settings.store_tables:
         raise UsageError("the store takes no results of own tables; allowed: LAB_STORE_TABLES=yes, or without --store")
     if not settings.store_bytes:
         raise UsageError("LAB_STORE_BYTES is 0: the store keeps nothing")
@@ -513,7 +522,11 @@ def _options(settings: dict[str, Any], prefix: str = "--") -> list[str]:
     return options
 
 
-# --- list
+# --- translate and list
+
+
+def _translate(arguments: argparse.Namespace) -> None:
+    print("\n\n".join(programs(_read(arguments.experiment), arguments.to)), end="")
 
 
 def _activations() -> Rows:

@@ -61,6 +61,8 @@ def _curves(shown: Shown, groups: Chosen) -> None:
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
         which = "train"
+    elif which == "test" and experiment.untested:
+        st.caption(notices.escaped(f"On {text.listed(experiment.untested)} nothing is kept back for testing."))
     far_apart = once(_far_apart, shown, f"{which}_loss")
     log_y = log == Convergence.ON or (log == Convergence.AUTO and far_apart)
     left, right = st.columns(2)

@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
-from core.registries.datasets import SCALINGS, Dataset, is_own
+from core.registries.datasets import SCALINGS, Dataset
 from core.results.results import ResultError
 from core.tables import choices
 from core.tables.choices import FEWEST_ROWS, MAX_ROWS, MISSING, MOST_CLASSES, MOST_ROWS, Choices, Examples
@@ -51,7 +51,7 @@ def _page() -> None:
             here.file.read_as(_reading(here.file))
         chosen = _choices(here.file)
         examples, dataset = here.file.examples(chosen)
-    except TableError as error:
+    except (TableError, ResultError) as error:
         notices.refused(REFUSED, [str(error)])
         return
     finally:
@@ -80,7 +80,7 @@ def _forget() -> None:
     here = session.current()
     here.file = None
     here.tables.clear()
-    if is_own(here.experiment.dataset):
+    if here.experiment.own_table:
         training.open_linked(Experiment())
 
 
@@ -178,12 +178,8 @@ def _train(file: OpenFile, dataset: Dataset, recipe: str) -> None:
         "Results of it may be kept on this server", key=f"table_{file.number}_keep"
     )
     if st.button("Train on it", type="primary", icon=":material/play_arrow:"):
-        try:
-            own_table.hold(OwnTable(file.name, dataset, recipe, keep))
-            experiment, errors = form.experiment_on(dataset.name, scaling)
-        except ResultError as error:
-            notices.refused(REFUSED, [str(error)])
-            return
+        own_table.hold(OwnTable(file.name, dataset, recipe, keep))
+        experiment, errors = form.experiment_on(dataset.name, scaling)
         if errors:
             notices.refused("The settings at the side do not go with it.", map(str, errors))
             return
@@ -192,7 +188,7 @@ def _train(file: OpenFile, dataset: Dataset, recipe: str) -> None:
     st.caption(f"With the settings at the side, in place of their data. Known as {dataset.name}, its fingerprint.")
     if here.train_refused:
         notices.refused("This experiment is not trained here.", [here.train_refused])
-    if here.experiment.dataset == dataset.name and here.source is not None:
+    if dataset.name in here.experiment.dataset and here.source is not None:
         st.markdown("The pages show it:")
         for name in ("overview", "saturation", "convergence", "runs"):
             link.to_page(name)

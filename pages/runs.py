@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,8 +10,10 @@ import pandas as pd
 import streamlit as st
 
 from core import text
-from core.experiment.experiment import FIELDS
+from core.experiment.experiment import FIELDS, VARIED
+from core.experiment.translation import translate
 from core.lessons import findings
+from core.registries.frameworks import FRAMEWORKS
 from core.results import convergence
 from core.results.results import Result, csv_bytes
 from core.schema import RUN, SCHEMA
@@ -75,7 +78,24 @@ def _page(shown: Shown) -> None:
         "other files carry those that an experiment may vary. The zip has all settings in experiment.json; it opens "
         "again below, and in Python with `core.load_result`."
     )
+    lens.part(shown, lambda: _program(shown))
     _handed_on(shown)
+
+
+def _program(shown: Shown) -> None:
+    st.subheader("The start as a program")
+    group, library = view.beside(lambda: view.place(Runs.start), lambda: view.place(Runs.library), (3, 2))
+    framework = next(name for name, framework in FRAMEWORKS.items() if framework.title == library)
+    first = replace(shown.experiment, seeds=1)
+    run = first.runs()[first.groups().index(group)]
+    st.code(translate(first, run, framework), language="python", height=420)
+    own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
+    alone = replace(first, **own)
+    st.caption(
+        f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
+        "with other random numbers. Without a browser: "
+        f'`python -m core translate "{alone.to_query()}" --to {framework}`'
+    )
 
 
 def _handed_on(shown: Shown) -> None:

@@ -52,7 +52,7 @@ def _page(shown: Shown) -> None:
         _formulas()
         return
     network = view.place(TwoByTwo.network) if len(networks) > 1 else networks[0]
-    if outcome == "final_test_accuracy" and not experiment.tested:
+    if outcome == "final_test_accuracy" and _untested(shown, network):
         st.caption("Nothing is kept back for testing here, so that there is no test accuracy to compare.")
         return
     of = (shown, network, outcome, rate)
@@ -78,6 +78,13 @@ def _page(shown: Shown) -> None:
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")
+
+
+def _untested(shown: Shown, network: str) -> bool:
+    """Whether nothing is kept back for testing of the data that this network trains on."""
+    runs = _networks(shown).get(network)
+    data = shown.experiment.dataset if runs is None else runs["dataset"]
+    return set(data) <= set(shown.experiment.untested)
 
 
 def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:

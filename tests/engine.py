@@ -31,9 +31,9 @@ def load(dataset: str, samples: int, noise: float, scaling: str, test_share: flo
     return datasets.load(dataset, samples=samples, noise=noise, scaling=scaling, test_share=test_share, seed=seed)
 
 
-def data_of(experiment: Experiment) -> Data:
+def data_of(experiment: Experiment, run: Run | None = None) -> Data:
     e = experiment
-    return load(e.dataset, e.samples, e.noise, e.scaling, e.test_share, e.data_seed)
+    return load(run.dataset if run else e.dataset[0], e.samples, e.noise, e.scaling, e.test_share, e.data_seed)
 
 
 def shapes(experiment: Experiment) -> list[list[Run]]:
@@ -54,7 +54,7 @@ def singles(runs: list[Run]) -> list[list[Run]]:
 
 def states(experiment: Experiment, runs: Sequence[Run], segment: int) -> tuple[State, list[Record]]:
     """The state at the end, and all records, of a chunk trained in segments of so many epochs."""
-    state = start(experiment, runs, data_of(experiment))
+    state = start(experiment, runs, data_of(experiment, runs[0]))
     records: list[Record] = []
     while not state.finished:
         state, new = advance(state, segment)
@@ -73,13 +73,13 @@ def train(experiment: Experiment, cut: Cut = whole, segment: int = 10_000) -> Re
 
 def at_start(experiment: Experiment) -> Result:
     """The result so far after no training at all."""
-    data = data_of(experiment)
-    return collect(experiment, [advance(start(experiment, runs, data), 0)[1][0] for runs in shapes(experiment)])
+    first = [advance(start(experiment, runs, data_of(experiment, runs[0])), 0)[1][0] for runs in shapes(experiment)]
+    return collect(experiment, first)
 
 
 def network(experiment: Experiment, run: Run | None = None) -> list[tuple[Array, Array]]:
     """The initial (W, b) per layer of one run, W of shape (fan_in, fan_out)."""
-    state = start(experiment, [run or experiment.runs()[0]], data_of(experiment))
+    state = start(experiment, [run or experiment.runs()[0]], data_of(experiment, run))
     return explicit(state)
 
 

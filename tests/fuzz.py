@@ -123,7 +123,7 @@ def file(whole: Entries, rng: np.random.Generator) -> bytes:
 
 def main() -> None:
     """Read them all."""
-    result = run(Experiment(dataset="iris", hidden=((2,),), epochs=1, seeds=1, initialiser=("zeros",)))
+    result = run(Experiment(dataset=("iris",), hidden=((2,),), epochs=1, seeds=1, initialiser=("zeros",)))
     buffer = io.BytesIO()
     result.to_zip(buffer)
     with zipfile.ZipFile(buffer) as archive:

@@ -74,6 +74,16 @@ LINKS = (
         "&initialiser=normal:0.5;last=zeros,uniform:0:1,looks_linear,glorot_uniform&epochs=3&seeds=3&record=every"
         "&batch_size=1,8&target=train_accuracy:0.7"
     ),
+    # Several data sets, whose training sets a batch size holds or does not, one of them without a test part.
+    (
+        "dataset=two_moons,parity:4,gaussian_blobs&samples=40&activation=tanh,logistic&initialiser=normal:0.1,normal:2"
+        "&hidden=6,4-3&learning_rate=1&batch_size=16,full&epochs=4&seeds=2&record=every&target=train_accuracy:0.7"
+    ),
+    (
+        "dataset=iris,circles&samples=30&scaling=unit_interval&initialiser=normal:1&hidden=5&learning_rate=0.5,2"
+        "&activation=logistic,tanh,steep_logistic,centred_logistic,steep_centred_logistic&batch_size=32,40&epochs=3"
+        "&seeds=2&target=train_accuracy:0.6"
+    ),
 )
 """What once led to a false sentence."""
 DATA = tuple(name for name in DATASETS if name not in ("gaussian", "gaussian_teacher", "parity"))
@@ -91,7 +101,7 @@ TARGETS = (
 )  # fmt: skip
 RATES = ("1e-9", "0.03", "0.1", "0.5", "1", "3", "10", "30", "1000")
 NETWORKS = ("none", "1", "1-1", "2", "4-2", "3-3-3", "5", "8-8", "17", "4-1-4", "8-8-8-8-8")
-COMMON = tuple(name for name in VARIED if name not in ("activation", "residual", "normalisation"))
+COMMON = tuple(name for name in VARIED if name not in ("dataset", "activation", "residual", "normalisation"))
 KINDS = ("2 x 2", "two", "two", "explosive", "any", "any")
 """Of functions: those of the 2 x 2, the lecture's two, such as diverge at a high learning rate, and any."""
 

@@ -15,7 +15,7 @@ from core.experiment.experiment import Experiment
 from core.jobs.pool import Pool
 
 SMALL = Experiment(
-    dataset="iris",
+    dataset=("iris",),
     activation=("logistic", "tanh"),
     initialiser=("normal:1", "glorot_uniform", "lsuv"),
     hidden=((5, 4),),

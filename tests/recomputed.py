@@ -80,17 +80,17 @@ SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = "supported", "mixed", "not supporte
 class Tables:
     """The rows of the CSVs in a folder, what its experiment.json says of length and target, and the training inputs."""
 
-    def __init__(self, folder: Path, inputs: Floats) -> None:
-        self.examples = len(inputs)
-        varying = inputs[:, inputs.min(axis=0) < inputs.max(axis=0)]
-        self.inputs_mean, self.inputs_std = float(varying.mean()), float(varying.std())
+    def __init__(self, folder: Path, inputs: Mapping[str, Floats]) -> None:
+        self.examples = {data: len(x) for data, x in inputs.items()}
+        varying = {data: x[:, x.min(axis=0) < x.max(axis=0)] for data, x in inputs.items()}
+        self.inputs = {data: (float(x.mean()), float(x.std())) for data, x in varying.items()}
         self.predicted: dict[str, dict[int, tuple[float, float]]] = {}
         self.runs, self.epochs, self.layers = (_rows(folder / f"{name}.csv") for name in ("runs", "epochs", "layers"))
         settings = json.loads((folder / "experiment.json").read_text("utf-8"))["experiment"]
         self.last_epoch, target = int(settings["epochs"]), str(settings["target"])
         self.full = settings["statistics"] == "full"
         self.threshold = float(settings["saturation_threshold"])
-        self.probe_square = float((inputs[: settings["probe"] or None] ** 2).mean())
+        self.probe_square = {data: float((x[: settings["probe"] or None] ** 2).mean()) for data, x in inputs.items()}
         measure, _, goal = target.partition(":")
         self.diverged_at = {row["run"]: number(row["diverged_at"]) for row in self.runs}
         self.reached: dict[str, float] = {}
@@ -102,9 +102,13 @@ class Tables:
         self.trained: dict[str, int] = {}
         for row in self.epochs:
             self.trained[row["run"]] = max(self.trained.get(row["run"], 0), int(row["epoch"]))
-        whole = [row["batch_size"] for row in self.epochs if row["epoch"] != "0" and row["update"] == row["epoch"]]
-        doubled = list(dict.fromkeys(whole))[1:]
-        self.distinct = [row for row in self.runs if row["batch_size"] not in doubled]
+        by_epoch = [row for row in self.epochs if row["epoch"] != "0" and row["update"] == row["epoch"]]
+        doubled = {
+            (data, size)
+            for data in inputs
+            for (size,) in distinct(where(by_epoch, {"dataset": data}), "batch_size")[1:]
+        }
+        self.distinct = [row for row in self.runs if (row["dataset"], row["batch_size"]) not in doubled]
         self.hidden = [row for row in self.layers if row["role"] == "hidden"]
         self.fed = [row for row in self.layers if int(row["layer"]) > 1 and int(row["fan_in"]) > 1]
 
@@ -130,10 +134,10 @@ class Tables:
     def once(self, rows: Iterable[Row]) -> list[Row]:
         """One of the rows of runs that differ in nothing, for the batches of both hold all examples."""
         seen: dict[tuple[str, ...], Row] = {}
-        columns = ("hidden", "activation", "optimiser", *START, "learning_rate", "seed", "epoch", "layer")
+        columns = ("dataset", "hidden", "activation", "optimiser", *START, "learning_rate", "seed", "epoch", "layer")
         for row in rows:
             size = row["batch_size"]
-            whole = size == "full" or int(size) >= self.examples
+            whole = size == "full" or int(size) >= self.examples[row["dataset"]]
             seen.setdefault((*(row[column] for column in columns), "full" if whole else size), row)
         return list(seen.values())
 
@@ -144,7 +148,7 @@ class Tables:
         """
         if group not in self.predicted:
             rows = where(self.hidden, {"group": group, "epoch": 0})
-            square, found = self.probe_square, {}
+            square, found = self.probe_square[rows[0]["dataset"]], {}
             for (layer,) in distinct(rows, "layer"):
                 own = where(rows, {"layer": layer})
                 q = fmean(float(row["fan_in"]) * float(row["weight_rms"]) ** 2 for row in own) * square
@@ -354,7 +358,7 @@ class Comparison:
 
 def comparisons(tables: Tables, slow: Sequence[str]) -> list[Comparison]:
     """All comparisons of which at least one side's median is finite."""
-    alike = ("hidden", "batch_size", "optimiser", *START, "learning_rate")
+    alike = ("dataset", "hidden", "batch_size", "optimiser", *START, "learning_rate")
     groups = {row["group"]: row for row in tables.distinct if row["hidden"] != "none"}
     found = [
         Comparison(tables, ours, theirs)
@@ -377,7 +381,8 @@ def compared_as(*verdicts: str) -> Callable[[Tables, Of], Value]:
 
 def best_groups(tables: Tables, of: Of) -> Value:
     """Groups that have the best median."""
-    groups = [group for (group,) in distinct(tables.distinct, "group")]
+    data = {name: value for name, value in of.items() if name == "dataset"}
+    groups = [group for (group,) in distinct(where(tables.distinct, data), "group")]
     if of["outcome"] == "updates_to_target":
         medians = {group: median(tables.times(group).values()) for group in groups}
         best = min(groups, key=lambda group: medians[group])
@@ -386,7 +391,7 @@ def best_groups(tables: Tables, of: Of) -> Value:
             medians[group] == medians[best] or medians[group] - medians[best] < max(steps[group], steps[best])
             for group in steps
         ), len(groups)
-    groups = [group for (group,) in distinct(tables.runs, "group")]
+    groups = [group for (group,) in distinct(where(tables.runs, data), "group")]
     values = [accuracy(tables, {"group": group})[0] for group in groups]
     values = [value for value in values if not math.isnan(value)]
     return values.count(max(values)), len(values)
@@ -459,7 +464,7 @@ def predicted_pairs(tables: Tables, of: Of) -> Value:
     rows = tables.once(where(tables.layers, {**line, "layer": of["layer"] - 1}))
     mean, std = mean_of(rows, "activation_mean"), mean_of(rows, "activation_std")
     if of["layer"] == 1:
-        mean, std = tables.inputs_mean, tables.inputs_std
+        mean, std = tables.inputs[of["dataset"]]
     into = where(tables.layers, of)
     measured = [row for row in into if any(row[f"pair_agreement_{level}"] for level in ("example", "batch", "epoch"))]
     return 0.5 + math.asin(mean**2 / (mean**2 + std**2)) / math.pi, seeds_of(measured)
@@ -470,7 +475,7 @@ def predictions(tables: Tables) -> list[tuple[float, float, float, float]]:
     start = where(tables.hidden, {"epoch": 0})
     found, seen = [], set()
     for group, layer, scheme, gain, biases, *others in distinct(
-        start, "group", "layer", *START, "hidden", "activation"
+        start, "group", "layer", *START, "dataset", "hidden", "activation"
     ):
         of = {"group": group, "layer": int(layer), "epoch": 0}
         own = (layer, scheme, gain, biases, *others)
@@ -601,8 +606,8 @@ def saturation(tables: Tables, only: str = "") -> str:
     """Whether the largest initial weights saturate more units than the smallest, seed by seed."""
     verdicts = []
     start = where(tables.hidden, {"epoch": 0, **({"activation": only} if only else {})})
-    for activation, hidden in distinct(start, "activation", "hidden"):
-        own = where(start, {"activation": activation, "hidden": hidden})
+    for activation, hidden, data in distinct(start, "activation", "hidden", "dataset"):
+        own = where(start, {"activation": activation, "hidden": hidden, "dataset": data})
         scales = {
             scheme: mean_of(where(own, dict(zip(("initialiser", "gain"), scheme, strict=True))), "weight_rms")
             for scheme in distinct(own, "initialiser", "gain")
@@ -654,7 +659,7 @@ def signal_back(tables: Tables) -> str:
 def small_is_best(tables: Tables) -> str:
     """Whether the logistic is trained fastest from the smallest of the initial scales."""
     verdicts = []
-    alike = ("hidden", "batch_size", "optimiser", "learning_rate")
+    alike = ("dataset", "hidden", "batch_size", "optimiser", "learning_rate")
     own = [row for row in tables.distinct if row["activation"] == "logistic"]
     for settings in distinct(own, *alike):
         groups = [group for (group,) in distinct(where(own, dict(zip(alike, settings, strict=True))), "group")]
@@ -710,7 +715,7 @@ def exponential_costs(tables: Tables) -> str:
     """Whether an update takes longer with the logistic than with functions without an exponential."""
     verdicts = []
     rows = timed(tables, [row for row in tables.distinct if row["hidden"] != "none"])
-    alike = ("hidden", "batch_size", "optimiser", "last_update")
+    alike = ("dataset", "hidden", "batch_size", "optimiser", "last_update")
     for settings in distinct(rows, *alike):
         own = where(rows, dict(zip(alike, settings, strict=True)))
         logistic = where(own, {"activation": "logistic"})

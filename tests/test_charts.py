@@ -305,7 +305,7 @@ def lecture() -> Tables:
 @pytest.fixture(scope="module")
 def real() -> Tables:
     """The tables of a real result: small networks on iris, one learning rate far too high."""
-    experiment = Experiment(dataset="iris", hidden=((6, 6),), epochs=4, seeds=2, learning_rate=(0.1, 100.0))
+    experiment = Experiment(dataset=("iris",), hidden=((6, 6),), epochs=4, seeds=2, learning_rate=(0.1, 100.0))
     result = run(experiment)
     return SimpleNamespace(
         runs=result.runs,
@@ -803,7 +803,7 @@ def test_which_layers_were_dead_flat_from_when_and_whether_they_left_is_a_table(
 
 
 def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
-    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, statistics="standard"))
+    result = run(Experiment(dataset=("iris",), hidden=((6, 6),), epochs=1, seeds=1, statistics="standard"))
     groups = result.experiment.groups()
     at: dict[str, Any] = {"groups": groups, "level": "batch"}
     empty = [
@@ -818,7 +818,7 @@ def test_charts_of_what_standard_statistics_do_not_measure_say_so() -> None:
 
 
 def test_signs_that_no_neuron_has_are_not_called_unmeasured() -> None:
-    result = run(Experiment(dataset="iris", hidden=((6, 6),), epochs=1, seeds=1, initialiser=("zeros",), bias=False))
+    result = run(Experiment(dataset=("iris",), hidden=((6, 6),), epochs=1, seeds=1, initialiser=("zeros",), bias=False))
     chart = signs.agreement_by_layer(result.layers, groups=result.experiment.groups(), level="batch", epoch=0)
     drawn = result.layers.query("epoch == 0")["agreement_batch"].notna().any()
     assert drawn or [row["text"] for row in _rows(chart.to_dict())] == ["no neuron has a gradient here"]

@@ -54,7 +54,7 @@ def test_pairs_and_agreement_are_tied_by_the_formula_on_the_page(positive: int, 
 
 @pytest.mark.parametrize("dataset", ["iris", "digits", "two_moons"])
 def test_a_full_batch_is_the_training_set(dataset: str) -> None:
-    experiment = Experiment(dataset=dataset)
+    experiment = Experiment(dataset=(dataset,))
     assert lesson.train_examples(experiment) == len(data_of(experiment).train_y)
 
 
@@ -134,7 +134,7 @@ def test_by_scale_is_empty_where_nothing_was_recorded_yet_of_a_function() -> Non
 def test_a_full_batch_and_one_beyond_the_data_are_one_size() -> None:
     result = trained(batch_size=(0, 100_000))
     full = lesson.train_examples(result.experiment)
-    assert lesson.sizes(result.experiment) == {"full": full, "100000": full}
+    assert lesson.sizes(result.experiment, *result.experiment.dataset) == {"full": full, "100000": full}
     assert lesson.one_size(result.experiment)
     table = lesson.by_batch(result, 2, 2)
     assert sorted(table["size"].unique()) == [1, full]

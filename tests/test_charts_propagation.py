@@ -77,10 +77,10 @@ def test_the_measured_q_is_the_mean_square_of_the_pre_activations() -> None:
 def test_the_first_layer_is_given_the_mean_square_of_the_examples_measured(probe: int) -> None:
     e = Experiment(**SMALL | {"probe": probe, "scaling": "unit_interval"})
     x = datasets.load(
-        e.dataset, samples=e.samples, noise=e.noise, scaling=e.scaling, test_share=e.test_share, seed=e.data_seed
+        *e.dataset, samples=e.samples, noise=e.noise, scaling=e.scaling, test_share=e.test_share, seed=e.data_seed
     ).train_x
     x = x[: probe or len(x)]
-    seen = lesson.inputs(e)
+    seen = lesson.inputs(e, *e.dataset)
     assert seen.mean_square == pytest.approx(np.mean(x * x))
     assert (seen.low, seen.high) == pytest.approx(tuple(np.quantile(np.mean(x * x, axis=1), [0.05, 0.95])))
 

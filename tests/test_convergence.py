@@ -30,6 +30,7 @@ def runs_of(groups: Mapping[str, Sequence[float]], last: float | Mapping[str, Se
     rows = [
         {
             "group": group,
+            "dataset": "iris",
             "seed": seed,
             "updates_to_target": NEVER if time == LOST else time,
             "diverged_at": ended if time == LOST else NEVER,
@@ -256,8 +257,8 @@ def rated(rows: Sequence[tuple[str, float, float, float]]) -> pd.DataFrame:
     seed = frame.groupby(["activation", "learning_rate"]).cumcount()
     lost = frame["updates_to_target"] == LOST
     return frame.assign(
-        hidden="8", residual="false", normalisation="none", batch_size="32", optimiser="sgd", initialiser="zeros",
-        gain=1.0, bias_initialiser="zeros", seed=seed,
+        dataset="iris", hidden="8", residual="false", normalisation="none", batch_size="32", optimiser="sgd",
+        initialiser="zeros", gain=1.0, bias_initialiser="zeros", seed=seed,
         diverged_at=np.where(lost, 5.0, np.nan), updates_to_target=frame["updates_to_target"].mask(lost),
     )  # fmt: skip
 
@@ -327,8 +328,8 @@ def test_the_tables_of_a_result_go_in_as_they_are() -> None:
 # What became of the runs
 
 WILD = Experiment(
-    dataset="iris", activation=("relu",), initialiser=("he_normal",), hidden=((16, 16),), learning_rate=(0.1, 10.0),
-    epochs=10, seeds=6, target="train_accuracy:0.34", statistics="standard", record="log",
+    dataset=("iris",), activation=("relu",), initialiser=("he_normal",), hidden=((16, 16),),
+    learning_rate=(0.1, 10.0), epochs=10, seeds=6, target="train_accuracy:0.34", statistics="standard", record="log",
 )  # fmt: skip
 BLOWN = change(WILD, activation="tanh", learning_rate=(0.1, 1000.0), seeds=3)
 
@@ -368,7 +369,7 @@ def test_a_run_that_has_not_come_to_its_last_epoch_is_in_training_or_was_stopped
 @pytest.mark.parametrize("dataset", ["iris", "two_moons", "breast_cancer"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 def test_the_loss_of_guessing_is_that_of_the_best_network_without_inputs(dataset: str, loss: str) -> None:
-    experiment = Experiment(dataset=dataset, loss=loss)
+    experiment = Experiment(dataset=(dataset,), loss=loss)
     shares = np.bincount(data_of(experiment).train_y) / len(data_of(experiment).train_y)
     if loss == "cross_entropy":
         expected = stats.entropy(shares)

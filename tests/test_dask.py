@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.experiment.data import data_of
 from core.jobs import pool, running, saving
 from core.jobs.checkpoint import restore
 from core.jobs.jobs import Jobs
@@ -224,7 +223,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def saved_epochs(store: Store) -> int:
     """The epochs that every chunk of the sweep has been trained for, by its checkpoint."""
     content = store.load_checkpoint(SWEEP.key)
-    return 0 if content is None else min(work.epoch for work in restore(content, SWEEP, data_of(SWEEP)))
+    return 0 if content is None else min(work.epoch for work in restore(content, SWEEP))
 
 
 @pytest.mark.usefixtures("impatient")

@@ -23,8 +23,8 @@ from core.results.results import Result, from_elsewhere, versions
 from core.schema import SCHEMA
 
 TINY = Experiment(
-    dataset="iris", activation=("logistic", "tanh"), initialiser=("normal:1",), hidden=((6, 4),), learning_rate=(0.5,),
-    epochs=6, seeds=3, record="every", target="train_accuracy:0.8",
+    dataset=("iris",), activation=("logistic", "tanh"), initialiser=("normal:1",), hidden=((6, 4),),
+    learning_rate=(0.5,), epochs=6, seeds=3, record="every", target="train_accuracy:0.8",
 )  # fmt: skip
 
 

@@ -192,7 +192,7 @@ def test_the_cost_counts_runs_and_parameters_exactly_and_is_finite(experiment: E
     cost = experiment.cost()
     runs = experiment.runs()
     assert cost.runs == len(runs)
-    dataset = dataset_of(experiment.dataset)
+    dataset = dataset_of(*experiment.dataset)
     outputs = 1 if dataset.classes == 2 else dataset.classes
     parameters = 0
     for run in runs:
@@ -447,7 +447,7 @@ CHANGES: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_changing_a_setting_changes_the_key_if_it_shapes_the_training_and_one_parameter(name: str) -> None:
-    base = Experiment(dataset="xor") if name in ("samples", "noise") else Experiment()
+    base = Experiment(dataset=("xor",)) if name in ("samples", "noise") else Experiment()
     changed = dataclasses.replace(base, **{name: CHANGES[name]})
     assert (changed.key == base.key) == (name == "target"), "which is asked of what was trained"
     assert set(changed.to_params()) == set(base.to_params()) | {name}

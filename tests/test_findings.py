@@ -454,7 +454,7 @@ def test_the_sentence_holds_claim_verdict_evidence_and_limits() -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> Result:
-    return run(Experiment(dataset="iris", hidden=((8, 8),), epochs=4, seeds=2))
+    return run(Experiment(dataset=("iris",), hidden=((8, 8),), epochs=4, seeds=2))
 
 
 def test_the_lectures_sign_rule_holds_in_trained_networks(trained: Result) -> None:

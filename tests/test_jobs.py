@@ -209,7 +209,7 @@ def trained(job: Job) -> int:
 def experiment(number: int, epochs: int = 20) -> Experiment:
     """Small experiments of one chunk, with different keys."""
     return Experiment(
-        dataset="two_moons", samples=40, hidden=((2,),), activation=("tanh",), data_seed=number, epochs=epochs
+        dataset=("two_moons",), samples=40, hidden=((2,),), activation=("tanh",), data_seed=number, epochs=epochs
     )
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from core.experiment.data import data_of
 from core.results.evidence import MEASURES
 from tests import recomputed
-from tests.engine import data_of
 from tests.odd_experiments import CASES, RESAMPLES, Case, results, said, squares
 from tests.recomputed import NEVER_NEGATIVE, Tables, TwoByTwo
 
@@ -39,7 +39,7 @@ def test_numbers_and_verdicts_are_those_of_the_tables(case: Case, whole: bool, t
     result = results(case)[0 if whole else 1]
     about = result.experiment.to_query()
     result.to_csv(tmp_path)
-    tables = Tables(tmp_path, data_of(result.experiment).train_x)
+    tables = Tables(tmp_path, {name: data_of(result.experiment, name).train_x for name in result.experiment.dataset})
     for name, found in said(case, whole).items():
         if name in VERDICTS:
             assert found.verdict == VERDICTS[name](tables), (about, name, found)

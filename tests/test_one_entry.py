@@ -153,7 +153,8 @@ for entry in PAGES:
             "titles": [title.value for title in at.title],
             "charts": charts(at),
             "options": {
-                box.label.partition(" · ")[0]: box.options for box in [*at.sidebar.multiselect, *at.sidebar.selectbox]
+                box.label.partition(" · ")[0]: box.options
+                for box in [*at.sidebar.multiselect, *at.sidebar.selectbox]
             },
         }
 with pytest.MonkeyPatch.context() as patch:

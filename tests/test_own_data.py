@@ -24,7 +24,7 @@ SETTINGS: dict[str, Any] = {
     "activation": "tanh", "initialiser": ("normal:0.1", "lsuv"), "hidden": "5", "epochs": 4, "seeds": 2,
     "scaling": "unit_interval", "test_share": 0.3,
 }  # fmt: skip
-IRIS = Experiment(dataset="iris", **SETTINGS)
+IRIS = Experiment(dataset=("iris",), **SETTINGS)
 X, Y = load_iris(return_X_y=True)
 
 
@@ -44,8 +44,8 @@ def of_the_labs() -> Result:
 def test_the_labs_own_rows_given_as_arrays_train_to_the_same_bits(of_the_labs: Result) -> None:
     result = run(Experiment(**SETTINGS), data=(X, Y))
     assert_same_numbers(result, of_the_labs)
-    assert result.experiment.dataset == own_data("iris again", X, Y).name
-    assert set(result.runs["dataset"]) == {result.experiment.dataset}
+    assert result.experiment.dataset == (own_data("iris again", X, Y).name,)
+    assert set(result.runs["dataset"]) == set(result.experiment.dataset)
     assert result.experiment.key != IRIS.key
 
 
@@ -60,7 +60,7 @@ def test_worker_processes_that_were_never_told_train_on_them_alike(of_the_labs: 
 def test_a_sweep_that_was_stopped_goes_on_with_the_same_table(
     tmp_path: Path, of_the_labs: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    experiment = Experiment(dataset=own_data("iris", X, Y).name, **SETTINGS)
+    experiment = Experiment(dataset=(own_data("iris", X, Y).name,), **SETTINGS)
     notes: list[str] = []
 
     def saved() -> Saved:
@@ -79,7 +79,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_the_same_table(
     with pytest.raises(StoppedError):
         run(experiment, progress=stop, saved=first)
     first.save(works[-1])
-    forget_own(experiment.dataset)
+    forget_own(experiment.own_table)
     own_data("the same, given again", X.tolist(), Y.tolist())
     assert_same_numbers(run(experiment, saved=saved()), of_the_labs)
     assert "goes on from" in notes[-1]
@@ -162,12 +162,12 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(x: Any, y: Any, proble
 
 
 def test_without_the_table_a_link_and_a_zip_say_whose_fingerprint_is_asked_for() -> None:
-    experiment = Experiment(dataset=own_data("iris", X, Y).name, **SETTINGS)
+    experiment = Experiment(dataset=(own_data("iris", X, Y).name,), **SETTINGS)
     file = io.BytesIO()
     run(experiment).to_zip(file)
     assert load_result(file).experiment == experiment
-    forget_own(experiment.dataset)
-    told = f"dataset: '{experiment.dataset}' is a table of somebody's own that is not here: give the same table again"
+    forget_own(experiment.own_table)
+    told = f"dataset: '{experiment.own_table}' is a table of somebody's own that is not here: give the same table again"
     with pytest.raises(ExperimentError, match=told):
         Experiment.from_text(experiment.to_query())
     with pytest.raises(ResultError, match=told):

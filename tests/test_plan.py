@@ -43,7 +43,7 @@ def test_a_thousand_small_networks_train_in_chunks_that_fit_the_cache() -> None:
     """Full-batch networks of 8 and 8 units keep three float32 values per unit and example: 50 kB a run, so that 8 MB
     hold more than 100 runs and fewer than 160; with the memory's bound alone all 1,000 would train together."""
     many = Experiment(
-        dataset="two_moons", samples=320, test_share=0.25, activation=("tanh",), initialiser=("glorot_uniform",),
+        dataset=("two_moons",), samples=320, test_share=0.25, activation=("tanh",), initialiser=("glorot_uniform",),
         hidden=((8, 8),), batch_size=(0,), seeds=1000,
     )  # fmt: skip
     chunks = plan(many, 1)

@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.engine.state import State
-from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
 from core.jobs import checkpoint, jobs, saving
 from core.jobs.checkpoint import CheckpointError, dump, restore
@@ -40,7 +39,7 @@ MIXED = {
         SMALL, activation=("relu",), loss="squared_error", learning_rate=(1e3,), gain=(9,)
     ),
     "units that stay equal": replace(SMALL, initialiser=("zeros", "constant:0.1", "glorot_uniform"), gain=(0.9,)),
-    "few inputs": replace(SMALL, dataset="two_moons", samples=40, record="every", batch_size=(7,)),
+    "few inputs": replace(SMALL, dataset=("two_moons",), samples=40, record="every", batch_size=(7,)),
 }
 
 
@@ -58,10 +57,9 @@ def train(works: list[Work], segments: int | None = None) -> list[Work]:
 @pytest.mark.parametrize("experiment", MIXED.values(), ids=MIXED)
 @pytest.mark.parametrize("segments", [1, 3])
 def test_no_stop_changes_a_bit(experiment: Experiment, segments: int) -> None:
-    data = data_of(experiment)
-    whole = train(untrained(experiment, data, 3))
-    stopped = train(untrained(experiment, data, 3), segments)
-    resumed = restore(dump(stopped), experiment, data)
+    whole = train(untrained(experiment, 3))
+    stopped = train(untrained(experiment, 3), segments)
+    resumed = restore(dump(stopped), experiment)
     assert [work.epoch for work in resumed] == [work.epoch for work in stopped]
     assert len(recorded(resumed)) == len(recorded(stopped))
     left, right = (collect(experiment, recorded(works)) for works in (train(resumed), whole))
@@ -70,9 +68,8 @@ def test_no_stop_changes_a_bit(experiment: Experiment, segments: int) -> None:
 
 def test_a_state_that_was_saved_is_equal_in_every_bit() -> None:
     experiment = MIXED["Adam in float64"]
-    data = data_of(experiment)
-    works = train(untrained(experiment, data, 1), 2)
-    for before, after in zip(works, restore(dump(works), experiment, data), strict=True):
+    works = train(untrained(experiment, 1), 2)
+    for before, after in zip(works, restore(dump(works), experiment), strict=True):
         if isinstance(before.state, State):
             assert pickle.dumps(before.state.weights) == pickle.dumps(after.state.weights)  # type: ignore[union-attr]
             assert vars(before.state).keys() == vars(after.state).keys()
@@ -83,7 +80,7 @@ def test_a_state_that_was_saved_is_equal_in_every_bit() -> None:
 
 @pytest.fixture(scope="module")
 def saved() -> bytes:
-    return dump(train(untrained(SMALL, data_of(SMALL), 1), 2))
+    return dump(train(untrained(SMALL, 1), 2))
 
 
 def without_pickles(content: bytes) -> None:
@@ -104,7 +101,7 @@ def test_a_checkpoint_holds_no_pickle_and_none_is_read(saved: bytes, tmp_path: P
     np.savez(evil, header=np.array([Evil()], dtype=object))
     for content in (evil.getvalue(), pickle.dumps(Evil())):
         with pytest.raises(CheckpointError, match="damaged"):
-            restore(content, SMALL, data_of(SMALL))
+            restore(content, SMALL)
     assert not (tmp_path / "executed").exists()
 
 
@@ -114,7 +111,7 @@ def test_damage_anywhere_is_noticed_or_harmless(saved: bytes, place: float, flip
     at = int(place * len(saved))
     damaged = saved[:at] if cut else saved[:at] + bytes([saved[at] ^ flip]) + saved[at + 1 :]
     try:
-        works = restore(damaged, SMALL, data_of(SMALL))
+        works = restore(damaged, SMALL)
     except CheckpointError:
         return
     # Some bytes of a zip mean nothing to its reader, such as the times of its members.
@@ -150,15 +147,15 @@ EDITS: dict[str, Any] = {
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 def test_what_cannot_be_gone_on_with_is_refused(saved: bytes, edit: Any) -> None:
-    assert dump(restore(edited(saved, lambda header: None), SMALL, data_of(SMALL))) == saved
+    assert dump(restore(edited(saved, lambda header: None), SMALL)) == saved
     with pytest.raises(CheckpointError):
-        restore(edited(saved, edit), SMALL, data_of(SMALL))
+        restore(edited(saved, edit), SMALL)
 
 
 def test_the_checkpoint_of_another_experiment_is_refused(saved: bytes) -> None:
     for other in (replace(SMALL, hidden=((4, 5),)), replace(SMALL, seeds=3), replace(SMALL, optimiser=("adam",))):
         with pytest.raises(CheckpointError):
-            restore(saved, other, data_of(other))
+            restore(saved, other)
 
 
 # --- A server
@@ -288,7 +285,7 @@ def test_a_server_stopped_after_the_last_segment_has_only_to_store_the_result(
     threads: ThreadPoolExecutor, tmp_path: Path, expected: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path, 10**9)
-    store.save_checkpoint(SWEEP.key, dump(train(untrained(SWEEP, data_of(SWEEP), 2))))
+    store.save_checkpoint(SWEEP.key, dump(train(untrained(SWEEP, 2))))
     result, begun = finish(store, threads, monkeypatch)
     assert begun == []
     assert_same_tables(result, expected)
@@ -312,12 +309,12 @@ def test_a_sweep_that_nobody_looked_at_for_a_while_goes_on_when_asked_again(
         until(lambda: not job.active)
         assert job.status == "paused"
         before = len(watched.begun)
-        assert 0 < before < 16 * len(untrained(SWEEP, data_of(SWEEP), 2))
+        assert 0 < before < 16 * len(untrained(SWEEP, 2))
         again = registry.submit(SWEEP, "ann")
         assert again.wait(PATIENCE)
         assert again.status == "done"
         result = again.result()
-    assert len(watched.begun) == sum(work.epochs for work in untrained(SWEEP, data_of(SWEEP), 2)), "nothing twice"
+    assert len(watched.begun) == sum(work.epochs for work in untrained(SWEEP, 2)), "nothing twice"
     assert result is not None
     assert_same_tables(result, expected)
 
@@ -363,11 +360,11 @@ def test_checkpoints_come_seldom_however_many_the_segments(
     with Jobs(SETTINGS, Store(tmp_path, 10**9), threads) as registry:
         job = registry.submit(SWEEP, "ann")
         assert job.wait(PATIENCE)
-    trained = 0.5 * sum(work.epochs for work in untrained(SWEEP, data_of(SWEEP), 2))
+    trained = 0.5 * sum(work.epochs for work in untrained(SWEEP, 2))
     assert 1 <= len(written) <= trained / (10 * 2)
 
 
 def test_the_format_is_part_of_a_checkpoint(saved: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     with pytest.raises(CheckpointError, match="written by"):
-        restore(saved, SMALL, data_of(SMALL))
+        restore(saved, SMALL)

@@ -40,7 +40,7 @@ def test_a_percentile_is_named_as_it_is_said() -> None:
 
 def test_the_columns_that_need_full_statistics_are_those_that_say_so() -> None:
     standard, full = (
-        train(Experiment(dataset="iris", hidden=((6,),), epochs=1, seeds=1, statistics=name))
+        train(Experiment(dataset=("iris",), hidden=((6,),), epochs=1, seeds=1, statistics=name))
         for name in ("standard", "full")
     )
     for table, columns in SCHEMA.items():

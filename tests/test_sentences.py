@@ -18,7 +18,6 @@ from core.results.convergence import best_rates, exploded_text, speed_up
 from core.results.evidence import Number
 from core.results.results import Result
 from core.text import VERDICTS, words
-from tests.engine import data_of
 from tests.odd_experiments import CASES, Case, places, results, said, squares
 
 NOUNS = ("run", "update", "seed", "group", "layer", "comparison", "function", "network", "example", "unit", "epoch")
@@ -135,7 +134,7 @@ def unbacked(found: Finding, experiment: Experiment) -> list[str]:
 
 def names_of(experiment: Experiment) -> Iterable[str]:
     """Names with digits in them: the data, groups, schemes, networks, batch sizes and rates as they are written."""
-    yield experiment.dataset
+    yield from experiment.dataset
     yield from experiment.groups()
     rates = [FIELDS["learning_rate"].write((rate,)) for rate in experiment.learning_rate]
     gains = [f"{gain:g}" for gain in experiment.gain]
@@ -148,8 +147,9 @@ def names_of(experiment: Experiment) -> Iterable[str]:
     yield from (f"learning rate {rate}" for rate in rates)
     for network in networks:
         yield from (f"hidden {network}", f"({network})", f"· {network}")
-    examples = len(data_of(experiment).train_y)
-    yield from (f"with {min(size, examples):,} examples" for size in (*map(int, sizes), examples))
+    for data in experiment.dataset:
+        examples, _ = experiment.part_sizes(data)
+        yield from (f"with {min(size, examples):,} examples" for size in (*map(int, sizes), examples))
     for size in sizes:
         yield from (f"batch {size}", f"a batch of {size}")
 

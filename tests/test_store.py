@@ -21,7 +21,7 @@ from core.results.results import Result
 from core.schema import SCHEMA
 
 TINY = Experiment(
-    dataset="iris", activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1, record="0,1"
+    dataset=("iris",), activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1, record="0,1"
 )
 
 

@@ -13,6 +13,10 @@ from core.__main__ import main
 from core.registries.datasets import dataset_of, forget_own
 from core.results.results import ResultError
 from core.schema import DATA_FILE
+from core.tables import choices
+from core.tables.choices import Choices, prepare
+from core.tables.columns import read
+from core.tables.sniffing import Reading
 from tests.tables import GERMAN, PENGUINS, wine_quality
 
 TINY = "activation=tanh&initialiser=glorot_uniform&hidden=3&epochs=2&seeds=2"
@@ -38,8 +42,8 @@ def test_a_file_is_trained_on_and_what_was_understood_is_told(
     ):
         assert part in told
     result = load_result(tmp_path / "r.zip")
-    assert f"fingerprint {result.experiment.dataset}" in told
-    assert set(result.runs["dataset"]) == {result.experiment.dataset}
+    assert f"fingerprint {result.experiment.own_table}" in told
+    assert set(result.runs["dataset"]) == set(result.experiment.dataset)
     table = json.loads((tmp_path / "out" / "experiment.json").read_text(encoding="utf-8"))["table"]
     assert (table["examples"], table["features"]) == (8, 8)
     assert table["classes"] == [["Adelie", 3], ["Chinstrap", 2], ["Gentoo", 3]]
@@ -64,7 +68,7 @@ def test_with_its_data_a_result_opens_where_the_table_is_not_and_without_it_asks
     for data, path in zips.items():
         assert run(tmp_path, wine_quality(), "--force", "--zip", str(path), *["--with-data"] * data) == 0
     result = load_result(zips[False])
-    name = result.experiment.dataset
+    name = result.experiment.own_table
     rows = dataset_of(name).read
     assert rows is not None
     forget_own(name)
@@ -74,9 +78,9 @@ def test_with_its_data_a_result_opens_where_the_table_is_not_and_without_it_asks
     again = load_result(zips[True])
     assert again.experiment == result.experiment
     pd.testing.assert_frame_equal(again.runs.drop(columns="seconds"), result.runs.drop(columns="seconds"))
-    read = dataset_of(name).read
-    assert read is not None
-    for one, other in zip(rows(), read(), strict=True):
+    brought = dataset_of(name).read
+    assert brought is not None
+    for one, other in zip(rows(), brought(), strict=True):
         assert one.tobytes() == other.tobytes()
 
 
@@ -101,10 +105,23 @@ def test_class_names_come_back_as_they_are(tmp_path: Path) -> None:
     rows = [f"{i / 7},{('=1+1', 'NA', '1e5', 'Größe', '12')[i % 5]}" for i in range(20)]
     content = "\n".join(["x,label", *rows]).encode()
     assert run(tmp_path, content, "--zip", str(tmp_path / "r.zip"), "--with-data") == 0
-    name = load_result(tmp_path / "r.zip").experiment.dataset
+    name = load_result(tmp_path / "r.zip").experiment.own_table
     forget_own(name)
     load_result(tmp_path / "r.zip")
     assert dataset_of(name).class_names == ("12", "1e5", "=1+1", "Größe", "NA")
+
+
+def test_a_link_that_says_how_its_file_was_read_is_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = read(PENGUINS, Reading("utf-8", "comma", "yes", "point"))
+    chosen = Choices("island", ("rowid", "sex"), missing="mean", without=("Torgersen",))
+    name, recipe = prepare(table, chosen).dataset("").name, choices.recipe(table, chosen)
+    (tmp_path / "table.csv").write_bytes(PENGUINS)
+    link = f"http://lab.example.org/saturation?dataset={name}&hidden=3&epochs=2&seeds=2&table={recipe}"
+    run_it = ["run", link, "--data", str(tmp_path / "table.csv"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    assert main(run_it) == 0
+    assert f"fingerprint {name}" in capsys.readouterr().err
+    assert main([*run_it, "--force", "--leave-out", "year"]) == 2
+    assert f"; allowed: {name}, as the experiment says" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

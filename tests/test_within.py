@@ -98,7 +98,7 @@ def test_no_cut_and_no_stop_changes_a_bit(experiment: Experiment) -> None:
             if not work.finished:
                 assert isinstance(work.state, State | Start)
                 work.take(segment(work.state, 1))
-        works = checkpoint.restore(checkpoint.dump(works), experiment, data)
+        works = checkpoint.restore(checkpoint.dump(works), experiment)
     assert_same_tables(collect(experiment, recorded(works)), expected)
 
 

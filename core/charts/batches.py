@@ -121,16 +121,18 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
     shades = [COLOURS[quantity] for quantity in QUANTITIES]
     colour = style.colour("name", names, shades, style.legend(names, strokes=True))
     tip = style.tip(
-        ("name", "share of"), ("hidden", "hidden layers"), ("initialiser", "initialiser"),
+        ("name", "share of"), ("dataset", "data set"), ("hidden", "hidden layers"), ("initialiser", "initialiser"),
         ("gain", "gain", style.NUMBER), ("scale", "initial scale", style.NUMBER), ("mean", "mean of the runs", ".4~p"),
         ("low", "least", ".4~p"), ("high", "most", ".4~p"), ("runs", "runs", "d"),
     )  # fmt: skip
     base = alt.Chart(table.drop(columns=["theory", "quantity"])).encode(x=x, color=colour)
-    network = alt.Detail("hidden:N")
+    network = alt.Detail(["hidden:N", "dataset:N"])
     charts = [base.mark_line(strokeWidth=2.2).encode(y=y, detail=network)]
     expected = tables.masked(table, ["theory"])[0]
     if not expected.empty:
-        line = alt.Chart(expected[["hidden", "scale", "theory", "name"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
+        line = alt.Chart(expected[["dataset", "hidden", "scale", "theory", "name"]]).mark_line(
+            strokeDash=[5, 4], strokeWidth=1.6
+        )
         charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour, detail=network))
     charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))

@@ -326,3 +326,16 @@ def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerC
         fixed = alt.Chart(pd.DataFrame({"q": [rule]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
         charts.append(fixed.encode(y=alt.Y("q:Q", **y_axis), strokeWidth=alt.StrokeWidthValue(1.8)))
     return style.layered(charts, title, "dashed: fixed point q*" if rule is not None else "", 280)
+
+
+def drawn_weights(histogram: pd.DataFrame, *, start: str) -> alt.LayerChart:
+    """The weights that a start draws for the first layer: columns left, right and share of them between the two."""
+    x = style.position("weight", [*histogram["left"], *histogram["right"]])
+    y = style.fixed("share of weights", 0, float(histogram["share"].max()) * 1.05, format="%", tickCount=3)
+    table = histogram.assign(range=tables.interval_text(histogram["left"], histogram["right"]), none=0.0)
+    bars = alt.Chart(table).mark_rect(color=style.PALETTE[0])
+    tip = style.tip(("range", "weight"), ("share", "share", ".1%"))
+    bars = bars.encode(
+        x=alt.X("left:Q", **x), x2=alt.X2("right:Q"), y=alt.Y("none:Q", **y), y2=alt.Y2("share:Q"), tooltip=tip
+    )
+    return style.layered([bars], start, "one draw for the first layer", 110)

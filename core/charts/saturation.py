@@ -144,6 +144,7 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         ("initialiser", "initialiser"),
         ("gain", "gain", style.NUMBER),
         ("hidden", "hidden layers"),
+        ("dataset", "data set"),
         ("scale", "initial scale", style.NUMBER),
         ("share", SHARE, ".4~p"),
         ("low", "least of the runs", ".4~p"),
@@ -151,10 +152,10 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         ("runs", "runs", "d"),
     )
     base = alt.Chart(
-        points[["name", "hidden", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]]
+        points[["name", "dataset", "hidden", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]]
     )
     line = base.mark_line(strokeWidth=1.8).encode(
-        x=x, y=y, color=colour, detail=alt.Detail("hidden:N"), opacity=style.faded(pick, 0.7)
+        x=x, y=y, color=colour, detail=alt.Detail(["hidden:N", "dataset:N"]), opacity=style.faded(pick, 0.7)
     )
     dots = base.mark_point(size=70, strokeWidth=2).encode(
         x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
@@ -167,7 +168,7 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
 def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.DataFrame, str]:
     """The points of `saturation_by_scale`, or why there are none."""
     keys = ["run", "layer"]
-    columns = [*keys, "epoch", "hidden", "initialiser", "gain", "weight_rms", "saturated"]
+    columns = [*keys, "epoch", "dataset", "hidden", "initialiser", "gain", "weight_rms", "saturated"]
     table = layers.loc[layers["activation"] == activation, columns]
     table = table[table["epoch"] == epoch].merge(
         table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
@@ -177,7 +178,7 @@ def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.Dat
     if table.empty:
         why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
         return table, why
-    points = table.groupby(["hidden", "layer", "initialiser", "gain"]).agg(
+    points = table.groupby(["dataset", "hidden", "layer", "initialiser", "gain"]).agg(
         scale=("scale", "mean"),
         share=("saturated", "mean"),
         low=("saturated", "min"),

@@ -183,12 +183,7 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
         The new state and a record for every recorded epoch met, initialisation included on the first call.
     """
     began = perf_counter()
-    state = copy.copy(state)
-    state.weights, state.previous = _copied(state.weights), _copied(state.previous)
-    state.slots = [_copied(slots) for slots in state.slots]
-    state.visited = [None if v is None else v.copy() for v in state.visited]
-    state.alive = state.alive.copy()
-
+    state = _apart(state)
     points = set(state.experiment.record_epochs())
     per_epoch = state.experiment.updates_per_epoch(len(state.train), state.batch)
     within = set(state.experiment.record_updates(per_epoch))
@@ -216,6 +211,27 @@ def advance(state: State, epochs: int) -> tuple[State, tuple[Record, ...]]:
     state.previous = _copied(state.previous)  # out of the buffers, which end here
     state.seconds = earlier + perf_counter() - began
     return state, tuple(records)
+
+
+def by_update(state: State) -> Iterator[State]:
+    """The next epoch, and after each of its updates the state: one and the same, which changes as it goes on.
+
+    Nothing is recorded, and so no run is found to have diverged; the given state is left as it was.
+    """
+    state = _apart(state)
+    with one_blas_thread(), np.errstate(all="ignore"):
+        for _ in _train_epoch(state, _buffers(state), state.workspaces(), set()):
+            yield state
+
+
+def _apart(state: State) -> State:
+    """A state of its own in all that training changes in place."""
+    state = copy.copy(state)
+    state.weights, state.previous = _copied(state.weights), _copied(state.previous)
+    state.slots = [_copied(slots) for slots in state.slots]
+    state.visited = [None if v is None else v.copy() for v in state.visited]
+    state.alive = state.alive.copy()
+    return state
 
 
 def _copied(arrays: Layers) -> Layers:

@@ -202,6 +202,7 @@ class Load:
     """The shapes of runs that differ in nothing that changes the amount of work.
 
     Attributes:
+        dataset: what they train on.
         widths: units of every layer, input and output included.
         groups, runs: how many groups, and runs in all of them.
         batch, train, test, probe: examples in a batch, the training set, the test set and the probe.
@@ -214,6 +215,7 @@ class Load:
         work: elementwise work of a pass beside that of a plain network of tanh units.
     """
 
+    dataset: str
     widths: tuple[int, ...]
     groups: int
     runs: int
@@ -346,7 +348,7 @@ def predict_seconds(load: Load) -> float:
 
 
 def estimate(loads: Sequence[Load]) -> Cost:
-    """The cost of `loads`, one after the other on the same data."""
+    """The cost of `loads`, one after the other."""
     return Cost(
         runs=sum(load.runs for load in loads),
         updates=sum(load.runs * load.updates for load in loads),
@@ -366,7 +368,7 @@ def _peak_bytes(loads: Sequence[Load]) -> int:
     chunks = [min(load.chunk, math.ceil(load.runs / pieces)) for load in loads]
     return round(
         IDLE_BYTES
-        + 2 * loads[0].data_bytes
+        + 2 * sum({load.dataset: load.data_bytes for load in loads}.values())
         + TABLES * sum(load.table_bytes for load in loads)
         + sum(load.held_bytes(chunk) for load, chunk in zip(loads, chunks, strict=True))
         + workers * max(load.worker_bytes(chunk) for load, chunk in zip(loads, chunks, strict=True))

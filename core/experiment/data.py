@@ -7,10 +7,14 @@ from core.registries import datasets
 from core.registries.datasets import Data
 
 
-def data_of(experiment: Experiment) -> Data:
-    """The experiment's data set."""
+def data_of(experiment: Experiment, dataset: str | None = None) -> Data:
+    """The experiment's data set; of several, the one of that name. Raises ValueError where it has no such one."""
+    if dataset is None and len(experiment.dataset) == 1:
+        (dataset,) = experiment.dataset
+    if dataset not in experiment.dataset:
+        raise ValueError(f"dataset is {dataset!r}; allowed: {', '.join(experiment.dataset)}")
     return _data_of(
-        experiment.dataset,
+        dataset,
         experiment.samples,
         experiment.noise,
         experiment.scaling,

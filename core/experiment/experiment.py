@@ -27,7 +27,7 @@ from core.registries.datasets import DATASETS, dataset_of
 from core.registries.losses import LOSSES
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import SETTINGS, VALUES, accepted, suggested
-from core.text import count, size
+from core.text import count, listed, size
 
 __all__ = ["ENGINE_VERSION", "FIELDS", "VARIED", "Experiment", "ExperimentError", "Field", "Run"]
 
@@ -58,6 +58,7 @@ class Run:
     """
 
     run: int
+    dataset: str
     hidden: tuple[int, ...]
     residual: bool
     normalisation: str
@@ -73,7 +74,7 @@ class Run:
 
 VARIED = tuple(field.name for field in dataclasses.fields(Run) if field.name not in ("run", "seed"))
 """The plural settings in the order of the product, slowest first; seeds go fastest."""
-SHAPE = ("hidden", "residual", "normalisation", "batch_size", "optimiser", "activation")
+SHAPE = ("dataset", "hidden", "residual", "normalisation", "batch_size", "optimiser", "activation")
 """Those in which runs that train together are one."""
 NAMING = ("activation", "initialiser")
 """The settings that a label begins with, and consists of where none varies."""
@@ -103,10 +104,10 @@ class Experiment:
     """
 
     # fmt: off
-    dataset: str = _setting(Field(
-        "digits", fields.data_set(), "Data", "Data set",
+    dataset: tuple[str, ...] = _setting(Field(
+        ("digits",), fields.data_set(), "Data", "Data sets",
         "What the networks learn to classify, as name or name:argument: in circles:0.8 the inner radius is 0.8 of the "
-        "outer one, parity:4 has all points of four bits.",
+        "outer one, parity:4 has all points of four bits. Each network trains on one of them.", plural=True,
     ))
     samples: int = _setting(Field(
         400, fields.whole(datasets.MIN_SAMPLES, datasets.MAX_SAMPLES), "Data", "Examples",
@@ -225,6 +226,7 @@ class Experiment:
     def __post_init__(self) -> None:
         values = {name: field.read(getattr(self, name)) for name, field in FIELDS.items()}
         # Rules about settings together; where one raises, it names a setting that is not at its default.
+        _have_one_own_table(values["dataset"])
         _keep_defaults_of_data(values)
         _have_a_test_part(values)
         values["gain"] = FIELDS["gain"].read(_numbers(values["gain"], values["activation"]))
@@ -258,10 +260,10 @@ class Experiment:
     def notes(self) -> tuple[str, ...]:
         """A sentence for each thing that it is made of and that is not the lab's."""
         found = [f"{kind} {name}" for kind, entries in self.added().items() for name in entries]
-        if datasets.is_own(self.dataset):
-            data = dataset_of(self.dataset)
+        if self.own_table:
+            data = dataset_of(self.own_table)
             extent = f"{count(data.examples or 0, 'example')} of {count(data.features, 'feature')}"
-            found.append(f"dataset {self.dataset} ({data.summary}: {extent} in {data.classes:,} classes)")
+            found.append(f"dataset {self.own_table} ({data.summary}: {extent} in {data.classes:,} classes)")
         return tuple(f"The {thing} is not the lab's own." for thing in found)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -429,14 +431,29 @@ class Experiment:
             found = {int(point[1:]) for point in self.record.split(",") if point.startswith("u")}
         return tuple(sorted(update for update in found - whole if 0 < update < end))
 
-    def part_sizes(self) -> tuple[int, int]:
-        """Examples in the training and in the test part."""
-        return dataset_of(self.dataset).part_sizes(self.samples, self.test_share)
+    @property
+    def own_table(self) -> str:
+        """The one of its data sets that is somebody's own table; "" where none is."""
+        return next(filter(datasets.is_own, self.dataset), "")
+
+    def on(self, dataset: str) -> "Experiment":
+        """The experiment on this one of its data sets alone; settings that only others have are at their defaults."""
+        lacking = set(datasets.SETTINGS) - set(dataset_of(dataset).settings)
+        return dataclasses.replace(self, dataset=(dataset,), **{name: FIELDS[name].default for name in lacking})
+
+    def part_sizes(self, dataset: str) -> tuple[int, int]:
+        """Examples in the training and in the test part of one of its data sets."""
+        return dataset_of(dataset).part_sizes(self.samples, self.test_share)
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """Those of its data sets of which nothing is kept back for testing."""
+        return tuple(name for name in self.dataset if not self.part_sizes(name)[1])
 
     @property
     def tested(self) -> bool:
-        """Whether there is a test part."""
-        return self.part_sizes()[1] > 0
+        """Whether there is a test part, of any data set."""
+        return len(self.untested) < len(self.dataset)
 
     @staticmethod
     def updates_per_epoch(train_examples: int, batch_size: int) -> int:
@@ -447,8 +464,8 @@ class Experiment:
 
     def cost(self) -> Cost:
         """An estimate from the shapes alone; no data are loaded."""
-        dataset = dataset_of(self.dataset)
-        train, test = self.part_sizes()
+        data = {name: dataset_of(name) for name in self.dataset}
+        sizes = {name: self.part_sizes(name) for name in self.dataset}
         groups = math.prod(len(getattr(self, name)) for name in VARIED if name not in SHAPE)
         shapes = (
             dict(zip(SHAPE, shape, strict=True)) for shape in itertools.product(*(getattr(self, n) for n in SHAPE))
@@ -456,7 +473,8 @@ class Experiment:
         return estimate(
             [
                 Load(
-                    widths=(dataset.features, *shape["hidden"], dataset.outputs),
+                    dataset=shape["dataset"],
+                    widths=(data[shape["dataset"]].features, *shape["hidden"], data[shape["dataset"]].outputs),
                     groups=groups,
                     runs=groups * self.seeds,
                     batch=min(shape["batch_size"] or train, train),
@@ -475,6 +493,7 @@ class Experiment:
                     + NORMALISED * (shape["normalisation"] == "layer"),
                 )
                 for shape in shapes
+                for train, test in [sizes[shape["dataset"]]]
             ]
         )
 
@@ -494,11 +513,11 @@ class Experiment:
         """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
         varied = [f"{len(getattr(self, name))} {FIELDS[name].label.lower()}" for name in self.varying()]
         each = " × ".join([*varied, count(self.seeds, "seed")])
-        return f"{each}, {count(self.epochs, 'epoch')} on {self.dataset}"
+        return f"{each}, {count(self.epochs, 'epoch')} on {listed(self.dataset)}"
 
     def command(self) -> str:
         """The command that runs this experiment without a browser, and gives a zip that opens in one."""
-        table = " --data FILE" if datasets.is_own(self.dataset) else ""
+        table = " --data FILE" if self.own_table else ""
         return f'python -m core run "{self.to_query()}"{table} --out results/ --zip result.zip'
 
 
@@ -551,24 +570,32 @@ def _parse_query(query: str) -> dict[str, object]:
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
 
 
+def _have_one_own_table(names: tuple[str, ...]) -> None:
+    if sum(map(datasets.is_own, names)) > 1:
+        allowed = "one table of somebody's own, beside any of the lab's data sets"
+        raise ExperimentError("dataset", names, allowed, "holds several tables of somebody's own")
+
+
 def _keep_defaults_of_data(values: Mapping[str, Any]) -> None:
-    name = values["dataset"]
-    dataset = dataset_of(name)
+    names = values["dataset"]
+    used = {setting for name in names for setting in dataset_of(name).settings}
     for setting in datasets.SETTINGS:
         field, value = FIELDS[setting], values[setting]
-        if setting in dataset.settings or value == field.default or (setting == "test_share" and value == 0):
+        if setting in used or value == field.default or (setting == "test_share" and value == 0):
             continue
         none = "0 or " if setting == "test_share" else ""
         others = ", ".join(other for other in DATASETS if setting in DATASETS[other].settings)
-        allowed = f"{none}{field.write(field.default)} with {name} (others: {others})"
-        raise ExperimentError(setting, value, allowed, f"has no effect on {name}")
+        allowed = f"{none}{field.write(field.default)} with {listed(names)} (others: {others})"
+        raise ExperimentError(setting, value, allowed, f"has no effect on {listed(names)}")
 
 
 def _have_a_test_part(values: Mapping[str, Any]) -> None:
-    _, test = dataset_of(values["dataset"]).part_sizes(values["samples"], values["test_share"])
-    if values["target"].startswith("test") and not test:
+    parts = {name: dataset_of(name).part_sizes(values["samples"], values["test_share"]) for name in values["dataset"]}
+    without = [name for name, (_, test) in parts.items() if not test]
+    if values["target"].startswith("test") and without:
         allowed = "train_accuracy or train_loss where nothing is kept back for testing"
-        raise ExperimentError("target", values["target"], allowed, "cannot be reached without a test part")
+        where = f" on {listed(without)}" if len(parts) > 1 else ""
+        raise ExperimentError("target", values["target"], allowed, f"cannot be reached{where} without a test part")
 
 
 def _numbers(given: tuple[float | str, ...], functions: tuple[str, ...]) -> tuple[float | str, ...]:

@@ -100,7 +100,7 @@ PRESETS: dict[str, Preset] = {
             "Ten tanh layers of 500 units are given standard normal inputs, as in a well-known set of statistics: from "
             "which scale of the weights do the activations shrink, from which do they saturate, and which keeps them?",
             Experiment(
-                dataset="gaussian:500",
+                dataset=("gaussian:500",),
                 samples=250,
                 scaling="raw",
                 activation=("tanh",),

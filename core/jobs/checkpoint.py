@@ -19,8 +19,7 @@ from core.engine import training
 from core.engine.recording import Histogram, Record
 from core.engine.state import State
 from core.experiment.experiment import Experiment
-from core.jobs.plan import Chunk, Start, Work
-from core.registries.datasets import Data
+from core.jobs.plan import Chunk, Work, beginning
 
 FORMAT = 2
 """Version of the bytes; others are not read."""
@@ -62,8 +61,8 @@ def dump(works: Iterable[Work]) -> bytes:
     return file.getvalue()
 
 
-def restore(content: bytes, experiment: Experiment, data: Data) -> list[Work]:
-    """The chunks that `dump` was given, of an experiment and its data (`core.experiment.data.data_of`).
+def restore(content: bytes, experiment: Experiment) -> list[Work]:
+    """The chunks that `dump` was given, of an experiment.
 
     Raises CheckpointError, whatever the bytes are.
     """
@@ -73,7 +72,7 @@ def restore(content: bytes, experiment: Experiment, data: Data) -> list[Work]:
             if header["versions"] != _versions():
                 raise CheckpointError(f"it was written by {header['versions']}, and this is {_versions()}")
             arrays = _apart(header["arrays"], {name: file[name] for name in file.files if name != HEADER})
-        works = [_work(part, arrays, experiment, data) for part in header["chunks"]]
+        works = [_work(part, arrays, experiment) for part in header["chunks"]]
     except CheckpointError:
         raise
     except Exception as error:
@@ -92,13 +91,14 @@ def _going_on(state: State) -> dict[str, Any]:
     return {f.name: getattr(state, f.name) for f in dataclasses.fields(State) if f.name not in ANEW}
 
 
-def _work(part: dict[str, Any], arrays: Sequence[Array], experiment: Experiment, data: Data) -> Work:
+def _work(part: dict[str, Any], arrays: Sequence[Array], experiment: Experiment) -> Work:
     all_runs = experiment.runs()
     chunk = Chunk(tuple(all_runs[number] for number in part["runs"]), part["seconds"])
-    work = Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, part["pace"], part["epoch"])
+    start = beginning(experiment, chunk.runs)
+    work = Work(chunk, start, experiment.epochs, part["pace"], part["epoch"])
     work.records = [_record(_unpack(record, arrays)) for record in part["records"]]
     if part["state"] is not None:
-        state = training.start(experiment, chunk.runs, data)
+        state = training.start(*start)
         found = _unpack(part["state"], arrays)
         if not _alike(found, _going_on(state)) or found["epoch"] != work.epoch:
             raise CheckpointError("its state is not one of this experiment")

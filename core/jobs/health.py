@@ -9,7 +9,7 @@ from core.jobs.store import Store
 from core.settings import Settings
 
 TINY = Experiment(
-    dataset="xor",
+    dataset=("xor",),
     samples=60,
     activation=("tanh",),
     initialiser=("glorot_uniform",),

@@ -16,11 +16,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from core.engine.recording import Record
 from core.engine.state import State
-from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, ExperimentError
 from core.jobs import checkpoint, limits, saving
 from core.jobs.job import Job, Status
@@ -29,13 +28,14 @@ from core.jobs.pool import Cluster, JobError, Pool, capacity, explain, open_exec
 from core.jobs.reuse import trained_before
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
-from core.registries.datasets import is_own
 from core.settings import Settings
 from core.text import size
 
 if TYPE_CHECKING:
     from core.results.merging import Part
 
+P = ParamSpec("P")
+T = TypeVar("T")
 KEPT_SHARE = 4
 """Results that are kept for whoever asks next take a quarter of the memory at most."""
 
@@ -118,6 +118,31 @@ class Jobs:
         """Raises ExperimentError where the sweep takes longer, or more memory, than this server gives to one."""
         settings = self.settings
         experiment.check_limit(settings.limit_seconds, min(settings.limit_bytes, settings.memory_bytes))
+
+    def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `function`, which takes a moment, gives in a worker, between the segments of sweeps.
+
+        Raises JobError where the workers cannot be reached or die, and what the function raises.
+        """
+        asked: Future[Future[T]] = Future()
+
+        def hand_over() -> None:
+            try:
+                asked.set_result(self._open_executor().submit(function, *args, **kwargs))
+            except Exception as error:  # noqa: BLE001 (it is the caller's)
+                asked.set_exception(error)
+
+        with self._lock:
+            if self._closed:
+                raise JobError("The server is shutting down.")
+            self._start()
+        self._events.put(hand_over)
+        try:
+            return asked.result().result()
+        except Exception as error:
+            if (why := explain(error)) is None:
+                raise
+            raise why from error
 
     def get(self, key: str) -> Job | None:
         """The job of that experiment key, if there is one in memory."""
@@ -213,7 +238,7 @@ class Jobs:
 
     def _is_stored(self, job: Job) -> bool:
         """Whether what becomes of it goes into the store: of somebody's own table only where both sides say so."""
-        own = is_own(job.experiment.dataset)
+        own = job.experiment.own_table
         return self.store is not None and (not own or (self.settings.store_tables and job.sweep.keep))
 
     def _memory(self, job: Job) -> float:
@@ -268,9 +293,7 @@ class Jobs:
                 others = [other.sweep for other in self._active() if other is not job]
                 limits.check(job.sweep, visitor, others, self.settings)
                 job.sweep.admitted = True
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._coordinate, name="lab-jobs", daemon=True)
-                    self._thread.start()
+                self._start()
             self._events.put(_wake_up)
         except BaseException as error:
             with self._lock:
@@ -280,6 +303,11 @@ class Jobs:
             raise
         finally:
             job.sweep.opened.set()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._coordinate, name="lab-jobs", daemon=True)
+            self._thread.start()
 
     def _take_stored(self, job: Job) -> bool:
         result = None if self.store is None else self.store.load(job.key)
@@ -344,13 +372,16 @@ class Jobs:
                     full = True
             return admitted
 
+    def _open_executor(self) -> Executor:
+        if self._executor is None or (isinstance(self._executor, Cluster) and self._executor.lost):
+            self._executor = self._given or open_executor(self.settings)
+            if isinstance(self._executor, Pool):
+                self._executor.warm_up()
+        return self._executor
+
     def _begin(self, job: Job) -> None:
         try:
-            if self._executor is None or (isinstance(self._executor, Cluster) and self._executor.lost):
-                self._executor = self._given or open_executor(self.settings)
-                if isinstance(self._executor, Pool):
-                    self._executor.warm_up()
-            self._workers = capacity(self._executor)
+            self._workers = capacity(self._open_executor())
             future = self._helpers.submit(self._prepare, job.experiment)
         except Exception as error:
             log.exception("Job %s cannot begin", job.key)
@@ -469,16 +500,15 @@ class Jobs:
 
     def _prepare(self, experiment: Experiment) -> "tuple[list[Part], list[Work]]":
         """What other results hold of the experiment, and its chunks, as far as an earlier server has trained them."""
-        data = data_of(experiment)
         saved = None if self.store is None else self.store.load_checkpoint(experiment.key)
         works = []
         if saved is not None:
             try:
-                works = checkpoint.restore(saved, experiment, data)
+                works = checkpoint.restore(saved, experiment)
             except checkpoint.CheckpointError as error:
                 log.warning("The checkpoint of job %s is not used: %s", experiment.key, error)
         known, left = trained_before(self.store, experiment, {run.run for work in works for run in work.chunk.runs})
-        works += untrained(experiment, data, self._workers, self.settings.segment_seconds, left)
+        works += untrained(experiment, self._workers, self.settings.segment_seconds, left)
         return known, works
 
     def _save(self, job: Job) -> None:

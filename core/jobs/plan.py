@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from core.engine import training
 from core.engine.recording import Record
 from core.engine.state import Examples, State
+from core.experiment.data import data_of
 from core.experiment.experiment import SHAPE, Experiment, Run
 from core.machine.blas import one_blas_thread
 from core.registries.datasets import Data
@@ -58,13 +59,18 @@ def plan(
         chunk
         for (*shape, seeds), together in shapes.items()
         for chunk in _cut(
-            replace(experiment, **{name: (value,) for name, value in zip(SHAPE, shape, strict=True)}),  # type: ignore[arg-type]
+            _of_shape(experiment, *shape),
             together,
             len(seeds),
             math.ceil(workers / len(shapes)),
             seconds,
         )
     )
+
+
+def _of_shape(experiment: Experiment, dataset: str, *others: Any) -> Experiment:
+    wiring: dict[str, Any] = {name: (value,) for name, value in zip(SHAPE[1:], others, strict=True)}
+    return replace(experiment.on(dataset), **wiring)
 
 
 def _cut(shape: Experiment, runs: list[Run], seeds: int, pieces: int, longest: float) -> Iterator[Chunk]:
@@ -134,7 +140,7 @@ class Work:
     epoch: int = 0
     busy: bool = False
     shared: dict[str, Examples] = field(default_factory=dict)
-    """The examples, once for all chunks of a sweep: what workers send back holds them anew."""
+    """The examples, once for all chunks of a sweep that train on them: what workers send back holds them anew."""
     records: list[Record] = field(default_factory=list)
     spent: float = 0.0
     """Seconds of training that were measured, but for the first segment."""
@@ -174,17 +180,27 @@ class Work:
 
 def untrained(
     experiment: Experiment,
-    data: Data,
     workers: int,
     seconds: float = Settings.segment_seconds,
     runs: Sequence[Run] | None = None,
 ) -> list[Work]:
     """The chunks of `experiment`, or of those `runs` of it, before their first segment."""
-    shared: dict[str, Examples] = {}
+    shared: dict[str, dict[str, Examples]] = {name: {} for name in experiment.dataset}
     return [
-        Work(chunk, Start(experiment, chunk.runs, data), experiment.epochs, max(chunk.seconds, 1e-6), shared=shared)
+        Work(
+            chunk,
+            beginning(experiment, chunk.runs),
+            experiment.epochs,
+            max(chunk.seconds, 1e-6),
+            shared=shared[chunk.runs[0].dataset],
+        )
         for chunk in plan(experiment, workers, seconds, runs)
     ]
+
+
+def beginning(experiment: Experiment, runs: tuple[Run, ...]) -> Start:
+    """What runs of one shape start from."""
+    return Start(experiment, runs, data_of(experiment, runs[0].dataset))
 
 
 def recorded(works: Iterable[Work]) -> tuple[Record, ...]:

@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from core.experiment.data import data_of
 from core.experiment.experiment import Experiment
 from core.jobs.plan import Progress, Segment, Speedometer, Work, recorded, segment, untrained
 from core.jobs.pool import capacity, explain
@@ -60,14 +59,13 @@ def run(
     Raises JobError where the executor's workers die or are out of reach, ValueError for data that cannot be trained on.
     """
     if data is not None:
-        experiment = replace(experiment, dataset=own_data("data given to run", *data).name)
+        experiment = replace(experiment, dataset=(own_data("data given to run", *data).name,))
     if saved is not None and saved.key != experiment.key:
         raise ValueError("saved is of another experiment: with data, make it of Experiment(dataset=own_data(...).name)")
     executor = executor or _Here()
-    examples = data_of(experiment)
-    works = (saved and saved.works(examples)) or []
+    works = (saved and saved.works()) or []
     known, left = trained_before(store, experiment, {run.run for work in works for run in work.chunk.runs})
-    works += untrained(experiment, examples, capacity(executor), RUN_SECONDS, left)
+    works += untrained(experiment, capacity(executor), RUN_SECONDS, left)
     try:
         _train(works, executor, progress, saved)
     except Exception as error:

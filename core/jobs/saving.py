@@ -7,7 +7,6 @@ from core.experiment.experiment import Experiment
 from core.jobs import checkpoint
 from core.jobs.plan import Work
 from core.jobs.store import Store
-from core.registries.datasets import Data
 
 SECONDS = 5.0
 """Training of each worker that may be lost; more where saving takes long."""
@@ -31,13 +30,13 @@ class Saved:
         """The key of the experiment that it is of."""
         return self._experiment.key
 
-    def works(self, data: Data) -> list[Work] | None:
+    def works(self) -> list[Work] | None:
         """The chunks as they were last saved, if they were."""
         content = self._store.load_checkpoint(self._experiment.key)
         if content is None:
             return None
         try:
-            works = checkpoint.restore(content, self._experiment, data)
+            works = checkpoint.restore(content, self._experiment)
         except checkpoint.CheckpointError as error:
             self._note(f"what was saved in {self._store.folder} is not used, since {error}")
             return None

@@ -51,13 +51,13 @@ NO_GRADIENT = "no neuron has two weights with a gradient here"
 
 
 def train_examples(experiment: Experiment) -> int:
-    """How many examples the training set has: what a full batch is made of."""
-    return experiment.part_sizes()[0]
+    """How many examples the training set has, or the largest of several: what a full batch is made of at most."""
+    return max(experiment.part_sizes(name)[0] for name in experiment.dataset)
 
 
-def sizes(experiment: Experiment) -> dict[str, int]:
+def sizes(experiment: Experiment, dataset: str) -> dict[str, int]:
     """Examples in a batch, by the batch size as the tables have it: "full" and all beyond the data have the same."""
-    full = train_examples(experiment)
+    full = experiment.part_sizes(dataset)[0]
     return {"full" if size == 0 else str(size): min(size or full, full) for size in experiment.batch_size}
 
 
@@ -73,12 +73,12 @@ def _rows(result: Result, epoch: int, columns: list[str]) -> pd.DataFrame:
 
     Two runs differ in nothing where their batches hold the same number of examples, all there are.
     """
-    kept = dict.fromkeys(["run", "group", "batch_size", "seed", "layer", *columns])
+    kept = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
     # The few columns that matter: a filter copies all that a table has, and this one has fifty.
     rows = result.layers.loc[result.layers["epoch"] == epoch, list(kept)]
-    rows = rows.assign(
-        line=rows["group"].map(labels(result.experiment)), size=rows["batch_size"].map(sizes(result.experiment))
-    )
+    by_name = {name: sizes(result.experiment, name) for name in result.experiment.dataset}
+    examples = [by_name[name][size] for name, size in zip(rows["dataset"], rows["batch_size"], strict=True)]
+    rows = rows.assign(line=rows["group"].map(labels(result.experiment)), size=np.array(examples, np.int64))
     return rows.drop_duplicates(["line", "seed", "size", "layer"])
 
 
@@ -95,7 +95,7 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     rows = rows[rows["layer"] == layer]
     levels: dict[str, pd.Series | int] = {"batch": rows["size"]}
     if one_size(result.experiment):
-        levels = {"example": 1, "batch": rows["size"], "epoch": train_examples(result.experiment)}
+        levels = {"example": 1, "batch": rows["size"], "epoch": _full(result.experiment, rows["dataset"])}
     parts = [
         rows[[*kept, "line"]].assign(level=level, size=size, pairs=rows[f"pair_agreement_{level}"])
         for level, size in levels.items()
@@ -104,9 +104,14 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     return table.dropna(subset=["pairs"]).reset_index(drop=True)
 
 
+def _full(experiment: Experiment, datasets: pd.Series) -> pd.Series:
+    """Examples in each row's training set."""
+    return datasets.map({name: experiment.part_sizes(name)[0] for name in experiment.dataset}).astype(np.int64)
+
+
 def one_size(experiment: Experiment) -> bool:
-    """Whether all runs take the same number of examples for an update."""
-    return len(set(sizes(experiment).values())) == 1
+    """Whether all runs on the same data take the same number of examples for an update."""
+    return all(len(set(sizes(experiment, name).values())) == 1 for name in experiment.dataset)
 
 
 def unmeasured(result: Result, epoch: int, layer: int) -> str:
@@ -126,15 +131,17 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
     For the first layer these are the inputs, features that never change left out: they have no gradient. Where a
     neuron has a single incoming weight there are no pairs, and no limit; nor where the weights are not random or
-    the networks not plain. Columns: line, activation, mean, std, preactivation_std (empty for inputs), rho, limit.
+    the networks not plain. Columns: line, activation, dataset, mean, std, preactivation_std (empty for inputs), rho,
+    limit.
     """
     columns = ["activation_mean", "activation_std", "preactivation_std"]
-    rows = _rows(result, epoch, ["activation", "initialiser", "hidden", *PLAIN, "fan_in", *columns])
+    rows = _rows(result, epoch, ["activation", "dataset", "initialiser", "hidden", *PLAIN, "fan_in", *columns])
     below = rows[rows["layer"] == max(layer - 1, 1)]
-    table = below.groupby(["line", "activation"], sort=False)[columns].mean().reset_index()
+    table = below.groupby(["line", "activation", "dataset"], sort=False)[columns].mean().reset_index()
     table = table.rename(columns={"activation_mean": "mean", "activation_std": "std"})
     if layer == 1:
-        table["mean"], table["std"] = _input_moments(result.experiment)
+        moments = [_input_moments(result.experiment, name) for name in table["dataset"]]
+        table["mean"], table["std"] = np.array(moments, np.float64).reshape(-1, 2).T
         table["preactivation_std"] = np.nan
     square = table["mean"] ** 2
     table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
@@ -156,8 +163,8 @@ def _drawn(rows: pd.DataFrame, layer: int) -> NDArray[np.bool_]:
 
 
 @lru_cache(maxsize=64)
-def _input_moments(experiment: Experiment) -> tuple[float, float]:
-    train_x = data_of(experiment).train_x
+def _input_moments(experiment: Experiment, dataset: str) -> tuple[float, float]:
+    train_x = data_of(experiment, dataset).train_x
     varying = train_x[:, np.ptp(train_x, axis=0) > 0]
     return float(varying.mean()), float(varying.std())
 
@@ -168,10 +175,10 @@ def theory_by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     For layers fed by hidden units, from Gaussian pre-activations of the measured spread; for the first layer, and
     beyond 512 examples, the value of a large batch.
     """
-    full = train_examples(result.experiment)
     rows: list[tuple[str, int, float]] = []
-    curve = tuple(size for size in CURVE if size < full)
     for feed in feeding(result, epoch, layer).to_dict("records"):
+        full, _ = result.experiment.part_sizes(feed["dataset"])
+        curve = tuple(size for size in CURVE if size < full)
         line, limit = str(feed["line"]), float(feed["limit"])
         if np.isfinite(feed["preactivation_std"]) and np.isfinite(limit):
             values = _curve(str(feed["activation"]), round(float(feed["preactivation_std"]), 3), curve)
@@ -210,13 +217,13 @@ def by_layer_runs(result: Result, epoch: int) -> pd.DataFrame:
 def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str) -> pd.DataFrame:
     """Saturated share and agreement of pairs against the initial scale, a row for each scheme and one of QUANTITIES.
 
-    Columns: hidden, initialiser, gain, scale (root mean square of the layer's initial weights, mean of the runs),
-    quantity, mean, low, high (least and greatest of the runs), runs, theory (agreement in a large batch; empty for
-    saturation).
+    Columns: dataset, hidden, initialiser, gain, scale (root mean square of the layer's initial weights, mean of the
+    runs), quantity, mean, low, high (least and greatest of the runs), runs, theory (agreement in a large batch;
+    empty for saturation).
     """
     plain = plain_networks(result)
     result = result if plain.runs.empty else plain
-    columns = ["activation", "hidden", "initialiser", "gain", "role", "weight_rms", "saturated"]
+    columns = ["activation", "dataset", "hidden", "initialiser", "gain", "role", "weight_rms", "saturated"]
     rows, start = (
         table[table["activation"] == activation]
         for table in (
@@ -225,12 +232,12 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     )  # fmt: skip
     saturated = rows[rows["role"] == "hidden"].groupby("run")["saturated"].mean()
     table = rows[rows["layer"] == layer].set_index("run")
-    table = table[["line", "hidden", "initialiser", "gain"]].assign(
+    scheme = ["dataset", "hidden", "initialiser", "gain"]
+    table = table[["line", *scheme]].assign(
         scale=start[start["layer"] == layer].set_index("run")["weight_rms"],
         saturated=saturated,
         pairs=table[f"pair_agreement_{level}"],
     )
-    scheme = ["hidden", "initialiser", "gain"]
     long = table.melt(["line", *scheme, "scale"], list(QUANTITIES), "quantity").dropna()
     limits = feeding(result, epoch, layer).set_index("line")["limit"]
     # Without a feeding layer there is no limit, and mapping by an empty series gives text.
@@ -251,11 +258,11 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     if why := unmeasured(result, epoch, layer):
         return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", *findings.limits_of(told))
     table = by_batch(result, epoch, layer)
-    if table.groupby("activation")["size"].nunique().max() < 2:
+    if table.groupby(["activation", "dataset"])["size"].nunique().max() < 2:
         return Finding(claim, UNDECIDED, "These runs show one batch size only.", *findings.limits_of(told))
     limit = feeding(result, epoch, layer).set_index("line")["limit"]
     parts = []
-    for activation, rows in table.groupby("activation", sort=False):
+    for (activation, data), rows in table.groupby(["activation", "dataset"], sort=False):
         batches = sorted(rows["size"].unique())
         if len(batches) < 2:
             continue  # there are no numbers of its other batch sizes, or not yet
@@ -264,7 +271,8 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
             for size in batches[:: len(batches) - 1]
         ]
         predicted = _limits(told, rows, limit)
-        parts.append(f"{words(str(activation))} {', '.join(ends)}{predicted}")
+        where = f" on {data}" if len(result.experiment.dataset) > 1 else ""
+        parts.append(f"{words(str(activation))}{where} {', '.join(ends)}{predicted}")
     what = f"Pairs of weights into a neuron of layer {layer} whose gradients share a sign"
     evidence = f"{what}: {'; '.join(parts)}. Random: {share(FREE)}."
     never_negative = [name for name in table["activation"].unique() if _never_negative(result, name, layer)]
@@ -302,7 +310,7 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
         if not (np.isfinite(ACTIVATIONS[activation].range).all() and _never_negative(result, activation, layer)):
             continue
         table = by_scale(result, activation, epoch, layer, level)
-        for hidden, own in table[table["scale"] > 0].groupby("hidden", sort=False):
+        for (data, hidden), own in table[table["scale"] > 0].groupby(["dataset", "hidden"], sort=False):
             scheme = ["initialiser", "gain"]  # two of them may have one scale
             if own["quantity"].nunique() < len(QUANTITIES):
                 continue
@@ -310,7 +318,7 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
             by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
             wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
             wide = (
-                wide[_drawn(wide.reset_index().assign(hidden=hidden), layer)]
+                wide[_drawn(wide.reset_index().assign(hidden=str(hidden)), layer)]
                 .dropna()
                 .sort_values("scale", kind="stable")
             )
@@ -318,7 +326,12 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]
             for row in wide.iloc[[0, -1]].reset_index().to_dict("records"):
-                of = {"activation": activation, "hidden": hidden, **{name: row[name] for name in scheme}}
+                of = {
+                    "activation": activation,
+                    "dataset": data,
+                    "hidden": hidden,
+                    **{name: row[name] for name in scheme},
+                }
                 runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
                 told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
                 told.keep("mean saturated, alike once", row["saturated"], row["measured"], **of, epoch=epoch)
@@ -328,7 +341,9 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
                 bool(large["saturated"] - small["saturated"] > NOTICEABLE),
                 bool(small["pairs"] - large["pairs"] > NOTICEABLE),
             ]
-            network = f" ({hidden})" if len(result.experiment.hidden) > 1 else ""
+            several = {"hidden": hidden, "dataset": data}
+            named = [str(value) for name, value in several.items() if len(getattr(result.experiment, name)) > 1]
+            network = f" ({' on '.join(named)})" if named else ""
             parts.append(
                 f"{words(activation)}{network}, from weights of root mean square {number(large['scale'], 2)} to "
                 f"{number(small['scale'], 2)}: saturated units {share(large['saturated'])} to "
@@ -350,7 +365,7 @@ def _medians(told: Told, rows: pd.DataFrame) -> str:
     """The medians of pairs that the chart draws at one size, of one line or several."""
     for _, own in rows.groupby("line", sort=False):
         row = own.iloc[0]
-        batches = sizes(told.tables.result.experiment)
+        batches = sizes(told.tables.result.experiment, row["dataset"])
         alike = [name for name, size in batches.items() if row["level"] != "batch" or size == row["size"]]
         of = {name: row[name] for name in (*LINE, "epoch", "layer")} | {"batch_size": ",".join(alike)}
         told.keep(f"median pair_agreement_{row['level']}, alike once", own["pairs"].median(), len(own), **of)

@@ -260,7 +260,7 @@ def exponential_costs(result: Result, claim: str) -> Finding:
     verdicts: list[str] = []
     parts: list[str] = []
     one_seed = False
-    alike = ["hidden", "batch_size", "optimiser", "last_update"]
+    alike = ["dataset", "hidden", "batch_size", "optimiser", "last_update"]
     for settings, members in runs.groupby(alike, sort=False):
         names = list(dict.fromkeys(members["activation"]))
         for cheap in (name for name in names if name in WITHOUT_EXPONENTIAL and LOGISTIC in names):
@@ -324,8 +324,8 @@ CLAIMS = (
 
 
 def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
-    """The network, batch size and learning rate that all members have, where it is not all of the experiment's."""
-    named = ("hidden", "batch_size", "optimiser", "learning_rate")
+    """The data, network, batch size and learning rate of all members, where it is not all of the experiment's."""
+    named = ("dataset", "hidden", "batch_size", "optimiser", "learning_rate")
     varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
     row = members.iloc[0].to_dict()
     said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]

@@ -135,9 +135,11 @@ def centring_alone(one: str, other: str) -> bool:
 
 def distinct_batches(result: Result) -> pd.DataFrame:
     """The runs table, without runs whose batch size is the whole training set as that of others is, by another name."""
-    points = result.epochs[result.epochs["epoch"] > 0]
-    whole = list(dict.fromkeys(points.loc[points["update"] == points["epoch"], "batch_size"]))
-    return result.runs[~result.runs["batch_size"].isin(whole[1:])]
+    points, runs = result.epochs[result.epochs["epoch"] > 0], result.runs
+    whole = points.loc[points["update"] == points["epoch"], ["dataset", "batch_size"]].drop_duplicates()
+    for data, own in whole.groupby("dataset", sort=False):
+        runs = runs[~((runs["dataset"] == data) & runs["batch_size"].isin(own["batch_size"].iloc[1:]))]
+    return runs
 
 
 def is_plain(table: pd.DataFrame) -> pd.Series:

@@ -97,7 +97,7 @@ def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
         if set(FOUR) <= set(with_function(members)["activation"]):
             usual = {"gain": 1, "bias_initialiser": "zeros"}
             named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
-            named += [name for name in (*PLAIN, "optimiser") if runs[name].nunique() > 1]
+            named += [name for name in (*PLAIN, "optimiser", "dataset") if runs[name].nunique() > 1]
             parts[label(row, named)] = members
     return parts
 

@@ -5,8 +5,9 @@ A finding follows the numbers: where they do not bear a claim out it says so, an
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -32,7 +33,7 @@ NO_SIGNS = "The signs were not measured: that takes full statistics."
 # A sentence names no more comparisons, functions or groups than this; the others are counted.
 NAMED = 3
 # Runs that start from one initial scale or several, and are compared by it, are the same in these.
-SAME_BUT_SCALE = ["activation", "hidden", "residual", "normalisation"]
+SAME_BUT_SCALE = ["activation", "dataset", "hidden", "residual", "normalisation"]
 
 
 @dataclass(frozen=True)
@@ -234,44 +235,53 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
     """Whether zero-centred functions reach the target in fewer updates than the functions `slow`."""
     told = Told(result)
     goal = target_text(result.experiment.target)
-    best = _fastest(told, goal)
+    best = by_data(told, lambda of: _fastest(told, goal, of))
     if not math.isfinite(median_updates(result.runs).min()):
-        return Finding(claim, UNDECIDED, text.sentences([best]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences(best), *limits_of(told))
     found = comparisons(result, slow)
     if not found:
         if not any(result.experiment.hidden):
             unused = "These networks have no hidden layer, so no activation function"
-            return Finding(claim, UNDECIDED, text.sentences([best, unused]), *limits_of(told))
+            return Finding(claim, UNDECIDED, text.sentences([*best, unused]), *limits_of(told))
         other = f"the {text.words(slow[0])}" if len(slow) == 1 else "a never negative function"
         why = (
             f"There is nothing to compare: that takes runs of a zero-centred function and of {other}, with all else "
             "the same, of which at least one reached it"
         )
-        return Finding(claim, UNDECIDED, text.sentences([best, why]), *limits_of(told))
+        return Finding(claim, UNDECIDED, text.sentences([*best, why]), *limits_of(told))
     parts = text.first([one.said(told) for one in found[:NAMED]], len(found), "comparison")
     if all(one.pairs < SEEDS for one in found):
-        said = [best, f"In one seed: {parts}", text.ONE_SEED]
+        said = [*best, f"In one seed: {parts}", text.ONE_SEED]
     else:
         faster, slower = (sum(one.verdict == verdict for one in found) for verdict in (SUPPORTED, NOT_SUPPORTED))
         of = {"slow": ",".join(name for name in ACTIVATIONS if name in slow)}
         total = told.keep("comparisons", len(found), len(found), **of)
         tally = f"Zero-centred was faster in {told.keep('comparisons faster', faster, len(found), **of)} of {total}"
         tally += f", slower in {told.keep('comparisons slower', slower, len(found), **of)}" if slower else ""
-        said = [best, f"{tally if faster or slower else f'{total} that decided nothing'}: {parts}"]
+        said = [*best, f"{tally if faster or slower else f'{total} that decided nothing'}: {parts}"]
     limits, numbers = limits_of(told, rates=True)
     if not all(centring_alone(*one.functions) for one in found):
         limits += " Functions that differ in slope or in width too differ in more than their centring."
     return Finding(claim, text.overall([one.verdict for one in found]), text.sentences(said), limits, numbers)
 
 
-def _fastest(told: Told, goal: str) -> str:
+def by_data(told: Told, say: Callable[[Mapping[str, Any]], str]) -> list[str]:
+    """What there is to say of each data set, which is named where there are several: theirs are not compared."""
+    data = told.tables.result.experiment.dataset
+    if len(data) == 1:
+        return [say({})]
+    said = {name: say({"dataset": name}) for name in data if name in set(told.tables.result.runs["dataset"])}
+    return [f"On {name}, {one[0].lower()}{one[1:]}" for name, one in said.items() if one]
+
+
+def _fastest(told: Told, goal: str, of: Mapping[str, Any]) -> str:
     """Which groups reach the target first, and where none does, why."""
-    medians = median_updates(distinct_batches(told.tables.result))
+    medians = median_updates(select(distinct_batches(told.tables.result), of))
     best = str(medians.idxmin())
     if not math.isfinite(medians[best]):
-        return _not_reached(told, goal)
-    if medians[best] == 0 and (at_once := told.number("reached at update 0")).value == at_once.n:
-        return f"{_all(told, 'reached at update 0')} met {goal} at update 0, before any training"
+        return _not_reached(told, goal, of)
+    if medians[best] == 0 and (at_once := told.number("reached at update 0", **of)).value == at_once.n:
+        return f"{_all(told, 'reached at update 0', of)} met {goal} at update 0, before any training"
     ties = fastest_of(told.tables.result, medians)
     median = median_of_ties(told, ties, medians)
     how = "median run met it at update 0" if medians[ties].max() == 0 else f"median {median}"
@@ -281,29 +291,29 @@ def _fastest(told: Told, goal: str) -> str:
         return f"Fastest to {goal} is {best}: {how}"
     if len(ties) <= NAMED:
         return f"No difference between {text.listed(ties)} as the fastest to {goal}: {how}"
-    tied = told.keep("groups that tie", len(ties), len(medians), outcome="updates_to_target")
-    return f"{tied} of {told('groups')} groups tie as the fastest to {goal}: {how}"
+    tied = told.keep("groups that tie", len(ties), len(medians), outcome="updates_to_target", **of)
+    return f"{tied} of {told('groups', **of)} groups tie as the fastest to {goal}: {how}"
 
 
-def _not_reached(told: Told, goal: str) -> str:
+def _not_reached(told: Told, goal: str, of: Mapping[str, Any]) -> str:
     """Why no group's median reached the target."""
-    lost, reached = told.number("diverged first"), told.number("reached")
+    lost, reached = told.number("diverged first", **of), told.number("reached", **of)
     if lost.value == lost.n:
-        return f"{_all(told, 'diverged first')} diverged before reaching {goal}"
+        return f"{_all(told, 'diverged first', of)} diverged before reaching {goal}"
     also = f"; {lost} diverged" if lost.value else ""
-    if told.number("going on").value:
+    if told.number("going on", **of).value:
         also += ", so far"
     if not reached.value:
-        none = f"None of the {told('runs')} runs has" if reached.n > 1 else "The run has not"
+        none = f"None of the {told('runs', **of)} runs has" if reached.n > 1 else "The run has not"
         return f"{none} reached {goal}{also}"
-    groups = int(told.number("groups").value)
+    groups = int(told.number("groups", **of).value)
     which = "in no group have more than half of the runs" if groups > 1 else "no more than half of the runs have"
-    return f"{which} reached {goal}: {reached} of {told('runs')} did{also}"
+    return f"{which} reached {goal}: {reached} of {told('runs', **of)} did{also}"
 
 
-def _all(told: Told, measure: str) -> str:
+def _all(told: Told, measure: str, of: Mapping[str, Any]) -> str:
     """'All 5 runs', or 'The run' where there is one: as many as `measure` counts."""
-    number = told.number(measure)
+    number = told.number(measure, **of)
     return f"All {number} runs" if number.n > 1 else "The run"
 
 
@@ -317,9 +327,16 @@ def runs(result: Result) -> Finding:
     told.number("groups")
     lost = told.number("diverged")
     if lost.value == lost.n:
-        return Finding(claim, "", f"{_all(told, 'diverged')} diverged.", *limits_of(told))
-    if not result.experiment.tested:
-        return Finding(claim, "", "Nothing is kept back for testing.", *limits_of(told))
+        return Finding(claim, "", f"{_all(told, 'diverged', {})} diverged.", *limits_of(told))
+    evidence = text.sentences(by_data(told, lambda of: _tested(told, of)))
+    return Finding(claim, "", evidence, *limits_of(told))
+
+
+def _tested(told: Told, of: Mapping[str, Any]) -> str:
+    """Which group classifies the test set best; '' where none was tested yet."""
+    table, experiment = select(told.tables.result.runs, of), told.tables.result.experiment
+    if set(table["dataset"]) <= set(experiment.untested):
+        return "Nothing is kept back for testing"
     accuracy = pd.Series(
         {
             str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
@@ -327,23 +344,22 @@ def runs(result: Result) -> Finding:
         }
     ).dropna()
     if accuracy.empty:
-        return Finding(claim, "", "", *limits_of(told))
+        return ""
     if not math.isfinite(accuracy.max()):
-        return Finding(claim, "", "In every group at least half of the runs diverged.", *limits_of(told))
+        return "In every group at least half of the runs diverged"
     best = [group for group in accuracy.index if accuracy[group] == accuracy.max()]
     value = told("median final_test_accuracy", group=best[0])
     if len(accuracy) == 1:
-        evidence = f"Median test accuracy: {value}."
-    elif len(best) == len(accuracy):
-        evidence = f"All groups have the same median test accuracy: {value}."
-    else:
-        whose = (
-            text.listed(best)
-            if len(best) <= NAMED
-            else f"{told.keep('groups that tie', len(best), len(accuracy), outcome='final_test_accuracy')} groups tie"
-        )
-        evidence = f"Best median test accuracy: {value} ({whose})."
-    return Finding(claim, "", evidence, *limits_of(told))
+        return f"Median test accuracy: {value}"
+    if len(best) == len(accuracy):
+        return f"All groups have the same median test accuracy: {value}"
+    tie = {"outcome": "final_test_accuracy", **of}
+    whose = (
+        text.listed(best)
+        if len(best) <= NAMED
+        else f"{told.keep('groups that tie', len(best), len(accuracy), **tie)} groups tie"
+    )
+    return f"Best median test accuracy: {value} ({whose})"
 
 
 def limits(result: Result, rates: bool = False) -> str:
@@ -356,7 +372,9 @@ def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]
     result = told.tables.result
     all_runs, least, most = (told.number(name) for name in ("runs", "least seeds", "most seeds"))
     seeds = text.count(int(least.value), "seed") if least.value == most.value else f"{least} to {most} seeds"
-    said = f"n = {text.count(int(all_runs.value), 'run')}, {seeds} a group, on {result.experiment.dataset}; "
+    said = (
+        f"n = {text.count(int(all_runs.value), 'run')}, {seeds} a group, on {text.listed(result.experiment.dataset)}; "
+    )
     reached = told.number("reached")
     fates = [f"{reached if reached.value else 'none'} reached the target"]
     if (later := told.number("diverged later")).value:

@@ -54,9 +54,9 @@ class Inputs:
 
 
 @lru_cache(maxsize=64)
-def inputs(experiment: Experiment) -> Inputs:
-    """The inputs of the examples that the experiment's layers are measured on."""
-    squares = np.square(data_of(experiment).train_x[: experiment.probe or None]).mean(axis=1)
+def inputs(experiment: Experiment, dataset: str) -> Inputs:
+    """The inputs of the examples of one of its data sets that the experiment's layers are measured on."""
+    squares = np.square(data_of(experiment, dataset).train_x[: experiment.probe or None]).mean(axis=1)
     low, high = np.quantile(squares, [0.05, 0.95])
     return Inputs(float(squares.mean()), float(low), float(high))
 
@@ -98,12 +98,13 @@ def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
 
 def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
-    mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
+    threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
     for settings in _groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own, activation = variances.xs(str(settings.group)).sort_index(), str(settings.activation)
+        mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold)
         if settings.random_output:
             for place, square in _backward(starts[settings.group], layers).items():
@@ -163,11 +164,12 @@ def jacobians(result: Result) -> pd.DataFrame:
     groups = start.groupby("group", sort=False)
     table = groups[["mean", "rms", "least", "greatest", "condition"]].median()
     table["runs"], table["predicted"] = groups["mean"].count(), np.nan
-    mean_square, threshold = inputs(result.experiment).mean_square, result.experiment.saturation_threshold
+    threshold = result.experiment.saturation_threshold
     starts = _starts(result)
     for settings in _groups(result).itertuples(index=False):
         own = starts[settings.group]
         weights, biases = (tuple(own[name])[:-1] for name in ("weights", "biases"))
+        mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(str(settings.activation), weights, biases, mean_square, threshold)
         if settings.random and settings.random_output and len(layers) == len(own) - 1:
             square = float(own["weights"].iloc[-1] * np.prod([layer.chi for layer in layers]))
@@ -461,14 +463,16 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
             "each other, which no theory of random weights covers."
         )
         found.append(("Training", text))
-    seen = inputs(result.experiment)
-    if seen.high > 1.5 * seen.low:
-        text = (
-            "The first layer sees data, not Gaussians. An example's own mean square runs from "
-            f"{number(seen.low)} to {number(seen.high)} (5 to 95 %; theory is given the mean, "
-            f"{number(seen.mean_square)}), so layer 1 mixes narrower and wider Gaussians, and passes that on"
-        )
-        found.append(("Inputs", f"{text}{_tails(start)}."))
+    for name in result.experiment.dataset:
+        seen = inputs(result.experiment, name)
+        if seen.high > 1.5 * seen.low:
+            which = f" of {name}" if len(result.experiment.dataset) > 1 else ""
+            text = (
+                f"The first layer sees data, not Gaussians. An example's own mean square{which} runs from "
+                f"{number(seen.low)} to {number(seen.high)} (5 to 95 %; theory is given the mean, "
+                f"{number(seen.mean_square)}), so layer 1 mixes narrower and wider Gaussians, and passes that on"
+            )
+            found.append(("Inputs", f"{text}{_tails(start[start['dataset'] == name])}."))
     spread = by_layer(result)
     spread = spread[(spread["quantity"] == "length") & (spread["median"] > 0) & (spread["runs"] > 1)]
     relative = (spread["high"] - spread["low"]) / spread["median"]

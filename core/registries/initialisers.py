@@ -247,10 +247,14 @@ def random_walk(rng: np.random.Generator, shape: Shape, function: str) -> Floats
     It keeps the mean logarithm of the gradients' norm. For relu g = sqrt(2) exp(1.2 / (max(fan_in, 6) - 2.4)). In wide
     layers both tend to the std of LeCun and of He.
     """
-    fan_in = shape[0]
+    return random_walk_std(shape[0], function) * rng.standard_normal(shape)
+
+
+def random_walk_std(fan_in: int, function: str) -> float:
+    """The standard deviation of `random_walk`."""
     linear = function == "linear"
     gain = math.exp(0.5 / fan_in) if linear else math.sqrt(2) * math.exp(1.2 / (max(fan_in, 6) - 2.4))
-    return gain / math.sqrt(fan_in) * rng.standard_normal(shape)
+    return gain / math.sqrt(fan_in)
 
 
 def depth_scaled(rng: np.random.Generator, shape: Shape, place: Place) -> Floats:

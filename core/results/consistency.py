@@ -33,11 +33,10 @@ def check(result: Result) -> None:
         _check_numbers(name, result.table(name))
     settings = run_settings(result.experiment)
     _check_run_numbers(result, settings)
-    updates = updates_per_epoch(result.experiment)
-    _check_points(result, updates)
-    _check_runs(result, updates)
-    _check_layers(result, updates)
-    _check_histograms(result, settings, updates)
+    _check_points(result)
+    _check_runs(result)
+    _check_layers(result)
+    _check_histograms(result, settings)
 
 
 def require(
@@ -99,28 +98,29 @@ def _check_run_numbers(result: Result, settings: pd.DataFrame) -> None:
         raise ResultError(f"epochs.csv: run {lacking.iloc[0]} of runs.csv is not in it; allowed: all of its runs")
 
 
-def _check_points(result: Result, per_epoch: dict[str, int]) -> None:
+def _check_points(result: Result) -> None:
     """Whether the rows of each run are the first of its recorded points, in order."""
     epochs, experiment = result.epochs, result.experiment
     place = epochs.groupby("run").cumcount()
     wanted = pd.Series(-1, index=epochs.index)
-    for batch_size, n in per_epoch.items():
+    per_epoch = updates_per_epoch(experiment, epochs)
+    for n in per_epoch.unique().tolist():
         whole = [epoch * n for epoch in experiment.record_epochs()]
         points = np.array([*sorted({*whole, *experiment.record_updates(n)}), -1])
-        rows = epochs["batch_size"] == batch_size
+        rows = per_epoch == n
         # Beyond the last point nothing is right.
         wanted[rows] = points[np.minimum(place[rows], len(points) - 1)]
-    passes = wanted // epochs["batch_size"].map(per_epoch).astype("int64")
+    passes = wanted // per_epoch
     require("epochs", epochs, "epoch", epochs["epoch"] == passes, "the recorded epochs of each run in order from 0")
     require("epochs", epochs, "update", epochs["update"] == wanted, wanted)
 
 
-def _check_updates(name: str, table: pd.DataFrame, updates_per_epoch: dict[str, int]) -> None:
-    updates = table["epoch"] * table["batch_size"].map(updates_per_epoch).astype("int64")
+def _check_updates(name: str, table: pd.DataFrame, experiment: Experiment) -> None:
+    updates = table["epoch"] * updates_per_epoch(experiment, table)
     require(name, table, "update", table["update"] == updates, updates)
 
 
-def _check_runs(result: Result, updates_per_epoch: dict[str, int]) -> None:
+def _check_runs(result: Result) -> None:
     runs = result.runs
     last = result.epochs.drop_duplicates("run", keep="last")["update"].reset_index(drop=True)
     require("runs", runs, "last_update", runs["last_update"] == last, last)
@@ -135,16 +135,16 @@ def _check_runs(result: Result, updates_per_epoch: dict[str, int]) -> None:
     require("runs", runs, "status", runs["status"] == status, allowed)
     within = ~reached | updates.between(0, runs["last_update"])
     require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
-    passes = updates // runs["batch_size"].map(updates_per_epoch).astype("int64")
+    passes = updates // updates_per_epoch(result.experiment, runs)
     require("runs", runs, "epochs_to_target", epochs.isna() & ~reached | (epochs == passes), passes)
 
 
-def _check_layers(result: Result, updates_per_epoch: dict[str, int]) -> None:
+def _check_layers(result: Result) -> None:
     layers, epochs = result.layers, at_recorded_epochs(result)
     points, own = _points(epochs), _points(layers)
     require("layers", layers, "epoch", np.isin(own, points), "the epochs of its run in epochs.csv")
     require("layers", layers, "epoch", np.diff(own, prepend=own[:1]) >= 0, "the epochs of each run in ascending order")
-    _check_updates("layers", layers, updates_per_epoch)
+    _check_updates("layers", layers, result.experiment)
 
     diverged = epochs["run"].isin(result.runs["run"][result.runs["diverged_at"].notna()])
     left_out = diverged & (epochs["update"] == epochs["run"].map(result.runs.set_index("run")["diverged_at"]))
@@ -160,11 +160,12 @@ def _check_layers(result: Result, updates_per_epoch: dict[str, int]) -> None:
     output = layers["layer"] == depth
     role = output.map({True: "output", False: "hidden"})
     require("layers", layers, "role", layers["role"] == role, role)
-    by_network = layers.groupby("hidden").indices
+    by_network = layers.groupby(["dataset", "hidden"]).indices
     for column, shift in (("fan_in", 1), ("fan_out", 0)):
         fan = np.zeros(len(layers), np.int64)
-        for hidden, rows in by_network.items():
-            fan[rows] = np.array(widths[str(hidden)])[layers["layer"].iloc[rows] - shift]
+        for network, width in widths.items():
+            rows = by_network.get(network, [])
+            fan[rows] = np.array(width)[layers["layer"].iloc[rows] - shift]
         require("layers", layers, column, layers[column] == fan, pd.Series(fan))
 
 
@@ -173,21 +174,21 @@ def _points(table: pd.DataFrame) -> NDArray[np.int64]:
     return (table["run"] * 2**20 + table["epoch"]).to_numpy()
 
 
-def _widths(experiment: Experiment) -> dict[str, tuple[int, ...]]:
-    """Layer sizes, inputs and outputs included, by the text of the hidden layers."""
-    dataset = dataset_of(experiment.dataset)
+def _widths(experiment: Experiment) -> dict[tuple[str, str], tuple[int, ...]]:
+    """Layer sizes, inputs and outputs included, by the data set and the text of the hidden layers."""
     return {
-        FIELDS["hidden"].kind.format(hidden): (dataset.features, *hidden, dataset.outputs)
+        (name, FIELDS["hidden"].kind.format(hidden)): (dataset.features, *hidden, dataset.outputs)
+        for name, dataset in ((name, dataset_of(name)) for name in experiment.dataset)
         for hidden in experiment.hidden
     }
 
 
-def _depths(table: pd.DataFrame, widths: dict[str, tuple[int, ...]]) -> pd.Series:
+def _depths(table: pd.DataFrame, widths: dict[tuple[str, str], tuple[int, ...]]) -> pd.Series:
     """By row, the layers of the network that have weights."""
-    return table["hidden"].map({hidden: len(width) - 1 for hidden, width in widths.items()}).astype("int64")
+    return table["hidden"].map({hidden: len(width) - 1 for (_, hidden), width in widths.items()}).astype("int64")
 
 
-def _check_histograms(result: Result, settings: pd.DataFrame, updates_per_epoch: dict[str, int]) -> None:
+def _check_histograms(result: Result, settings: pd.DataFrame) -> None:
     table = result.histograms
     known = result.runs["group"].drop_duplicates()
     require("histograms", table, "group", table["group"].isin(known), f"the groups in runs.csv, {_some(known)}")
@@ -196,7 +197,7 @@ def _check_histograms(result: Result, settings: pd.DataFrame, updates_per_epoch:
     epochs = at_recorded_epochs(result)[["group", "epoch"]].drop_duplicates().assign(known=True)
     recorded = table[["group", "epoch"]].merge(epochs, how="left", on=["group", "epoch"])["known"].notna()
     require("histograms", table, "epoch", recorded, "the epochs of its group in epochs.csv")
-    _check_updates("histograms", table, updates_per_epoch)
+    _check_updates("histograms", table, result.experiment)
     depth = _depths(table, _widths(result.experiment))
     require("histograms", table, "layer", (table["layer"] >= 1) & (table["layer"] <= depth), "the network's layers")
     quantities = table["quantity"]

@@ -64,9 +64,12 @@ def outcomes(result: Result, final: bool = True) -> pd.Series:
     return pd.Series(found, result.runs.index, dtype="str", name="outcome")
 
 
-def chance_loss(experiment: Experiment) -> float:
-    """The loss of guessing: that of the best prediction which is the same for every example of the training set."""
-    data = data_of(experiment)
+def chance_loss(experiment: Experiment, dataset: str | None = None) -> float:
+    """The loss of guessing: that of the best prediction which is the same for every example of the training set.
+
+    Of several data sets it is that of the one which is named.
+    """
+    data = data_of(experiment, dataset)
     targets = encode_targets(data.train_y, outputs(len(data.class_names)), np.float64)
     return LOSSES[experiment.loss].chance(targets.mean(axis=1))
 
@@ -80,7 +83,9 @@ def exploded(result: Result) -> pd.Series:
     runs = result.runs
     first = runs["run"].map(result.epochs.drop_duplicates("run").set_index("run")["train_loss"])
     final = runs["final_train_loss"]
-    return runs["diverged_at"].isna() & final.gt(EXPLODED * chance_loss(result.experiment)) & final.gt(first)
+    chance = {name: chance_loss(result.experiment, name) for name in result.experiment.dataset}
+    guessing = runs["dataset"].map(chance).astype(np.float64)
+    return runs["diverged_at"].isna() & final.gt(EXPLODED * guessing) & final.gt(first)
 
 
 def exploded_text(result: Result, final: bool = True) -> str:
@@ -96,7 +101,11 @@ def exploded_text(result: Result, final: bool = True) -> str:
         return ""
     named = [f"{group} ({n} of {text.count(of, 'run')})" for group, n, of in some.head(NAMED).itertuples()]
     rest = [text.count(len(some) - NAMED, "more group")] if len(some) > NAMED else []
-    guessing = text.number(chance_loss(result.experiment))
+    data = result.experiment.dataset
+    losses = [text.number(chance_loss(result.experiment, name)) for name in data]
+    guessing = text.listed(
+        [f"{loss} on {name}" for loss, name in zip(losses, data, strict=True)] if len(data) > 1 else losses
+    )
     return (
         f"Exploded without diverging: {text.listed([*named, *rest])}. Their training loss "
         f"{'ended at' if final else 'is by now'} more than {EXPLODED:g} times the loss of guessing ({guessing}), "
@@ -113,8 +122,7 @@ def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     """
     epochs = result.epochs if within else at_recorded_epochs(result)
     if len(at_recorded_epochs(result)) < len(epochs):
-        per_epoch = epochs["batch_size"].map(updates_per_epoch(result.experiment))
-        epochs = epochs.assign(epoch=epochs["update"] / per_epoch)
+        epochs = epochs.assign(epoch=epochs["update"] / updates_per_epoch(result.experiment, epochs))
     gone = result.runs.loc[result.runs["diverged_at"].notna(), ["run", "diverged_at"]]
     if gone.empty:
         return epochs.assign(diverged=False)
@@ -202,7 +210,8 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
 
     The 95 % interval is a percentile bootstrap over seeds, resampled together for both groups (paired); one seed has
     none. A resample in which neither median is finite tells nothing and is left out. Seeds that only one of the two
-    groups has (in a result that is still growing) are left out too.
+    groups has (in a result that is still growing) are left out too. A group on other data than the baseline's has no
+    ratio.
 
     Returns:
         Columns group, median (inf where half of the runs or more did not reach the target; over the pairs, as all
@@ -214,7 +223,12 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
     table = runs.assign(time=runs[axis].fillna(np.inf), lost=(missed & runs["diverged_at"].notna()).astype(np.float64))
     times, losses = (table.pivot(index="seed", columns="group", values=name) for name in ("time", "lost"))
     rows = []
+    data = dict(zip(runs["group"], runs["dataset"], strict=True))
+    medians = median_updates(runs.assign(updates_to_target=runs[axis]))
     for group in runs["group"].unique():
+        if data[group] != data[baseline]:
+            rows.append((group, medians[group], *[math.nan] * 3, 0, 0, math.nan, 0, f"on {data[group]}: other data"))
+            continue
         both = times[group].notna().to_numpy() & times[baseline].notna().to_numpy()
         n = int(both.sum())
         if n == 0:

@@ -3,7 +3,7 @@
 What follows from none, such as a loss, is its maker's word. Rows are in order, as `core.results.consistency` checks.
 """
 
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import NoReturn
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from core.engine.measures import SATURATED_NEURON, random_agreement, saturated_from
 from core.engine.recording import MINI_BATCHES
-from core.experiment.experiment import FIELDS, Experiment
+from core.experiment.experiment import Experiment
 from core.experiment.fields import shorten
 from core.registries.activations import ACTIVATIONS
 from core.results.consistency import ROUNDING, Bools, blocks, require
-from core.results.results import Result, ResultError
+from core.results.results import Result, ResultError, by_data
 from core.schema import LEVELS, MAX_ORTHANT_FAN_IN, PERCENTILES, SCHEMA
 from core.text import count
 
@@ -134,11 +134,14 @@ def _check_path(result: Result) -> None:
 
 def _check_shares(result: Result) -> None:
     """An accuracy is a whole number of examples."""
-    for part, examples in zip(("train", "test"), result.experiment.part_sizes(), strict=True):
-        column = f"{part}_accuracy"
-        right = result.epochs[column] * examples
-        whole = ~((right - right.round()).abs() > EXAMPLE) & (examples > 0 or right.isna())
-        _allow(result, "epochs", column, whole, f"whole numbers of the {count(examples, 'example')}, or nothing")
+    for dataset in result.experiment.dataset:
+        own = result.epochs["dataset"] == dataset
+        for part, examples in zip(("train", "test"), result.experiment.part_sizes(dataset), strict=True):
+            column = f"{part}_accuracy"
+            right = result.epochs[column] * examples
+            whole = ~((right - right.round()).abs() > EXAMPLE) & (examples > 0 or right.isna())
+            allowed = f"whole numbers of the {count(examples, 'example')}, or nothing"
+            _allow(result, "epochs", column, whole | ~own, allowed)
 
 
 def _check_singular_values(result: Result) -> None:
@@ -175,8 +178,9 @@ def _by_function(layers: pd.DataFrame, values: dict[str, float]) -> pd.Series:
 def _check_saturation(result: Result) -> None:
     """Saturated shares, by the percentiles of the pre-activation and by the neurons that are saturated."""
     layers, experiment = result.layers, result.experiment
-    train, _ = experiment.part_sizes()
-    probe = min(experiment.probe or train, train)
+    sizes = {name: experiment.part_sizes(name)[0] for name in experiment.dataset}
+    train = layers["dataset"].map(sizes).astype(np.float64)
+    probe = train.clip(upper=experiment.probe) if experiment.probe else train
     one = 1 / (layers["fan_out"] * probe) + ROUNDING
     ends = {
         name: saturated_from(function, experiment.saturation_threshold, np.dtype(experiment.dtype))
@@ -304,8 +308,9 @@ def _check_totals(result: Result) -> None:
 def _check_kind(result: Result, quantity: str, level: str, values: pd.Series, heads: pd.DataFrame) -> None:
     """Compare the totals of one kind of histograms with `values`, by row of the layers table those of an example."""
     point = ["group", "epoch", "layer"]
-    wanted = result.layers[["group", "batch_size", "epoch", "layer"]].assign(values=values)
-    wanted = wanted.groupby(["group", "batch_size", "epoch", "layer"], sort=False)["values"].sum().reset_index()
+    settings = ["group", "dataset", "batch_size", "epoch", "layer"]
+    wanted = result.layers[settings].assign(values=values)
+    wanted = wanted.groupby(settings, sort=False)["values"].sum().reset_index()
     wanted = wanted[wanted["values"] > CLOSE]
     both = wanted.merge(heads[[*point, "quantity", "level", "line", "total"]], how="outer", on=point)
     both = both.sort_values("line")
@@ -317,17 +322,16 @@ def _check_kind(result: Result, quantity: str, level: str, values: pd.Series, he
         )
     if (needless := both[both["values"].isna()]).size:
         _blame(needless.iloc[0], "none: layers.csv has no such values")
-    write = FIELDS["batch_size"].kind.format
-    factors = {write(size): _factor(result.experiment, size, level) for size in result.experiment.batch_size}
-    expected = both["values"] * both["batch_size"].map(factors).astype(np.float64)
+    factors = by_data(result.experiment, both, partial(_factor, result.experiment, level))
+    expected = both["values"] * factors
     off = both[~np.isclose(both["total"], expected, rtol=SINGLE, atol=0)]
     if len(off):
         _blame(off.iloc[0], f"{expected[off.index[0]]:,.6g} by layers.csv and experiment.json")
 
 
-def _factor(experiment: Experiment, batch_size: int, level: str) -> int:
+def _factor(experiment: Experiment, level: str, dataset: str, batch_size: int) -> int:
     """How often a histogram counts each unit, weight or neuron."""
-    train, _ = experiment.part_sizes()
+    train, _ = experiment.part_sizes(dataset)
     probe = min(experiment.probe or train, train)
     batch = min(batch_size or train, train)
     batches = min(MINI_BATCHES, probe // batch) if batch <= probe else 1

@@ -183,6 +183,7 @@ def _keep_table(settings: bytes, content: bytes) -> str:
     """
     try:
         wanted = json.loads(settings)["experiment"]["dataset"]
+        wanted = [wanted] if isinstance(wanted, str) else list(wanted)
         with np.errstate(invalid="ignore"):  # as in `read_table`
             rows = pd.read_csv(io.BytesIO(content), dtype={"label": "str", "class": "int64"}, keep_default_na=False)
         label = rows["label"]
@@ -197,8 +198,9 @@ def _keep_table(settings: bytes, content: bytes) -> str:
         dataset = numbered("from the file of a result", points, numbers, classes, names)
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
         raise ResultError(f"{DATA_FILE} is no table of this lab: {_one_line(error)}") from error
-    if dataset.name != wanted:
-        raise ResultError(f"{DATA_FILE} is {dataset.name}; allowed: {shorten(wanted)}, the table of {SETTINGS_FILE}")
+    if dataset.name not in wanted:
+        allowed = f"{shorten(','.join(map(str, wanted)))}, the table of {SETTINGS_FILE}"
+        raise ResultError(f"{DATA_FILE} is {dataset.name}; allowed: {allowed}")
     return dataset.name if keep_own(dataset) else ""
 
 

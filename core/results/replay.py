@@ -32,7 +32,8 @@ def weights(result: Result, run: int, epoch: int) -> Parameters:
         raise ValueError(f"run is {run!r}; allowed: the runs of the result, 0 to {len(experiment.runs()) - 1}")
     if epoch not in range(experiment.epochs + 1):
         raise ValueError(f"epoch is {epoch!r}; allowed: 0 to {experiment.epochs}")
-    state, records = advance(start(experiment, [experiment.runs()[run]], data_of(experiment)), epoch)
+    chosen = experiment.runs()[run]
+    state, records = advance(start(experiment, [chosen], data_of(experiment, chosen.dataset)), epoch)
     own = result.epochs[result.epochs["run"] == run].set_index("update")["train_loss"]
     for record in records:
         again, stored = record.epochs["train_loss"].item(), own.get(record.update, np.nan)
@@ -58,7 +59,8 @@ def units(result: Result, run: int, epoch: int) -> pd.DataFrame:
     Raises as `weights` does.
     """
     experiment = result.experiment
-    parameters, data, chosen = weights(result, run, epoch), data_of(experiment), experiment.runs()[run]
+    parameters, chosen = weights(result, run, epoch), experiment.runs()[run]
+    data = data_of(experiment, chosen.dataset)
     activation = ACTIVATIONS[chosen.activation]
     inputs = data.train_x.astype(experiment.dtype)
     probe = inputs[: experiment.probe or len(inputs)]

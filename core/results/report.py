@@ -16,9 +16,10 @@ def report(result: Result) -> pd.DataFrame:
     Returns:
         The columns of `convergence.best_rates` and, of the runs at that rate, runs and reached (how many, and the share
         of them that reached the target), low and high (95 % interval of the median updates: percentile bootstrap over
-        seeds; inf where it has no end, empty where one seed or fewer ran) and place: 1 and how many groups have a
-        median that is less by a recorded step or more, so that groups which recording does not tell apart have one
-        place; empty where there is no median. Ordered by median, then as they were asked for.
+        seeds; inf where it has no end, empty where one seed or fewer ran) and place: 1 and how many groups of the same
+        data set have a median that is less by a recorded step or more, so that groups which recording does not tell
+        apart have one place; empty where there is no median. Ordered by data set and median, then as they were asked
+        for.
     """
     best = best_rates(result.runs)
     rows = []
@@ -30,14 +31,15 @@ def report(result: Result) -> pd.DataFrame:
         coarse = step(steps(result, str(own["group"].iloc[0])), median) if math.isfinite(median) else 0
         rows.append((len(own), float(np.isfinite(times).mean()) if len(times) else math.nan, low, high, median, coarse))
     found = pd.DataFrame(rows, columns=["runs", "reached", "low", "high", "median", "coarse"])
-    medians = list(zip(found["median"], found["coarse"], strict=True))
+    medians = list(zip(best["dataset"], found["median"], found["coarse"], strict=True))
     places = [
-        1 + sum(other < own and not equal(own, other, max(coarse, wide)) for other, wide in medians)
+        1 + sum(of == data and other < own and not equal(own, other, max(coarse, wide)) for of, other, wide in medians)
         if math.isfinite(own)
         else math.nan
-        for own, coarse in medians
+        for data, own, coarse in medians
     ]
     table = pd.concat([best, found[["runs", "reached", "low", "high"]]], axis=1).assign(place=places)
     order = [*SETTINGS, "learning_rate", "place", "updates_to_target", "low", "high", "runs", "reached"]
-    by_median = found["median"].sort_values(kind="stable").index
+    data = best["dataset"].map(result.experiment.dataset.index)
+    by_median = found.assign(data=data).sort_values(["data", "median"], kind="stable").index
     return table.loc[by_median, [*order, "final_train_loss", "note"]].reset_index(drop=True)

@@ -7,7 +7,7 @@ The tables' columns are described in `core.schema`.
 import json
 import platform
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ from core.engine.recording import Record
 from core.experiment.experiment import ENGINE_VERSION, FIELDS, VARIED, Experiment
 from core.machine.blas import kernels
 from core.registries.activations import ACTIVATIONS
-from core.registries.datasets import Dataset, dataset_of, is_own
+from core.registries.datasets import Dataset, dataset_of
 from core.results.placing import whole_file
 from core.schema import DATA_FILE, GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
 
@@ -174,8 +174,8 @@ class Result:
             "key": self.experiment.key,
             "versions": self.versions,
         }
-        if is_own(self.experiment.dataset):
-            content["table"] = described(dataset_of(self.experiment.dataset))
+        if self.experiment.own_table:
+            content["table"] = described(dataset_of(self.experiment.own_table))
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
     def to_csv(self, folder: str | Path, data: bool = False) -> None:
@@ -190,9 +190,9 @@ class Result:
                 file.writelines(csv_parts(self.table(name)))
         with whole_file(target / SETTINGS_FILE) as new:
             new.write_text(self.settings, encoding="utf-8")
-        if data and is_own(self.experiment.dataset):
+        if data and self.experiment.own_table:
             with whole_file(target / DATA_FILE) as new, new.open("wb") as file:
-                file.writelines(csv_parts(rows_of(dataset_of(self.experiment.dataset))))
+                file.writelines(csv_parts(rows_of(dataset_of(self.experiment.own_table))))
 
     def to_zip(self, path: str | Path | BinaryIO, data: bool = False) -> None:
         """Write the same files into one zip, to a path or to a binary file object. Equal results give equal bytes.
@@ -207,8 +207,8 @@ class Result:
             for name in SCHEMA:
                 _add(archive, f"{name}.csv", csv_parts(self.table(name)))
             _add(archive, SETTINGS_FILE, [self.settings.encode()])
-            if data and is_own(self.experiment.dataset):
-                _add(archive, DATA_FILE, csv_parts(rows_of(dataset_of(self.experiment.dataset))))
+            if data and self.experiment.own_table:
+                _add(archive, DATA_FILE, csv_parts(rows_of(dataset_of(self.experiment.own_table))))
 
 
 def described(dataset: Dataset) -> dict[str, Any]:
@@ -292,16 +292,28 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
 
 def at_recorded_epochs(result: Result) -> pd.DataFrame:
     """The rows of the epochs table at the end of a recorded epoch, at which layers are looked at too."""
-    epochs, per_epoch = result.epochs, updates_per_epoch(result.experiment)
-    ends = epochs["update"] == epochs["epoch"] * epochs["batch_size"].map(per_epoch).astype("int64")
+    epochs = result.epochs
+    ends = epochs["update"] == epochs["epoch"] * updates_per_epoch(result.experiment, epochs)
     return epochs[ends & epochs["epoch"].isin(result.experiment.record_epochs())]
 
 
-def updates_per_epoch(experiment: Experiment) -> dict[str, int]:
-    """Updates in an epoch by the text of the batch size."""
-    train, _ = experiment.part_sizes()
+def updates_per_epoch(experiment: Experiment, table: pd.DataFrame) -> pd.Series:
+    """Updates in an epoch, by row of any table."""
+
+    def of(dataset: str, batch_size: int) -> int:
+        return experiment.updates_per_epoch(experiment.part_sizes(dataset)[0], batch_size)
+
+    return by_data(experiment, table, of).astype("int64")
+
+
+def by_data(experiment: Experiment, table: pd.DataFrame, of: Callable[[str, int], int]) -> pd.Series:
+    """What a data set and a batch size come to, by row of any table; empty where its experiment has no such two."""
+    found = pd.Series(np.nan, table.index)
     write = FIELDS["batch_size"].kind.format
-    return {write(size): experiment.updates_per_epoch(train, size) for size in experiment.batch_size}
+    for name in experiment.dataset:
+        values = {write(size): of(name, size) for size in experiment.batch_size}
+        found = found.mask(table["dataset"] == name, table["batch_size"].map(values))
+    return found
 
 
 def run_settings(experiment: Experiment) -> pd.DataFrame:
@@ -309,7 +321,6 @@ def run_settings(experiment: Experiment) -> pd.DataFrame:
     runs = experiment.runs()
     rows: dict[str, list[Any]] = {
         "group": [experiment.label(run) for run in runs],
-        "dataset": [experiment.dataset for _ in runs],
         **{name: [getattr(run, name) for run in runs] for name in ("run", *VARIED, "seed")},
     }
     rows |= {

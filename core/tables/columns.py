@@ -13,7 +13,6 @@ from core.tables import sniffing
 from core.tables.sniffing import MAX_CELLS, Reading, TableError, is_missing, named, number
 from core.text import amount, count
 
-MAX_COLUMNS = 2_500
 MOST_LEVELS = 50
 """Different texts of a column up to which it is proposed as one input for each of them."""
 MOSTLY = 0.9
@@ -106,8 +105,7 @@ def read(content: bytes, reading: Reading) -> Table:
     if not rows:
         raise TableError("the file holds no rows; allowed: a table of text, a row in each line")
     width = len(rows[0].cells)
-    if not 2 <= width <= MAX_COLUMNS:
-        raise TableError(f"line {rows[0].line} has {count(width, 'cell')}; allowed: 2 to {MAX_COLUMNS:,} columns")
+    sniffing.check_width(rows[0])
     for row in rows:
         if len(row.cells) != width:
             quote = "; is a quote in it never closed?" if any("\n" in cell for cell in row.cells) else ""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.experiment.fields import shorten
+from core.text import count
 
 ENCODINGS = ("utf-8", "utf-16", "cp1252")
 DELIMITERS = {"tab": "\t", "semicolon": ";", "bar": "|", "comma": ",", "blanks": " "}
@@ -21,6 +22,7 @@ DECIMALS = {"point": ".", "comma": ","}
 HEADERS = ("yes", "no")
 
 MAX_BYTES = 20 * 10**6
+MAX_COLUMNS = 2_500
 MAX_CELLS = 2 * 10**6
 """Each cell takes about 70 bytes while a file is read."""
 SAMPLE, SAMPLE_CHARACTERS, BELOW = 2_000, 10**6, 200
@@ -114,11 +116,20 @@ def propose(content: bytes, **said: str) -> Reading:
     text = decoded(content, encoding)
     head = "".join(io.StringIO(text, newline="").readlines(SAMPLE_CHARACTERS)[:SAMPLE])
     delimiter = said.get("delimiter") or _delimiter(head)
-    sample = [row.cells for row in without_comments(rows(head, delimiter))[0]]
-    if not sample:
+    found, _ = without_comments(rows(head, delimiter))
+    if not found:
         raise TableError("the file holds no rows; allowed: a table of text, a row in each line")
+    check_width(found[0])
+    sample = [row.cells for row in found]
     decimal = said.get("decimal") or _decimal(sample, delimiter)
     return Reading(encoding, delimiter, said.get("header") or _header(sample, decimal), decimal)
+
+
+def check_width(row: Row) -> None:
+    """Raises TableError where a row has too few or too many cells for a table."""
+    if not 2 <= len(row.cells) <= MAX_COLUMNS:
+        cells = count(len(row.cells), "cell")
+        raise TableError(f"line {row.line:,} has {cells}; allowed: 2 to {MAX_COLUMNS:,} columns")
 
 
 def decoded(content: bytes, encoding: str) -> str:

@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+from core.engine import watching
 from core.experiment.experiment import Experiment
 from core.lessons import batch_size, effects, signal_propagation
 from core.lessons import zigzag as descent
+from core.lessons.watching import MEASURES
 from core.registries.activations import ACTIVATIONS
+from core.registries.datasets import dataset_of
+from core.registries.frameworks import FRAMEWORKS
 from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import short_group, words
@@ -166,6 +170,45 @@ class BatchSize:
     level = buttons("Gradient of", LEVELS, "batch")
 
 
+def _seeds(given: Given) -> Sequence[int]:
+    """The seeds of the result, and more for fresh networks."""
+    first = given.experiment.first_seed
+    return range(first, first + given.experiment.seeds + FRESH)
+
+
+def _features(given: Given) -> Sequence[str]:
+    """The features that a plane can be drawn through, which all data have; nothing of a table that is not open."""
+    try:
+        first, *others = (dataset_of(name).feature_names for name in given.experiment.dataset)
+        return [name for name in dict.fromkeys(first) if all(name in other for other in others)]
+    except ValueError:
+        return []
+
+
+def _across(given: Given) -> Sequence[str]:
+    features = _features(given)
+    return [Watch.PRINCIPAL, *features] if len(features) > 2 else [*features] or [Watch.PRINCIPAL]
+
+
+FRESH = 100
+
+
+class Watch:
+    """The networks that are watched, their clock, what is drawn of them, and the frame that the player is at."""
+
+    NOBODY, PRINCIPAL = "no other", "principal directions"
+    group = drop_down("Network", _groups)
+    beside = drop_down("Beside it", lambda given: [Watch.NOBODY, *_groups(given)], help="From the same seed, in step.")
+    seed = slider("Seed", _seeds, help="Those after the experiment's own give fresh networks.")
+    clock = buttons("A frame after", watching.CLOCKS)
+    begin = slider("Updates from epoch", lambda given: range(given.experiment.epochs))
+    across = drop_down("Plane", _across, help="Through which the surfaces are drawn.")
+    up = drop_down("And", lambda given: _features(given) or [""], lambda options: options[min(1, len(options) - 1)])
+    layer = _layer("Units of hidden layer", lambda options: options[0], output=False)
+    measure = buttons("Of each layer", list(MEASURES))
+    frame = slider("Frame", range(watching.FRAMES + 1))
+
+
 class Saturation:
     """Which epoch, group and layer each part of the page shows."""
 
@@ -219,13 +262,15 @@ _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed"
 
 
 class Runs:
-    """Which rows of the table."""
+    """Which rows of the table, and which start as a program of which library."""
 
     ORDERS = _ORDERS
     groups = several("Run groups", _groups, named=short_group)
     status = several("Status", STATUSES)
     sort = drop_down("Sorted by", list(_ORDERS))
     descending = switch("Largest first")
+    start = drop_down("Run group", _groups)
+    library = buttons("Library", [framework.title for framework in FRAMEWORKS.values()])
 
 
 @dataclass(frozen=True)
@@ -266,6 +311,7 @@ PAGES = (
     Entry("zigzag", "Zigzag", "Learn", ":material/route:", Zigzag),
     Entry("two_by_two", "Centring or slope", "Learn", ":material/grid_view:", TwoByTwo),
     Entry("batch_size", "Batch size", "Learn", ":material/stacks:", BatchSize),
+    Entry("watch", "Watch it learn", "Learn", ":material/play_circle:", Watch),
     Entry("saturation", "Saturation", "Experiment", ":material/stacked_line_chart:", Saturation),
     Entry("signal_propagation", "Signal propagation", "Experiment", ":material/cell_tower:", SignalPropagation),
     Entry("gradient_signs", "Gradient signs", "Experiment", ":material/exposure:", GradientSigns),

@@ -15,7 +15,7 @@ from core.experiment.presets import PRESETS
 from core.registries.datasets import SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from core.text import listed
-from pages.parts import link, notices, session, training
+from pages.parts import link, notices, session, start, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
@@ -87,6 +87,8 @@ def settings() -> None:
                     if field.section == section:
                         values[field.name] = _control(field, values)
                         below[field.name] = st.container()
+                        if field.name == start.FIELD:
+                            start.add(lambda: _read(values)[0])
                 if section == "Data":
                     link.to_page("own_data")
         else:
@@ -139,7 +141,7 @@ def _refused(draft: Experiment, wrong: bool) -> None:
 
 def experiment_on(dataset: str, scaling: str) -> tuple[Experiment, tuple[ExperimentError, ...]]:
     """The experiment that the form describes, on other data."""
-    return _read(_draft() | {"dataset": dataset, "scaling": scaling})
+    return _read(_draft() | {"dataset": [dataset], "scaling": scaling})
 
 
 def _read(values: Mapping[str, Any]) -> tuple[Experiment, tuple[ExperimentError, ...]]:
@@ -214,11 +216,11 @@ def _apart(field: Field, held: Sequence[str]) -> list[str]:
 
 
 def _unused(field: Field, draft: Mapping[str, Any]) -> bool:
-    """Whether the setting has no effect on the draft's data set."""
+    """Whether the setting has no effect on any of the draft's data sets."""
     if field.name not in SETTINGS:
         return False
     try:
-        return field.name not in dataset_of(draft["dataset"] or "").settings
+        return not any(field.name in dataset_of(name).settings for name in draft["dataset"] or [""])
     except ValueError:  # what is wrong with it is told below
         return False
 

@@ -54,9 +54,12 @@ class OpenFile:
     made: dict[Choices, tuple[Examples, Dataset]] = field(default_factory=dict)
 
     def read_as(self, reading: Reading) -> None:
-        """Read the file in another way. Raises TableError."""
+        """Read the file in another way. Raises TableError, and ResultError where there is no room for it."""
         if reading != self.table.reading:
-            self.table, self.told, self.made = columns.read(self.content, reading), None, {}
+            with room().reading:
+                table = columns.read(self.content, reading)
+            room().take(table, table.bytes)
+            self.table, self.told, self.made = table, None, {}
 
     def proposed(self, label: str = "") -> Choices:
         """What is proposed to be made of it, with this label if one is chosen."""
@@ -65,10 +68,12 @@ class OpenFile:
         return choices.propose(self.table, label)
 
     def examples(self, chosen: Choices) -> tuple[Examples, Dataset]:
-        """What the choices make of it, and the data set that it is. Raises TableError."""
+        """What the choices make of it, and the data set that it is. Raises as `read_as` does."""
         if chosen not in self.made:
             examples = choices.prepare(self.table, chosen)
-            self.made = {chosen: (examples, examples.dataset(self.name))}
+            dataset = examples.dataset(self.name)
+            room().take(dataset, 2 * examples.x.size * examples.x.to_numpy().itemsize)
+            self.made = {chosen: (examples, dataset)}
         return self.made[chosen]
 
 
@@ -83,7 +88,8 @@ def opened(name: str, number: int, content: bytes) -> OpenFile:
             file = OpenFile(name, number, content, *choices.follow(content, asked[1][LINKED] if asked else ""))
         except (KeyError, TableError):  # it is another file, or the link does not say
             file = OpenFile(name, number, content, columns.read(content, sniffing.propose(content)))
-    room().take(file, len(content) + file.table.bytes)
+    room().take(file, len(content))
+    room().take(file.table, file.table.bytes)
     return file
 
 
@@ -93,19 +99,17 @@ _lock = threading.RLock()
 
 
 def hold(table: OwnTable) -> None:
-    """Keep the table for this visitor. Raises ResultError where there is no room for it."""
+    """Keep the table for this visitor."""
     name = table.dataset.name
     with _lock:
         keep_own(table.dataset)
         _holders[name] += 1
         weakref.finalize(table, _let_go, name)
-    assert table.dataset.read is not None
-    room().take(table, table.dataset.read()[0].nbytes)
     here = session.current()
     here.tables.pop(name, None)
     here.tables[name] = table
     for other in list(here.tables)[:-KEPT]:
-        if other != here.experiment.dataset:
+        if other not in here.experiment.dataset:
             del here.tables[other]
 
 
@@ -119,13 +123,13 @@ def _let_go(name: str) -> None:
 
 def of(experiment: Experiment) -> OwnTable | None:
     """The visitor's table that the experiment is about."""
-    return session.current().tables.get(experiment.dataset)
+    return session.current().tables.get(experiment.own_table)
 
 
 def named(address: dict[str, str]) -> str:
     """The own table that an address is about, or ""."""
     of_data = (text for name, text in address.items() if accepted(name, FIELDS, SETTINGS) == "dataset")
-    return next(filter(is_own, of_data), "")
+    return next((part for text in of_data for part in text.split(",") if is_own(part)), "")
 
 
 def lacking(address: dict[str, str]) -> str:
@@ -141,9 +145,13 @@ def linked(experiment: Experiment) -> dict[str, str]:
 
 def require(experiment: Experiment, file: str, brought: Dataset | None) -> None:
     """Raises ResultError where a result from `file` is of a table that it has not `brought` and that is not open."""
-    if is_own(experiment.dataset) and of(experiment) is None:
+    if experiment.own_table and of(experiment) is None:
         if brought is None:
-            raise ResultError(f"it is about {experiment.dataset}, somebody's own table: open that under Own data first")
+            raise ResultError(
+                f"it is about {experiment.own_table}, somebody's own table: open that under Own data first"
+            )
+        assert brought.read is not None
+        room().take(brought, brought.read()[0].nbytes)
         hold(OwnTable(file, brought))
 
 
@@ -160,11 +168,12 @@ def line() -> None:
         return
     with st.container(border=True, key="own_table"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(":material/table_view: **The data are yours:**", width="content")
+            which = "The data are yours" if len(here.experiment.dataset) == 1 else "One of the data sets is yours"
+            st.markdown(f":material/table_view: **{which}:**", width="content")
             st.text(table.file, width="content")
         data = table.dataset
         st.caption(
             f"{count(data.examples or 0, 'example')}, {count(data.features, 'feature')}, {data.classes} classes, known "
-            f"as {data.name}. Only you see them, until you close or reload the page; whoever opens the link is asked "
+            f"as {data.name}. Only you see it, until you close or reload the page; whoever opens the link is asked "
             "for the file."
         )

@@ -48,6 +48,7 @@ class Session:
         tables: the visitor's own tables that can be trained on, by the names of their data sets.
         file: the table's file that is open on the page Own data.
         file_refused: what was wrong with the last one that was dropped there, or "".
+        watched: films of the visitor's own tables, by what they are of.
         asked: page and address of a link about an own table that is not open.
         welcomed: whether the server had room for this visitor when the first page was drawn.
     """
@@ -75,6 +76,7 @@ class Session:
     tables: "dict[str, OwnTable]" = field(default_factory=dict)
     file: "OpenFile | None" = None
     file_refused: str = ""
+    watched: dict[str, Any] = field(default_factory=dict)
     asked: tuple[Entry, dict[str, str]] | None = None
     welcomed: bool = False
 

@@ -13,7 +13,6 @@ from core.jobs.jobs import Jobs
 from core.jobs.pool import JobError
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
-from core.registries.datasets import is_own
 from core.settings import Settings
 from pages.parts import session
 from pages.parts.shown import Source
@@ -110,9 +109,9 @@ def _open(experiment: Experiment) -> None:
 
 def _asked(experiment: Experiment) -> tuple[Job | None, str]:
     """The job that trains `experiment`, or why it is not trained here."""
-    table = session.current().tables.get(experiment.dataset)
-    if table is None and is_own(experiment.dataset):  # it may be here, in another visitor's session
-        return None, f"{experiment.dataset} is a table of somebody's own: open the file under Own data first."
+    table = session.current().tables.get(experiment.own_table)
+    if table is None and experiment.own_table:  # it may be here, in another visitor's session
+        return None, f"{experiment.own_table} is a table of somebody's own: open the file under Own data first."
     try:
         job = registry().submit(experiment, visitor(), keep=table is not None and table.keep)
         let_go()

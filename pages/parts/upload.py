@@ -128,7 +128,7 @@ def _read(name: str, content: bytes) -> Upload:
 def _brought(content: bytes, result: Result) -> Dataset | None:
     """The own table that the zip holds beside its result."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return dataset_of(result.experiment.dataset) if DATA_FILE in archive.namelist() else None
+        return dataset_of(result.experiment.own_table) if DATA_FILE in archive.namelist() else None
 
 
 def _check_size(result: Result) -> None:

@@ -15,7 +15,7 @@ from tests.benchmarks.workloads import WORKLOADS, Workload
 SECONDS = 8.0
 """Time of a workload in a section after which no other round begins."""
 MOONS = Experiment(
-    dataset="two_moons", activation=("tanh",), initialiser=("glorot_uniform",), hidden=((8, 8),), batch_size=(0,)
+    dataset=("two_moons",), activation=("tanh",), initialiser=("glorot_uniform",), hidden=((8, 8),), batch_size=(0,)
 )
 
 

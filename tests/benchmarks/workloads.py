@@ -56,7 +56,7 @@ WORKLOADS: dict[str, Workload] = {
             "W2",
             "256 runs of 2-8-8-1 logistic, two moons, full batch of 256, 500 updates",
             Experiment(
-                dataset="two_moons",
+                dataset=("two_moons",),
                 samples=320,
                 activation=("logistic",),
                 initialiser=("glorot_uniform", "normal:1", "orthogonal", "normal:0.1"),

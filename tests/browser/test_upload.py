@@ -16,7 +16,7 @@ from core import Experiment, run
 from tests.browser.conftest import OpenPage, StartServer
 from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, no_horizontal_overflow, visit, wait_until_idle
 
-ELSEWHERE = Experiment(dataset="wine", hidden=((7, 7),), epochs=8, seeds=3, data_seed=41)
+ELSEWHERE = Experiment(dataset=("wine",), hidden=((7, 7),), epochs=8, seeds=3, data_seed=41)
 HERE = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 
 

@@ -9,7 +9,7 @@ from core.jobs.running import run
 from core.results.results import Result, versions
 from tests.pages.results import captions, open_on
 
-TINY = Experiment(dataset="iris", activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1)
+TINY = Experiment(dataset=("iris",), activation=("tanh",), initialiser=("normal:1",), hidden=((3,),), epochs=1, seeds=1)
 ELSEWHERE = "openblas 0.3.31 Z80 www.example.com, NumPy baseline"
 
 

@@ -1,5 +1,6 @@
 """The page Own data, without a browser: what it proposes, what can be changed, and that the table is its visitor's."""
 
+import gc
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ from core.jobs.job import Job
 from core.jobs.jobs import Jobs
 from core.jobs.store import Store
 from core.settings import Settings
-from pages.parts import training
+from pages.parts import own_table, training
 from pages.parts.catalogue import PAGES
+from pages.parts.room import Room
 from pages.parts.session import KEY, Session
 from tests.pages.results import OF_A_RESULT
 from tests.processes import PATIENCE
@@ -91,7 +93,7 @@ def test_what_is_understood_can_be_changed_and_is_trained_on_with_the_forms_sett
     experiment = job.experiment
     assert (experiment.hidden, experiment.epochs, experiment.seeds) == (((4,),), 2, 2)
     assert experiment.scaling == "unit_interval"
-    table = session_of(at).tables[experiment.dataset]
+    table = session_of(at).tables[experiment.own_table]
     assert (table.dataset.examples, table.dataset.features, table.dataset.classes) == (8, 5, 3)
     well(at.run())
     assert "8 examples, 5 features, 3 classes" in said(at)
@@ -129,13 +131,15 @@ def test_a_result_of_an_own_table_is_not_stored_and_nobody_else_sees_it(jobs: Jo
     assert session_of(other).source is None
     assert session_of(other).experiment.dataset != job.experiment.dataset
     assert "This link is about a table of somebody's own." in [warning.value for warning in other.warning]
-    assert f"Fingerprint {job.experiment.dataset}: open the file" in said(other)
+    assert f"Fingerprint {job.experiment.own_table}: open the file" in said(other)
     assert "examples" not in said(other)
-    assert other.query_params["dataset"] in (job.experiment.dataset, [job.experiment.dataset]), "a reload asks again"
+    assert other.query_params["dataset"] in (job.experiment.own_table, [job.experiment.own_table]), (
+        "a reload asks again"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streamlit.session_state", other.session_state)
         assert training._asked(job.experiment) == (
-            None, f"{job.experiment.dataset} is a table of somebody's own: open the file under Own data first.",
+            None, f"{job.experiment.own_table} is a table of somebody's own: open the file under Own data first.",
         )  # fmt: skip
 
 
@@ -197,13 +201,32 @@ def test_a_zip_opens_with_its_table_in_it_or_where_the_table_is_open(jobs: Jobs)
         result.to_zip(file := io.BytesIO(), data)
         zips[data] = file.getvalue()
     other = drop(page("runs"), zips[False], "r.zip")
-    name = result.experiment.dataset
+    name = result.experiment.own_table
     assert f"r.zip: it is about {name}, somebody's own table: open that under Own data first" in said(other)
     assert name not in session_of(other).tables
     drop(other, zips[True], "r.zip")
     assert session_of(other).experiment == result.experiment
     assert f"known as {name}" in said(other)
     assert drop(at.switch_page("pages/runs.py").run(), zips[False], "r.zip").session_state[KEY].source.name == "r.zip"
+
+
+def test_tables_take_no_more_than_the_room_for_files_and_give_it_back(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Room(40_000)
+    monkeypatch.setattr(own_table, "room", lambda: small)
+    at = drop(page(), PENGUINS)
+    taken = small.taken
+    assert taken > len(PENGUINS)
+    box(at, "Between cells").select("bar")
+    box(at.run(), "Between cells").select("comma")
+    drop(at.run(), wine_quality(2000), "much.csv")
+    assert "much.csv: it takes" in said(at)
+    assert session_of(at).file is None
+    next(button for button in drop(at, PENGUINS).button if button.label == "Forget this table").click()
+    well(at.run())
+    gc.collect()
+    assert small.taken == 0
 
 
 def test_what_is_no_table_is_refused_by_name_and_a_server_may_take_no_files(jobs: Jobs) -> None:

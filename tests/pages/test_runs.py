@@ -34,3 +34,12 @@ def test_of_a_few_runs_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     at = open_on(monkeypatch, "runs", result(5))
     assert len(at.dataframe[0].value) == 5
     assert "Listed are the first" not in captions(at)
+
+
+def test_the_start_of_a_group_is_there_as_a_program_of_the_library_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = train(Experiment.from_params({"initialiser": "he_normal,zeros", "activation": "tanh", "epochs": "1"}))
+    at = open_on(monkeypatch, "runs", both)
+    assert "variance_scaling(w, 2, " in at.code[0].value
+    at = open_on(monkeypatch, "runs", both, start="zeros", library="Keras")
+    assert "weights = 4 * [initializers.Zeros]" in at.code[0].value
+    compile(at.code[0].value, "program", "exec")

@@ -22,7 +22,7 @@ from core.results.results import Result
 from pages.parts import chart, lens, training
 from pages.parts.shown import Shown, once
 
-SMALL = Experiment(dataset="iris", hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
+SMALL = Experiment(dataset=("iris",), hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
 
 
 @pytest.fixture(scope="module")

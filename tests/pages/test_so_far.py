@@ -14,7 +14,7 @@ from tests.pages.lessons import again, refused
 from tests.pages.results import OF_A_RESULT, follow, job_on
 
 GROWING = Experiment(
-    dataset="iris",
+    dataset=("iris",),
     activation=(*FOUR, TANH),
     initialiser=("glorot_uniform",),
     hidden=((), (4,), (4, 4, 4)),
