@@ -255,7 +255,9 @@ def test_names_from_elsewhere_can_be_typed_in_and_the_link_has_the_labs(dashboar
         expect(sidebar.get_by_text(shown).first).to_be_visible()
         wait_until_idle(page)
     expect(train_button(page)).to_be_disabled()
-    box = sidebar.get_by_role("combobox", name="Initialisers · choose or type", exact=True).first  # the other one is of biases
+    box = sidebar.get_by_role(
+        "combobox", name="Initialisers · choose or type", exact=True
+    ).first  # the other one is of biases
     box.press("Backspace")
     expect(sidebar.get_by_text("did you mean")).to_have_count(0)
     wait_until_idle(page)
