@@ -311,26 +311,16 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
             continue
         table = by_scale(result, activation, epoch, layer, level)
         for (data, hidden), own in table[table["scale"] > 0].groupby(["dataset", "hidden"], sort=False):
-            scheme = ["initialiser", "gain"]  # two of them may have one scale
-            if own["quantity"].nunique() < len(QUANTITIES):
+            ends = _smallest_and_largest(own, str(hidden), layer)
+            if ends is None:
                 continue
-            wide = own.pivot(index=scheme, columns="quantity", values="mean")
-            by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
-            wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
-            wide = (
-                wide[_drawn(wide.reset_index().assign(hidden=str(hidden)), layer)]
-                .dropna()
-                .sort_values("scale", kind="stable")
-            )
-            if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
-                continue
-            small, large = wide.iloc[0], wide.iloc[-1]
-            for row in wide.iloc[[0, -1]].reset_index().to_dict("records"):
+            small, large = ends
+            for row in ends:
                 of = {
                     "activation": activation,
                     "dataset": data,
                     "hidden": hidden,
-                    **{name: row[name] for name in scheme},
+                    **{name: row[name] for name in SCHEME},
                 }
                 runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
                 told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
@@ -359,6 +349,24 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
     if result.layers["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *findings.limits_of(told))
     return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
+
+
+SCHEME = ["initialiser", "gain"]
+"""What names a start; two of them may have one scale."""
+
+
+def _smallest_and_largest(own: pd.DataFrame, hidden: str, layer: int) -> tuple[pd.Series, pd.Series] | None:
+    """The random starts of the smallest and of the clearly larger largest scale, if one network has such two."""
+    if own["quantity"].nunique() < len(QUANTITIES):
+        return None
+    wide = own.pivot(index=SCHEME, columns="quantity", values="mean")
+    by = {name: rows.set_index(SCHEME) for name, rows in own.groupby("quantity")}
+    wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
+    wide = wide[_drawn(wide.reset_index().assign(hidden=hidden), layer)].dropna().sort_values("scale", kind="stable")
+    if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
+        return None
+    ends = wide.reset_index()
+    return ends.iloc[0], ends.iloc[-1]
 
 
 def _medians(told: Told, rows: pd.DataFrame) -> str:
