@@ -41,8 +41,7 @@ def barriers(page: Page, scheme: str) -> list[str]:
         if each["impact"] in ("serious", "critical")
         for node in each["nodes"]
         for why in [(node["any"] or [{"message": ""}])[0]["message"]]
-        if "katex" not in node["html"]
-        and 'class="token' not in node["html"]
+        if not any(own in node["html"] for own in ("katex", 'class="token', '<pre class="st-'))
         and not (scheme == "dark" and each["id"] == "color-contrast" and f"foreground color: {PRIMARY_AS_TEXT}" in why)
     ]
 
