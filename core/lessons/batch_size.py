@@ -311,27 +311,19 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
             continue
         table = by_scale(result, activation, epoch, layer, level)
         for (data, hidden), own in table[table["scale"] > 0].groupby(["dataset", "hidden"], sort=False):
-            scheme = ["initialiser", "gain"]  # two of them may have one scale
+            network, scheme = {"hidden": hidden, "dataset": data}, ["initialiser", "gain"]  # two may have one scale
             if own["quantity"].nunique() < len(QUANTITIES):
                 continue
             wide = own.pivot(index=scheme, columns="quantity", values="mean")
             by = {name: rows.set_index(scheme) for name, rows in own.groupby("quantity")}
             wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
-            wide = (
-                wide[_drawn(wide.reset_index().assign(hidden=str(hidden)), layer)]
-                .dropna()
-                .sort_values("scale", kind="stable")
-            )
+            drawn = _drawn(wide.reset_index().assign(hidden=str(hidden)), layer)
+            wide = wide[drawn].dropna().sort_values("scale", kind="stable")
             if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
                 continue
             small, large = wide.iloc[0], wide.iloc[-1]
             for row in wide.iloc[[0, -1]].reset_index().to_dict("records"):
-                of = {
-                    "activation": activation,
-                    "dataset": data,
-                    "hidden": hidden,
-                    **{name: row[name] for name in scheme},
-                }
+                of = {"activation": activation, **network, **{name: row[name] for name in scheme}}
                 runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
                 told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
                 told.keep("mean saturated, alike once", row["saturated"], row["measured"], **of, epoch=epoch)
@@ -341,11 +333,10 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
                 bool(large["saturated"] - small["saturated"] > NOTICEABLE),
                 bool(small["pairs"] - large["pairs"] > NOTICEABLE),
             ]
-            several = {"hidden": hidden, "dataset": data}
-            named = [str(value) for name, value in several.items() if len(getattr(result.experiment, name)) > 1]
-            network = f" ({' on '.join(named)})" if named else ""
+            named = [str(value) for name, value in network.items() if len(getattr(result.experiment, name)) > 1]
+            which = f" ({' on '.join(named)})" if named else ""
             parts.append(
-                f"{words(activation)}{network}, from weights of root mean square {number(large['scale'], 2)} to "
+                f"{words(activation)}{which}, from weights of root mean square {number(large['scale'], 2)} to "
                 f"{number(small['scale'], 2)}: saturated units {share(large['saturated'])} to "
                 f"{share(small['saturated'])}, pairs that agree {share(large['pairs'])} to {share(small['pairs'])}"
             )
