@@ -10,9 +10,9 @@ from core.charts.style import Chosen
 from core.lessons import findings
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
-from pages.parts import chart, lens, view
+from pages.parts import chart, lens, player, view
 from pages.parts.catalogue import GradientSigns
-from pages.parts.shown import Shown, once
+from pages.parts.shown import Recorded, Shown, once
 
 
 def _page(shown: Shown) -> None:
@@ -25,11 +25,13 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a layer")
         return
     groups = view.groups(GradientSigns.groups, shown)
-    at, layer = view.beside(
-        lambda: view.epoch(GradientSigns.epoch, shown, recorded),
-        lambda: view.layer(GradientSigns.layer, shown, recorded),
-    )
+    layer = view.layer(GradientSigns.layer, shown, recorded)
+    player.epochs(GradientSigns.epoch, shown, partial(_over_time, shown, recorded, groups, layer))
 
+
+def _over_time(shown: Shown, recorded: Recorded, groups: Chosen, layer: int, epoch: int) -> None:
+    """All that is looked at epoch by epoch."""
+    at = view.reached(epoch, shown, recorded)
     into = partial(_into, shown, layer)
     st.header(f"Are the signs into layer {layer} tied together?")
     fan_in, *others = once(_fan_ins, shown, layer)

@@ -104,7 +104,7 @@ def _handed_on(shown: Shown) -> None:
     if box.open:
         with box:
             st.code(shown.experiment.command(), language=None)
-            st.code(shown.experiment.to_json(), language="json")
+            st.code(shown.experiment.to_json(), language=None)
             st.caption("The link is at the side, under *Link to this view*; `python -m core run` takes all three.")
 
 

@@ -14,7 +14,7 @@ from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import select
 from core.theory.theory import saturated_intervals
-from pages.parts import chart, lens, link, view
+from pages.parts import chart, lens, link, player, view
 from pages.parts.catalogue import Saturation
 from pages.parts.shown import Recorded, Shown, once
 
@@ -51,13 +51,7 @@ def _page(shown: Shown) -> None:
         "where they diverged. A layer is dead-flat where each of its units is saturated on at least 95 % of them."
     )
 
-    st.header("At what initial scale does saturation begin?")
-    lens.part(shown, lambda: _by_scale(shown, recorded))
-    st.header("Group by group")
-    lens.part(shown, lambda: _by_group(shown, recorded))
-    st.header("Are the activations zero-centred?")
-    lens.part(shown, lambda: _means(shown, recorded, groups))
-    st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
+    lens.part(shown, lambda: player.epochs(Saturation.epoch, shown, partial(_over_time, shown, recorded, groups)))
 
     st.header("Could theory have predicted it?")
     chart.draw(
@@ -71,6 +65,17 @@ def _page(shown: Shown) -> None:
     link.to_page("signal_propagation")
 
 
+def _over_time(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None:
+    """All that is looked at epoch by epoch."""
+    st.header("At what initial scale does saturation begin?")
+    lens.part(shown, lambda: _by_scale(shown, recorded, epoch))
+    st.header("Group by group")
+    lens.part(shown, lambda: _by_group(shown, recorded, epoch))
+    st.header("Are the activations zero-centred?")
+    lens.part(shown, lambda: _means(shown, recorded, groups, epoch))
+    st.caption("The mean activation of a layer is the mean input of the next: what is far from 0 ties its signs.")
+
+
 def _dead_flat(shown: Shown) -> None:
     """Which layers died, if any did."""
     table = once(_dead_flat_layers, shown)
@@ -80,7 +85,7 @@ def _dead_flat(shown: Shown) -> None:
         chart.csv("dead_flat", lambda: table)
 
 
-def _by_scale(shown: Shown, recorded: Recorded) -> None:
+def _by_scale(shown: Shown, recorded: Recorded, epoch: int) -> None:
     functions = list(dict.fromkeys(shown.experiment.activation))
     name, place = functions[0], st.container()
     if len(functions) > 1:
@@ -94,7 +99,7 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
         st.caption("These runs have one initial scale: choose several initialisers or gains to compare.")
     else:
         with place:
-            at = view.epoch(Saturation.scale_epoch, shown, recorded, alike)
+            at = view.reached(view.linked(Saturation.scale_epoch, epoch), shown, recorded, alike)
         chart.draw(
             "saturation_by_scale", charts.saturation_by_scale, partial(_hidden, shown, activation=name),
             activation=name, epoch=at,
@@ -105,20 +110,20 @@ def _by_scale(shown: Shown, recorded: Recorded) -> None:
         )
 
 
-def _by_group(shown: Shown, recorded: Recorded) -> None:
+def _by_group(shown: Shown, recorded: Recorded, epoch: int) -> None:
     chosen = view.place(Saturation.group)
     group = once(_most_saturated, shown) if chosen == Saturation.MOST else chosen
     if group in recorded.epochs:
-        _group(shown, recorded, group)
+        _group(shown, recorded, group, epoch)
     else:
         lens.nothing_of(shown, group)
 
 
-def _means(shown: Shown, recorded: Recorded, groups: Chosen) -> None:
+def _means(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None:
     """Mean activations by layer at an epoch, and of a layer over training."""
     left, right = st.columns(2)
     with left:
-        at = view.epoch(Saturation.mean_epoch, shown, recorded)
+        at = view.reached(view.linked(Saturation.mean_epoch, epoch), shown, recorded)
         chart.draw("mean_by_layer", charts.mean_activation_by_layer, shown.hidden, groups=groups, epoch=at)
     with right:
         layer = view.layer(Saturation.layer, shown, recorded)
@@ -142,10 +147,10 @@ def _most_saturated(shown: Shown) -> str:
     return str(most.index[(most >= most.max() - findings.TIE).to_numpy().argmax()][0])
 
 
-def _group(shown: Shown, recorded: Recorded, group: str) -> None:
+def _group(shown: Shown, recorded: Recorded, group: str, epoch: int) -> None:
     """One run group in numbers: its heatmap, and what its layers see."""
     chart.draw("saturation_heatmap", charts.saturation_heatmap, partial(_hidden, shown, group=group), group=group)
-    at = view.epoch(Saturation.epoch, shown, recorded, [group])
+    at = view.reached(epoch, shown, recorded, [group])
     function = ACTIVATIONS[recorded.activations[group]]
     flat = saturated_intervals(function, shown.experiment.saturation_threshold)
     left, right = st.columns(2)

@@ -17,7 +17,7 @@ from core.jobs.pool import JobError
 from core.lessons import watching
 from core.lessons.watching import MEASURES
 from core.registries.datasets import Data
-from core.text import count
+from core.text import count, verb
 from pages.parts import chart, film, link, notices, own_table, session, training, turns, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import Watch
@@ -108,7 +108,7 @@ def _drawn(taken: Film, plane: Plane, data: Data, layer: int, slider: str) -> di
     add("weights", lambda: watching.heat(taken), charts.weights)
     for quantity, words in QUANTITIES.items():
         if layer or quantity == "preactivation":
-            add(quantity, lambda quantity=quantity: watching.histograms(taken, quantity), charts.histogram, of=words)
+            add(quantity, partial(watching.histograms, taken, quantity), charts.histogram, of=words)
     return found
 
 
@@ -146,24 +146,23 @@ def _page() -> None:
     seed = view.value(Watch.seed)
     frames = min(engine.most_frames(engine.alone(experiment, group, seed)) for group in groups)
     singles = [engine.alone(experiment, group, seed, frames) for group in groups]
-    if singles[-1].dataset != singles[0].dataset:
-        notices.refused("These networks cannot be watched side by side:", ["They train on different data sets."])
-        return
-    data = data_of(singles[0])
     for group, single in zip(groups, singles, strict=True):
         if why := engine.refusal(single):
             notices.refused(f"{group} cannot be watched:", [why])
             return
-    features = _features(data)
-    plane = engine.plane(data, features)
+    every = [data_of(single) for single in singles]
+    features = _features(every[0])
+    # Beside it there may be a network of another data set, which has other features.
+    planes = [engine.plane(data, features if data is every[0] else ()) for data in every]
     layer = view.place(Watch.layer) if any(single.hidden[0] for single in singles) else 0
     key = f"{[single.key for single in singles]} {clock} {begin} {features} {layer}"
     slider = film.slider_of(key)
-    keep = _own if singles[0].own_table else _kept
     try:
         made = [
-            keep(f"{single.key} {key}", partial(_watched, single, data, plane, layer, clock, begin, slider))
-            for single in singles
+            (_own if single.own_table else _kept)(
+                f"{single.key} {key}", partial(_watched, single, data, plane, layer, clock, begin, slider)
+            )
+            for single, data, plane in zip(singles, every, planes, strict=True)
         ]
     except JobError as error:
         notices.refused("This network is not trained here:", [str(error)])
@@ -173,7 +172,12 @@ def _page() -> None:
         st.info("The run had diverged at initialisation: there is nothing to watch.")
         return
     _player(films, groups, key, clock)
-    _side_by_side(made, groups, plane, data, layer, slider)
+    places = st.columns(len(made))
+    for number, (column, group) in enumerate(zip(places, groups, strict=True)):
+        with column:
+            st.subheader(group)
+            of = "" if number == 0 else "_beside"
+            _one(made[number], planes[number], every[number], layer, slider, of, 1 if len(made) > 1 else 2)
     _over_time(films, groups, clock, slider)
 
 
@@ -190,26 +194,22 @@ def _player(films: list[Film], groups: list[str], key: str, clock: str) -> None:
         experiment = films[0].experiment
         step, epoch = (
             "update",
-            experiment.updates_per_epoch(experiment.part_sizes(*experiment.dataset)[0], films[0].run.batch_size),
+            experiment.updates_per_epoch(experiment.part_sizes(films[0].run.dataset)[0], films[0].run.batch_size),
         )
     else:
         step, epoch = "epoch" if apart == 1 else f"frame ({apart} epochs)", 0
     film.player(Watch.frame, key, lines, step, epoch)
 
 
-def _side_by_side(made: list[_Watched], groups: list[str], plane: Plane, data: Data, layer: int, slider: str) -> None:
-    """What each film comes to, and its charts: beside each other where there are two."""
-    for column, each, group, number in zip(st.columns(len(made)), made, groups, range(len(made)), strict=True):
-        with column:
-            st.subheader(group)
-            st.markdown(notices.escaped(watching.summary(each.film)))
-            of = "" if number == 0 else "_beside"
-            places = st.columns(2) if len(made) == 1 else [st.container()] * 2
-            rows = {name: table for name, (_, table) in _drawn(each.film, plane, data, layer, slider).items()}
-            for place, (name, spec) in enumerate(each.charts.items()):
-                with places[place % 2]:
-                    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}{of}_{slider}")
-                    chart.csv(f"{name}{of}", rows[name])
+def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: str, columns: int) -> None:
+    """What a film comes to, and its charts in so many columns; `of` ends their names."""
+    st.markdown(notices.escaped(watching.summary(made.film)))
+    rows = {name: table for name, (_, table) in _drawn(made.film, plane, data, layer, slider).items()}
+    places = st.columns(columns)
+    for place, (name, spec) in enumerate(made.charts.items()):
+        with places[place % columns]:
+            st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}{of}_{slider}")
+            chart.csv(f"{name}{of}", rows[name])
     through = (
         "the principal plane of the training inputs: through their mean, along the two directions in which they spread "
         "most; the examples are projected on it"
@@ -217,7 +217,9 @@ def _side_by_side(made: list[_Watched], groups: list[str], plane: Plane, data: D
         else f"{plane.names[0]} and {plane.names[1]}"
         + ("; the other features are held at their mean" if len(data.feature_names) > 2 else "")
     )
-    st.caption(f"The surfaces are drawn over {through}. {count(len(plane.at), 'training example')} drawn.")
+    drawn = f"{count(len(plane.at), 'training example')} {verb(len(plane.at), 'is', 'are')} drawn"
+    outer = "The outermost bars of a distribution hold all that lies beyond them."
+    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {drawn}. {outer}"))
 
 
 def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) -> None:

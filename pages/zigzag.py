@@ -152,7 +152,7 @@ def _page() -> None:
         st.markdown(now.words)
         st.caption(zigzag.KEY)
 
-    player.play(Zigzag.step, descent.steps, at)
+    player.play(Zigzag.step, at)
     lines = [table.assign(function=function) for function, table in walk.contours.items()]
     with st.container(horizontal=True):
         chart.csv("paths", lambda: walk.paths, "Paths (CSV)")

@@ -696,3 +696,12 @@ def test_a_program_that_ends_in_mid_sweep_ends_promptly_and_quietly() -> None:
     """)
     program.communicate(timeout=PATIENCE)  # the sweep would take minutes
     assert program.returncode == 0
+
+
+def test_a_call_is_executed_by_a_worker_and_what_it_raises_is_the_callers() -> None:
+    with ThreadPoolExecutor(1) as executor, Jobs(Settings(store=Path("unused")), executor=executor) as jobs:
+        assert jobs.call(pow, 2, 5) == 32
+        with pytest.raises(ZeroDivisionError):
+            jobs.call(divmod, 1, 0)
+    with pytest.raises(JobError, match="shutting down"):
+        jobs.call(pow, 2, 5)

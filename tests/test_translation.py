@@ -216,5 +216,11 @@ def test_the_command_prints_each_start_once(capsys: pytest.CaptureFixture[str]) 
     assert "nn.init.xavier_uniform_" not in capsys.readouterr().out  # at this gain it is not its own
     assert main(["translate", "initialiser=glorot_uniform&activation=tanh"]) == 0
     assert "weights = 4 * [nn.init.xavier_uniform_]\n" in capsys.readouterr().out
+    assert main(["translate", "dataset=iris,wine&activation=tanh&initialiser=zeros&hidden=5"]) == 0
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if line.startswith("sizes")] == [
+        "sizes = [4, 5, 3]",
+        "sizes = [13, 5, 3]",
+    ]
     assert main(["translate", query, "--to", "caffe"]) == 2
     assert "invalid choice: 'caffe'" in capsys.readouterr().err

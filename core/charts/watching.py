@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import style
+from core.schema import SCHEMA
 
 FRAME = "frame"
 SHADES = tuple(np.array([int(shade[i : i + 2], 16) for i in (1, 3, 5)], dtype=float) for shade in style.PALETTE)
@@ -26,6 +27,8 @@ ACROSS = 6
 """Units in a row."""
 NAME, UNIT, HEAT = 18, 54, 74
 """px: the line with the name of a unit or layer, the surface of a unit, the weights into a layer."""
+SHARES = {column.name for table in SCHEMA.values() for column in table if column.unit == "share"}
+"""What lies between 0 and 1."""
 
 
 def decision(table: pd.DataFrame, *, examples: pd.DataFrame, names: tuple[str, str], title: str, slider: str) -> Any:
@@ -168,7 +171,7 @@ def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: S
     by_layer = "layer" in table
     table = table.assign(line=[f"layer {n}" for n in table["layer"]] if by_layer else table["group"])
     x = style.fixed(time, float(table[time].min()), float(max(table[time].max(), table[time].min() + 1)), tickCount=6)
-    y = style.position(of, table[column])
+    y = style.fixed(of, 0.0, 1.0) if column in SHARES else style.position(of, table[column])
     lines = list(dict.fromkeys(table["line"]))
     colours = dict(zip(*style.group_colours(groups), strict=True))
     shades = style.ramp(len(lines)) if by_layer else [colours[line] for line in lines]
@@ -256,7 +259,8 @@ def _ends(table: pd.DataFrame) -> tuple[list[float], list[float]]:
 def _signed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Colours of values from -1 (red) over 0 (white) to 1 (blue)."""
     values = np.nan_to_num(values)[:, None]
-    return WHITE + np.abs(values) * (np.where(values > 0, SHADES[0], SHADES[1]) - WHITE)
+    colours: NDArray[np.float64] = WHITE + np.abs(values) * (np.where(values > 0, SHADES[0], SHADES[1]) - WHITE)
+    return colours
 
 
 def _pictures(

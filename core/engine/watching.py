@@ -17,7 +17,7 @@ from core.engine.recording import Record, record_point
 from core.engine.state import State
 from core.engine.training import advance, by_update, start
 from core.experiment.cost import duration
-from core.experiment.experiment import VARIED, Experiment, Run
+from core.experiment.experiment import FIELDS, VARIED, Experiment, Run
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import Data, dataset_of
 from core.registries.losses import logistic_in_place
@@ -73,7 +73,9 @@ def alone(experiment: Experiment, group: str, seed: int, frames: int = FRAMES) -
         raise ValueError(f"group is {group!r}; allowed: {', '.join(groups)}")
     run = replace(experiment, seeds=1).runs()[groups.index(group)]
     own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
-    single = replace(experiment.on(run.dataset), **own, seeds=1, first_seed=seed, statistics="full")
+    target = FIELDS["target"].default  # another may need a test part, which another data set has
+    of_data = replace(experiment, target=target).on(run.dataset)
+    single = replace(of_data, **own, seeds=1, first_seed=seed, statistics="full")
     step = math.ceil(single.epochs / min(frames, most_frames(single)))
     return replace(single, record=",".join(map(str, (*range(0, single.epochs, step), single.epochs))))
 

@@ -18,7 +18,7 @@ from core.registries.datasets import dataset_of
 from core.registries.frameworks import FRAMEWORKS, FUNCTIONS, Draw
 from core.registries.initialisers import STD, TRUNCATED_STD, Place, Shape, Values, random_walk_std
 
-STARTING = ("activation", "initialiser", "gain", "bias_initialiser", "hidden", "residual", "normalisation")
+STARTING = ("dataset", "activation", "initialiser", "gain", "bias_initialiser", "hidden", "residual", "normalisation")
 """The settings of a run that its program depends on."""
 SCALED: dict[str, tuple[Any, ...]] = {
     "glorot_uniform": (1, "fan_avg", "uniform"),

@@ -179,8 +179,9 @@ def _seeds(given: Given) -> Sequence[int]:
 def _features(given: Given) -> Sequence[str]:
     """The features that a plane can be drawn through, which all data have; nothing of a table that is not open."""
     try:
-        first, *others = (dataset_of(name).feature_names for name in given.experiment.dataset)
-        return [name for name in dict.fromkeys(first) if all(name in other for other in others)]
+        place = given.experiment.groups().index(given.value(Watch.group))
+        run = dataclasses.replace(given.experiment, seeds=1).runs()[place]
+        return list(dict.fromkeys(dataset_of(run.dataset).feature_names))
     except ValueError:
         return []
 

@@ -97,8 +97,12 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
         alt.data_transformers.register("aside", aside)
         with alt.data_transformers.enable("aside"):
             spec: dict[str, Any] = drawn.to_dict(validate=False)
-    # Marks have no names of their own: they would be read out by the hundred, in words of the code.
-    return spec | {"datasets": tables, "config": spec.get("config", {}) | {"aria": False}}
+    for layer in spec["layer"]:
+        # Marks are passed over: they would be read out by the hundred, in words of the code. The chart has a name.
+        layer["mark"] = (layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}) | {
+            "aria": False
+        }
+    return spec | {"datasets": tables}
 
 
 def _arrow(rows: pd.DataFrame) -> pa.Table:

@@ -32,12 +32,13 @@ FIRST = "Network"
 NAMED = {"two_by_two": "Centring or slope"}  # as its page is called
 KEY = "form"
 # What is to be trained stays in sight however far the sidebar is scrolled: it sticks to its edges, and for that it must
-# lie in the sidebar itself, not in a box of the form's.
+# lie in the sidebar itself, not in a box of the form's. An opened link, which is to be copied, is not covered by it.
 IN_SIGHT = """<style>
 div:has(> .st-key-form), .st-key-form, .st-key-form div:has(.st-key-to_train):not(:has(> .st-key-to_train)) {
 display: contents}
 div:has(> .st-key-to_train) {position: sticky; top: 0; bottom: 0; z-index: 1; background: Canvas; padding: 0.5rem;
 border-radius: 0.5rem}
+.st-key-link:has(details[open]) {position: relative; z-index: 2; background: Canvas}
 </style>"""
 
 

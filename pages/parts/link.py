@@ -42,6 +42,7 @@ def adopt(entry: Entry) -> None:
     moved, here.page = here.page != entry, entry
     if moved:
         here.ignored = {}
+        here.playing = False
         here.folds += 1
         _forget_controls()
     address = _address()

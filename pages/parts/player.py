@@ -7,33 +7,34 @@ import streamlit as st
 
 from pages.parts import link, session, view
 from pages.parts.controls import Control
+from pages.parts.shown import Shown
 
 TICK = 0.5  # seconds between two steps that are drawn
 TICKS = 24  # from the first step to the last
 
 
-def play(control: Control[int], last: int, draw: Callable[[int], None]) -> None:
+def play(control: Control[int], draw: Callable[[int], None]) -> None:
     """Place the slider with its button, and `draw` the step that it is at, again at each move.
 
-    Args:
-        control: the slider; the first step is 0, `last` the last.
+    The steps are what can be chosen.
     """
     here = session.current()
     live = here.playing
+    steps = control.options(link.given())
 
     def frame() -> None:
         if live and not here.playing:
             link.rerun()
         if here.playing:
-            at = view.value(control)
-            if at == last:
+            at = steps.index(view.value(control))
+            if at == len(steps) - 1:
                 stop()
                 link.rerun()
-            view.set_to(control, min(last, at + math.ceil(last / TICKS)))
+            view.set_to(control, steps[min(len(steps) - 1, at + math.ceil((len(steps) - 1) / TICKS))])
         with st.container(horizontal=True, vertical_alignment="bottom"):
             icon = ":material/pause:" if here.playing else ":material/play_arrow:"
             label = "Pause" if here.playing else "Play"
-            st.button(label, key="play", on_click=_turn, args=(control, last), icon=icon)
+            st.button(label, key="play", on_click=_turn, args=(control,), icon=icon)
             at = view.place(control)
         draw(at)
 
@@ -43,13 +44,22 @@ def play(control: Control[int], last: int, draw: Callable[[int], None]) -> None:
         frame()
 
 
+def epochs(control: Control[int], shown: Shown, draw: Callable[[int], None]) -> None:
+    """The same over the epochs to record; while they still come, without its button."""
+    if shown.final:
+        play(control, draw)
+    else:
+        draw(view.place(control))
+
+
 def stop() -> None:
     """Stop where it is."""
     session.current().playing = False
 
 
-def _turn(control: Control[int], last: int) -> None:
+def _turn(control: Control[int]) -> None:
     here = session.current()
     here.playing = not here.playing
+    first, *_, last = control.options(link.given())
     if here.playing and view.value(control) == last:
-        view.set_to(control, 0)
+        view.set_to(control, first)

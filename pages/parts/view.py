@@ -67,16 +67,32 @@ def groups(control: Control[list[str]], shown: Shown) -> Chosen:
     return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
 
 
-def epoch(control: Control[int], shown: Shown, recorded: Recorded, groups: Collection[str] | None = None) -> int:
-    """One of the epochs to record; while training, the last up to it that the `groups`, or all, have reached."""
-    wanted = place(control)
-    reached = [recorded.epochs[group] for group in (recorded.epochs if groups is None else groups)]
-    newest = [max(epoch for epoch in epochs if epoch <= wanted) for epochs in reached]
+def epoch(control: Control[int], shown: Shown, recorded: Recorded) -> int:
+    """One of the epochs to record, or the one of them that `reached` gives."""
+    return reached(place(control), shown, recorded)
+
+
+def reached(wanted: int, shown: Shown, recorded: Recorded, groups: Collection[str] | None = None) -> int:
+    """The epoch `wanted`; while training, the last up to it that the `groups`, or all, have reached."""
+    known = [recorded.epochs[group] for group in (recorded.epochs if groups is None else groups)]
+    newest = [max(epoch for epoch in epochs if epoch <= wanted) for epochs in known]
     nearest = max(newest) if shown.final else min(newest)
     if nearest != wanted:
         why = "no run has numbers at" if shown.final else "training has not come to"
         st.caption(f"Shown is epoch {nearest:,}: {why} epoch {wanted:,}.")
     return nearest
+
+
+def linked(control: Control[int], page: int) -> int:
+    """The page's epoch, or one of this part alone that an older link asks for in a `control` that has no place."""
+    given = link.given()
+    if control.name not in given.texts:
+        return page
+    wanted = given.value(control)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Epoch {wanted:,}, as the link asks.", width="content")
+        st.button("Follow the slider", key=f"follow_{control.name}", on_click=link.remember, args=(control.name, None))
+    return wanted
 
 
 def layer(control: Control[int], shown: Shown, recorded: Recorded) -> int:

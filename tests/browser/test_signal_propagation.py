@@ -46,7 +46,7 @@ def test_theory_stands_beside_the_measurement_of_every_group_and_layer(
     open_at(page, dashboard.link("signal_propagation", **QUICK))
     expect(page.get_by_text("so far")).to_have_count(0)
     found = table(page, "length_by_layer", tmp_path)
-    assert len(found) == 4 * 2 * 3
+    assert len(found) == 4 * 2 * 4
     assert found["predicted"].notna().all()
     assert found["epoch"].unique().tolist() == [0]
     press(page, "Epoch", "End", 1, "epoch=2")
@@ -84,7 +84,7 @@ def test_saturation_shows_theory_too_and_leads_here(dashboard: Server, page: Pag
     visit(page, dashboard.link("saturation", **QUICK))
     expect(page.get_by_role("heading", name="Could theory have predicted it?")).to_be_visible(timeout=PATIENCE)
     chart_ready(page)
-    assert set(table(page, "theory", tmp_path)["quantity"]) == {"length", "saturated", "mean"}
+    assert set(table(page, "theory", tmp_path)["quantity"]) == {"length", "saturated", "mean", "backward"}
     page.get_by_test_id("stMain").get_by_role("link", name="Signal propagation").click()
     wait_until_idle(page)
     expect(page.get_by_role("heading", name="How far does a signal get?")).to_be_visible()

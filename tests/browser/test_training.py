@@ -121,7 +121,7 @@ def test_train_and_progress_stay_in_sight_however_far_one_has_scrolled(dashboard
 def test_enter_takes_what_is_typed_and_not_all_that_match(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("runs", **TINY, initialiser="zeros"))
     sidebar = page.get_by_test_id("stSidebar")
-    box = sidebar.get_by_role("combobox", name="Initialisers")
+    box = sidebar.get_by_role("combobox", name="Initialisers · choose or type", exact=True)
     chosen = sidebar.get_by_test_id("stMultiSelect").filter(has_text="Initialisers")
     for typed, shown in (("he_n", ("zeros", "he_normal")), ("normal:0.3, normal:0.5", ("normal:0.3", "normal:0.5"))):
         box.click()
@@ -255,7 +255,9 @@ def test_names_from_elsewhere_can_be_typed_in_and_the_link_has_the_labs(dashboar
         expect(sidebar.get_by_text(shown).first).to_be_visible()
         wait_until_idle(page)
     expect(train_button(page)).to_be_disabled()
-    box = sidebar.get_by_role("combobox", name="Initialisers").first  # the other one is of biases
+    box = sidebar.get_by_role(
+        "combobox", name="Initialisers · choose or type", exact=True
+    ).first  # the other one is of biases
     box.press("Backspace")
     expect(sidebar.get_by_text("did you mean")).to_have_count(0)
     wait_until_idle(page)

@@ -11,6 +11,7 @@ from core.lessons import findings
 from core.lessons.saturation import dead_flat_layers
 from core.results.results import Result
 from tests.engine import train
+from tests.pages.lessons import again
 from tests.pages.results import captions, open_on
 
 SMALL: dict[str, Any] = {"dataset": "iris", "hidden": "6-6", "epochs": 1, "seeds": 2, "activation": "tanh"}
@@ -57,3 +58,24 @@ def test_one_incoming_weight_is_one_random_sign(monkeypatch: pytest.MonkeyPatch)
 def test_networks_of_several_widths_are_told_whose_random_signs_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     at = open_on(monkeypatch, "gradient_signs", result(hidden=("6-6", "3-3")))
     assert "independent random signs, as many as most neurons here have; others have" in captions(at)
+
+
+def test_one_slider_moves_the_page_and_an_older_link_keeps_the_epoch_of_its_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    at = open_on(monkeypatch, "saturation", result(epochs=3, record="every"), mean_epoch="2", epoch="1")
+    assert [slider.label for slider in at.select_slider] == ["Epoch", "Hidden layer"]
+
+    def subtitles() -> str:
+        return " ".join(" ".join(json.loads(c.proto.spec)["title"]["subtitle"]) for c in at.get("vega_lite_chart"))
+
+    assert "at epoch 1" in subtitles()
+    assert "at epoch 2" in subtitles()
+    assert "Epoch 2, as the link asks." in captions(at)
+    at.button(key="follow_mean_epoch").click()
+    again(at)
+    assert "at epoch 2" not in subtitles()
+    assert "mean_epoch" not in at.query_params
+    at.button(key="play").click()
+    again(at)
+    assert at.select_slider(key="view_epoch").value == 2
