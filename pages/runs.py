@@ -90,7 +90,7 @@ def _program(shown: Shown) -> None:
     run = first.runs()[first.groups().index(group)]
     st.code(translate(first, run, framework), language="python", height=420)
     own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
-    alone = replace(first, **own)
+    alone = replace(first.on(run.dataset), **own)
     st.caption(
         f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
         "with other random numbers. Without a browser: "

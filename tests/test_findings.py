@@ -365,7 +365,7 @@ def test_batches_of_at_least_the_whole_set_are_compared_once() -> None:
     experiment = replace(TWO_BY_TWO, initialiser=("normal:1",), batch_size=(0, 100_000))
     result = made_up(experiment, **updates(SLOW, FAST, SLOW, FAST))
     result.runs["batch_size"] = ["full"] * 6 + ["100000"] * 6
-    points = result.runs[["run", "group", "batch_size"]].assign(epoch=1, update=1)
+    points = result.runs[["run", "group", "dataset", "batch_size"]].assign(epoch=1, update=1)
     found = findings.convergence(replace(result, epochs=points))
     assert "faster in 1 of 1 comparison" in found.evidence
 

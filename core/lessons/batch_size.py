@@ -314,14 +314,9 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
             ends = _smallest_and_largest(own, str(hidden), layer)
             if ends is None:
                 continue
-            small, large = ends
+            (small, large), network = ends, {"hidden": hidden, "dataset": data}
             for row in ends:
-                of = {
-                    "activation": activation,
-                    "dataset": data,
-                    "hidden": hidden,
-                    **{name: row[name] for name in SCHEME},
-                }
+                of = {"activation": activation, **network, **{name: row[name] for name in SCHEME}}
                 runs = {"epoch": 0, "of_runs_with": f"pair_agreement_{level}", "at_epoch": epoch}
                 told.keep("mean weight_rms, alike once", row["scale"], row["runs"], **of, layer=layer, **runs)
                 told.keep("mean saturated, alike once", row["saturated"], row["measured"], **of, epoch=epoch)
@@ -331,11 +326,10 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
                 bool(large["saturated"] - small["saturated"] > NOTICEABLE),
                 bool(small["pairs"] - large["pairs"] > NOTICEABLE),
             ]
-            several = {"hidden": hidden, "dataset": data}
-            named = [str(value) for name, value in several.items() if len(getattr(result.experiment, name)) > 1]
-            network = f" ({' on '.join(named)})" if named else ""
+            named = [str(value) for name, value in network.items() if len(getattr(result.experiment, name)) > 1]
+            which = f" ({' on '.join(named)})" if named else ""
             parts.append(
-                f"{words(activation)}{network}, from weights of root mean square {number(large['scale'], 2)} to "
+                f"{words(activation)}{which}, from weights of root mean square {number(large['scale'], 2)} to "
                 f"{number(small['scale'], 2)}: saturated units {share(large['saturated'])} to "
                 f"{share(small['saturated'])}, pairs that agree {share(large['pairs'])} to {share(small['pairs'])}"
             )

@@ -45,7 +45,7 @@ def outlook(experiment: Experiment, start: str, activation: str) -> Outlook | No
     """
     first = {name: getattr(experiment, name)[:1] for name in VARIED}
     chosen = {"initialiser": (start,), "activation": (activation,), "seeds": 1, "epochs": 1, "record": "0"}
-    one = replace(experiment, **first | chosen, target="train_loss:0", statistics="full")
+    one = replace(experiment.on(experiment.dataset[0]), **first | chosen, target="train_loss:0", statistics="full")
     return _outlook(one) if one.cost().seconds <= LIMIT else None
 
 
