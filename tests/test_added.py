@@ -244,7 +244,7 @@ def test_a_bare_function_in_any_registry_is_said_to_be_no_entry(kind: str, monke
 
 def test_a_scheme_that_fails_is_told_where_only_the_biases_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(INITIALISERS, "failing", Initialiser("failing", lambda rng, shape: np.full(shape, np.nan)))
-    with pytest.raises(ExperimentError, match="^initialiser: 'failing' gives numbers that are not finite"):
+    with pytest.raises(ExperimentError, match=r"^initialiser: 'failing' gives numbers that are not finite"):
         Experiment.from_text("bias_initialiser=failing")
 
 
