@@ -358,7 +358,9 @@ def test_time_goes_on_and_is_shared_out_among_the_runs() -> None:
 
 
 def test_runs_of_different_shapes_are_no_chunk() -> None:
-    with pytest.raises(ValueError, match="share hidden, residual, normalisation, batch_size, optimiser, activation"):
+    with pytest.raises(
+        ValueError, match="share dataset, hidden, residual, normalisation, batch_size, optimiser, activation"
+    ):
         start(SWEEP, SWEEP.runs(), data_of(SWEEP))
 
 

@@ -83,7 +83,11 @@ WORKLOADS: dict[str, Workload] = {
                 record="log",
             ),
         ),
-        Workload("W4", "the default experiment with all measures, which the peers do not take", Experiment()),
+        Workload(
+            "W4",
+            "the default experiment, recorded after epochs, with all measures, which the peers do not take",
+            Experiment(record="log"),
+        ),
     )
 }
 

@@ -20,7 +20,7 @@ def card(page: Page, name: str) -> str:
 
 def test_a_first_visitor_gets_seven_cards_each_with_verdict_numbers_and_n(server: StartServer, page: Page) -> None:
     visit(page, server().link("", **SMALL))
-    expect(page.get_by_text("Seven claims, by these runs", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Seven claims, tested on these runs", exact=True)).to_be_visible(timeout=PATIENCE)
     wait_until_idle(page)
     for claim in CLAIMS:
         text = card(page, claim.id)
@@ -32,17 +32,17 @@ def test_a_first_visitor_gets_seven_cards_each_with_verdict_numbers_and_n(server
 
 def test_another_learning_rate_turns_the_verdict_on_speed(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("", **SMALL))
-    expect(page.get_by_text("Seven claims, by these runs", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Seven claims, tested on these runs", exact=True)).to_be_visible(timeout=PATIENCE)
     before = card(page, "Q6")
     visit(page, dashboard.link("", **{**SMALL, "learning_rate": "1e-06"}))
-    expect(page.get_by_text("Seven claims, by these runs", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Seven claims, tested on these runs", exact=True)).to_be_visible(timeout=PATIENCE)
     assert card(page, "Q6").lstrip().startswith("not decided")
     assert card(page, "Q6") != before
 
 
 def test_a_card_leads_to_its_page_with_the_same_experiment(dashboard: Server, page: Page) -> None:
     visit(page, dashboard.link("", **SMALL))
-    expect(page.get_by_text("Seven claims, by these runs", exact=True)).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Seven claims, tested on these runs", exact=True)).to_be_visible(timeout=PATIENCE)
     link = page.locator(".st-key-claim_Q1").get_by_role("link")
     link.focus()
     page.keyboard.press("Enter")  # a keyboard reaches it too
