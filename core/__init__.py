@@ -28,6 +28,7 @@ from core.registries.initialisers import INITIALISERS
 from core.registries.own_data import own_data
 
 if TYPE_CHECKING:
+    from core.jobs.pool import Pool
     from core.jobs.running import run
     from core.jobs.store import Store
     from core.lessons.difference import compare
@@ -41,6 +42,7 @@ __all__ = [
     "INITIALISERS",
     "Experiment",
     "ExperimentError",
+    "Pool",
     "Result",
     "Store",
     "compare",
@@ -52,6 +54,7 @@ __all__ = [
 
 _LATER = {
     "run": "core.jobs.running",
+    "Pool": "core.jobs.pool",
     "Result": "core.results.results",
     "Store": "core.jobs.store",
     "load_result": "core.results.loading",
@@ -66,3 +69,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module 'core' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__  # what an editor or a notebook offers

@@ -151,13 +151,13 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         help="settings (activation=tanh&seeds=10), a whole dashboard link, JSON text, or a file that holds one of "
         "these; '' is the default experiment",
     )
-    run.add_argument("--out", required=True, type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
-    run.add_argument("--zip", type=_place, metavar="FILE", help="also write everything into one zip file")
+    run.add_argument("--out", type=_place, metavar="FOLDER", help="where the CSVs go, a new folder")
+    run.add_argument("--zip", type=_place, metavar="FILE", help="write everything into one zip file, too or instead")
     run.add_argument("--force", action="store_true", help="replace results that stand at these places")
     run.add_argument(
         "--store",
         action="store_true",
-        help="also put the result where the dashboard finds it, and train only those runs that no result there holds",
+        help="put the result where the dashboard finds it, too or instead, and train only what no result there holds",
     )
     run.add_argument("--workers", type=_workers, metavar="N", help="processes that train; one per processor if unset")
     run.add_argument(
@@ -207,10 +207,14 @@ def _size(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from core.jobs.reuse import missing
     from core.jobs.running import run
     from core.jobs.saving import Saved
 
     options.check(arguments)
+    out: Path | None = arguments.out
+    if out is None and arguments.zip is None and not arguments.store:
+        raise UsageError("the result has no place to go; allowed: --out FOLDER, --zip FILE, --store or several of them")
     own = options.name_of_data(arguments, _note) if arguments.data else ""
     experiment = _read(arguments.experiment)
     if own and own not in experiment.dataset:
@@ -218,41 +222,51 @@ def _run(arguments: argparse.Namespace) -> None:
             raise UsageError(f"{arguments.data}, read so, is {own}; allowed: {asked}, as the experiment says")
         experiment = dataclasses.replace(experiment, dataset=(own,))
     experiment.check_limit(arguments.limit, arguments.limit_bytes)
-    out: Path = arguments.out
     store = _store(experiment) if arguments.store else None
     if arguments.zip is not None:
         check_zip(arguments.zip, arguments.force)
-    check_folder(out, arguments.force)
+    if out is not None:
+        check_folder(out, arguments.force)
 
-    # Beside the result and not in the store, where it would have to make room for others.
-    unfinished = Store(partial(out), sys.maxsize)
-    if any(path.stem != experiment.key for path in partial(out).glob("*.checkpoint")):
-        _note(f"{partial(out)} holds what was trained of other settings, or by another engine version: it is not used")
+    written = " and ".join(str(place) for place in (out, arguments.zip) if place)
+    beside = arguments.zip or Settings.read().store
+    unfinished = _unfinished(partial(out or beside.with_suffix(".training")), experiment)
+    trained = missing(store, experiment) if store else len(experiment.runs())
     began = time.monotonic()
     try:
         with _executor(arguments.workers) as executor:
             saved = Saved(unfinished, experiment, _note)
             progress = _show if sys.stderr.isatty() else None
             result = run(experiment, executor=executor, progress=progress, saved=saved, store=store)
-        with whole_folder(out, arguments.force) as folder:
-            result.to_csv(folder, data=arguments.with_data)
+        if out is not None:
+            with whole_folder(out, arguments.force) as folder:
+                result.to_csv(folder, data=arguments.with_data)
         if arguments.zip is not None:
             check_zip(arguments.zip, arguments.force)
             result.to_zip(arguments.zip, data=arguments.with_data)
-        unfinished.drop_checkpoint(experiment.key)
+        if written or not (store and store.warning):
+            unfinished.drop_checkpoint(experiment.key)
     except KeyboardInterrupt:
         if unfinished.load_checkpoint(experiment.key) is None:
             raise
-        raise KeyboardInterrupt(f"interrupted; the same command goes on from {partial(out)}") from None
+        raise KeyboardInterrupt(f"interrupted; the same command goes on from {unfinished.folder}") from None
     finally:
         with contextlib.suppress(OSError):  # it holds a checkpoint
-            partial(out).rmdir()
+            unfinished.folder.rmdir()
     start = "\r\033[K" if sys.stderr.isatty() else ""
     took = duration(time.monotonic() - began)
-    print(f"{start}{count(len(result.runs), 'run')} trained in {took}, written to {out}", file=sys.stderr)
+    which = count(len(result.runs), "run") + (f", {trained:,} of them" if trained < len(result.runs) else "")
+    print(f"{start}{which} trained in {took}" + (f", written to {written}" if written else ""), file=sys.stderr)
     if store is not None:
         _told_kept(store, result)
     _print_table(_summary(result))
+
+
+def _unfinished(folder: Path, experiment: Experiment) -> Store:
+    """Where what is trained so far is saved: not in the store, where it would have to make room for others."""
+    if any(path.stem != experiment.key for path in folder.glob("*.checkpoint")):
+        _note(f"{folder} holds what was trained of other settings, or by another engine version: it is not used")
+    return Store(folder, sys.maxsize)
 
 
 def _note(text: str) -> None:
@@ -412,12 +426,15 @@ def _print_report(result: "Result", table: "DataFrame") -> None:
             )
         )
     _print_table(rows)
-    first = int((table["place"] == 1).sum())
-    print(
+    told = (
         f"\nUpdates to {target_text(experiment.target)} at each one's best learning rate. One place: medians that lie "
-        f"within a recorded step of each other. {count(first, 'group')} of {len(table):,} "
-        + ("tie as the fastest." if first > 1 else "is the fastest." if first else "reached it in the median run.")
+        "within a recorded step of each other."
     )
+    for data, part in table.groupby("dataset", sort=False):
+        first = int((part["place"] == 1).sum())
+        told += f" {count(first, 'group')} of {len(part):,}{f' on {data}' if len(experiment.dataset) > 1 else ''} "
+        told += "tie as the fastest." if first > 1 else "is the fastest." if first else "reached it in the median run."
+    print(told)
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from core import ACTIVATIONS, DATASETS, INITIALISERS, Experiment, ExperimentErro
 from core.experiment.experiment import FIELDS
 from core.jobs.pool import Pool
 from core.registries.activations import Activation
+from core.registries.added import REGISTRIES
 from core.registries.datasets import Dataset
 from core.registries.initialisers import Initialiser
 from core.registries.losses import LOSSES
@@ -226,6 +227,31 @@ def test_an_entry_has_a_name_of_its_own_and_the_registrys_type(
     monkeypatch.setitem(ACTIVATIONS, name, entry)
     with pytest.raises(ExperimentError, match=f"activation: '{name}' {problem}"):
         change(Experiment(), activation=name)
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_a_bare_function_in_any_registry_is_said_to_be_no_entry(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REGISTRIES[kind], "bare", lambda: None)
+    makes = (
+        partial(Experiment.from_text, f"{kind}=bare"),
+        partial(Experiment.from_text, f"{kind}=unheard_of"),
+        Experiment,
+    )
+    for make in makes:
+        with pytest.raises(ExperimentError, match=f"^{kind}: 'bare' is of the type function, not [A-Z]"):
+            make()
+
+
+def test_a_scheme_that_fails_is_told_where_only_the_biases_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(INITIALISERS, "failing", Initialiser("failing", lambda rng, shape: np.full(shape, np.nan)))
+    with pytest.raises(ExperimentError, match=r"^initialiser: 'failing' gives numbers that are not finite"):
+        Experiment.from_text("bias_initialiser=failing")
+
+
+def test_a_data_set_of_more_features_than_it_names_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "unnamed", replace(DATASETS["xor"], name="unnamed", feature_names=("x1",)))
+    with pytest.raises(ExperimentError, match=r"^dataset: 'unnamed' has 1 feature_names and 2 features"):
+        Experiment(dataset=("unnamed",))
 
 
 def test_a_scheme_that_draws_another_shape_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,9 +138,9 @@ def test_the_command_of_a_refused_sweep_works_as_it_stands(tmp_path: Path) -> No
 REFUSED: dict[str, tuple[list[str], str]] = {
     "no command": ([], "the following arguments are required: command"),
     "unknown command": (["train"], "invalid choice: 'train'"),
-    "nothing to run": (["run"], "the following arguments are required: experiment, --out"),
-    "no out": (["run", ""], "the following arguments are required: --out"),
+    "nothing to run": (["run"], "the following arguments are required: experiment"),
     "unknown option": (["run", "", "--out", "o", "--seeds"], "unrecognized arguments: --seeds"),
+    "no place": (["run", "seeds=1"], "the result has no place to go; allowed: --out FOLDER, --zip FILE, --store or"),
     "unknown name": (["run", "activation=tnah", "--out", "o"], "activation: 'tnah' is not a known name; .*'tanh'"),
     "unknown setting": (["run", "activaton=tanh", "--out", "o"], "activaton: 'tanh' belongs to no known setting"),
     "no setting": (["run", "tanh", "--out", "o"], "experiment: 'tanh' is not a setting with its value"),
@@ -293,6 +293,31 @@ def test_a_command_that_was_killed_goes_on_when_called_again_to_the_same_bits(
     assert 0 < int(share[1]) < 100
     assert_same_tables(load_result(archive), running.run(SLOW))
     assert files(tmp_path) == ["all.zip", "out"], "nothing is left of the way there"
+
+
+def test_one_place_is_enough_be_it_the_zip_or_the_store_and_a_killed_command_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAB_STORE", str(tmp_path / "store"))
+    command = ("run", SLOW.to_query(), "--zip", tmp_path / "all.zip", "--workers", 1)
+    killed(*command)
+    status, _, told = execute(capsys, *command)
+    assert status == 0
+    assert "goes on from" in told
+    assert f"written to {tmp_path / 'all.zip'}\n" in told
+    assert files(tmp_path) == ["all.zip"]
+    assert_same_tables(load_result(tmp_path / "all.zip"), running.run(SLOW))
+    runs = len(TINY.runs())
+    for seeds, trained in ((TINY.seeds, f"{runs} runs trained"), (TINY.seeds + 1, f"{runs // 2 * 3} runs, 2 of them")):
+        wanted = change(TINY, seeds=seeds)
+        status, printed, told = execute(capsys, "run", wanted.to_query(), "--store", "--workers", 1)
+        assert (status, printed.count("\n")) == (0, 3)
+        assert told.startswith(trained), told
+        assert "written to" not in told
+        stored = Store(tmp_path / "store", 10**9).load(wanted.key)
+        assert stored is not None
+        assert_same_tables(stored, running.run(wanted))
+    assert files(tmp_path) == ["all.zip", "store"]
 
 
 def test_what_was_saved_of_another_experiment_is_neither_used_nor_lost(

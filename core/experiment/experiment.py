@@ -224,6 +224,7 @@ class Experiment:
     # fmt: on
 
     def __post_init__(self) -> None:
+        _check_registries()
         values = {name: field.read(getattr(self, name)) for name, field in FIELDS.items()}
         # Rules about settings together; where one raises, it names a setting that is not at its default.
         _have_one_own_table(values["dataset"])
@@ -253,8 +254,7 @@ class Experiment:
                 try:
                     found.append(f"{kind} {name} {added.fingerprint(kind, name, entry)}")
                 except added.AddedError as error:
-                    allowed = f"what core.registries says of {kind} entries"
-                    raise ExperimentError(kind, name, allowed, str(error)) from None
+                    raise _refused_entry(kind, name, str(error)) from None
         return found
 
     def notes(self) -> tuple[str, ...]:
@@ -322,6 +322,7 @@ class Experiment:
             params: values by setting, as text, as lists of text (repeated parameters) or as Python values.
             ignore: names that belong to somebody else, such as a page's own parameters.
         """
+        _check_registries()
         errors: list[ExperimentError] = []
         values: dict[str, Any] = {}
         ignored = frozenset(ignore)
@@ -340,6 +341,8 @@ class Experiment:
                 return cls(**values), tuple(errors)
             except ExperimentError as error:
                 # Settings that are right alone but wrong together.
+                if error.field not in values:  # an added scheme is refused as an initialiser, be it for the biases
+                    raise
                 errors.append(error)
                 del values[error.field]
 
@@ -568,6 +571,15 @@ def _parse_query(query: str) -> dict[str, object]:
             raise ExperimentError("experiment", part, allowed, "is not a setting with its value")
     params = parse_qs(query, keep_blank_values=True)
     return {name: texts if len(texts) > 1 else texts[0] for name, texts in params.items()}
+
+
+def _refused_entry(kind: str, name: str, problem: str) -> ExperimentError:
+    return ExperimentError(kind, name, f"what core.registries says of {kind} entries", problem)
+
+
+def _check_registries() -> None:
+    for kind, name, problem in added.mistyped():
+        raise _refused_entry(kind, name, problem)
 
 
 def _have_one_own_table(names: tuple[str, ...]) -> None:

@@ -23,9 +23,9 @@ def trained_before(
     if store is None:
         return [], [run for run in experiment.runs() if run.run not in begun]
     # The import costs pandas, which a worker process must not load.
-    from core.results.merging import Part, differing, shared
+    from core.results.merging import Part, shared
 
-    alike = [one for one in store.experiments() if not differing(one, experiment)]
+    alike = _alike(store, experiment)
     while True:
         found, left = shared(experiment, alike, begun)
         parts = []
@@ -36,3 +36,16 @@ def trained_before(
                 alike.remove(other)
         if len(alike) == len(found):
             return parts, left
+
+
+def missing(store: Store, experiment: Experiment) -> int:
+    """How many runs of `experiment` no result in the store holds, as far as can be told without loading one."""
+    from core.results.merging import shared
+
+    return len(shared(experiment, _alike(store, experiment))[1])
+
+
+def _alike(store: Store, experiment: Experiment) -> list[Experiment]:
+    from core.results.merging import differing
+
+    return [one for one in store.experiments() if not differing(one, experiment)]

@@ -108,6 +108,15 @@ def unpack(packed: Packed) -> bool:
 # --- Looked at
 
 
+def mistyped() -> Iterable[tuple[str, str, str]]:
+    """Registry, name and what is wrong with what is no entry, such as a bare function, which nothing can look into."""
+    for kind, registry in REGISTRIES.items():
+        wanted = _LOOKS[kind][0]
+        for name, entry in registry.items():
+            if not isinstance(entry, wanted):
+                yield kind, name, f"is of the type {type(entry).__name__}, not {wanted.__name__}"
+
+
 _LOOKED_AT: dict[int, tuple[object, str]] = {}
 
 
@@ -119,11 +128,8 @@ def fingerprint(kind: str, name: str, entry: object) -> str:
         raise AddedError("has a name that no link can hold; allowed: lower-case letters, digits and underscores")
     if (known := _LOOKED_AT.get(id(entry))) is not None:
         return known[1]
-    wanted, look = _LOOKS[kind]
-    if not isinstance(entry, wanted):
-        raise AddedError(f"is of the type {type(entry).__name__}, not {wanted.__name__}")
     try:
-        values = [np.asarray(value, np.float64) for value in look(entry)]
+        values = [np.asarray(value, np.float64) for value in _LOOKS[kind][1](entry)]
     except AddedError:
         raise
     except Exception as error:
@@ -170,6 +176,8 @@ def _initialiser(entry: Initialiser) -> Iterable[Array]:
 def _dataset(entry: Dataset) -> Iterable[Array]:
     name = next(name for name, other in DATASETS.items() if other is entry)
     data = load(name, scaling="raw", test_share=0)
+    if data.train_x.shape[1] != entry.features:
+        raise AddedError(f"has {entry.features} feature_names and {data.train_x.shape[1]} features")
     return data.train_x, data.train_y
 
 

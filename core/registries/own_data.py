@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 
 from core.registries.datasets import MAX_FEATURES, OWN, Dataset, Floats, Integers, keep_own
+from core.text import count
 
 DIGITS = 12
 """Hexadecimal digits of a fingerprint: of a million tables hardly two share one."""
 MOST_CLASSES = 1_000
 MISSING = ("None", "nan", "NaT", "<NA>")
-ALLOWED = "a table (examples, features) of finite numbers"
+LARGEST = 1e100
+"""Squares of what is larger, which standardising sums, are no finite numbers."""
+ALLOWED = f"a table (examples, features) of finite numbers, at most {LARGEST:g}"
 
 
 def own_data(name: str, x: Any, y: Any) -> Dataset:
@@ -35,6 +38,8 @@ def own_data(name: str, x: Any, y: Any) -> Dataset:
 def made_of(name: str, x: Any, y: Any) -> Dataset:
     """The same data set, of which this process knows nothing yet."""
     try:
+        if np.asarray(x).dtype.kind not in "biufOSU":  # dates and complex numbers would become others
+            raise TypeError
         points = np.array(x, dtype=np.float64, order="C") + 0.0  # -0.0 and 0.0 are one value
     except (TypeError, ValueError):
         raise ValueError(f"own data {name!r}: x holds something that is no number; allowed: {ALLOWED}") from None
@@ -42,8 +47,8 @@ def made_of(name: str, x: Any, y: Any) -> Dataset:
         raise ValueError(
             f"own data {name!r}: x has the shape {points.shape}; allowed: {ALLOWED}, 1 to {MAX_FEATURES:,} features"
         )
-    if not np.isfinite(points).all():
-        row, column = np.argwhere(~np.isfinite(points))[0].tolist()
+    if not (usable := np.abs(points) <= LARGEST).all():
+        row, column = np.argwhere(~usable)[0].tolist()
         raise ValueError(
             f"own data {name!r}: x is {points[row, column]} in row {row}, column {column}; allowed: {ALLOWED}"
         )
@@ -83,7 +88,9 @@ def _classes(name: str, y: Any, examples: int) -> tuple[Integers, tuple[str, ...
         labels = [str(label) for label in labels]
         order = sorted(set(labels))
     if not 2 <= len(order) <= MOST_CLASSES:
-        raise ValueError(f"own data {name!r}: y has {len(order):,} classes; allowed: 2 to {MOST_CLASSES:,}")
+        raise ValueError(
+            f"own data {name!r}: y has {count(len(order), 'class', 'classes')}; allowed: 2 to {MOST_CLASSES:,}"
+        )
     number = {label: place for place, label in enumerate(order)}
     return np.array([number[label] for label in labels], np.int64), tuple(map(str, order))
 
