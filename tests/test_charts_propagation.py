@@ -96,6 +96,15 @@ def test_weights_that_are_not_random_have_no_prediction_and_the_reader_is_told()
     assert math.isnan(points.loc["relu · constant:0.1", "chi"])
 
 
+@pytest.mark.parametrize(
+    "start", [{"initialiser": "uniform:0:1"}, {"initialiser": "he_normal", "bias_initialiser": "constant:0.5"}]
+)
+def test_random_weights_without_a_prediction_are_not_said_to_be_no_random_weights(start: dict[str, str]) -> None:
+    found = lesson.agreement(result(hidden="8", activation="tanh", **start))
+    assert found.verdict == UNDECIDED
+    assert found.evidence == "The theory has no prediction for any layer here."
+
+
 def test_a_map_without_a_fixed_point_says_so_instead_of_a_number() -> None:
     row = indexed(lesson.points(narrow()), "group").loc["relu · normal:1"]
     assert row["sw"] > math.sqrt(2)

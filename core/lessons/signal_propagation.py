@@ -377,7 +377,7 @@ def agreement(result: Result) -> Finding:
     told = Told(result)
     if table.empty:
         known = result.layers["role"].eq("hidden").any()
-        why = "No layer here has random weights for it to predict." if known else findings.unmeasured(result)
+        why = "The theory has no prediction for any layer here." if known else findings.unmeasured(result)
         return Finding(claim, UNDECIDED, why, *_limits_of(told))
     lengths, shares = (table[table["quantity"] == name] for name in ("length", "saturated"))
     predicted, measured = lengths["predicted"] ** 0.5, lengths["median"] ** 0.5
