@@ -408,7 +408,7 @@ def test_choices_are_plain_values() -> None:
 
 
 def test_the_label_is_counted_as_its_classes_are_and_a_quantity_called_y_is_no_label_before_one_of_classes() -> None:
-    rows = [f"{i / 7:.3f},{i / 3:.3f},{('NA', 'null', 'True', '')[i % 4]}" for i in range(60)]
+    rows = [f"{i / 7:.3f},{i / 3:.3f},{('NA', 'None', 'True', '')[i % 4]}" for i in range(60)]
     table = table_of("\n".join(["x,y,kind", *rows]))
     chosen = choices.propose(table)
     assert chosen.label == "kind"
