@@ -12,7 +12,7 @@ from core.experiment.fields import shorten
 from core.registries.datasets import SCALINGS, Dataset
 from core.results.results import ResultError
 from core.tables import choices
-from core.tables.choices import FEWEST_ROWS, MAX_ROWS, MISSING, MOST_CLASSES, MOST_ROWS, Choices, Examples
+from core.tables.choices import FEWEST_ROWS, MAX_ROWS, MISSING, MOST_CLASSES, MOST_ROWS, Choices, Examples, counted
 from core.tables.sniffing import ALLOWED, MAX_BYTES, MAX_CELLS, Reading, TableError
 from core.text import size, words
 from pages.parts import form, lesson, link, notices, own_table, session, training, upload
@@ -148,7 +148,7 @@ def _preview(file: OpenFile, chosen: Choices, examples: Examples) -> None:
         pd.DataFrame(
             [
                 (
-                    column.name, column.kind, use.get(column.name, "feature"), column.distinct, column.missing,
+                    column.name, column.kind, use.get(column.name, "feature"), *counted(column, chosen),
                     column.shown, column.leave,
                 )
                 for column in file.table.columns

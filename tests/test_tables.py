@@ -253,7 +253,8 @@ def test_of_too_many_rows_each_class_gives_its_share_and_the_numbers_are_said() 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "no delimiter makes several columns"),
+        (b"", "the file is empty; allowed: a table of text"),
+        (b"\n\n \n", "the file is empty; allowed: a table of text"),
         (b"one\ntwo\n", "no delimiter makes several columns of the file; allowed: tab, semicolon, bar, comma, blanks"),
         (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells and line 1 has 2; allowed: as many in each"),
         (b"a,b\n1,2\n3\n4,5\n", "line 3 has 1 cell and line 1 has 2"),
@@ -404,3 +405,11 @@ def test_a_recipe_of_another_file_is_refused_in_a_line(text: str) -> None:
 def test_choices_are_plain_values() -> None:
     assert Choices("label") == Choices("label", (), (), "drop", (), False, 20_000)
     assert hash(Choices("label")) == hash(Choices("label"))
+
+
+def test_the_label_is_counted_as_its_classes_are_and_a_quantity_called_y_is_no_label_before_one_of_classes() -> None:
+    rows = [f"{i / 7:.3f},{i / 3:.3f},{('NA', 'None', 'True', '')[i % 4]}" for i in range(60)]
+    table = table_of("\n".join(["x,y,kind", *rows]))
+    chosen = choices.propose(table)
+    assert chosen.label == "kind"
+    assert choices.counted(table.column("kind"), chosen) == (3, 15)

@@ -128,6 +128,13 @@ def labels(table: Table, choices: Choices) -> pd.Series:
     return cells.str.removesuffix(".") if choices.full_stop else cells
 
 
+def counted(column: Column, choices: Choices) -> tuple[int, int]:
+    """A column's different and its missing values, as it is used: in the label only an empty cell is missing."""
+    if column.name != choices.label:
+        return column.distinct, column.missing
+    return int((column.texts != "").sum()), int((column.cells == "").sum())
+
+
 def propose(table: Table, label: str = "") -> Choices:
     """What seems best to be made of a table, of which a person may have chosen the label."""
     label = table.column(label).name if label else _label(table)
@@ -153,9 +160,10 @@ def _label(table: Table) -> str:
     ends = [table.columns[-1], table.columns[0]]
     ordered = [
         *(column for column in table.columns if _LABEL.fullmatch(column.name)),
-        *(column for column in (*classes, *fits) if _LIKE_LABELS.fullmatch(column.name)),
+        *(column for column in classes if _LIKE_LABELS.fullmatch(column.name)),
         *(column for column in ends if column in classes),
         *reversed(classes),
+        *(column for column in fits if _LIKE_LABELS.fullmatch(column.name)),
         *reversed(fits),
         table.columns[-1],
     ]

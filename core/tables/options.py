@@ -66,8 +66,9 @@ def name_of_data(arguments: argparse.Namespace, note: Callable[[str], None]) -> 
     note(", ".join(f"{name} {value}" for name, value in dataclasses.asdict(table.reading).items()))
     for column in table.columns[:LISTED]:
         use = "label" if column.name == chosen.label else "left out" if column.name in chosen.leave_out else "feature"
-        missing = f", {column.missing:,} missing" if column.missing else ""
-        note(f"{shorten(column.name)}: {column.kind}, {use}, {column.distinct:,} different{missing}: {column.shown}")
+        distinct, without = choices.counted(column, chosen)
+        missing = f", {without:,} missing" if without else ""
+        note(f"{shorten(column.name)}: {column.kind}, {use}, {distinct:,} different{missing}: {column.shown}")
     examples = choices.prepare(table, chosen)
     for sentence in examples.said:
         note(sentence)

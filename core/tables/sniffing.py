@@ -115,6 +115,8 @@ def propose(content: bytes, **said: str) -> Reading:
     encoding = said.get("encoding") or _encoding(content)
     text = decoded(content, encoding)
     head = "".join(io.StringIO(text, newline="").readlines(SAMPLE_CHARACTERS)[:SAMPLE])
+    if not head.strip():
+        raise TableError("the file is empty; allowed: a table of text, a row in each line")
     delimiter = said.get("delimiter") or _delimiter(head)
     found, _ = without_comments(rows(head, delimiter))
     if not found:
