@@ -413,3 +413,8 @@ def test_the_label_is_counted_as_its_classes_are_and_a_quantity_called_y_is_no_l
     chosen = choices.propose(table)
     assert chosen.label == "kind"
     assert choices.counted(table.column("kind"), chosen) == (3, 15)
+
+
+def test_a_last_column_of_na_and_one_other_word_is_the_label_where_no_other_column_has_classes() -> None:
+    table = table_of("\n".join(["length,continent", *(f"{i / 7:.3f},{('NA', 'EU')[i % 2]}" for i in range(60))]))
+    assert choices.propose(table).label == "continent"

@@ -163,11 +163,18 @@ def _label(table: Table) -> str:
         *(column for column in classes if _LIKE_LABELS.fullmatch(column.name)),
         *(column for column in ends if column in classes),
         *reversed(classes),
+        *(column for column in ends if _of_words(column)),
         *(column for column in fits if _LIKE_LABELS.fullmatch(column.name)),
         *reversed(fits),
         table.columns[-1],
     ]
     return ordered[0].name
+
+
+def _of_words(column: Column) -> bool:
+    """Whether a column of text has some classes if words such as NA, elsewhere no value, are classes."""
+    words = [text for text in column.texts if text]
+    return column.kind == "text" and 2 <= len(words) <= min(MOST_CLASSES, len(column.places) // 2)
 
 
 def _whole(column: Column) -> bool:
