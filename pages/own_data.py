@@ -40,7 +40,8 @@ def _page() -> None:
     here = session.current()
     st.markdown(ABOUT)
     key = f"table_{here.uploads}"
-    st.file_uploader("Table as text", key=key, on_change=_dropped, args=(key,))
+    most = MAX_BYTES // 10**6
+    st.file_uploader("Table as text", key=key, on_change=_dropped, args=(key,), max_upload_size=most)
     if here.file_refused:
         notices.refused(REFUSED, [here.file_refused])
     if here.file is None:
