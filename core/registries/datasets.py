@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.registries.initialisers import Argument
-from core.registries.synonyms import VALUES, accepted, suggested
+from core.registries.synonyms import known
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -417,11 +417,7 @@ def canonical(text: str) -> str:
             raise ValueError(f"dataset {text[:40]!r} is somebody's own table that is not here; allowed: {OWN_ALLOWED}")
         return text
     given, colon, numbers = (part.strip() for part in text.partition(":"))
-    found = accepted(given, DATASETS, VALUES["dataset"])
-    if found is None:
-        meant = suggested(given, DATASETS, VALUES["dataset"])
-        hint = f"; nearest: {meant.ours!r}{meant.remark}" if meant.ours else ""
-        raise ValueError(f"unknown dataset {text[:40]!r}; allowed: {', '.join(DATASETS)}{hint}")
+    found = known(given, DATASETS, "dataset", repr(text[:40]))
     name, *texts = f"{found}{colon}{numbers}".split(":")
     arguments = DATASETS[name].arguments
     values = [_read(argument, number) for argument, number in zip(arguments, texts, strict=False)]

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from core.registries.synonyms import VALUES, Synonym, accepted, suggested
+from core.registries.synonyms import Synonym, accepted, known
 
 Shape = tuple[int, int]
 Floats = npt.NDArray[np.float64]
@@ -521,11 +521,7 @@ def parse(text: str) -> tuple[str, Values]:
     """
     given, colon, rest = text.strip().partition(":")
     shown = repr(text if len(text) <= 40 else text[:40] + "…")
-    found = accepted(given, INITIALISERS, VALUES["initialiser"])
-    if found is None:
-        meant = suggested(given, INITIALISERS, VALUES["initialiser"])
-        hint = f"; nearest: {meant.ours!r}{meant.remark}" if meant.ours else ""
-        raise ValueError(f"unknown initialiser {shown}; allowed: {', '.join(INITIALISERS)}{hint}")
+    found = known(given, INITIALISERS, "initialiser", shown)
     name, *values = f"{found}{colon}{rest}".split(":")
     scheme = INITIALISERS[name]
     try:

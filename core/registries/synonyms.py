@@ -260,3 +260,13 @@ def suggested(text: str, names: Collection[str], synonyms: Synonyms) -> Synonym:
     # Names are told apart by little: what is less alike must at least be the lab's own.
     close = difflib.get_close_matches(wanted, list(known), 1, 0.75) or difflib.get_close_matches(wanted, list(own), 1)
     return Synonym(known[close[0]].ours if close else "")
+
+
+def known(given: str, names: Collection[str], setting: str, shown: str) -> str:
+    """The one of `names` that `given` means as a value of `setting`. Raises ValueError that tells what was `shown`."""
+    found = accepted(given, names, VALUES[setting])
+    if found is None:
+        meant = suggested(given, names, VALUES[setting])
+        hint = f"; nearest: {meant.ours!r}{meant.remark}" if meant.ours else ""
+        raise ValueError(f"unknown {setting} {shown}; allowed: {', '.join(names)}{hint}")
+    return found
