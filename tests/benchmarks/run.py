@@ -14,6 +14,7 @@ from core.theory.timing import machine
 from tests.benchmarks.bound import Speed, least_seconds
 from tests.benchmarks.contest import PEERS, SECTION, WORKERS, contest, environment, peers
 from tests.benchmarks.costs import estimates, precision, second_core, statistics_cost
+from tests.benchmarks.kernels import let_go
 from tests.benchmarks.processors import processors
 from tests.benchmarks.report import Journal, Row, heading
 from tests.benchmarks.scaling import memory, slopes
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = "python -m tests.benchmarks " + " ".join(sys.argv[1:] if argv is None else argv)
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     header = heading(machine(), date, f"{command.strip()} (at most {rounds} rounds)", WORKERS)
+    print(*let_go(), sep="\n")
 
     failures: list[str] = []
 
