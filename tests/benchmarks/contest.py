@@ -143,9 +143,8 @@ def contest(
 ) -> list[Row]:
     """Tune and check everybody on a workload, then time them; the rows of its table.
 
-    After so many seconds no other round begins.
+    After so many seconds of rounds no other begins.
     """
-    began = time.monotonic()
     everything = problems(workload.experiment)
     few = tuple(problem.of_seeds(slice(0, SEEDS_ONE_BY_ONE)) for problem in everything)
     reference, chaotic, rows = _product_agrees(workload, product, everything, few)
@@ -177,6 +176,7 @@ def contest(
             else:
                 in_rounds.append(contestant)
 
+    began = time.monotonic()
     for turn in range(rounds):
         if turn and time.monotonic() - began > seconds:
             break

@@ -3,6 +3,7 @@
 Timed is what a caller waits for: planning, training, every statistic that the experiment records, and the tables.
 """
 
+import io
 import itertools
 import os
 from collections.abc import Sequence
@@ -134,6 +135,13 @@ class Product:
     def peak(self) -> tuple[int, ...]:
         """Largest resident memory so far of this process and of each worker, in bytes."""
         return tuple(peak_bytes(pid) for pid in (os.getpid(), *self.pids()))
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the last result: of its tables in memory, and of its zip."""
+        file = io.BytesIO()
+        self.trained.to_zip(file)
+        tables = (self.trained.table(name) for name in ("runs", "epochs", "layers", "histograms"))
+        return sum(int(table.memory_usage(deep=True).sum()) for table in tables), len(file.getvalue())
 
 
 def _while_training() -> str:
