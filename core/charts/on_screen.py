@@ -1,7 +1,8 @@
-"""Drag over a chart to zoom in, double click to see all of it again: by mouse alone, so that a finger scrolls the page.
+"""What a chart can do on a screen alone: a drag zooms in, a double click shows all, a full screen holds all of it.
 
 Vega-Lite's own zoom takes the mouse wheel, with which a person scrolls the page. So the part that is shown is a pair of
-signals, `zoom_x` and `zoom_y`, null for all; Vega-Lite hands what it does not know of a parameter on to Vega.
+signals, `zoom_x` and `zoom_y`, null for all; Vega-Lite hands what it does not know of a parameter on to Vega. By mouse
+alone: a finger on a chart scrolls the page.
 """
 
 import json
@@ -13,8 +14,13 @@ PLOT = "x() >= 0 && x() <= width && y() >= 0 && y() <= height"
 PRESS = "pointerdown[event.pointerType === 'mouse' && event.button === 0]"
 
 
-def zoomable(spec: dict[str, Any]) -> dict[str, Any]:
-    """The specification of a layered chart, its own alone, such that a drag zooms along the axes of numbers it has."""
+def on_screen(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification of a layered chart, to be changed, such that a drag zooms along the axes of numbers it has.
+
+    Its height is that of the plot; of the whole chart where it has been given another one, as on a full screen.
+    """
+    whole = f"{{type: height == {spec['height']} ? 'fit-x' : 'fit', contains: 'padding'}}"
+    spec["autosize"] = spec["autosize"] | {"signal": whole}
     axes = [channel for channel in ("x", "y") if any(_numbers(layer, channel) for layer in spec["layer"])]
     if not axes:
         return spec
