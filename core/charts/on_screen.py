@@ -21,6 +21,7 @@ def on_screen(spec: dict[str, Any]) -> dict[str, Any]:
     """
     whole = f"{{type: height == {spec['height']} ? 'fit-x' : 'fit', contains: 'padding'}}"
     spec["autosize"] = spec["autosize"] | {"signal": whole}
+    spec["padding"] = {"right": 8}  # for the half of the last tick's label that lies beyond the axis
     axes = [channel for channel in ("x", "y") if any(_numbers(layer, channel) for layer in spec["layer"])]
     if not axes:
         return spec
