@@ -55,6 +55,7 @@ def learning_curves(
     raw_runs: bool = False,
     smooth: int = 1,
     target: float | None = None,
+    whole: bool = True,
 ) -> alt.LayerChart:
     """A quantity over training: median line and 25-75 % band over the runs of each group.
 
@@ -70,6 +71,7 @@ def learning_curves(
         raw_runs: every run as a faint line.
         smooth: window, in recorded points, of the rolling median of the line, fewer at its ends.
         target: a level to draw, such as that of the experiment's target.
+        whole: see `curves.over_training`; the axis of an accuracy always holds all.
     """
     accuracy = quantity.endswith("accuracy")
     if quantity.startswith("test") and epochs[quantity].isna().all() and epochs["train_loss"].notna().any():
@@ -89,6 +91,7 @@ def learning_curves(
         raw_runs=raw_runs,
         smooth=smooth,
         lines=() if target is None else [target],
+        whole=whole or accuracy,
     )
 
 
@@ -105,9 +108,11 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     if table.empty:
         return style.blank(title, x_title, y_title)
     limit = max(2, STEP_ROWS // len(groups))
-    parts = []
+    parts, end = [], table["update"].max()
     for _, part in table.sort_values("update", kind="stable").groupby("group", sort=False):
-        parts.append(part.iloc[tables.thin(np.arange(len(part)), limit)])
+        part = part.iloc[tables.thin(np.arange(len(part)), limit)]
+        # Where all have reached it they stay: a line that ended there would look like a bar.
+        parts += [part, part.tail(1)[part["reached"].tail(1).eq(1)].assign(update=end, at_risk=0)]
     table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
     x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
     y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
