@@ -24,7 +24,13 @@ HOME = "overview"
 
 
 def _groups(given: Given) -> Sequence[str]:
-    return given.experiment.groups()
+    return _labels(given.experiment)
+
+
+@lru_cache(maxsize=32)
+def _labels(experiment: Experiment) -> tuple[str, ...]:
+    """The labels of its groups, for which several controls of a page ask in every rerun."""
+    return experiment.groups()
 
 
 MANY = 12
