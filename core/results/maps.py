@@ -298,9 +298,13 @@ def quartiles(numbers: NDArray[np.float64], worst: float) -> tuple[float, float,
     """25, 50 and 75 % quantile (those of numpy.quantile), where some of the numbers may be the `worst`, infinite."""
     if not len(numbers):
         return math.nan, math.nan, math.nan
+    ordered, at = np.sort(numbers), (len(numbers) - 1) * np.array([0.25, 0.5, 0.75])
+    below = np.floor(at).astype(np.int64)
+    left, right = ordered[below], ordered[np.ceil(at).astype(np.int64)]
     with np.errstate(invalid="ignore"):
-        found = np.quantile(numbers, [0.25, 0.5, 0.75])
-    low, median, high = np.where(np.isnan(found), worst, found).tolist()
+        between = left + (at - below) * (right - left)
+    # Between two numbers one of which is infinite lies the infinite one.
+    low, median, high = np.where(at == below, left, np.where(np.isnan(between), worst, between)).tolist()
     return low, median, high
 
 
