@@ -6,5 +6,6 @@ signs against batch size and initial scale, `saturation` about layers that die, 
 theory beside the runs, `outlook` about what a start means before training, `watching` about one network frame by frame.
 
 `findings` are what the pages say of a result, `claims` the lecture's, `effects` the 2 x 2 of centring and slope; they
-set groups side by side by `comparisons`. `difference` tells what differs between two results. `glossary` has the terms.
+set groups side by side by `comparisons`. `difference` tells what differs between two results, `pairing` how far apart
+their groups are. `glossary` has the terms.
 """

@@ -10,7 +10,7 @@ from typing import TypeVar
 import streamlit as st
 
 from core.charts.style import Chosen
-from pages.parts import link, session
+from pages.parts import link, notices, session
 from pages.parts.controls import Control
 from pages.parts.shown import Recorded, Shown
 
@@ -57,14 +57,28 @@ def several(control: Control[list[str]]) -> tuple[str, ...]:
     return tuple(chosen or control.default(given) or control.options(given))
 
 
-def groups(control: Control[list[str]], shown: Shown) -> Chosen:
-    """Place the filter of run groups, where there are several: those that the charts of the page show."""
+def groups(control: Control[list[str]], shown: Shown, baseline: Control[str] | None = None) -> Chosen:
+    """Place the filter of run groups, where there are several: those that the charts of the page show.
+
+    With it the choice of the one that the others are compared with.
+    """
     if len(shown.groups) < 2:
         return Chosen(shown.groups, shown.groups)
-    chosen = several(control)
+    chosen, marked = (several(control), "") if baseline is None else _with_baseline(control, baseline, shown)
     if len(chosen) < len(shown.groups):
         st.caption(f"Shown are {len(chosen):,} of {len(shown.groups):,} run groups: any others can be chosen above.")
-    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
+    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups, marked)
+
+
+def _with_baseline(control: Control[list[str]], baseline: Control[str], shown: Shown) -> tuple[tuple[str, ...], str]:
+    """The groups that are shown, and the one of them that is the baseline, or ""."""
+    chosen, marked = beside(lambda: several(control), lambda: place(baseline), (3, 1))
+    if marked not in shown.groups:  # none, or one that is found by its numbers
+        return chosen, ""
+    if marked not in chosen:
+        st.caption(notices.escaped(f"The baseline, {marked}, is not among the run groups shown: choose it above too."))
+        return chosen, ""
+    return chosen, marked
 
 
 def epoch(control: Control[int], shown: Shown, recorded: Recorded) -> int:
