@@ -32,7 +32,7 @@ def _page(shown: Shown) -> None:
     lens.part(shown, lambda: _speed_up(shown, groups))
     if len(shown.experiment.learning_rate) > 1:
         st.header("Which learning rate is each one's best?")
-        chart.draw("rate_grid", charts.rate_grid, shown.runs)
+        chart.draw("rate_grid", charts.rate_grid, shown.runs, groups=groups)
         best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
@@ -57,6 +57,7 @@ def _curves(shown: Shown, groups: Chosen) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
+    axes["whole"] = log != Convergence.AUTO
     curves = partial(chart.draw, make=charts.learning_curves, **axes)
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
@@ -84,6 +85,8 @@ def _curves(shown: Shown, groups: Chosen) -> None:
     masked = once(_masked, shown, f"{which}_loss", log_y)
     if far_apart and not log_y:
         st.caption("The losses span more than a decade: a logarithmic axis shows them all.")
+    elif far_apart and log == Convergence.AUTO:
+        st.caption("An axis ends where single groups would squash all others: *Logarithmic loss* on shows all.")
     st.caption(
         (SPREAD if experiment.seeds > 1 else "Each group has one run. ")
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")

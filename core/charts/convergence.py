@@ -55,6 +55,7 @@ def learning_curves(
     raw_runs: bool = False,
     smooth: int = 1,
     target: float | None = None,
+    whole: bool = True,
 ) -> alt.LayerChart:
     """A quantity over training: median line and 25-75 % band over the runs of each group.
 
@@ -70,6 +71,7 @@ def learning_curves(
         raw_runs: every run as a faint line.
         smooth: window, in recorded points, of the rolling median of the line, fewer at its ends.
         target: a level to draw, such as that of the experiment's target.
+        whole: see `curves.over_training`; the axis of an accuracy always holds all.
     """
     accuracy = quantity.endswith("accuracy")
     if quantity.startswith("test") and epochs[quantity].isna().all() and epochs["train_loss"].notna().any():
@@ -89,6 +91,7 @@ def learning_curves(
         raw_runs=raw_runs,
         smooth=smooth,
         lines=() if target is None else [target],
+        whole=whole or accuracy,
     )
 
 
@@ -125,9 +128,11 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     if table.empty:
         return style.blank(title, x_title, y_title)
     limit = max(2, STEP_ROWS // len(groups))
-    parts = []
+    parts, end = [], table["update"].max()
     for _, part in table.sort_values("update", kind="stable").groupby("group", sort=False):
-        parts.append(part.iloc[tables.thin(np.arange(len(part)), limit)])
+        part = part.iloc[tables.thin(np.arange(len(part)), limit)]
+        # Where all have reached it they stay: a line that ended there would look like a bar.
+        parts += [part, part.tail(1)[part["reached"].tail(1).eq(1)].assign(update=end, at_risk=0)]
     table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
     x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
     y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
@@ -252,22 +257,41 @@ def speed_up(
     )
 
 
-def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt.LayerChart:
+def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups: Sequence[str] = ()) -> alt.LayerChart:
     """How the outcome depends on the learning rate: median over seeds, a line for each set of other settings.
 
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
     Args:
         quantity: one of FINALS.
+        groups: the run groups of which any makes a line be drawn, at all of its rates; none stands for all.
+    """
+    settings = pd.Series(_settings(runs), runs.index)
+    table = runs.assign(group=settings)
+    shown = set(settings[runs["group"].isin(groups)] if groups else settings)
+    medians = tables.spread(
+        table[table["group"].isin(shown)], ["group", "learning_rate"], quantity,
+        -np.inf if quantity.endswith("accuracy") else np.inf,
+    )  # fmt: skip
+    among = tuple(dict.fromkeys(settings))
+    return rate_curves(
+        medians, groups=style.Chosen(tuple(name for name in among if name in shown), among), quantity=quantity
+    )
+
+
+def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) -> alt.LayerChart:
+    """The same of medians that are known.
+
+    Args:
+        medians: columns group, learning_rate, low, median, high, finite (runs with a value), runs and, where the best
+            rates are to be marked, best (true or false).
+        groups: the names of the lines, in order.
+        quantity: one of FINALS.
     """
     meaning = FINALS[quantity]
     title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
-    settings = _settings(runs)
-    table = runs.assign(group=settings)
-    groups = list(dict.fromkeys(settings))
-    medians = tables.spread(table, ["group", "learning_rate"], quantity, -np.inf if accuracy else np.inf)
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
     at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
     kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
@@ -303,11 +327,16 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     dots = base.mark_point(filled=True, size=70).encode(tooltip=tip)
     charts.append(dots)
+    best = reached[reached["best"]] if "best" in reached else reached.iloc[:0]
+    if not best.empty:
+        ring = alt.Chart(best[["group", "learning_rate", "median"]]).mark_point(size=260, strokeWidth=2.2)
+        charts.insert(0, ring.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick)))
     if not lost.empty:
         edge = alt.Y("edge:Q", **y_axis)
         charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
+    subtitle += "" if best.empty else "; ring: best rate"
     return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
 
 

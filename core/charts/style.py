@@ -25,7 +25,7 @@ from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
 from core.text import short_group
 
-Kind = Literal["linear", "count", "share", "log", "symlog"]
+Kind = Literal["linear", "count", "share", "part", "log", "symlog"]
 
 # Eight far apart for every eye, of those that stand out from white and from black: searched for, not chosen.
 PALETTE = ("#145adc", "#c81400", "#46a0b4", "#be8c00", "#8c5082", "#9682fa", "#1e7846", "#e66e82")
@@ -275,6 +275,10 @@ def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: 
     if kind == "share":
         scale = alt.Scale(domain=[0, 1], nice=False)
         axis = alt.Axis(title=title, format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    elif kind == "part":  # a share of which most may be small
+        high = min(1.0, max(1.08 * float(_finite(values).max(initial=0.0)), 0.02))
+        scale = alt.Scale(domain=[0, high if high < 0.7 else 1], nice=False)
+        axis = alt.Axis(title=title, format=".3~p", tickCount=6)
     elif kind == "log":
         low, high = log_domain(values)
         scale = alt.Scale(type="log", domain=[low, high], nice=False)
@@ -309,8 +313,13 @@ def shown(groups: Sequence[str], table: pd.DataFrame) -> tuple[list[str], str]:
     """The groups that `table` holds, as many as there is room for, one a row; and a remark where some are left out."""
     present = set(table["group"])
     named = [group for group in groups if group in present]
-    note = f"; the first {MOST_ROWS} of {len(named)} groups" if len(named) > MOST_ROWS else ""
+    note = left_out(len(named))
     return named[:MOST_ROWS], note
+
+
+def left_out(count: int) -> str:
+    """What a subtitle says where there is no room for all of so many groups."""
+    return f"; the first {MOST_ROWS} of {count} groups: Run groups above has the others" if count > MOST_ROWS else ""
 
 
 def row_height(count: int) -> int:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import streamlit as st
 from altair.utils import schemapi
 
+from core.charts.on_screen import on_screen
 from core.results.results import csv_bytes
 from pages.parts import session, turns
 from pages.parts.shown import once
@@ -96,7 +97,7 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
     with _converting:
         alt.data_transformers.register("aside", aside)
         with alt.data_transformers.enable("aside"):
-            spec: dict[str, Any] = drawn.to_dict(validate=False)
+            spec = on_screen(drawn.to_dict(validate=False))
     for layer in spec["layer"]:
         # Marks are passed over: they would be read out by the hundred, in words of the code. The chart has a name.
         layer["mark"] = (layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}) | {
