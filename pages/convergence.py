@@ -26,7 +26,7 @@ WIDE = 10  # times the least median loss: more than a linear axis can show
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.convergence)
-    groups = view.groups(Convergence.groups, shown)
+    groups = view.groups(Convergence.groups, shown, Convergence.baseline)
     lens.part(shown, lambda: _curves(shown, groups))
     st.header("How much faster?")
     lens.part(shown, lambda: _speed_up(shown, groups))
@@ -111,7 +111,7 @@ def _speed_up(shown: Shown, groups: Chosen) -> None:
     medians = once(shown.of_runs, convergence.median_updates)
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else shown.groups[0]
-    chosen = view.place(Convergence.baseline)
+    chosen = view.value(Convergence.baseline)
     baseline = slowest if chosen == Convergence.SLOWEST else chosen
     if reached.empty:
         st.caption(f"{_why_not(shown.runs())}: there is nothing to compare.")

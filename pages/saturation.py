@@ -40,7 +40,7 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
 
-    groups = view.groups(Saturation.groups, shown)
+    groups = view.groups(Saturation.groups, shown, Saturation.baseline)
     chart.draw("saturation_over_training", charts.saturation_over_training, shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
     _dead_flat(shown)

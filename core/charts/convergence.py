@@ -95,6 +95,26 @@ def learning_curves(
     )
 
 
+def one_run(epochs: pd.DataFrame, *, quantity: str) -> alt.LayerChart:
+    """The loss or the accuracy of one run over training, on the training part and, where there is one, on the test's.
+
+    Args:
+        epochs: the run's rows of the epochs table (`core.results.convergence.with_diverged`).
+        quantity: "loss" or "accuracy".
+    """
+    parts = {"training": epochs[f"train_{quantity}"], "test": epochs[f"test_{quantity}"]}
+    parts = {part: values for part, values in parts.items() if part == "training" or values.notna().any()}
+    return curves.over_training(
+        pd.concat([epochs.assign(group=part, value=values) for part, values in parts.items()]),
+        list(parts),
+        "value",
+        title=f"{quantity.capitalize()} of this run",
+        subtitle=curves.BAND,
+        y_title="loss (mean per example)" if quantity == "loss" else "accuracy (share correct)",
+        y_kind="linear" if quantity == "loss" else "share",
+    )
+
+
 def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool = False) -> alt.LayerChart:
     """Share of runs that have reached the target by each update, as steps.
 
@@ -126,7 +146,9 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
         ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    return style.layered([line, dots], title, "share that has reached the target so far", 300, pick, told=dots)
+    behind = style.halo(table[["group", "update", "reached"]], groups, x=x_axis, y=y_axis)
+    subtitle = "share that has reached the target so far"
+    return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots)
 
 
 def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -178,7 +200,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     if not ticks.empty:
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
-    charts += style.row_names(names, y_axis, room=115)
+    charts += style.row_names(names, y_axis, room=115, groups=groups)
     return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
 
 
@@ -226,7 +248,7 @@ def speed_up(
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
         words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
         charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
-    charts += style.row_names(names, y_axis, room=140)
+    charts += style.row_names(names, y_axis, room=140, groups=groups)
     return style.layered(
         charts,
         title,

@@ -84,7 +84,8 @@ def over_training(
         return alt.Y(f"{name}:Q", **y_axis)
 
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
-    charts = [base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
+    behind = style.halo(medians[["group", x, "drawn"]], groups, x=along, y=y("drawn"))
+    charts = [*behind, base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
     area = alt.Chart(drawn.bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0).encode(x=along, color=colour)
     charts.append(area.encode(y=y("low"), y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.18)))
     if raw_runs:
@@ -105,7 +106,7 @@ def over_training(
     for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
     subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
-    return style.layered(charts, title, subtitle, HEIGHT, pick, told=dots)
+    return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
 
 
 def over_steps(
@@ -145,7 +146,8 @@ def over_steps(
     base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])
     base = base.encode(x=x, xOffset=beside, color=colour)
     y, low = alt.Y("median:Q", **y_axis), alt.Y("low:Q", **y_axis)
-    charts = [base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
+    behind = style.halo(medians, groups, x=x, xOffset=beside, y=y)
+    charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
     charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
     if reference is not None and not reference.empty:
         dashed = alt.Chart(reference[["at", "value", "key"]]).mark_line(
@@ -157,7 +159,8 @@ def over_steps(
         ("finite", "runs", "d"),
     )  # fmt: skip
     dots = base.mark_point(filled=True, size=60).encode(y=y, opacity=style.faded(pick), tooltip=tip)
-    return style.layered([*charts, dots], title, of_runs(subtitle, medians["runs"]), HEIGHT, pick, told=dots)
+    subtitle = of_runs(subtitle, medians["runs"])
+    return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
 
 
 def of_runs(subtitle: str, runs: pd.Series) -> str:

@@ -62,7 +62,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     y = alt.Y("y:Q", scale=scale, axis=axis)
     drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
-    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95)
+    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95, groups=groups)
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))

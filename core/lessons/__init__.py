@@ -7,5 +7,6 @@ theory beside the runs, `outlook` about what a start means before training, `wat
 `maps` about sweeps over two settings.
 
 `findings` are what the pages say of a result, `claims` the lecture's, `effects` the 2 x 2 of centring and slope; they
-set groups side by side by `comparisons`. `difference` tells what differs between two results. `glossary` has the terms.
+set groups side by side by `comparisons`. `difference` tells what differs between two results, `pairing` how far apart
+their groups are. `glossary` has the terms.
 """

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,8 @@ from core.schema import DATA_FILE, SCHEMA
 from pages.parts import link, notices, own_table, session, training
 from pages.parts.room import room
 
-PAGE = "runs"
+PLACES = ("runs", "compare")
+"""The pages that files can be dropped on."""
 MAX_RUNS = 100_000
 MAX_GROUPS = 2_000
 NO_ZIP = (
@@ -76,16 +78,21 @@ def drop_zone() -> None:
         "A result.zip from here, or from `python -m core run … --zip result.zip` on another machine, opens as if it "
         "had been trained here. Nobody else sees it, and nothing of it is kept."
     )
-    key = f"upload_{here.uploads}"
-    st.file_uploader("Zip of a result", key=key, on_change=_dropped, args=(key,))
+    place("Zip of a result", training.show_file)
     if here.upload_refused:
         notices.refused("This file cannot be opened.", [here.upload_refused])
+
+
+def place(label: str, use: Callable[[Upload], None]) -> None:
+    """The place alone: what is dropped goes to `use`, or `upload_refused` of the session says what is wrong with it."""
+    key = f"upload_{session.current().uploads}"
+    st.file_uploader(label, key=key, on_change=_dropped, args=(key, use))
 
 
 def line() -> None:
     """On every page: that a file is shown, which one, and the way back."""
     here = session.current()
-    if link.opened().name != PAGE:
+    if link.opened().name not in PLACES:
         here.upload_refused = ""
     shown = here.source
     if not isinstance(shown, Upload):
@@ -142,7 +149,7 @@ def _check_size(result: Result) -> None:
         raise ResultError("runs.csv holds no runs; allowed: results of at least one recorded run")
 
 
-def _dropped(key: str) -> None:
+def _dropped(key: str, use: Callable[[Upload], None]) -> None:
     here = session.current()
     file: UploadedFile | None = session.held(key)
     here.uploads += 1  # the next run offers a new place, which holds no file
@@ -151,7 +158,7 @@ def _dropped(key: str) -> None:
     name = shorten(file.name)[1:-1]
     here.upload_refused = ""
     try:
-        training.show_file(read(name, file.getvalue()))
+        use(read(name, file.getvalue()))
     except ResultError as error:
         here.upload_refused = str(error)
     finally:
