@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from core import text
 from core.engine.network import encode_targets
 from core.experiment.data import data_of
-from core.experiment.experiment import FIELDS, Experiment, all_but
+from core.experiment.experiment import ENGINE_VERSION, FIELDS, Experiment, all_but
+from core.experiment.fields import shorten
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
 from core.results.results import Result, at_recorded_epochs, updates_per_epoch
@@ -45,6 +46,21 @@ def unfinished(result: Result) -> pd.Series:
     runs = result.runs
     last = runs["run"].map(result.epochs.groupby("run")["epoch"].max())
     return last.lt(result.experiment.epochs) & runs["diverged_at"].isna()
+
+
+def remarks(result: Result) -> list[str]:
+    """What to know of a result that was not trained here just now, if anything, one sentence each."""
+    found = []
+    done = int((~unfinished(result)).sum())
+    if done < (wanted := len(result.experiment.runs())):
+        found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
+    engine = result.versions.get("engine", "unknown")
+    if engine != ENGINE_VERSION:
+        found.append(
+            f"It is from engine version {shorten(engine)[1:-1]}, and this is {ENGINE_VERSION}: trained here, its "
+            "numbers may come out otherwise."
+        )
+    return found
 
 
 def outcomes(result: Result, final: bool = True) -> pd.Series:
