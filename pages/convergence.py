@@ -32,7 +32,7 @@ def _page(shown: Shown) -> None:
     lens.part(shown, lambda: _speed_up(shown, groups))
     if len(shown.experiment.learning_rate) > 1:
         st.header("Which learning rate is each one's best?")
-        chart.draw("rate_grid", charts.rate_grid, shown.runs)
+        chart.draw("rate_grid", charts.rate_grid, shown.runs, groups=groups)
         best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]

@@ -233,22 +233,41 @@ def speed_up(
     )
 
 
-def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt.LayerChart:
+def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups: Sequence[str] = ()) -> alt.LayerChart:
     """How the outcome depends on the learning rate: median over seeds, a line for each set of other settings.
 
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
     Args:
         quantity: one of FINALS.
+        groups: the run groups of which any makes a line be drawn, at all of its rates; none stands for all.
+    """
+    settings = pd.Series(_settings(runs), runs.index)
+    table = runs.assign(group=settings)
+    shown = set(settings[runs["group"].isin(groups)] if groups else settings)
+    medians = tables.spread(
+        table[table["group"].isin(shown)], ["group", "learning_rate"], quantity,
+        -np.inf if quantity.endswith("accuracy") else np.inf,
+    )  # fmt: skip
+    among = tuple(dict.fromkeys(settings))
+    return rate_curves(
+        medians, groups=style.Chosen(tuple(name for name in among if name in shown), among), quantity=quantity
+    )
+
+
+def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) -> alt.LayerChart:
+    """The same of medians that are known.
+
+    Args:
+        medians: columns group, learning_rate, low, median, high, finite (runs with a value), runs and, where the best
+            rates are to be marked, best (true or false).
+        groups: the names of the lines, in order.
+        quantity: one of FINALS.
     """
     meaning = FINALS[quantity]
     title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
-    settings = _settings(runs)
-    table = runs.assign(group=settings)
-    groups = list(dict.fromkeys(settings))
-    medians = tables.spread(table, ["group", "learning_rate"], quantity, -np.inf if accuracy else np.inf)
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
     at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
     kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
@@ -284,11 +303,16 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     dots = base.mark_point(filled=True, size=70).encode(tooltip=tip)
     charts.append(dots)
+    best = reached[reached["best"]] if "best" in reached else reached.iloc[:0]
+    if not best.empty:
+        ring = alt.Chart(best[["group", "learning_rate", "median"]]).mark_point(size=260, strokeWidth=2.2)
+        charts.insert(0, ring.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick)))
     if not lost.empty:
         edge = alt.Y("edge:Q", **y_axis)
         charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
+    subtitle += "" if best.empty else "; ring: best rate"
     return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
 
 

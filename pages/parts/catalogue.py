@@ -14,6 +14,7 @@ from core.lessons.watching import MEASURES
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import dataset_of
 from core.registries.frameworks import FRAMEWORKS
+from core.results import maps
 from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import short_group, words
@@ -24,7 +25,13 @@ HOME = "overview"
 
 
 def _groups(given: Given) -> Sequence[str]:
-    return given.experiment.groups()
+    return _labels(given.experiment)
+
+
+@lru_cache(maxsize=32)
+def _labels(experiment: Experiment) -> tuple[str, ...]:
+    """The labels of its groups, for which several controls of a page ask in every rerun."""
+    return experiment.groups()
 
 
 MANY = 12
@@ -258,6 +265,38 @@ class Convergence:
     baseline = drop_down("Compared with", lambda given: [Convergence.SLOWEST, *_groups(given)], named=short_group)
 
 
+def _swept(given: Given) -> Sequence[str]:
+    return maps.axes(given.experiment)
+
+
+def _rows(given: Given) -> Sequence[str]:
+    """What the rows may be, beside the columns."""
+    return [name for name in _swept(given) if name != given.value(SweepMaps.columns)] or [""]
+
+
+def _pooled(given: Given) -> Sequence[str]:
+    """The levels of what a cell pools, each by itself."""
+    names = given.value(SweepMaps.columns), given.value(SweepMaps.rows)
+    return [maps.tag(name, each) for name, own in maps.pooled(given.experiment, *names).items() for each in own]
+
+
+def _axis_name(name: str) -> str:
+    return maps.AXES.get(name, name)
+
+
+class SweepMaps:
+    """The two axes of the map, what is in its cells, which runs they take, and what the rates are judged by."""
+
+    columns = drop_down("Columns", lambda given: _swept(given) or [""], named=_axis_name)
+    rows = drop_down("Rows", _rows, named=_axis_name)
+    measure = drop_down("Measure", list(maps.MEASURES), named=lambda name: maps.MEASURES[name].title)
+    when = buttons("Looked at", maps.WHEN, last)
+    where = drop_down("In the", maps.WHERE)
+    groups = several("Run groups", _groups, named=short_group)
+    only = several("Only runs with", _pooled, named=short_group)
+    curve = drop_down("Rates judged by", maps.CURVES, named=lambda name: maps.MEASURES[name].title)
+
+
 _OUTCOMES = [column.name for column in SCHEMA["runs"] if column not in RUN]
 _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed", *_OUTCOMES)}
 
@@ -317,6 +356,7 @@ PAGES = (
     Entry("signal_propagation", "Signal propagation", "Experiment", ":material/cell_tower:", SignalPropagation),
     Entry("gradient_signs", "Gradient signs", "Experiment", ":material/exposure:", GradientSigns),
     Entry("convergence", "Convergence", "Experiment", ":material/trending_down:", Convergence),
+    Entry("sweep_maps", "Sweep maps", "Experiment", ":material/grid_on:", SweepMaps),
     Entry("runs", "Runs", "Experiment", ":material/table_rows:", Runs),
     Entry("own_data", "Own data", "Data", ":material/table_view:"),
 )
