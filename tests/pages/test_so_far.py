@@ -58,8 +58,10 @@ def so_far(request: pytest.FixtureRequest, trained: list[Record]) -> Result:
     return collect(GROWING, [record for record in trained if there(runs[int(record.runs.flat[0])])])
 
 
-@pytest.mark.parametrize("choices", [False, True], ids=["by default", "by the link"])
-@pytest.mark.parametrize("name", OF_A_RESULT)
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [(name, choices) for name in OF_A_RESULT for choices in (False, True) if CHOICES[name] or not choices],
+)
 def test_what_is_not_there_yet_changes_no_choice(
     monkeypatch: pytest.MonkeyPatch, result: Result, so_far: Result, name: str, choices: bool
 ) -> None:
