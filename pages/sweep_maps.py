@@ -17,7 +17,7 @@ from core.lessons.maps import Theory
 from core.results import maps
 from core.results.maps import MEASURES, Map
 from pages.parts import chart, lens, link, notices, offer, view
-from pages.parts.catalogue import SweepMaps
+from pages.parts.catalogue import SweepMaps, not_too_many
 from pages.parts.shown import Shown, once
 
 FEW = """
@@ -100,8 +100,11 @@ def _rates(shown: Shown, groups: Chosen) -> None:
     rows = partial(shown.once, maps.rate_curves, measure, groups.groups)
     names = once(_names, shown)
     present = set(rows()["group"])
-    lines = Chosen(tuple(name for name in names if name in present), names)
+    there = tuple(name for name in names if name in present)
+    lines = Chosen(tuple(not_too_many(there)) or there, names)
     chart.draw("rate_curves", convergence.rate_curves, rows, groups=lines, quantity=measure)
+    if len(lines) < len(there):
+        st.caption(f"Drawn are {len(lines):,} of {len(there):,} curves: any others can be chosen by their run groups.")
     for said in lesson.rates(rows(), measure):
         st.caption(notices.escaped(said))
     st.caption(

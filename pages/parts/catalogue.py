@@ -32,7 +32,7 @@ MANY = 12
 """Run groups that one chart still tells apart: of more, so many are drawn until a person chooses."""
 
 
-def _not_too_many(groups: Sequence[str]) -> Sequence[str]:
+def not_too_many(groups: Sequence[str]) -> Sequence[str]:
     """None, which stands for all; of many groups those from the first to the last, evenly."""
     if len(groups) <= MANY:
         return ()
@@ -40,7 +40,7 @@ def _not_too_many(groups: Sequence[str]) -> Sequence[str]:
 
 
 def _run_groups() -> Control[list[str]]:
-    return several("Run groups", _groups, _not_too_many, named=short_group)
+    return several("Run groups", _groups, not_too_many, named=short_group)
 
 
 def _functions(given: Given) -> Sequence[str]:
@@ -138,6 +138,10 @@ class Zigzag:
     step = slider("Step", lambda given: range(int(given.value(Zigzag.steps)) + 1), 10)
 
 
+def _if_any(options: Sequence[str]) -> str:
+    return next(iter(options), "")
+
+
 @lru_cache(maxsize=64)
 def _networks(experiment: Experiment) -> Sequence[str]:
     """The networks of an experiment that have a 2 x 2; its number of seeds does not matter."""
@@ -154,7 +158,7 @@ class TwoByTwo:
         lambda given: [TwoByTwo.BEST, *(f"{rate:g}" for rate in given.experiment.learning_rate)],
         help="One rate for all is no fair comparison.",
     )
-    network = drop_down("Network", lambda given: _networks(given.experiment), lambda options: next(iter(options), ""))
+    network = drop_down("Network", lambda given: _networks(given.experiment), _if_any)
 
 
 class BatchSize:
@@ -265,7 +269,7 @@ def _swept(given: Given) -> Sequence[str]:
 
 def _rows(given: Given) -> Sequence[str]:
     """What the rows may be, beside the columns."""
-    return [name for name in _swept(given) if name != given.value(SweepMaps.columns)] or [""]
+    return [name for name in _swept(given) if name != given.value(SweepMaps.columns)]
 
 
 def _pooled(given: Given) -> Sequence[str]:
@@ -275,14 +279,14 @@ def _pooled(given: Given) -> Sequence[str]:
 
 
 def _axis_name(name: str) -> str:
-    return maps.AXES.get(name, name)
+    return maps.AXES[name]
 
 
 class SweepMaps:
     """The two axes of the map, what is in its cells, which runs they take, and what the rates are judged by."""
 
-    columns = drop_down("Columns", lambda given: _swept(given) or [""], named=_axis_name)
-    rows = drop_down("Rows", _rows, named=_axis_name)
+    columns = drop_down("Columns", _swept, _if_any, named=_axis_name)
+    rows = drop_down("Rows", _rows, _if_any, named=_axis_name)
     measure = drop_down("Measure", list(maps.MEASURES), named=lambda name: maps.MEASURES[name].title)
     when = buttons("Looked at", maps.WHEN, last)
     where = drop_down("In the", maps.WHERE)
