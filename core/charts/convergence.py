@@ -290,6 +290,7 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
+    medians = medians[medians["group"].isin(groups)]
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
     at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
     kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
