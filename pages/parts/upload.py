@@ -14,6 +14,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from core.experiment.experiment import ENGINE_VERSION, Experiment
 from core.experiment.fields import shorten
 from core.registries.datasets import Dataset, dataset_of
+from core.results import replay
 from core.results.convergence import unfinished
 from core.results.loading import load_result
 from core.results.results import Result, ResultError
@@ -98,9 +99,10 @@ def line() -> None:
         for remark in shown.remarks:
             st.text(remark)
         st.caption(
-            "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again; the "
-            "rest, such as its losses, only training here would show. Only you see it, until you leave it, train "
-            "something else or reload the page. The link describes its experiment: whoever opens it gets that trained."
+            "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again, and "
+            "a few of its runs were drawn again; the rest, such as most of its losses, only training here would show. "
+            "Only you see it, until you leave it, train something else or reload the page. The link describes its "
+            "experiment: whoever opens it gets that trained."
         )
 
 
@@ -121,6 +123,7 @@ def _read(name: str, content: bytes) -> Upload:
         result = load_result(io.BytesIO(content), max_bytes=room().size // 2)
         own_table.require(result.experiment, name, _brought(content, result))
         _check_size(result)
+        replay.check(result)
         room().take(result, sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA))
     return Upload(result, name, hashlib.sha256(content).hexdigest())
 
