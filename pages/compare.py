@@ -9,11 +9,13 @@ import streamlit as st
 
 from core.charts import pairing as charts
 from core.experiment.experiment import FIELDS
+from core.experiment.handing_on import file_name
 from core.lessons import findings, pairing
 from core.lessons.difference import changes
 from core.lessons.pairing import UPDATES, Pair
 from core.results.convergence import with_diverged
-from pages.parts import chart, lens, notices, other, view
+from core.results.results import csv_bytes
+from pages.parts import chart, lens, notices, other, save, view
 from pages.parts.catalogue import Compare
 from pages.parts.shown import Shown, once
 
@@ -79,7 +81,8 @@ def _compare(shown: Shown, second: Shown) -> None:
     _effects(first, second, drawn, UPDATES, len(found))
     st.header("And over training?")
     lens.part(first, lambda: _over_training(first, second, drawn, len(found)))
-    chart.csv("comparison", partial(_table, first, second, found), "CSV of the comparison")
+    name = file_name(first.experiment, "comparison", "csv")
+    save.offer("csv_comparison", "CSV of the comparison", lambda: csv_bytes(_table(first, second, found)), name)
     st.caption(f"All {len(found):,} pairs in every measure, with what differs between A and B.")
 
 

@@ -1,7 +1,7 @@
 """Runs: every run in a table, and every number as a file."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,14 +10,16 @@ import pandas as pd
 import streamlit as st
 
 from core import text
-from core.experiment.experiment import FIELDS
+from core.experiment.handing_on import file_name, notebook
 from core.experiment.translation import translate
 from core.lessons import findings
 from core.registries.frameworks import FRAMEWORKS
 from core.results import convergence
-from core.results.results import Result, csv_bytes
+from core.results.carrying import with_settings
+from core.results.results import Result, csv_parts
+from core.results.spreadsheet import workbook
 from core.schema import RUN, SCHEMA
-from pages.parts import card, lens, notices, own_table, upload, view
+from pages.parts import card, lens, link, notices, own_table, save, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
@@ -43,21 +45,26 @@ def _page(shown: Shown) -> None:
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
-            whole = name == "runs"
-            make: Callable[[], bytes] = partial(_csv, shown.result, name) if whole else partial(csv_bytes, table)
             st.download_button(
-                f"{name}.csv", make, f"{name}-{shown.experiment.key[:8]}.csv", "text/csv",
+                f"{name}.csv", partial(_csv, shown.result, name), file_name(shown.experiment, name, "csv"), "text/csv",
                 key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
+        address = link.current()
         st.download_button(
-            "result.zip", lambda: _zip(shown.result, data), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
+            "For spreadsheets", partial(_xlsx, shown.result, address), file_name(shown.experiment, "tables", "xlsx"),
+            save.XLSX, key="xlsx", on_click="ignore", icon=":material/table_view:",
+            help="The four tables, the settings and what each column means in one .xlsx: text stays text",
+        )  # fmt: skip
+        save.report(shown)
+        st.download_button(
+            "result.zip", lambda: _zip(shown.result, data), file_name(shown.experiment, "result", "zip"),
+            "application/zip",
             key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
     st.caption(
-        "Numbers at full precision. Each row of runs.csv carries all settings of its run and the versions; rows of the "
-        "other files carry those that an experiment may vary. The zip has all settings in experiment.json; it opens "
-        "again below, and in Python with `core.load_result`."
+        "Numbers at full precision, and in each row of these files all settings of its run and the versions. The zip "
+        "has those that do not vary in experiment.json; it opens again below, and in Python with `core.load_result`."
     )
     lens.part(shown, lambda: _program(shown))
     _handed_on(shown)
@@ -118,12 +125,18 @@ def _program(shown: Shown) -> None:
 
 def _handed_on(shown: Shown) -> None:
     """The experiment itself, in every form that trains it again."""
-    box = st.expander("The experiment as command line and as JSON", icon=":material/terminal:", on_change="rerun")
+    title = "The experiment as link, command line, JSON and notebook"
+    box = st.expander(title, icon=":material/terminal:", on_change="rerun")
     if box.open:
         with box:
+            st.code(link.current(), language=None)
             st.code(shown.experiment.command(), language=None)
             st.code(shown.experiment.to_json(), language=None)
-            st.caption("The link is at the side, under *Link to this view*; `python -m core run` takes all three.")
+            st.download_button(
+                "Notebook", lambda: notebook(shown.experiment), file_name(shown.experiment, "notebook", "ipynb"),
+                "application/x-ipynb+json", key="notebook", on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+            st.caption("`python -m core run` takes the first three. The notebook trains it in Python, and draws it.")
 
 
 def _became(shown: Shown) -> pd.Series:
@@ -162,10 +175,15 @@ _BESIDE = {
 
 def _csv(result: Result, name: str) -> bytes:
     """A table, each row with all settings of its run: those that no experiment varies stand last, with the versions."""
-    table = result.table(name)
-    fixed = {field.name: field.write(getattr(result.experiment, field.name)) for field in FIELDS.values()}
-    fixed |= {f"version_{what}": version for what, version in result.versions.items()}
-    return csv_bytes(table.assign(**{name: value for name, value in fixed.items() if name not in table}))
+
+    def whole(part: pd.DataFrame) -> pd.DataFrame:
+        return with_settings(part, result.experiment, result.versions)
+
+    return b"".join(csv_parts(result.table(name), whole))
+
+
+def _xlsx(result: Result, address: str) -> bytes:
+    return workbook({name: result.table(name) for name in SCHEMA}, result.experiment, result.versions, address)
 
 
 def _zip(result: Result, data: bool) -> bytes:

@@ -14,7 +14,7 @@ from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import select
 from core.theory.theory import saturated_intervals
-from pages.parts import chart, lens, link, player, view
+from pages.parts import chart, lens, link, player, save, view
 from pages.parts.catalogue import Saturation
 from pages.parts.shown import Recorded, Shown, once
 
@@ -85,7 +85,7 @@ def _dead_flat(shown: Shown) -> None:
     if not table.empty:
         lens.finding(shown, findings.dead_flat)
         st.dataframe(table, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
-        chart.csv("dead_flat", lambda: table)
+        save.menu("dead_flat", partial(once, _dead_flat_layers, shown))
 
 
 def _by_scale(shown: Shown, recorded: Recorded, epoch: int) -> None:

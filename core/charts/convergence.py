@@ -130,11 +130,9 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     if table.empty:
         return style.blank(title, x_title, y_title)
     limit = max(2, STEP_ROWS // len(groups))
-    parts, end = [], table["update"].max()
+    parts = []
     for _, part in table.sort_values("update", kind="stable").groupby("group", sort=False):
-        part = part.iloc[tables.thin(np.arange(len(part)), limit)]
-        # Where all have reached it they stay: a line that ended there would look like a bar.
-        parts += [part, part.tail(1)[part["reached"].tail(1).eq(1)].assign(update=end, at_risk=0)]
+        parts.append(part.iloc[tables.thin(np.arange(len(part)), limit)])
     table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
     x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
     y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
@@ -299,6 +297,7 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
+    medians = medians[medians["group"].isin(groups)]
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
     at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
     kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -20,6 +21,7 @@ RAW_ROWS = 1500
 MOST_RAW = 375
 BEYOND = 10.0  # times as high as the group in the middle: what is higher would squash all else
 FEW = 24  # times at which every point of a line has a dot; of more, only the pointer finds them
+LEVEL: dict[str, Any] = {"color": style.NEUTRAL, "strokeDash": [5, 4], "strokeWidth": 1.6}
 TIMES = {"epoch": "epoch (0 is initialisation)", "update": "weight update (0 is initialisation)"}
 
 
@@ -78,11 +80,8 @@ def over_training(
     along = alt.X(f"{x}:Q", **style.position(TIMES[x], drawn.times, "symlog" if log_x else "count"))
     heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
     y_axis = style.position(y_title, heights, y_kind)
+    y = partial(_height, y_axis)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
-
-    def y(name: str) -> alt.Y:
-        return alt.Y(f"{name}:Q", **y_axis)
-
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
     behind = style.halo(medians[["group", x, "drawn"]], groups, x=along, y=y("drawn"))
     charts = [*behind, base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
@@ -93,20 +92,21 @@ def over_training(
         runs = runs.encode(x=along, y=y(column), detail=alt.Detail("run:N"), color=colour, strokeDash=dash)
         charts.append(runs.encode(opacity=style.faded(pick, 0.35)))
     if smooth > 1:
-        faint = style.faded(pick, 0.4)
-        charts.append(base.mark_line(strokeWidth=1).encode(y=y("median"), strokeDash=dash, opacity=faint))
+        thin = base.mark_line(strokeWidth=1)
+        charts.append(thin.encode(y=y("median"), strokeDash=dash, opacity=style.faded(pick, 0.4)))
     if not drawn.levels.empty:
-        rule = alt.Chart(drawn.levels).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-        charts.append(rule.encode(y=y("value")))
-    dots = _dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn"))
-    charts.append(dots)
-    if beyond:
-        for chart in charts:
-            chart.mark.clip = True
+        charts.append(alt.Chart(drawn.levels).mark_rule(**LEVEL).encode(y=y("value")))
+    charts.append(dots := _dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn")))
+    for chart in charts if beyond else ():
+        chart.mark.clip = True
     for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
     subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
     return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
+
+
+def _height(axis: dict[str, Any], column: str) -> alt.Y:
+    return alt.Y(f"{column}:Q", **axis)
 
 
 def over_steps(

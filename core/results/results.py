@@ -96,6 +96,8 @@ class Result:
 
         Raises ExperimentError for a text that is no target.
         """
+        if target == self.experiment.target:
+            return self
         experiment = replace(self.experiment, target=target)
         if experiment == self.experiment or self.runs.empty:
             return replace(self, experiment=experiment)
@@ -245,10 +247,12 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     return b"".join(csv_parts(table))
 
 
-def csv_parts(table: pd.DataFrame) -> Iterator[bytes]:
-    """The same in parts: a long table's text takes as much memory again as the table."""
+def csv_parts(
+    table: pd.DataFrame, whole: Callable[[pd.DataFrame], pd.DataFrame] = lambda part: part
+) -> Iterator[bytes]:
+    """The same in parts, each as `whole` makes it: a long table's text takes as much memory again as the table."""
     for begin in range(0, max(1, len(table)), CSV_ROWS):
-        yield _csv(table.iloc[begin : begin + CSV_ROWS], header=begin == 0)
+        yield _csv(whole(table.iloc[begin : begin + CSV_ROWS]), header=begin == 0)
 
 
 def _csv(table: pd.DataFrame, header: bool) -> bytes:

@@ -136,7 +136,12 @@ def box() -> None:
 def fill() -> None:
     """Put the link to what is on the screen into its box, if that is open."""
     if (place := session.current().link_box) is not None:
-        place.code(full(parameters(opened())), language=None)
+        place.code(current(), language=None)
+
+
+def current() -> str:
+    """The whole link to what is on the screen."""
+    return full(parameters(opened()))
 
 
 def publish() -> None:

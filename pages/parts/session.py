@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pages.parts.own_table import OpenFile, OwnTable
 
 KEY = "session"
+DEFAULT = Experiment()
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Session:
     """
 
     page: Entry | None = None
-    experiment: Experiment = field(default_factory=Experiment)
+    experiment: Experiment = DEFAULT
     source: Source | None = None
     refusal: str = ""
     train_refused: str = ""
@@ -130,5 +131,5 @@ def hold(key: str, value: Any) -> None:
 
 def forget(*keys: str) -> None:
     """Let the widgets of those keys begin anew."""
-    for key in keys:
-        st.session_state.pop(key, None)
+    for key in set(keys).intersection(st.session_state):  # asking for each would be a tenth of a page's work
+        del st.session_state[key]

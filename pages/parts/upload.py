@@ -12,10 +12,11 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from core.experiment.experiment import ENGINE_VERSION, Experiment
+from core.experiment.experiment import Experiment
 from core.experiment.fields import shorten
 from core.registries.datasets import Dataset, dataset_of
-from core.results.convergence import unfinished
+from core.results import replay
+from core.results.convergence import remarks
 from core.results.loading import load_result
 from core.results.results import Result, ResultError
 from core.schema import DATA_FILE, SCHEMA
@@ -26,6 +27,10 @@ PLACES = ("runs", "compare")
 """The pages that files can be dropped on."""
 MAX_RUNS = 100_000
 MAX_GROUPS = 2_000
+FROM_A_FILE = (
+    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again, and a few "
+    "of its runs were drawn again; the rest, such as most of its losses, only training here would show."
+)
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
     "A CSV or experiment.json alone is not enough to draw the pages from."
@@ -55,17 +60,7 @@ class Upload:
     @property
     def remarks(self) -> list[str]:
         """What to know of it, if anything, one sentence each."""
-        found = []
-        done = int((~unfinished(self.result)).sum())
-        if done < (wanted := len(self.experiment.runs())):
-            found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
-        engine = self.result.versions.get("engine", "unknown")
-        if engine != ENGINE_VERSION:
-            found.append(
-                f"It is from engine version {shorten(engine)[1:-1]}, and this is {ENGINE_VERSION}: trained here, its "
-                "numbers may come out otherwise."
-            )
-        return found
+        return remarks(self.result)
 
 
 def drop_zone() -> None:
@@ -105,8 +100,7 @@ def line() -> None:
         for remark in shown.remarks:
             st.text(remark)
         st.caption(
-            "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again; the "
-            "rest, such as its losses, only training here would show. Only you see it, until you leave it, train "
+            f"{FROM_A_FILE} Only you see it, until you leave it, train "
             "something else or reload the page. The link describes its experiment: whoever opens it gets that trained."
         )
 
@@ -128,6 +122,7 @@ def _read(name: str, content: bytes) -> Upload:
         result = load_result(io.BytesIO(content), max_bytes=room().size // 2)
         own_table.require(result.experiment, name, _brought(content, result))
         _check_size(result)
+        replay.check(result)
         room().take(result, sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA))
     return Upload(result, name, hashlib.sha256(content).hexdigest())
 
