@@ -208,10 +208,11 @@ def row_colour(groups: Sequence[str]) -> alt.Color:
     return colour("group", *group_colours(groups), None)
 
 
-def halo(rows: pd.DataFrame, groups: Sequence[str], **channels: Any) -> list[alt.Chart]:
+def halo(rows: pd.DataFrame, groups: Sequence[str], steps: bool = False, **channels: Any) -> list[alt.Chart]:
     """The line of the baseline, broad and grey, to lie behind its own; nothing where there is no baseline."""
     own = rows[rows["group"] == baseline_of(groups)]
-    line = alt.Chart(own).mark_line(color=NEUTRAL, strokeWidth=9, opacity=0.35)
+    shape: dict[str, Any] = {"interpolate": "step-after"} if steps else {}
+    line = alt.Chart(own).mark_line(color=NEUTRAL, strokeWidth=9, opacity=0.35, **shape)
     return [] if own.empty else [line.encode(**channels)]
 
 
