@@ -16,7 +16,8 @@ WIDTH = 720
 SCALE = 2.0
 """Pixels of a PNG for each of the chart's."""
 INK, GRID = "#31333f", "#e3e4e8"
-FONT = "Source Sans 3, Source Sans Pro, Arial, Liberation Sans, sans-serif"
+FONT = "Liberation Sans, DejaVu Sans, Arial, sans-serif"
+"""The first comes with what draws, and has the widths of Arial; the second has the signs that it lacks."""
 LIGHT: dict[str, Any] = {
     "background": "#ffffff",
     "padding": 12,
