@@ -412,7 +412,7 @@ def test_a_click_on_the_legend_picks_a_group(chart: str) -> None:
     pick, hover = spec["params"]
     assert pick["name"] == "pick_group"
     assert pick["bind"] == "legend"
-    assert pick["select"] == {"type": "point", "fields": ["group"]}
+    assert pick["select"] == {"type": "point", "fields": ["group"], "clear": False}
     assert set(_inside(spec["layer"], "param")) == {"pick_group"}
     # The point nearest to the pointer tells its numbers, in full.
     assert hover["select"] == {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"}

@@ -81,7 +81,7 @@ def over_training(
     heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
     y_axis = style.position(y_title, heights, y_kind)
     y = partial(_height, y_axis)
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
     charts = [base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
     area = alt.Chart(drawn.bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0).encode(x=along, color=colour)
@@ -139,7 +139,7 @@ def over_steps(
     x = steps_axis(steps, x_title)
     referred = [] if reference is None else reference["value"].to_list()
     y_axis = style.position(y_title, [*medians["low"], *medians["high"], *referred], y_kind)
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     medians, beside = side_by_side(medians, groups)
 
     base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])

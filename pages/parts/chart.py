@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -12,8 +13,9 @@ import streamlit as st
 from altair.utils import schemapi
 
 from core.charts.on_screen import on_screen
+from core.charts.style import PICK_GROUP, Chosen
 from core.results.results import csv_bytes
-from pages.parts import session, turns
+from pages.parts import session, turns, view
 from pages.parts.shown import once
 
 # altair checks every part of a chart as it is made, which doubles the time. The tests check whole charts.
@@ -44,9 +46,24 @@ def draw(
     spec = once(_specified, make, rows, **settings)
     if moved is not None:
         spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: _arrow(moved)}}
-    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}", alt=_in_words(spec["title"]))
+    groups = settings.get("groups")
+    words, key = _in_words(spec["title"]), f"chart_{name}"
+    if isinstance(groups, Chosen) and any(each["name"] == PICK_GROUP for each in spec.get("params", ())):
+        key += f"_{hash(groups):x}"  # the browser keeps what was picked in a chart of one key, whatever it shows
+        st.vega_lite_chart(
+            spec, width="stretch", key=key, alt=words, selection_mode=PICK_GROUP, on_select=partial(_pick, key)
+        )
+    else:
+        st.vega_lite_chart(spec, width="stretch", key=key, alt=words)
     turns.step_back()
     csv(name, rows)
+
+
+def _pick(key: str) -> None:
+    """Show the run groups that were picked in the legend of the chart of that key, on the whole page and all others."""
+    picked = {point["group"] for point in session.held(key).selection[PICK_GROUP]}
+    view.set_to(view.GROUPS, [group for group in session.current().experiment.groups() if group in picked])
+    session.current().picked = True
 
 
 def _specified(
