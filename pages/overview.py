@@ -55,6 +55,10 @@ def _page(shown: Shown) -> None:
     st.header("What the runs did")
     lens.box(shown.once(findings.runs), shown.by, "runs")
     groups = view.groups(Overview.groups, shown)
+    st.caption(
+        "On every page: a click in a legend shows one run group, with shift one more; a drag over a chart zooms in, "
+        "and a double click shows all of it again."
+    )
     left, right = st.columns(2)
     with left:
         chart.draw(

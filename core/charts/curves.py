@@ -101,7 +101,14 @@ def over_training(
     for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
     subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
-    return style.layered(charts, title, subtitle, HEIGHT, pick, told=dots)
+    return style.layered(charts, title, subtitle, HEIGHT, pick, told=dots, said=_ends(medians, x))
+
+
+def _ends(medians: pd.DataFrame, x: str) -> str:
+    """The last median of each group, as many as a person listens to."""
+    last = medians.groupby("group", sort=False).tail(1).head(style.MOST_KEYS)
+    ends = [f"{short_group(row['group'])} {number(row['median'])} at {x} {row[x]:,}" for row in last.to_dict("records")]
+    return f"Last: {'; '.join(ends)}"
 
 
 def _height(axis: dict[str, Any], column: str) -> alt.Y:

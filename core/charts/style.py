@@ -359,6 +359,7 @@ def layered(
     *picks: alt.Parameter,
     pick_on: int = 0,
     told: alt.Chart | None = None,
+    said: str = "",
 ) -> alt.LayerChart:
     """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs.
 
@@ -366,6 +367,7 @@ def layered(
         charts: the layers, made for this chart alone.
         picks: what can be picked, with the mouse on the layer `pick_on` where it is not in the legend.
         told: the layer of points of which the one nearest to the pointer tells its numbers.
+        said: what it comes to, for who cannot see it.
     """
     for i, chart in enumerate(charts):
         chart.name = f"layer_{i}"
@@ -381,6 +383,7 @@ def layered(
         layer=list(charts),
         params=params or alt.Undefined,
         title=_title(title, subtitle),
+        description=said or alt.Undefined,
         width="container",
         height=height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),

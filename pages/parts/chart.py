@@ -47,7 +47,7 @@ def draw(
     if moved is not None:
         spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: _arrow(moved)}}
     groups = settings.get("groups")
-    words, key = _in_words(spec["title"]), f"chart_{name}"
+    words, key = _in_words(spec), f"chart_{name}"
     if isinstance(groups, Chosen) and any(each["name"] == PICK_GROUP for each in spec.get("params", ())):
         key += f"_{hash(groups):x}"  # the browser keeps what was picked in a chart of one key, whatever it shows
         st.vega_lite_chart(
@@ -73,9 +73,10 @@ def _specified(
     return specification(make(rows(), **made))
 
 
-def _in_words(title: dict[str, Any]) -> str:
-    """What a chart shows, for who cannot see it: its title and what stands below that."""
-    return ": ".join(" ".join(title[part]) for part in ("text", "subtitle") if title.get(part))
+def _in_words(spec: dict[str, Any]) -> str:
+    """What a chart shows, for who cannot see it: its title, what stands below that, and what it comes to."""
+    title = ": ".join(" ".join(spec["title"][part]) for part in ("text", "subtitle") if spec["title"].get(part))
+    return ". ".join(filter(None, [title, spec.get("description")]))
 
 
 def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None:
