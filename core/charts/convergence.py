@@ -136,7 +136,7 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
     x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
     y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
-    pick = style.pick_group()
+    pick = style.pick_group(groups)
     base = alt.Chart(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
     line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(strokeDash=style.group_dash(groups))
     tip = style.tip(
@@ -319,7 +319,7 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     low, high = y_axis["scale"].domain
     lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
     reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(

@@ -73,9 +73,9 @@ def arrow(rows: pd.DataFrame) -> pa.Table:
 
 
 def in_words(spec: Mapping[str, Any]) -> str:
-    """What a chart shows, for who cannot see it: its title and what stands below that."""
-    title = spec["title"]
-    return ": ".join(" ".join(title[part]) for part in ("text", "subtitle") if title.get(part))
+    """What a chart shows, for who cannot see it: its title, what stands below that, and what it comes to."""
+    title = ": ".join(" ".join(spec["title"][part]) for part in ("text", "subtitle") if spec["title"].get(part))
+    return ". ".join(filter(None, [title, spec.get("description")]))
 
 
 def inlined(spec: Mapping[str, Any], **values: Any) -> dict[str, Any]:
