@@ -445,6 +445,11 @@ class Experiment:
         lacking = set(datasets.SETTINGS) - set(dataset_of(dataset).settings)
         return dataclasses.replace(self, dataset=(dataset,), **{name: FIELDS[name].default for name in lacking})
 
+    def alone(self, run: Run) -> "Experiment":
+        """The experiment of that one of its runs: trained by itself, its numbers are the same to the bit."""
+        own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
+        return dataclasses.replace(self.on(run.dataset), **own, seeds=1, first_seed=run.seed)
+
     def part_sizes(self, dataset: str) -> tuple[int, int]:
         """Examples in the training and in the test part of one of its data sets."""
         return dataset_of(dataset).part_sizes(self.samples, self.test_share)

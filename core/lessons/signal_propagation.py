@@ -101,7 +101,7 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
     by_group = {group: rows.droplevel(0).sort_index() for group, rows in variances.groupby(level=0, sort=False)}
-    for settings in _groups(result).itertuples(index=False):
+    for settings in random_groups(result).itertuples(index=False):
         if not settings.random or settings.group not in by_group:
             continue
         own, activation = by_group[str(settings.group)], str(settings.activation)
@@ -167,7 +167,7 @@ def jacobians(result: Result) -> pd.DataFrame:
     table["runs"], table["predicted"] = groups["mean"].count(), np.nan
     threshold = result.experiment.saturation_threshold
     starts = _starts(result)
-    for settings in _groups(result).itertuples(index=False):
+    for settings in random_groups(result).itertuples(index=False):
         own = starts[settings.group]
         weights, biases = (tuple(own[name])[:-1] for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
@@ -195,7 +195,7 @@ def _variances(layers: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(squares)
 
 
-def _groups(result: Result) -> pd.DataFrame:
+def random_groups(result: Result) -> pd.DataFrame:
     """The groups with a hidden layer at initialisation, one row each: are their hidden layers `random`, the output's?
 
     Weights drawn at random about 0, with biases so drawn or 0, of plain networks, are all that the theory knows of.
@@ -222,7 +222,7 @@ def points(result: Result) -> pd.DataFrame:
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
     rows, by_group = [], dict(iter(start.groupby("group", sort=False)))
-    for settings in _groups(result).itertuples(index=False):
+    for settings in random_groups(result).itertuples(index=False):
         own = by_group[settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
         row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
@@ -485,7 +485,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
             f"{share(relative.max())} of the median ({_layer(widest)})."
         )
         found.append(("Narrow layers", text))
-    groups = _groups(result)
+    groups = random_groups(result)
     wired = int((~is_plain(result.runs)).sum())
     if wired:
         text = (

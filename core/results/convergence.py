@@ -6,6 +6,7 @@ long one waits, and stays among those that have not. A run that diverged afterwa
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from core import text
 from core.engine.network import encode_targets
 from core.experiment.data import data_of
-from core.experiment.experiment import FIELDS, Experiment, all_but
+from core.experiment.experiment import ENGINE_VERSION, FIELDS, Experiment, all_but
+from core.experiment.fields import shorten
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
 from core.results.results import Result, at_recorded_epochs, updates_per_epoch
@@ -45,6 +47,21 @@ def unfinished(result: Result) -> pd.Series:
     runs = result.runs
     last = runs["run"].map(result.epochs.groupby("run")["epoch"].max())
     return last.lt(result.experiment.epochs) & runs["diverged_at"].isna()
+
+
+def remarks(result: Result) -> list[str]:
+    """What to know of a result that was not trained here just now, if anything, one sentence each."""
+    found = []
+    done = int((~unfinished(result)).sum())
+    if done < (wanted := len(result.experiment.runs())):
+        found.append(f"It was saved before training had ended: {done:,} of {wanted:,} runs are complete.")
+    engine = result.versions.get("engine", "unknown")
+    if engine != ENGINE_VERSION:
+        found.append(
+            f"It is from engine version {shorten(engine)[1:-1]}, and this is {ENGINE_VERSION}: trained here, its "
+            "numbers may come out otherwise."
+        )
+    return found
 
 
 def outcomes(result: Result, final: bool = True) -> pd.Series:
@@ -191,7 +208,7 @@ def median_updates(runs: pd.DataFrame) -> pd.Series:
 # How much faster
 
 
-class _Side(NamedTuple):
+class Side(NamedTuple):
     """The runs of one side of a comparison: how many, how many reached the target or diverged first, the median."""
 
     runs: int
@@ -201,6 +218,7 @@ class _Side(NamedTuple):
 
     @property
     def fate(self) -> str:
+        """What became of the runs where the median one did not reach the target, in words."""
         if self.diverged == self.runs:
             return "diverged" if self.runs == 1 else f"all {self.runs} diverged"
         return (
@@ -240,17 +258,35 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
             continue
         ours, theirs = (times[name][both] for name in (group, baseline))
         one, other = (
-            _Side(n, int(np.isfinite(mine).sum()), int(losses[name][both].sum()), float(_median(mine)))
+            Side(n, int(np.isfinite(mine).sum()), int(losses[name][both].sum()), float(_median(mine)))
             for mine, name in ((ours, group), (theirs, baseline))
         )
-        ratio = float(_ratio(np.array(other.median), np.array(one.median)))
-        low, high = _interval(ours, theirs, resamples) if n > 1 else (math.nan, math.nan)
+        ratio = float(times_fewer(np.array(other.median), np.array(one.median)))
+        low, high = interval(ours, theirs, resamples=resamples) if n > 1 else (math.nan, math.nan)
         words = _speed_text(one, other, ratio, low, high)
         if group == baseline:
             words = f"baseline: {one.fate}" if math.isinf(one.median) else "baseline"
         rows.append((group, one.median, ratio, low, high, n, one.reached, other.median, other.reached, words))
     columns = ["group", "median", "ratio", "low", "high", "pairs", "reached", "baseline_median", "baseline_reached"]
     return pd.DataFrame(rows, columns=[*columns, "text"])
+
+
+BESIDE = ("times_fewer_updates", "train_loss_difference", "test_accuracy_difference")
+
+
+def beside(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Each run beside that of the group `baseline` with its seed, on its data: the columns BESIDE, in order of `runs`.
+
+    How many times fewer updates it took to the target, and how much more its final training loss and final test
+    accuracy are; empty where one of the two has no such value, or there is no such run.
+    """
+    own = runs[runs["group"] == baseline].set_index("seed").reindex(runs["seed"])
+    times = times_fewer(own["updates_to_target"].to_numpy(), runs["updates_to_target"].to_numpy())
+    loss, accuracy = (
+        runs[name].to_numpy() - own[name].to_numpy() for name in ("final_train_loss", "final_test_accuracy")
+    )
+    found = pd.DataFrame(dict(zip(BESIDE, (times, loss, accuracy), strict=True)), index=runs.index)
+    return found.where(own["dataset"].to_numpy() == runs["dataset"])
 
 
 def median_interval(times: Float, resamples: int = 2000) -> tuple[float, float]:
@@ -271,24 +307,36 @@ def _median(values: Float) -> Float:
     return ordered[..., middle] if values.shape[-1] % 2 else ordered[..., middle - 1 : middle + 1].mean(axis=-1)
 
 
-def _interval(ours: Float, theirs: Float, resamples: int) -> tuple[float, float]:
-    pick = _picks(len(ours), resamples)
-    ratios = _ratio(_median(theirs[pick]), _median(ours[pick]))
-    ratios = ratios[~np.isnan(ratios)]
-    if not len(ratios):
-        return math.nan, math.nan
-    low, high = np.quantile(ratios, [0.025, 0.975], method="nearest")
-    return float(low), float(high)
-
-
-def _ratio(theirs: Float, ours: Float) -> Float:
+def times_fewer(theirs: Float, ours: Float) -> Float:
     """theirs / ours with 0 / 0 = 1 (both met the target at once) and inf / inf = NaN (neither met it)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((theirs == 0) & (ours == 0), 1.0, theirs / ours)
     return ratio
 
 
-def _speed_text(ours: _Side, theirs: _Side, ratio: float, low: float, high: float) -> str:
+def interval(
+    ours: Float,
+    theirs: Float,
+    effect: Callable[[Float, Float], Float] = times_fewer,
+    paired: bool = True,
+    resamples: int = 2000,
+) -> tuple[float, float]:
+    """95 % interval of `effect(theirs, ours)` of two medians over seeds: percentile bootstrap.
+
+    Seeds are resampled together where they are paired, else on each side by itself. A resample without an effect (NaN)
+    tells nothing and is left out; NaN where that leaves none.
+    """
+    pick = _picks(len(ours), resamples)
+    other = pick if paired else np.random.default_rng(1).integers(0, len(theirs), (resamples, len(theirs)))
+    effects = effect(_median(theirs[other]), _median(ours[pick]))
+    effects = effects[~np.isnan(effects)]
+    if not len(effects):
+        return math.nan, math.nan
+    low, high = np.quantile(effects, [0.025, 0.975], method="nearest")
+    return float(low), float(high)
+
+
+def _speed_text(ours: Side, theirs: Side, ratio: float, low: float, high: float) -> str:
     if math.isinf(ours.median):
         return ours.fate + (f"; baseline: {theirs.fate}" if math.isinf(theirs.median) else "")
     if math.isinf(theirs.median):

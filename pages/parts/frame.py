@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, own_table, progress, server, session, training, turns, upload
+from pages.parts import form, link, notices, own_table, paper, progress, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 NAME = "Initialisation lab"
@@ -35,6 +35,7 @@ def main() -> None:
     server.prepare()
     server.welcome()
     link.adopt(entry)
+    paper.style()
     _fold(session.current().folds)
     training.resume()
     with st.sidebar:
@@ -51,6 +52,7 @@ def main() -> None:
     inside = _framed.set(True)
     try:
         page.run()
+        paper.foot()
     finally:
         _framed.reset(inside)
     link.publish()
