@@ -28,8 +28,8 @@ PLACES = ("runs", "compare")
 MAX_RUNS = 100_000
 MAX_GROUPS = 2_000
 FROM_A_FILE = (
-    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again, and a few of "
-    "its runs were drawn again; the rest, such as most of its losses, only training here would show."
+    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again, and a few "
+    "of its runs were drawn again; the rest, such as most of its losses, only training here would show."
 )
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
