@@ -2,6 +2,7 @@
 
     python -m core run "activation=tanh&initialiser=glorot_uniform" --out results/
     python -m core report result.zip
+    python -m core report result.zip --format html > report.html
     python -m core weights result.zip --run 0 --out weights.npz
     python -m core merge one.zip another.zip --zip both.zip
     python -m core run "activation=tanh" --data table.csv --label class --out results/
@@ -103,7 +104,10 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="each start at its best learning rate: how fast, how surely, what ties")
     report.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder of a result")
     report.add_argument("--target", metavar="MEASURE:VALUE", help="another target than that of the result")
-    report.add_argument("--format", choices=("text", "csv", "json"), default="text", help="text if unset")
+    formats = ("text", "csv", "json", "html")
+    report.add_argument(
+        "--format", choices=formats, default="text", help="text if unset; html is a whole page with charts and findings"
+    )
     report.set_defaults(command=_report)
     weights = commands.add_parser("weights", help="write what a run of a result was at some epoch")
     weights.add_argument("result", type=Path, metavar="RESULT", help="the zip or folder of a result")
@@ -396,6 +400,11 @@ def _report(arguments: argparse.Namespace) -> None:
     result = _open(arguments.result)
     if arguments.target:
         result = result.asked(arguments.target)
+    if arguments.format == "html":
+        from core.charts.report import page
+
+        print(page(result), end="")
+        return
     table = report(result)
     if arguments.format == "csv":
         print(csv_bytes(table).decode(), end="")
@@ -481,9 +490,15 @@ def _merge(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
+    from core.results import replay
     from core.results.convergence import unfinished
+    from core.results.results import ResultError
 
     result = _open(arguments.result)
+    try:
+        replay.check(result)
+    except ResultError as error:
+        raise UsageError(f"{arguments.result}: {error}") from error
     store = _store(result.experiment)
     engine = result.versions.get("engine", "unknown")
     if engine != ENGINE_VERSION:

@@ -11,7 +11,7 @@ from core.lessons import activation_functions as lesson
 from core.registries.activations import ACTIVATIONS
 from core.text import words
 from core.theory import timing
-from pages.parts import chart, lens, link, session, training, view
+from pages.parts import chart, lens, link, save, session, training, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import ActivationFunctions
 from pages.parts.shown import once
@@ -49,7 +49,7 @@ def _page() -> None:
         outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
     st.dataframe(lesson.summary(outputs), hide_index=True, key="outputs")
-    chart.csv("outputs", lambda: outputs)
+    save.menu("outputs", lambda: outputs)
     st.caption(
         f"Saturated: slope below {threshold:g} of the function's largest. Theory: quadrature over a ~ N(0, {std:g}²). "
         f"Sample: n = {lesson.SAMPLE:,} of the same (seed 0), one for all functions, ± its standard error."

@@ -11,7 +11,7 @@ from core.charts import batches as charts
 from core.charts.signs import WHOSE
 from core.lessons import batch_size as lesson
 from core.text import NOT_MEASURED, words
-from pages.parts import chart, lens, link, notices, offer, view
+from pages.parts import chart, lens, link, notices, offer, save, view
 from pages.parts.catalogue import BatchSize
 from pages.parts.shown import Shown, once
 
@@ -68,7 +68,7 @@ def _page(shown: Shown) -> None:
         # Centred inputs have a mean of -1e-18 or so, which would read -0.000.
         table = limits[list(COLUMNS)].assign(mean=limits["mean"].round(9) + 0.0)
         st.dataframe(table, column_config=COLUMNS, hide_index=True, key="by_layer")
-        chart.csv("theory_by_layer", lambda: limits)
+        save.menu("theory_by_layer", partial(_of, *of))
     _scale(shown, epoch, layer)
     _formulas()
     link.to_page("gradient_signs")

@@ -11,7 +11,7 @@ from core.lessons.findings import Finding
 from core.lessons.glossary import GLOSSARY
 from core.results.convergence import with_diverged
 from core.results.results import Result
-from pages.parts import chart, lens, link, notices, view
+from pages.parts import chart, lens, link, notices, save, view
 from pages.parts.catalogue import Overview
 from pages.parts.shown import Shown
 
@@ -54,6 +54,7 @@ def _page(shown: Shown) -> None:
 
     st.header("What the runs did")
     lens.box(shown.once(findings.runs), shown.by, "runs")
+    save.report(shown)
     groups = view.groups(Overview.groups, shown)
     left, right = st.columns(2)
     with left:

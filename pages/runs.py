@@ -1,7 +1,7 @@
 """Runs: every run in a table, and every number as a file."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,14 +10,16 @@ import pandas as pd
 import streamlit as st
 
 from core import text
-from core.experiment.experiment import FIELDS, VARIED
+from core.experiment.handing_on import file_name, notebook
 from core.experiment.translation import translate
 from core.lessons import findings
 from core.registries.frameworks import FRAMEWORKS
 from core.results import convergence
-from core.results.results import Result, csv_bytes
+from core.results.carrying import with_settings
+from core.results.results import Result, csv_parts
+from core.results.spreadsheet import workbook
 from core.schema import RUN, SCHEMA
-from pages.parts import lens, notices, own_table, upload, view
+from pages.parts import card, lens, link, notices, own_table, save, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
@@ -27,24 +29,74 @@ LISTED = 1000
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs)
-    runs = shown.result.runs
     groups, status = view.beside(lambda: view.several(Runs.groups), lambda: view.several(Runs.status))
-    settings = [column.name for column in RUN]
-    outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        baseline = view.place(Runs.baseline)
         by = Runs.ORDERS[view.place(Runs.sort)]
         down = view.place(Runs.descending)
 
     became = once(_became, shown)
-    chosen = runs.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
+    _list(shown, became, groups, status, baseline, by, down)
+    card.draw(shown, became)
+
+    st.header("All numbers")
+    own = own_table.of(shown.experiment) is not None
+    data = own and st.toggle("result.zip holds my table too, so that it opens for whoever has the zip", key="zip_data")
+    with st.container(horizontal=True):
+        for name in SCHEMA:
+            table = shown.result.table(name)
+            st.download_button(
+                f"{name}.csv", partial(_csv, shown.result, name), file_name(shown.experiment, name, "csv"), "text/csv",
+                key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
+            )  # fmt: skip
+        address = link.current()
+        st.download_button(
+            "For spreadsheets", partial(_xlsx, shown.result, address), file_name(shown.experiment, "tables", "xlsx"),
+            save.XLSX, key="xlsx", on_click="ignore", icon=":material/table_view:",
+            help="The four tables, the settings and what each column means in one .xlsx: text stays text",
+        )  # fmt: skip
+        save.report(shown)
+        st.download_button(
+            "result.zip", lambda: _zip(shown.result, data), file_name(shown.experiment, "result", "zip"),
+            "application/zip",
+            key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
+            help="The four tables, and experiment.json with settings, seeds and versions",
+        )  # fmt: skip
+    st.caption(
+        "Numbers at full precision, and in each row of these files all settings of its run and the versions. The zip "
+        "has those that do not vary in experiment.json; it opens again below, and in Python with `core.load_result`."
+    )
+    lens.part(shown, lambda: _program(shown))
+    _handed_on(shown)
+
+
+def _list(
+    shown: Shown, became: pd.Series, groups: Sequence[str], status: Sequence[str], baseline: str, by: str, down: bool
+) -> None:
+    """The runs of these groups that ended in these ways, beside those of the baseline if there is one."""
+    runs = shown.runs()
+    settings = [column.name for column in RUN]
+    outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
+    beside = convergence.BESIDE if baseline in shown.groups else ()
+    rows = runs.assign(**convergence.beside(runs, baseline)) if beside else runs
+    chosen = rows.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
     # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
     chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
 
     varying = shown.experiment.varying()
-    columns = [*varying, "seed", "outcome", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
+    columns = [
+        *varying,
+        "seed",
+        "outcome",
+        *beside,
+        *outcomes,
+        *(name for name in settings if name not in (*varying, "seed")),
+    ]
+    listed = chosen[columns].head(LISTED)
     st.dataframe(
-        chosen[columns].head(LISTED), key="runs", hide_index=True, column_config=_columns(varying), placeholder=""
-    )
+        listed, key="runs", hide_index=True, column_config=_columns(varying), placeholder="",
+        on_select=partial(card.chosen, listed["run"].tolist()), selection_mode="single-row",
+    )  # fmt: skip
     st.caption(
         f"{len(chosen):,} of {text.count(len(runs), 'run')}. "
         + ("Settings with a \N{DAGGER} differ between the groups. " if varying else "")
@@ -56,31 +108,6 @@ def _page(shown: Shown) -> None:
     if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
 
-    st.header("All numbers")
-    own = own_table.of(shown.experiment) is not None
-    data = own and st.toggle("result.zip holds my table too, so that it opens for whoever has the zip", key="zip_data")
-    with st.container(horizontal=True):
-        for name in SCHEMA:
-            table = shown.result.table(name)
-            whole = name == "runs"
-            make: Callable[[], bytes] = partial(_csv, shown.result, name) if whole else partial(csv_bytes, table)
-            st.download_button(
-                f"{name}.csv", make, f"{name}-{shown.experiment.key[:8]}.csv", "text/csv",
-                key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
-            )  # fmt: skip
-        st.download_button(
-            "result.zip", lambda: _zip(shown.result, data), f"result-{shown.experiment.key[:8]}.zip", "application/zip",
-            key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
-            help="The four tables, and experiment.json with settings, seeds and versions",
-        )  # fmt: skip
-    st.caption(
-        "Numbers at full precision. Each row of runs.csv carries all settings of its run and the versions; rows of the "
-        "other files carry those that an experiment may vary. The zip has all settings in experiment.json; it opens "
-        "again below, and in Python with `core.load_result`."
-    )
-    lens.part(shown, lambda: _program(shown))
-    _handed_on(shown)
-
 
 def _program(shown: Shown) -> None:
     st.subheader("The start as a program")
@@ -89,23 +116,27 @@ def _program(shown: Shown) -> None:
     first = replace(shown.experiment, seeds=1)
     run = first.runs()[first.groups().index(group)]
     st.code(translate(first, run, framework), language="python", height=420)
-    own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
-    alone = replace(first.on(run.dataset), **own)
     st.caption(
         f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
         "with other random numbers. Without a browser: "
-        f'`python -m core translate "{alone.to_query()}" --to {framework}`'
+        f'`python -m core translate "{first.alone(run).to_query()}" --to {framework}`'
     )
 
 
 def _handed_on(shown: Shown) -> None:
     """The experiment itself, in every form that trains it again."""
-    box = st.expander("The experiment as command line and as JSON", icon=":material/terminal:", on_change="rerun")
+    title = "The experiment as link, command line, JSON and notebook"
+    box = st.expander(title, icon=":material/terminal:", on_change="rerun")
     if box.open:
         with box:
+            st.code(link.current(), language=None)
             st.code(shown.experiment.command(), language=None)
             st.code(shown.experiment.to_json(), language=None)
-            st.caption("The link is at the side, under *Link to this view*; `python -m core run` takes all three.")
+            st.download_button(
+                "Notebook", lambda: notebook(shown.experiment), file_name(shown.experiment, "notebook", "ipynb"),
+                "application/x-ipynb+json", key="notebook", on_click="ignore", icon=":material/download:",
+            )  # fmt: skip
+            st.caption("`python -m core run` takes the first three. The notebook trains it in Python, and draws it.")
 
 
 def _became(shown: Shown) -> pd.Series:
@@ -118,7 +149,8 @@ def _became(shown: Shown) -> pd.Series:
 
 def _columns(varying: list[str]) -> dict[str, Any]:
     # A dagger and no colour: a styled table takes the server longer than all the rest of this page.
-    found: dict[str, Any] = {"outcome": st.column_config.Column(help="What became of the run, and where")}
+    found: dict[str, Any] = dict(_BESIDE)
+    found |= {"outcome": st.column_config.Column(help="What became of the run, and where")}
     for column in SCHEMA["runs"]:
         label = column.name.replace("_", " ") + (" \N{DAGGER}" if column.name in varying else "")
         meaning = f"{column.meaning} ({column.unit})"
@@ -130,12 +162,28 @@ def _columns(varying: list[str]) -> dict[str, Any]:
     return found
 
 
+_BESIDE = {
+    name: st.column_config.NumberColumn(label, help=f"{what} than the baseline's run of the same seed", format="%.4g")
+    for name, label, what in zip(
+        convergence.BESIDE,
+        ("times fewer updates", "training loss − baseline", "test accuracy − baseline"),
+        ("How many times fewer updates it took", "How much more its final training loss is", "How much more it is"),
+        strict=True,
+    )
+}
+
+
 def _csv(result: Result, name: str) -> bytes:
     """A table, each row with all settings of its run: those that no experiment varies stand last, with the versions."""
-    table = result.table(name)
-    fixed = {field.name: field.write(getattr(result.experiment, field.name)) for field in FIELDS.values()}
-    fixed |= {f"version_{what}": version for what, version in result.versions.items()}
-    return csv_bytes(table.assign(**{name: value for name, value in fixed.items() if name not in table}))
+
+    def whole(part: pd.DataFrame) -> pd.DataFrame:
+        return with_settings(part, result.experiment, result.versions)
+
+    return b"".join(csv_parts(result.table(name), whole))
+
+
+def _xlsx(result: Result, address: str) -> bytes:
+    return workbook({name: result.table(name) for name in SCHEMA}, result.experiment, result.versions, address)
 
 
 def _zip(result: Result, data: bool) -> bytes:

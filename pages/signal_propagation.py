@@ -10,7 +10,7 @@ from core.charts import propagation as charts
 from core.charts.style import Chosen
 from core.lessons import signal_propagation as lesson
 from core.text import NOT_MEASURED, words
-from pages.parts import chart, lens, notices, view
+from pages.parts import chart, lens, notices, save, view
 from pages.parts.catalogue import SignalPropagation
 from pages.parts.shown import Recorded, Shown
 
@@ -38,7 +38,7 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a hidden layer")
         return
-    groups = view.groups(SignalPropagation.groups, shown)
+    groups = view.groups(SignalPropagation.groups, shown, SignalPropagation.baseline)
     lens.part(shown, lambda: _layers(shown, recorded, groups))
     st.header("What comes back?")
     lens.finding(shown, lesson.backward)
@@ -136,7 +136,7 @@ def _trial(shown: Shown, groups: Chosen, activation: str, low: float, high: floa
             "phase_diagram", charts.phase_diagram, partial(_points, shown, activation), moved=charts.tried(sw, sb),
             cells=cells, line=partial(lesson.critical_table, activation), groups=groups, trial=(1.0, 1.0),
         )  # fmt: skip
-        chart.csv("phase_diagram_shading", cells, "CSV of the shading")
+        save.menu("phase_diagram_shading", cells, label="Numbers of the shading")
 
 
 def _points(shown: Shown, activation: str) -> pd.DataFrame:

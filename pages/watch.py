@@ -1,7 +1,7 @@
 """Watch it learn: a small network frame by frame, or two side by side, played in the browser."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.lessons import watching
 from core.lessons.watching import MEASURES
 from core.registries.datasets import Data
 from core.text import count, verb
-from pages.parts import chart, film, link, notices, own_table, session, training, turns, view
+from pages.parts import chart, film, link, notices, own_table, save, session, training, turns, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import Watch
 
@@ -208,8 +208,8 @@ def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: 
     places = st.columns(columns)
     for place, (name, spec) in enumerate(made.charts.items()):
         with places[place % columns]:
-            st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}{of}_{slider}")
-            chart.csv(f"{name}{of}", rows[name])
+            chart.show(f"{name}{of}_{slider}", spec)
+            save.menu(f"{name}{of}", rows[name], spec, of=made.film.experiment, frame=view.value(Watch.frame))
     through = (
         "the principal plane of the training inputs: through their mean, along the two directions in which they spread "
         "most; the examples are projected on it"
@@ -225,21 +225,26 @@ def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: 
 def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) -> None:
     """The loss, and one measure of each layer, from the first frame to the last."""
     time = "update" if clock == UPDATES else "epoch"
-    every = link.given().experiment.groups()
+    experiment = link.given().experiment
+    every = experiment.groups()
+    one = replace(experiment, seeds=1, first_seed=view.value(Watch.seed))
+    of_films: dict[str, Any] = {"of": one, "frame": view.value(Watch.frame)}
     st.subheader("Loss and layers")
     left, right = st.columns(2)
     with left:
         table = pd.concat([watching.times(*each) for each in zip(films, groups, strict=True)])
         drawn = charts.over_time(table, column="train_loss", of="training loss", time=time, groups=every, slider=slider)
-        st.vega_lite_chart(chart.specification(drawn), width="stretch", key=f"chart_loss_{slider}")
-        chart.csv("loss", lambda: table)
+        spec = chart.specification(drawn)
+        chart.show(f"loss_{slider}", spec)
+        save.menu("loss", lambda: table, spec, **of_films)
     with right:
         measure = view.place(Watch.measure)
         layers = pd.concat([watching.layers(*each) for each in zip(films, groups, strict=True)])
         of = MEASURES[measure]
         drawn = charts.over_time(layers, column=of, of=measure, time=time, groups=every, slider=slider)
-        st.vega_lite_chart(chart.specification(drawn), width="stretch", key=f"chart_layers_{of}_{slider}")
-        chart.csv("layers", lambda: layers)
+        spec = chart.specification(drawn)
+        chart.show(f"layers_{of}_{slider}", spec)
+        save.menu("layers", lambda: layers, spec, **of_films)
 
 
 page.show("How does a network learn?", _page)

@@ -13,7 +13,7 @@ from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
 from core.text import words
 from core.theory.neuron import Neuron
-from pages.parts import chart, link, player, session, view
+from pages.parts import chart, link, player, save, session, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import Zigzag
 from pages.parts.shown import once
@@ -149,14 +149,19 @@ def _page() -> None:
                     now.charts[function], width="stretch", key=key, selection_mode=charts.START,
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
+                paths = walk.paths[walk.paths["function"] == function]
+                drawn = now.charts[function]
+                save.menu(
+                    f"descent_{function}", lambda paths=paths: paths, drawn, what=f"descent_{function}-step-{step}"
+                )
         st.markdown(now.words)
         st.caption(zigzag.KEY)
 
     player.play(Zigzag.step, at)
     lines = [table.assign(function=function) for function, table in walk.contours.items()]
     with st.container(horizontal=True):
-        chart.csv("paths", lambda: walk.paths, "Paths (CSV)")
-        chart.csv("contours", lambda: pd.concat(lines), "Contours (CSV)")
+        save.menu("paths", lambda: walk.paths, label="Paths")
+        save.menu("contours", lambda: pd.concat(lines), label="Contours")
 
     st.header("How far, and how fast?")
     for sentence in walk.words:

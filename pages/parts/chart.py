@@ -1,25 +1,26 @@
-"""A chart with the table behind it: drawn once for all visitors, with a button for its CSV."""
+"""A chart with the table behind it: drawn once for all visitors, with a menu of its files."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
 from altair.utils import schemapi
 
-from core.results.results import csv_bytes
-from pages.parts import session, turns
+from core.charts import picture
+from core.charts.on_screen import on_screen
+from core.charts.picture import arrow, in_words
+from pages.parts import save, turns
 from pages.parts.shown import once
 
 # altair checks every part of a chart as it is made, which doubles the time. The tests check whole charts.
 schemapi.disable_debug_mode()
 # Arrow's own allocator would keep the memory that the tables of charts and results have given up.
 pa.set_memory_pool(pa.system_memory_pool())
-_converting = threading.Lock()
+SAID = ("group", "activation", "layer", "epoch")
+"""Settings of a chart that the names of its files tell, where they are single ones."""
 
 
 def draw(
@@ -29,7 +30,7 @@ def draw(
     moved: pd.DataFrame | None = None,
     **settings: Any,
 ) -> None:
-    """Draw `make(rows(), **settings)`, and offer the rows as CSV.
+    """Draw `make(rows(), **settings)`, and offer it and its numbers as files.
 
     It is drawn once for all who show the same: functions and settings are such as `once` takes.
 
@@ -40,74 +41,28 @@ def draw(
         moved: a table with a name, in place of the chart's of that name: for what has no chart of its own to be made.
         settings: what else the chart needs; a function stands for the table that it gives.
     """
-    spec = once(_specified, make, rows, **settings)
+    spec = once(specified, make, rows, **settings)
     if moved is not None:
-        spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: _arrow(moved)}}
-    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}", alt=_in_words(spec["title"]))
+        spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: arrow(moved)}}
+    show(name, spec)
     turns.step_back()
-    csv(name, rows)
+    detail = (f"{word}-{settings[word]}" for word in SAID if isinstance(settings.get(word), int | str))
+    save.menu(name, rows, spec, what="-".join([name, *detail]))
 
 
-def _specified(
+def show(name: str, spec: dict[str, Any]) -> None:
+    """Show a chart as wide as there is room, with its title as its name."""
+    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}", alt=in_words(spec))
+
+
+def specified(
     make: Callable[..., alt.LayerChart], rows: Callable[[], pd.DataFrame], /, **settings: Any
 ) -> dict[str, Any]:
+    """The specification of the chart that `make` makes; see `draw`."""
     made = {name: setting() if callable(setting) else setting for name, setting in settings.items()}
     return specification(make(rows(), **made))
 
 
-def _in_words(title: dict[str, Any]) -> str:
-    """What a chart shows, for who cannot see it: its title and what stands below that."""
-    return ": ".join(" ".join(title[part]) for part in ("text", "subtitle") if title.get(part))
-
-
-def csv(name: str, rows: Callable[[], pd.DataFrame], label: str = "CSV") -> None:
-    """Offer `rows`, those behind a chart, as a file called `name`."""
-    st.download_button(
-        label,
-        lambda: csv_bytes(rows()),
-        f"{name}-{session.current().experiment.key[:8]}.csv",
-        "text/csv",
-        key=f"csv_{name}",
-        help="The rows behind this chart, at full precision",
-        on_click="ignore",
-        type="tertiary",
-        icon=":material/download:",
-    )
-
-
 def specification(drawn: alt.LayerChart) -> dict[str, Any]:
-    """The specification of a chart, with its data as Arrow tables, named by their order or their own `attrs["name"]`.
-
-    Where only numbers have changed, the browser then moves the marks that are there instead of drawing all anew. And
-    Streamlit sends such tables as they are: rows as JSON it converts again on every run of a page.
-    """
-    tables: dict[str, pa.Table] = {}
-    seen: list[pd.DataFrame] = []
-
-    def aside(rows: Any) -> dict[str, str]:
-        place = next((place for place, other in enumerate(seen) if other is rows), len(seen))
-        name = rows.attrs.get("name", f"rows_{place}")
-        if place == len(seen):
-            seen.append(rows)
-            tables[name] = _arrow(rows)
-        return {"name": name}
-
-    # altair has one transformer for all threads.
-    with _converting:
-        alt.data_transformers.register("aside", aside)
-        with alt.data_transformers.enable("aside"):
-            spec: dict[str, Any] = drawn.to_dict(validate=False)
-    for layer in spec["layer"]:
-        # Marks are passed over: they would be read out by the hundred, in words of the code. The chart has a name.
-        layer["mark"] = (layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}) | {
-            "aria": False
-        }
-    return spec | {"datasets": tables}
-
-
-def _arrow(rows: pd.DataFrame) -> pa.Table:
-    """The rows column by column, without what pandas would need to read them back: a third of the time."""
-    columns = {
-        name: values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array for name, values in rows.items()
-    }
-    return pa.table({str(name): pa.array(values, from_pandas=True) for name, values in columns.items()})
+    """The specification of a chart for the screen, with its data as Arrow tables."""
+    return on_screen(picture.specification(drawn))

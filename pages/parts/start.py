@@ -12,6 +12,7 @@ from core.lessons.outlook import Outlook, outlook
 from core.registries.initialisers import INITIALISERS, Argument, Form, Value, Word
 from core.text import number, share, words
 from pages.parts import chart, notices, session
+from pages.parts.shown import once
 
 FIELD = "initialiser"
 NO_THEORY = "Mean-field theory does not hold here: it is of weights at random about 0 in plain networks."
@@ -88,7 +89,8 @@ def _meaning(draft: Experiment, text: str) -> None:
     if found is None:
         st.caption("The network is too large to look at before it is trained.")
         return
-    chart.draw("start", drawn_weights, partial(_weights, draft, text, function), start=text)
+    rows = partial(_weights, draft, text, function)
+    chart.show("start", once(chart.specified, drawn_weights, rows, start=text))
     if found.layers.empty:
         return
     table = {

@@ -1,0 +1,51 @@
+"""A page on paper: light, without what is to be clicked on, its charts whole, its experiment and its link below."""
+
+import html
+
+import streamlit as st
+
+from core.experiment.experiment import FIELDS
+from pages.parts import link, session
+
+# Streamlit's own entries save a chart as <date>_chart.png, and copy a specification without its data.
+STYLE = """<style>
+[data-testid="stFullScreenFrame"]:has([data-testid="stVegaLiteChart"]) [data-testid="stElementToolbarButton"]:is(
+    :has([aria-label^="Download as PNG"]), :has([aria-label^="Copy Vega-Lite spec"])) {display: none}
+.on-paper {display: none}
+@media print {
+    @page {margin: 14mm}
+    .on-paper {display: block; font-size: 9pt; overflow-wrap: anywhere; color: #000}
+    :root, .stApp, .stApp * {color-scheme: light !important}
+    html, body, .stApp, [data-testid="stMain"], [data-testid="stAppViewContainer"] {background: #fff !important}
+    :is([data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stBottom"],
+        [data-testid="stElementToolbar"], [data-testid="stPopover"], [data-testid="stDownloadButton"],
+        [data-testid="stFileUploader"], [data-testid="stPageLink"], .stButton) {display: none !important}
+    html, body, #root, .stApp, .stApp div:has(> [data-testid="stMain"]), [data-testid="stMain"] {
+        position: static !important; display: block !important; height: auto !important; overflow: visible !important}
+    [data-testid="stMainBlockContainer"] {padding: 0 !important; max-width: none !important}
+    [data-testid="stVegaLiteChart"], [data-testid="stFullScreenFrame"], [data-testid="stDataFrame"], tr {
+        break-inside: avoid}
+    [data-testid="stVegaLiteChart"] :is(canvas, svg) {max-width: 100% !important; height: auto !important}
+    h1, h2, h3 {break-after: avoid}
+    .stApp :is(p, li, h1, h2, h3, span, label, td, th, div) {color: #111 !important}
+}
+</style>"""
+
+
+# What is drawn in the dark is drawn: its light letters become dark, and colours stay what they are.
+FROM_DARK = """<style>@media print {
+    :is([data-testid="stVegaLiteChart"], [data-testid="stDataFrame"]) {filter: invert(1) hue-rotate(180deg)}
+}</style>"""
+
+
+def style() -> None:
+    """What a page looks like on paper, and without the entries of a chart that mislead."""
+    st.html(STYLE + FROM_DARK * (st.context.theme.type == "dark"))
+
+
+def foot() -> None:
+    """What stands below a page on paper alone: the link to what is on it, and all settings of its experiment."""
+    experiment = session.current().experiment
+    told = "; ".join(f"{field.label}: {field.write(getattr(experiment, name))}" for name, field in FIELDS.items())
+    address = html.escape(link.current())
+    st.html(f'<div class="on-paper"><p><b>{address}</b></p><p>{html.escape(told)}</p></div>')
