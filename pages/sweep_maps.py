@@ -17,7 +17,7 @@ from core.lessons.maps import Theory
 from core.results import maps
 from core.results.maps import MEASURES, Map
 from pages.parts import chart, lens, link, notices, offer, view
-from pages.parts.catalogue import SweepMaps
+from pages.parts.catalogue import SweepMaps, not_too_many
 from pages.parts.shown import Shown, once
 
 FEW = """
@@ -30,7 +30,7 @@ FAIR = "These runs share one learning rate, so there is no curve. A fair compari
 def _page(shown: Shown) -> None:
     swept = maps.axes(shown.experiment)
     if len(swept) > 1:
-        groups = view.groups(SweepMaps.groups, shown)
+        groups = _groups(shown)
         lens.part(shown, lambda: _map(shown, groups))
     else:
         groups = Chosen(shown.groups, shown.groups)
@@ -44,6 +44,14 @@ def _page(shown: Shown) -> None:
         st.caption(FAIR)
     if len(swept) < 2 or len(shown.experiment.learning_rate) == 1:
         _offers(shown)
+
+
+def _groups(shown: Shown) -> Chosen:
+    """The run groups that are taken: all of them, however many, until a person chooses."""
+    chosen = set(view.several(SweepMaps.groups))
+    if len(chosen) < len(shown.groups):
+        st.caption(f"Taken are {len(chosen):,} of {len(shown.groups):,} run groups.")
+    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
 
 
 def _map(shown: Shown, groups: Chosen) -> None:
@@ -60,26 +68,32 @@ def _map(shown: Shown, groups: Chosen) -> None:
             if kind.table == "layers":
                 where = view.place(SweepMaps.where)
                 at = f"{where}, {when}"
+    _untested(shown, measure)
     pooled = maps.pooled(shown.experiment, columns, rows)
-    only: tuple[str, ...] = ()
-    if pooled:
-        chosen = view.place(SweepMaps.only)
-        only = tuple(chosen)
+    only = tuple(view.place(SweepMaps.only)) if pooled else ()
     of = (shown, columns, rows, measure, when, where, groups.groups, only)
+    grid = (shown, columns, rows, "reached", maps.END, maps.MEAN, groups.groups, only)  # the same for all measures
     sweep = once(_sweep, *of)
-    lens.box(once(_window, *of), shown.by)
+    lens.box(once(_window, *grid), shown.by)
     chart.draw(
         "sweep_map", charts.heatmap, partial(_cells, *of),
-        across=sweep.columns, up=sweep.rows, measure=kind, critical=partial(_critical, *of),
-        reach=partial(_reach, *of), at=at, final=shown.final,
+        across=sweep.columns, up=sweep.rows, measure=kind, critical=partial(_critical, *grid),
+        reach=partial(_reach, *grid), at=at, final=shown.final,
     )  # fmt: skip
     st.caption(notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, only)}"))
     st.caption(
         f"Outlined is the trainable window: the cells in which more than half of the runs reached "
         f"{findings.target_text(shown.experiment.target)}. A run that diverged is worse than all others."
     )
-    st.caption(notices.escaped(once(_theory, *of).said))
+    st.caption(notices.escaped(once(_theory, *grid).said))
     link.to_page("signal_propagation")
+
+
+def _untested(shown: Shown, measure: str) -> None:
+    """Say where there is no number of a measure because there is no test part."""
+    if "test_" in measure and shown.experiment.untested:
+        on = f" on {text.listed(shown.experiment.untested)}" if shown.experiment.tested else " here"
+        st.caption(notices.escaped(f"Nothing is kept back for testing{on}."))
 
 
 def _pooling(shown: Shown, pooled: dict[str, tuple[str, ...]], only: tuple[str, ...]) -> str:
@@ -97,11 +111,15 @@ def _pooling(shown: Shown, pooled: dict[str, tuple[str, ...]], only: tuple[str, 
 
 def _rates(shown: Shown, groups: Chosen) -> None:
     measure = view.place(SweepMaps.curve)
+    _untested(shown, measure)
     rows = partial(shown.once, maps.rate_curves, measure, groups.groups)
     names = once(_names, shown)
     present = set(rows()["group"])
-    lines = Chosen(tuple(name for name in names if name in present), names)
+    there = tuple(name for name in names if name in present)
+    lines = Chosen(tuple(not_too_many(there)) or there, names)
     chart.draw("rate_curves", convergence.rate_curves, rows, groups=lines, quantity=measure)
+    if len(lines) < len(there):
+        st.caption(f"Drawn are {len(lines):,} of {len(there):,} curves: any others can be chosen by their run groups.")
     for said in lesson.rates(rows(), measure):
         st.caption(notices.escaped(said))
     st.caption(

@@ -34,6 +34,10 @@ async def visits(server: Server) -> None:
         await first.result()
         assert first.charts > 0
         assert await first.move(Random(1)) > 0
+        seen: set[tuple[bytes, ...]] = set()
+        for count in range(1, 4):
+            assert await first.move_on(Random(1), seen) is not None
+            assert len(seen) == count
         await first.goto("convergence")
         assert first.movable()
         async with Session(server.url, "runs", TINY) as second:
@@ -69,10 +73,11 @@ def test_a_soak_says_what_the_server_holds_in_the_end_and_at_first(server: Serve
         pytest.skip("this system does not say what a process holds")
     rows: list[Row] = []
     bench = Bench(server, replace(QUICK, result=TINY), rows.append)
-    asyncio.run(soak(bench, seconds=3.0))
-    first, *ratios = rows
+    asyncio.run(soak(bench, seconds=6.0))
+    *_, first, memory, descriptors, threads = rows  # before them one for each tenth
     assert first.n >= AT_ONCE
     assert first.errors == 0
+    ratios = (memory, descriptors, threads)
     assert [row.measured.partition(",")[0] for row in ratios] == ["memory", "descriptors", "threads"]
     assert all(row.value is not None and 0.2 < row.value < 5 for row in ratios)
 

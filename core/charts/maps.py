@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -88,7 +88,8 @@ def heatmap(
     better = {1: "bright: better", -1: "bright: better", 0: "bright: more"}[measure.better]
     inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
     notes = [at, "" if measure.counted else "median of the runs", better if not known.empty else ""]
-    notes += [f"white outline: more than half of the runs reached the target ({inside})"]
+    reached = "more than half of the runs reached the target"
+    notes += [f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"]
     return style.layered(charts, title, "; ".join(filter(None, notes)), row * len(up.levels))
 
 
@@ -103,8 +104,9 @@ def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
         title=axis.title,
         values=[place + 0.5 for place in range(len(names))],
         labelExpr=f"{json.dumps(names)}[floor(datum.value)]",
-        labelAngle=-40 if slanted else 0,
+        labelAngle=0 if not slanted else -40 if max(map(len, names)) == 1 else -90,
         labelAlign="right" if slanted else alt.Undefined,
+        labelBaseline=alt.Undefined if not slanted else "middle",
         labelOverlap="greedy" if axis.numbers else False,
         labelLineHeight=12,
         grid=False,
@@ -113,7 +115,8 @@ def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
         labelPadding=5,
         titleLimit=300,
     )
-    return {"scale": alt.Scale(domain=[0, len(names)], nice=False), "axis": made}
+    # With a direction of its own it is none of the scales of numbers, whose ticks would come loose from the cells.
+    return {"scale": alt.Scale(domain=[0, len(names)], nice=False, reverse=False), "axis": made}
 
 
 def _lines(name: str, room: int) -> list[str]:
@@ -155,7 +158,8 @@ def _so_far(state: str, final: bool) -> str:
 def _colour(values: pd.Series, measure: Measure) -> tuple[alt.Color, "pd.Series[bool]"]:
     """The colour of cells, bright where it is better or more, by ratio where they lie far apart; and whose is dark."""
     low, high = (0.0, 1.0) if measure.counted else (float(values.min()), float(values.max()))
-    kind = "log" if low > 0 and high > WIDE * low else "symlog" if low == 0 and high > WIDE else "linear"
+    far = high > WIDE * (low if low > 0 else 1.0)
+    kind: Literal["log", "symlog", "linear"] = "linear" if low < 0 or not far else "log" if low > 0 else "symlog"
     if low > 0 and high < SPAN * low and not measure.share:
         low, high = (low * high / SPAN) ** 0.5, (low * high * SPAN) ** 0.5
     elif low == high:

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qs, quote
 
@@ -403,7 +404,7 @@ class Experiment:
 
     def groups(self) -> tuple[str, ...]:
         """The labels of the groups (runs that differ in nothing but their seed), in run order."""
-        return tuple(map(self.label, dataclasses.replace(self, seeds=1).runs()))
+        return _groups(self)
 
     def label(self, run: Run) -> str:
         """The label of the run's group: the settings that vary in this experiment, joined by ' · '."""
@@ -533,6 +534,12 @@ FIELDS: dict[str, Field] = {
     f.name: dataclasses.replace(f.metadata["description"], name=f.name) for f in dataclasses.fields(Experiment)
 }
 """Every setting by name, in the order of the form and of the link."""
+
+
+@lru_cache(maxsize=16)  # a page asks for them ten times, and there may be thousands
+def _groups(experiment: Experiment) -> tuple[str, ...]:
+    firsts = itertools.product(*(getattr(experiment, name) for name in VARIED), [experiment.first_seed])
+    return tuple(experiment.label(Run(0, *values)) for values in firsts)
 
 
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import text
-from core.experiment.experiment import FIELDS, VARIED, Experiment
+from core.experiment.experiment import VARIED, Experiment
 from core.experiment.fields import ExperimentError
 from core.experiment.presets import Preset
 from core.lessons import findings
@@ -46,7 +46,7 @@ def window(result: Result, sweep: Map) -> Finding:
     )
     inside, total = int(cells["window"].sum()), len(cells)
     claim = f"Training reaches {goal} in {inside:,} of {text.count(total, 'cell')}"
-    said = [extent(sweep)] if inside else []
+    said = [extent(sweep) if inside else "In no cell did more than half of the runs reach it"]
     waiting = int(cells["state"].eq(NO_RUNS).sum())
     if waiting:
         said.append(f"{text.count(waiting, 'cell')} {text.verb(waiting, 'has', 'have')} no runs yet")
@@ -61,8 +61,6 @@ def window(result: Result, sweep: Map) -> Finding:
 
 def extent(sweep: Map) -> str:
     """Where more than half reached it: 'At depth 1 to 2 between standard deviation 0.1 and 1, at depth 8 nowhere'."""
-    if not sweep.cells["window"].any():
-        return "Trains nowhere here"
     if sweep.cells["window"].all():
         return "Trains everywhere here"
     along, across, key = sweep.columns, sweep.rows, "y"
@@ -78,7 +76,8 @@ def extent(sweep: Map) -> str:
     else:
         parts = [(places, [at for at, own in enumerate(inside) if own == places]) for places in dict.fromkeys(inside)]
     said = [f"{_where(across, at)} {_range(along, places)}" for places, at in parts]
-    rest = f", and elsewhere in {text.count(len(said) - NAMED, 'more part')}" if len(said) > NAMED else ""
+    more = text.count(len(said) - NAMED, "more stretch", "more stretches")
+    rest = f", and so on over {more} of {across.noun}" if len(said) > NAMED else ""
     return f"Trains {', '.join(said[:NAMED])}{rest}"
 
 
@@ -178,8 +177,8 @@ def over(result: Result, sweep: Map) -> Theory:
     reach = _reach(starts, sweep) if len(functions) == 1 else NO_CURVE
     scales = [f"{text.words(name)} {_sigma(critical[name])}" for name in functions]
     if line.empty:
-        beyond = "smaller" if len(known) and known["off"].min() > 0 else "larger"
-        none = "there is none" if known.empty else f"it lies at {beyond} weights than any here"
+        side = "smaller" if len(known) and known["off"].min() > 0 else "larger"
+        none = "there is none" if known.empty else f"it lies at {side} weights than any here"
         said = f"Theory's critical line, χ₁ = 1, is not drawn: {none} (σw: {text.listed(scales)})"
     else:
         said = (
@@ -295,15 +294,16 @@ def rates(curves: pd.DataFrame, measure: str) -> list[str]:
     edges, ties, lost, never = [], [], [], []
     for name, own in curves.groupby("group", sort=False):
         grid, best = own["learning_rate"].tolist(), own.loc[own["best"], "learning_rate"].tolist()
-        written = [FIELDS["learning_rate"].write((rate,)) for rate in best]
+        written = [f"{rate:g}" for rate in best]
+        at = f"{len(best)} rates from {written[0]} to {written[-1]}" if len(best) > NAMED // 2 else text.listed(written)
         if own["diverged"].eq(own["runs"]).all() and not best:
             lost.append(str(name))
         elif not best and np.isinf(own["median"]).any():
             never.append(str(name))
         if len(best) > 1:
-            ties.append(f"{name} ({text.listed(written)})")
+            ties.append(f"{name} ({at})")
         if len(grid) > 1 and {grid[0], grid[-1]} & set(best):
-            edges.append(f"{name} ({text.listed(written)})")
+            edges.append(f"{name} ({at})")
     of_target = MEASURES[measure].of_target
     missed = "No more than half of the runs reached the target" if of_target else "Half of the runs or more diverged"
     said = {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from core.experiment.experiment import FIELDS, Experiment, label
 from core.registries import starts
-from core.registries.initialisers import INITIALISERS
+from core.registries.initialisers import INITIALISERS, Argument
 from core.results.convergence import SETTINGS
 from core.results.evidence import equal, step
 from core.results.results import Result, at_recorded_epochs, run_settings
@@ -85,7 +85,8 @@ class Axis:
         ratios = min(self.numbers) > 0
         numbers, at = (np.log(part) if ratios else np.asarray(part, float) for part in (self.numbers, values))
         left = np.clip(np.searchsorted(numbers, at) - 1, 0, len(numbers) - 2)
-        return left + 0.5 + (at - numbers[left]) / (numbers[left + 1] - numbers[left])
+        places: NDArray[np.float64] = left + 0.5 + (at - numbers[left]) / (numbers[left + 1] - numbers[left])
+        return places
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,7 @@ def axis(result: Result, plan: pd.DataFrame, name: str) -> Axis:
         title = "width (units in each hidden layer)"
     elif family and name == "initialiser":
         argument = INITIALISERS[family].argument
-        meaning = argument.meaning if argument else noun
+        meaning = argument.meaning if isinstance(argument, Argument) else noun
         noun, title = meaning.partition(" of ")[0], f"{meaning} ({words(family)})"
     elif family:
         title = f"{noun} ({words(family)})"
@@ -358,7 +359,7 @@ def sweep_map(
     table = values(result, kind, when, where).loc[runs.index]
     table = table.assign(reached=runs["updates_to_target"].notna(), diverged=runs["diverged_at"].notna())
     places = [level(runs, one.name).map(one.levels.index) for one in (across, up)]
-    arrays = {name: table[name].to_numpy() for name in table}
+    arrays = {str(name): own.to_numpy() for name, own in table.items()}
     members = table.groupby(places, sort=False).indices
     cells = {place: _cell({n: array[at] for n, array in arrays.items()}, kind) for place, at in members.items()}
     found = [
@@ -444,7 +445,7 @@ def rate_curves(result: Result, measure: str, groups: Sequence[str] = ()) -> pd.
     recorded = result.epochs.groupby("group")["update"].unique()
     rows = []
     for (name, rate), own in table.groupby([names, runs["learning_rate"]], sort=False):
-        arrays = {column: own[column].to_numpy() for column in own}
+        arrays = {str(column): own[column].to_numpy() for column in own}
         low, median, high, finite = _median(arrays, kind)
         updates = sorted(recorded[runs.loc[own.index[0], "group"]].tolist())
         coarse = step(updates, median) if kind.of_target and math.isfinite(median) else 0

@@ -96,6 +96,8 @@ class Result:
 
         Raises ExperimentError for a text that is no target.
         """
+        if target == self.experiment.target:
+            return self
         experiment = replace(self.experiment, target=target)
         if experiment == self.experiment or self.runs.empty:
             return replace(self, experiment=experiment)

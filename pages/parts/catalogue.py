@@ -51,7 +51,7 @@ MANY = 12
 """Run groups that one chart still tells apart: of more, so many are drawn until a person chooses."""
 
 
-def _not_too_many(groups: Sequence[str], many: int = MANY) -> Sequence[str]:
+def not_too_many(groups: Sequence[str], many: int = MANY) -> Sequence[str]:
     """None, which stands for all; of many groups those from the first to the last, evenly."""
     if len(groups) <= many:
         return ()
@@ -59,7 +59,7 @@ def _not_too_many(groups: Sequence[str], many: int = MANY) -> Sequence[str]:
 
 
 def _run_groups() -> Control[list[str]]:
-    return several("Run groups", _groups, _not_too_many, named=short_group)
+    return several("Run groups", _groups, not_too_many, named=short_group)
 
 
 NO_BASELINE = "none"
@@ -164,6 +164,10 @@ class Zigzag:
     step = slider("Step", lambda given: range(int(given.value(Zigzag.steps)) + 1), 10)
 
 
+def _if_any(options: Sequence[str]) -> str:
+    return next(iter(options), "")
+
+
 @lru_cache(maxsize=64)
 def _networks(experiment: Experiment) -> Sequence[str]:
     """The networks of an experiment that have a 2 x 2; its number of seeds does not matter."""
@@ -180,7 +184,7 @@ class TwoByTwo:
         lambda given: [TwoByTwo.BEST, *(f"{rate:g}" for rate in given.experiment.learning_rate)],
         help="One rate for all is no fair comparison.",
     )
-    network = drop_down("Network", lambda given: _networks(given.experiment), lambda options: next(iter(options), ""))
+    network = drop_down("Network", lambda given: _networks(given.experiment), _if_any)
 
 
 class BatchSize:
@@ -294,7 +298,7 @@ def _swept(given: Given) -> Sequence[str]:
 
 def _rows(given: Given) -> Sequence[str]:
     """What the rows may be, beside the columns."""
-    return [name for name in _swept(given) if name != given.value(SweepMaps.columns)] or [""]
+    return [name for name in _swept(given) if name != given.value(SweepMaps.columns)]
 
 
 def _pooled(given: Given) -> Sequence[str]:
@@ -304,14 +308,14 @@ def _pooled(given: Given) -> Sequence[str]:
 
 
 def _axis_name(name: str) -> str:
-    return maps.AXES.get(name, name)
+    return maps.AXES[name]
 
 
 class SweepMaps:
     """The two axes of the map, what is in its cells, which runs they take, and what the rates are judged by."""
 
-    columns = drop_down("Columns", lambda given: _swept(given) or [""], named=_axis_name)
-    rows = drop_down("Rows", _rows, named=_axis_name)
+    columns = drop_down("Columns", _swept, _if_any, named=_axis_name)
+    rows = drop_down("Rows", _rows, _if_any, named=_axis_name)
     measure = drop_down("Measure", list(maps.MEASURES), named=lambda name: maps.MEASURES[name].title)
     when = buttons("Looked at", maps.WHEN, last)
     where = drop_down("In the", maps.WHERE)
@@ -366,7 +370,7 @@ class Compare:
 
     DEFAULT = "default"
     against = by_other_means(_other)
-    pairs = several("Pairs of groups", _pairs, lambda pairs: _not_too_many(pairs, MOST), named=short_group)
+    pairs = several("Pairs of groups", _pairs, lambda pairs: not_too_many(pairs, MOST), named=short_group)
     group_a = drop_down("Group of A", _groups, named=short_group)
     group_b = drop_down(
         "Group of B", lambda given: (Compare.other(given) or given.experiment).groups(), named=short_group

@@ -14,6 +14,12 @@ NAME = "Initialisation lab"
 ICON = "🧪"
 FOLD = """<script>/* {choice} */ if (matchMedia("(max-width: 768px)").matches)
 document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()</script>"""
+# What Streamlit writes in the primary colour, which it also writes white on: on a dark page no one colour has a
+# contrast of 4.5 for both. Mixed with the colour of the text around it, it has 4.5 on either page.
+READABLE = """<style>
+[data-testid="stSliderThumbValue"], [data-testid^="stBaseButton-"][data-testid$="Active"] {
+color: color-mix(in srgb, #3775c8 55%, currentColor)}
+</style>"""
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
@@ -23,9 +29,6 @@ def main() -> None:
     """Run the frame, and in it the page that was asked for."""
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
     sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
-    st.set_page_config(NAME, ICON, "wide", sidebar, menu_items={"About": ABOUT})
-    server.prepare()
-    server.welcome()
     pages = {
         entry: st.Page(
             entry.script, title=entry.title, icon=entry.icon, url_path=entry.path or None, default=not entry.path
@@ -33,8 +36,12 @@ def main() -> None:
         for entry in PAGES
     }
     page = st.navigation(list(pages.values()), position="hidden")
-    link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
-    st.set_page_config(f"{link.opened().title} · {NAME}")
+    entry = next(entry for entry in PAGES if entry.path == page.url_path)
+    st.set_page_config(f"{entry.title} · {NAME}", ICON, "wide", sidebar, menu_items={"About": ABOUT})
+    server.prepare()
+    server.welcome()
+    link.adopt(entry)
+    st.html(READABLE)
     paper.style()
     _fold(session.current().folds)
     training.resume()

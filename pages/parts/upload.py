@@ -15,6 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from core.experiment.experiment import Experiment
 from core.experiment.fields import shorten
 from core.registries.datasets import Dataset, dataset_of
+from core.results import replay
 from core.results.convergence import remarks
 from core.results.loading import load_result
 from core.results.results import Result, ResultError
@@ -27,8 +28,8 @@ PLACES = ("runs", "compare")
 MAX_RUNS = 100_000
 MAX_GROUPS = 2_000
 FROM_A_FILE = (
-    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again; the rest, "
-    "such as its losses, only training here would show."
+    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again, and a few "
+    "of its runs were drawn again; the rest, such as most of its losses, only training here would show."
 )
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
@@ -121,6 +122,7 @@ def _read(name: str, content: bytes) -> Upload:
         result = load_result(io.BytesIO(content), max_bytes=room().size // 2)
         own_table.require(result.experiment, name, _brought(content, result))
         _check_size(result)
+        replay.check(result)
         room().take(result, sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA))
     return Upload(result, name, hashlib.sha256(content).hexdigest())
 

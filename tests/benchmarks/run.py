@@ -89,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from tests.benchmarks import server
 
                 measure("server", lambda: server.first_visit(rounds))
+                measure("server", lambda: server.warm_visits(rounds))
                 measure("server", server.page_switches)
             measure("estimate", lambda: estimates(product, arguments.quick))
             measure("statistics", lambda: statistics_cost(product, chosen, rounds))

@@ -36,6 +36,7 @@ CHOICES = {
     "signal_propagation": {"diagram": "tanh", "epoch": "1"},
     "two_by_two": {"network": "4-4-4~batch_32~glorot_uniform", "rate": "1"},
     "convergence": {"baseline": "tanh~4-4-4~rate_1"},
+    "sweep_maps": {"columns": "depth", "rows": "activation", "measure": "saturated", "curve": "final_train_loss"},
     "runs": {"groups": "tanh~4-4-4~rate_1"},
     "overview": {},
 }
