@@ -490,9 +490,15 @@ def _merge(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
+    from core.results import replay
     from core.results.convergence import unfinished
+    from core.results.results import ResultError
 
     result = _open(arguments.result)
+    try:
+        replay.check(result)
+    except ResultError as error:
+        raise UsageError(f"{arguments.result}: {error}") from error
     store = _store(result.experiment)
     engine = result.versions.get("engine", "unknown")
     if engine != ENGINE_VERSION:

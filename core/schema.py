@@ -37,7 +37,7 @@ MAX_ORTHANT_FAN_IN = 16
 PERCENTILES = (2, 25, 50, 75, 98)
 LEVELS = ("example", "batch", "epoch")
 QUANTITIES = ("preactivation", "activation", "gradient", "positive_share")
-STATUSES = ("converged", "not_reached", "diverged")
+STATUSES = ("converged", "not_reached", "diverged", "running")
 
 GROUP = (
     Column("group", "str", "", "the settings that vary within the experiment, joined by ' · '"),
@@ -85,7 +85,8 @@ SCHEMA: dict[str, tuple[Column, ...]] = {
             "status",
             "str",
             "",
-            "converged (reached the target, even if it diverged later), diverged (before reaching it) or not_reached",
+            "converged (reached the target, even if it diverged later), diverged (before reaching it), not_reached, or "
+            "running (none of these, and its last epoch is still to come: under way, or stopped early)",
         ),
         Column(
             "updates_to_target",

@@ -70,6 +70,18 @@ def shares(values: Sequence[float]) -> str:
     return least if least == greatest else f"{least} to {greatest}"
 
 
+def brief(value: float) -> str:
+    """A number in as few characters as two digits take, for a small place: 0.12, 45, 1.2k, 3M, 2e−7."""
+    size = abs(value)
+    power = next((power for power in (9, 6, 3) if size >= 10**power), 0) if size < 1e12 else 0
+    written = f"{value / 10**power + 0.0:.{3 if 100 <= size / 10**power < 1000 else 2}g}" + {
+        9: "G",
+        6: "M",
+        3: "k",
+    }.get(power, "")
+    return re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), written).replace("-", MINUS)
+
+
 def count(n: int, noun: str, plural: str = "") -> str:
     """A number of things: '1 run', '2,000 runs', '3 losses' with the plural given."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -26,13 +26,13 @@ WIDE = 10  # times the least median loss: more than a linear axis can show
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.convergence)
-    groups = view.groups(Convergence.groups, shown)
+    groups = view.groups(Convergence.groups, shown, Convergence.baseline)
     lens.part(shown, lambda: _curves(shown, groups))
     st.header("How much faster?")
     lens.part(shown, lambda: _speed_up(shown, groups))
     if len(shown.experiment.learning_rate) > 1:
         st.header("Which learning rate is each one's best?")
-        chart.draw("rate_grid", charts.rate_grid, shown.runs)
+        chart.draw("rate_grid", charts.rate_grid, shown.runs, groups=groups)
         best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
@@ -57,6 +57,7 @@ def _curves(shown: Shown, groups: Chosen) -> None:
         raw_runs = view.place(Convergence.runs)
     smooth = view.place(Convergence.smoothing)
     axes: dict[str, Any] = {"groups": groups, "x": x, "log_x": log_x, "raw_runs": raw_runs, "smooth": smooth}
+    axes["whole"] = log != Convergence.AUTO
     curves = partial(chart.draw, make=charts.learning_curves, **axes)
     if which == "test" and not experiment.tested:
         st.caption("Nothing is kept back for testing here: the curves are those of the training part.")
@@ -84,6 +85,8 @@ def _curves(shown: Shown, groups: Chosen) -> None:
     masked = once(_masked, shown, f"{which}_loss", log_y)
     if far_apart and not log_y:
         st.caption("The losses span more than a decade: a logarithmic axis shows them all.")
+    elif far_apart and log == Convergence.AUTO:
+        st.caption("An axis ends where single groups would squash all others: *Logarithmic loss* on shows all.")
     st.caption(
         (SPREAD if experiment.seeds > 1 else "Each group has one run. ")
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
@@ -108,7 +111,7 @@ def _speed_up(shown: Shown, groups: Chosen) -> None:
     medians = once(shown.of_runs, convergence.median_updates)
     reached = medians[medians < float("inf")]
     slowest = str(reached.idxmax()) if len(reached) else shown.groups[0]
-    chosen = view.place(Convergence.baseline)
+    chosen = view.value(Convergence.baseline)
     baseline = slowest if chosen == Convergence.SLOWEST else chosen
     if reached.empty:
         st.caption(f"{_why_not(shown.runs())}: there is nothing to compare.")

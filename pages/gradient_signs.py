@@ -24,7 +24,7 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a layer")
         return
-    groups = view.groups(GradientSigns.groups, shown)
+    groups = view.groups(GradientSigns.groups, shown, GradientSigns.baseline)
     layer = view.layer(GradientSigns.layer, shown, recorded)
     player.epochs(GradientSigns.epoch, shown, partial(_over_time, shown, recorded, groups, layer))
 

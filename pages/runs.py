@@ -1,6 +1,7 @@
 """Runs: every run in a table, and every number as a file."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,7 +10,6 @@ import pandas as pd
 import streamlit as st
 
 from core import text
-from core.experiment.experiment import VARIED
 from core.experiment.handing_on import file_name, notebook
 from core.experiment.translation import translate
 from core.lessons import findings
@@ -19,7 +19,7 @@ from core.results.carrying import with_settings
 from core.results.results import Result, csv_parts
 from core.results.spreadsheet import workbook
 from core.schema import RUN, SCHEMA
-from pages.parts import lens, link, notices, own_table, save, upload, view
+from pages.parts import card, lens, link, notices, own_table, save, upload, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown, once
 
@@ -29,34 +29,15 @@ LISTED = 1000
 
 def _page(shown: Shown) -> None:
     lens.finding(shown, findings.runs)
-    runs = shown.result.runs
     groups, status = view.beside(lambda: view.several(Runs.groups), lambda: view.several(Runs.status))
-    settings = [column.name for column in RUN]
-    outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        baseline = view.place(Runs.baseline)
         by = Runs.ORDERS[view.place(Runs.sort)]
         down = view.place(Runs.descending)
 
     became = once(_became, shown)
-    chosen = runs.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
-    # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
-    chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
-
-    varying = shown.experiment.varying()
-    columns = [*varying, "seed", "outcome", *outcomes, *(name for name in settings if name not in (*varying, "seed"))]
-    st.dataframe(
-        chosen[columns].head(LISTED), key="runs", hide_index=True, column_config=_columns(varying), placeholder=""
-    )
-    st.caption(
-        f"{len(chosen):,} of {text.count(len(runs), 'run')}. "
-        + ("Settings with a \N{DAGGER} differ between the groups. " if varying else "")
-        + "No updates to target: the run did not reach it. Such runs come last in either order of *Sorted by*; "
-        "a click on a heading sorts too, with empty cells first where it ascends."
-    )
-    if len(chosen) > LISTED:
-        st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
-    if exploded := shown.once(convergence.exploded_text, shown.final):
-        st.caption(notices.escaped(exploded))
+    _list(shown, became, groups, status, baseline, by, down)
+    card.draw(shown, became)
 
     st.header("All numbers")
     own = own_table.of(shown.experiment) is not None
@@ -89,6 +70,45 @@ def _page(shown: Shown) -> None:
     _handed_on(shown)
 
 
+def _list(
+    shown: Shown, became: pd.Series, groups: Sequence[str], status: Sequence[str], baseline: str, by: str, down: bool
+) -> None:
+    """The runs of these groups that ended in these ways, beside those of the baseline if there is one."""
+    runs = shown.runs()
+    settings = [column.name for column in RUN]
+    outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
+    beside = convergence.BESIDE if baseline in shown.groups else ()
+    rows = runs.assign(**convergence.beside(runs, baseline)) if beside else runs
+    chosen = rows.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
+    # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
+    chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
+
+    varying = shown.experiment.varying()
+    columns = [
+        *varying,
+        "seed",
+        "outcome",
+        *beside,
+        *outcomes,
+        *(name for name in settings if name not in (*varying, "seed")),
+    ]
+    listed = chosen[columns].head(LISTED)
+    st.dataframe(
+        listed, key="runs", hide_index=True, column_config=_columns(varying), placeholder="",
+        on_select=partial(card.chosen, listed["run"].tolist()), selection_mode="single-row",
+    )  # fmt: skip
+    st.caption(
+        f"{len(chosen):,} of {text.count(len(runs), 'run')}. "
+        + ("Settings with a \N{DAGGER} differ between the groups. " if varying else "")
+        + "No updates to target: the run did not reach it. Such runs come last in either order of *Sorted by*; "
+        "a click on a heading sorts too, with empty cells first where it ascends."
+    )
+    if len(chosen) > LISTED:
+        st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
+    if exploded := shown.once(convergence.exploded_text, shown.final):
+        st.caption(notices.escaped(exploded))
+
+
 def _program(shown: Shown) -> None:
     st.subheader("The start as a program")
     group, library = view.beside(lambda: view.place(Runs.start), lambda: view.place(Runs.library), (3, 2))
@@ -96,12 +116,10 @@ def _program(shown: Shown) -> None:
     first = replace(shown.experiment, seeds=1)
     run = first.runs()[first.groups().index(group)]
     st.code(translate(first, run, framework), language="python", height=420)
-    own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
-    alone = replace(first.on(run.dataset), **own)
     st.caption(
         f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
         "with other random numbers. Without a browser: "
-        f'`python -m core translate "{alone.to_query()}" --to {framework}`'
+        f'`python -m core translate "{first.alone(run).to_query()}" --to {framework}`'
     )
 
 
@@ -131,7 +149,8 @@ def _became(shown: Shown) -> pd.Series:
 
 def _columns(varying: list[str]) -> dict[str, Any]:
     # A dagger and no colour: a styled table takes the server longer than all the rest of this page.
-    found: dict[str, Any] = {"outcome": st.column_config.Column(help="What became of the run, and where")}
+    found: dict[str, Any] = dict(_BESIDE)
+    found |= {"outcome": st.column_config.Column(help="What became of the run, and where")}
     for column in SCHEMA["runs"]:
         label = column.name.replace("_", " ") + (" \N{DAGGER}" if column.name in varying else "")
         meaning = f"{column.meaning} ({column.unit})"
@@ -141,6 +160,17 @@ def _columns(varying: list[str]) -> dict[str, Any]:
             else st.column_config.Column(label, help=meaning)
         )
     return found
+
+
+_BESIDE = {
+    name: st.column_config.NumberColumn(label, help=f"{what} than the baseline's run of the same seed", format="%.4g")
+    for name, label, what in zip(
+        convergence.BESIDE,
+        ("times fewer updates", "training loss − baseline", "test accuracy − baseline"),
+        ("How many times fewer updates it took", "How much more its final training loss is", "How much more it is"),
+        strict=True,
+    )
+}
 
 
 def _csv(result: Result, name: str) -> bytes:

@@ -40,8 +40,8 @@ def _page(shown: Shown) -> None:
         lens.nothing_of(shown, "a hidden layer")
         return
 
-    groups = view.groups(Saturation.groups, shown)
-    chart.draw("saturation", charts.saturation_overview, shown.hidden, groups=groups)
+    groups = view.groups(Saturation.groups, shown, Saturation.baseline)
+    chart.draw("saturation_over_training", charts.saturation_over_training, shown.hidden, groups=groups)
     examples = f"up to {experiment.probe}" if experiment.probe else "all"
     _dead_flat(shown)
     st.caption(
@@ -67,8 +67,11 @@ def _page(shown: Shown) -> None:
 
 def _over_time(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None:
     """All that is looked at epoch by epoch."""
-    st.header("At what initial scale does saturation begin?")
-    lens.part(shown, lambda: _by_scale(shown, recorded, epoch))
+    if len(shown.experiment.initialiser) * len(shown.experiment.gain) > 1:
+        st.header("At what initial scale does saturation begin?")
+        lens.part(shown, lambda: _by_scale(shown, recorded, epoch))
+    st.header("Which layers saturate, and when?")
+    chart.draw("saturation", charts.saturation_overview, shown.hidden, groups=groups)
     st.header("Group by group")
     lens.part(shown, lambda: _by_group(shown, recorded, epoch))
     st.header("Are the activations zero-centred?")
@@ -95,8 +98,6 @@ def _by_scale(shown: Shown, recorded: Recorded, epoch: int) -> None:
     alike = recorded.of(name)
     if not alike:
         lens.nothing_of(shown, name)
-    elif len(shown.experiment.initialiser) * len(shown.experiment.gain) == 1:
-        st.caption("These runs have one initial scale: choose several initialisers or gains to compare.")
     else:
         with place:
             at = view.reached(view.linked(Saturation.scale_epoch, epoch), shown, recorded, alike)
@@ -121,12 +122,12 @@ def _by_group(shown: Shown, recorded: Recorded, epoch: int) -> None:
 
 def _means(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None:
     """Mean activations by layer at an epoch, and of a layer over training."""
+    at = view.reached(view.linked(Saturation.mean_epoch, epoch), shown, recorded)
+    layer = view.layer(Saturation.layer, shown, recorded)
     left, right = st.columns(2)
     with left:
-        at = view.reached(view.linked(Saturation.mean_epoch, epoch), shown, recorded)
         chart.draw("mean_by_layer", charts.mean_activation_by_layer, shown.hidden, groups=groups, epoch=at)
     with right:
-        layer = view.layer(Saturation.layer, shown, recorded)
         chart.draw("mean_activation", charts.mean_activation, shown.hidden, groups=groups, layer=layer)
 
 

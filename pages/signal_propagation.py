@@ -38,7 +38,7 @@ def _page(shown: Shown) -> None:
     if not recorded.layers:
         lens.nothing_of(shown, "a hidden layer")
         return
-    groups = view.groups(SignalPropagation.groups, shown)
+    groups = view.groups(SignalPropagation.groups, shown, SignalPropagation.baseline)
     lens.part(shown, lambda: _layers(shown, recorded, groups))
     st.header("What comes back?")
     lens.finding(shown, lesson.backward)

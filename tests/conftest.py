@@ -5,6 +5,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+# Before anything loads them. Products are small here: threads that wait for each other take a third more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiled once, run once: half the time
+os.environ["KERAS_BACKEND"] = "jax"
+
 import pytest
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""A thousand files as anybody may upload them, read in a process that may take little memory and write nothing.
+"""Hundreds of files as anybody may upload them, read in a process that may take little memory and write nothing.
 
 Run by tests/test_fuzz.py as `python -m tests.fuzz`; prints how many files were opened and how many refused.
 """
@@ -21,7 +21,7 @@ from core.results.loading import load_result
 from core.results.results import ResultError
 from core.schema import FILES
 
-COUNT = 1000
+COUNT = 400
 MAX_BYTES = 20 * 10**6
 """What a file may take, as the dashboard bounds it."""
 MEMORY = 400 * 10**6

@@ -85,6 +85,7 @@ class Tables:
         varying = {data: x[:, x.min(axis=0) < x.max(axis=0)] for data, x in inputs.items()}
         self.inputs = {data: (float(x.mean()), float(x.std())) for data, x in varying.items()}
         self.predicted: dict[str, dict[int, tuple[float, float]]] = {}
+        self.fewer: dict[tuple[str, str], tuple[float, float, float, int]] = {}
         self.runs, self.epochs, self.layers = (_rows(folder / f"{name}.csv") for name in ("runs", "epochs", "layers"))
         settings = json.loads((folder / "experiment.json").read_text("utf-8"))["experiment"]
         self.last_epoch, target = int(settings["epochs"]), str(settings["target"])
@@ -249,7 +250,13 @@ def extreme(part: str, column: str, end: Callable[[list[float]], float]) -> Call
 
 def times_fewer(tables: Tables, of: Of) -> tuple[float, float, float, int]:
     """How many times fewer updates one group needs than another, the ends of its interval, and the pairs."""
-    ours, theirs = tables.times(of["group"]), tables.times(of["against"])
+    pair = (of["group"], of["against"])
+    if pair not in tables.fewer:
+        tables.fewer[pair] = _times_fewer(*map(tables.times, pair))
+    return tables.fewer[pair]
+
+
+def _times_fewer(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, float, float, int]:
     seeds = sorted(set(ours) & set(theirs), key=int)
     if not seeds:
         return math.nan, math.nan, math.nan, 0

@@ -18,6 +18,7 @@ from tests.browser.harness import ROOT, Server, serve
 from tests.load.client import Session
 
 TINY = "dataset=iris&hidden=8&epochs=3&seeds=1"
+WRONG = f"{TINY}&scaling=/etc/passwd&gain=1e999&epoch=x"
 ADDRESSES = ("", "saturation", "nothing-here", "_stcore/health", "_stcore/host-config", "media/none", "component/a/b")
 
 
@@ -61,7 +62,7 @@ def hidden(folder: Path) -> dict[str, bytes]:
 async def pages(server: Server) -> list[bytes]:
     """Everything that is sent to a visitor who opens each page, one of them with a wrong link."""
     heard: list[bytes] = []
-    for query in (TINY, "dataset=/etc/passwd&epochs=1e9&epoch=x"):
+    for query in (TINY, WRONG):
         for entry in PAGES:
             async with Listener(server.url, entry.path, query) as visitor:
                 await visitor.open()

@@ -4,12 +4,9 @@ Random numbers differ between libraries, so draws are compared as distributions 
 bounds, and by what a scheme does to every row or column.
 """
 
-import os
 import warnings
 from collections.abc import Callable
 from typing import Any
-
-os.environ["KERAS_BACKEND"] = "jax"
 
 import jax
 import keras

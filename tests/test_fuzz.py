@@ -1,4 +1,4 @@
-"""Links and files by the thousand, as no person would write them: each is taken, or refused in one line."""
+"""Links and files by the hundred, as no person would write them: each is taken, or refused in one line."""
 
 import json
 import random
@@ -12,9 +12,9 @@ from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.presets import PRESETS
 from tests.fuzz import COUNT, FORMULAS
 
-pytestmark = pytest.mark.timeout(180)  # half a minute on an idle machine
+pytestmark = pytest.mark.timeout(180)  # a quarter of it on an idle machine
 
-LINKS = 10_000
+LINKS = 3000
 ODD = (
     *FORMULAS, "", " ", ",", ",,,", "-", "--", "0", "-0", "-1", "1e308", "1e999", "nan", "inf", "1_000", "0x1F", "١",
     "9" * 400, "a" * 3000, "64-" * 300, "64," * 300, "normal:", ":", "normal:nan", "normal:1:2", "momentum:2", "🧪",
@@ -42,7 +42,7 @@ def links(seed: int) -> list[dict[str, str]]:
     return found
 
 
-def test_ten_thousand_links_are_taken_or_refused_in_one_line_each() -> None:
+def test_three_thousand_links_are_taken_or_refused_in_one_line_each() -> None:
     refused = 0
     for given in links(6):
         experiment, errors = Experiment.read_params(given)
@@ -59,7 +59,7 @@ def test_ten_thousand_links_are_taken_or_refused_in_one_line_each() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is bounded by Linux's means")
-def test_a_thousand_files_are_opened_or_refused_in_bounded_memory_and_nothing_is_written() -> None:
+def test_four_hundred_files_are_opened_or_refused_in_bounded_memory_and_nothing_is_written() -> None:
     read = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.fuzz"], capture_output=True, text=True, check=False
     )

@@ -1,6 +1,7 @@
 """The load benchmark's visitors do what a browser does: a few of them, with nothing timed."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -15,6 +16,14 @@ from tests.load.scenarios import QUICK, Bench
 from tests.load.soak import AT_ONCE, soak
 
 TINY = "dataset=iris&hidden=8&epochs=20&seeds=2"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all visitors here."""
+    folder = tmp_path_factory.mktemp("load")
+    with serve(folder / "store", folder / "server.log") as server:
+        yield server
 
 
 async def visits(server: Server) -> None:
@@ -38,12 +47,11 @@ async def visits(server: Server) -> None:
         assert any("nonsense" in notice for notice in lost.notices)
 
 
-def test_visitors_open_a_link_move_controls_and_change_pages(tmp_path: Path) -> None:
-    with serve(tmp_path / "store", tmp_path / "server.log") as server:
-        asyncio.run(visits(server))
-        if Path("/proc/self/smaps_rollup").exists():
-            assert max(group_bytes(server.process.pid).values()) > 10**7
-        assert "Traceback" not in server.log()
+def test_visitors_open_a_link_move_controls_and_change_pages(server: Server) -> None:
+    asyncio.run(visits(server))
+    if Path("/proc/self/smaps_rollup").exists():
+        assert max(group_bytes(server.process.pid).values()) > 10**7
+    assert "Traceback" not in server.log()
 
 
 def test_a_server_that_is_not_there_is_an_error() -> None:
@@ -56,16 +64,16 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
     assert len(asyncio.run(visit()).errors) == 1
 
 
-def test_a_soak_says_what_the_server_holds_in_the_end_and_at_first(tmp_path: Path) -> None:
+def test_a_soak_says_what_the_server_holds_in_the_end_and_at_first(server: Server) -> None:
     if not Path("/proc/self/smaps_rollup").exists():
         pytest.skip("this system does not say what a process holds")
     rows: list[Row] = []
-    with serve(tmp_path / "store", tmp_path / "server.log") as server:
-        bench = Bench(server, replace(QUICK, result=TINY), rows.append)
-        asyncio.run(soak(bench, seconds=6.0))
-    first, *ratios = rows
+    bench = Bench(server, replace(QUICK, result=TINY), rows.append)
+    asyncio.run(soak(bench, seconds=6.0))
+    *_, first, memory, descriptors, threads = rows  # before them one for each tenth
     assert first.n >= AT_ONCE
     assert first.errors == 0
+    ratios = (memory, descriptors, threads)
     assert [row.measured.partition(",")[0] for row in ratios] == ["memory", "descriptors", "threads"]
     assert all(row.value is not None and 0.2 < row.value < 5 for row in ratios)
 

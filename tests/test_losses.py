@@ -141,6 +141,12 @@ def test_an_answer_is_correct_where_the_largest_output_is_the_right_class() -> N
     np.testing.assert_array_equal(correct(logits, np.array([1, 2, 2])), [[True, True, False]])
 
 
+def test_of_several_largest_outputs_the_first_is_the_answer_and_so_is_what_is_not_a_number() -> None:
+    logits = np.array([[1.0, 2.0, 2.0], [2.0, 2.0, np.nan], [0.0, 1.0, 3.0]])
+    np.testing.assert_array_equal(correct(logits, np.array([1, 0, 1])), [True, True, True])
+    np.testing.assert_array_equal(correct(logits, np.array([0, 1, 2])), [False, False, False])
+
+
 def test_one_output_answers_with_the_second_class_where_its_logit_is_positive() -> None:
     np.testing.assert_array_equal(
         correct(np.array([[-0.1, 0.1, 5.0, -5.0]]), np.array([0, 1, 0, 1])), [True, True, False, False]

@@ -118,9 +118,11 @@ lens.show("How large do weights become?", lambda shown: st.altair_chart(largest_
 }
 LOOK = """
 import contextlib
+import functools
 import io
 import json
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from core.__main__ import main
 from core.experiment.experiment import FIELDS, Experiment
 from core.jobs.running import run
@@ -129,6 +131,8 @@ from pages.parts.catalogue import PAGES
 from tests.pages.lessons import open_lesson
 from tests.pages.results import charts, open_on
 
+# As tests/pages/conftest.py does.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 experiment = Experiment(
     dataset="stripes", activation=("isru", "logistic"), initialiser=("signs:0.4", "normal:1"), hidden=((4, 3),),
     optimiser="half_sgd", loss="double_cross_entropy", epochs=3, seeds=2, learning_rate=(0.3,), batch_size=(8,),

@@ -1,6 +1,7 @@
 """core.results.replay: the weights and units of a run, against a loop by hand and the tables of its result."""
 
 import io
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from core.__main__ import main
 from core.experiment.experiment import Experiment
+from core.results import replay
 from core.results.loading import load_result
 from core.results.results import Result, ResultError
 from tests.engine import change, train
@@ -82,3 +84,35 @@ def test_the_weights_of_a_file_are_those_of_the_result_and_the_command_writes_th
     assert main(command) == 2
     assert main(["weights", str(place), "--run", "0", "--epoch", "9", "--out", str(tmp_path / "new")]) == 2
     assert "epoch is 9; allowed: 0 to 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("experiment", [SWEEP, DIVERGING, change(SWEEP, initialiser=("lsuv", "orthogonal"))])
+def test_what_was_trained_passes_whole_or_in_part_and_with_other_kernels(experiment: Experiment) -> None:
+    found = train(experiment)
+    replay.check(found)
+    replay.check(replace(found, versions=found.versions | {"kernels": "elsewhere"}))
+    part = found.epochs["epoch"] <= 2
+    replay.check(replace(found, epochs=found.epochs[part], layers=found.layers[found.layers["epoch"] <= 2]))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "epoch", "kernels", "refused"),
+    [
+        ("epochs", "train_loss", 0, "", True),
+        ("epochs", "test_loss", 0, "elsewhere", True),
+        ("layers", "weight_std", 0, "elsewhere", True),
+        ("layers", "activation_mean", 0, "", True),
+        ("epochs", "train_loss", 5, "", True),
+        ("layers", "preactivation_std", 3, "", True),
+        ("epochs", "train_loss", 5, "elsewhere", False),  # another processor may have come to another end
+    ],
+)
+def test_numbers_forged_alike_in_all_runs_are_refused_by_their_runs_drawn_again(
+    result: Result, table: str, column: str, epoch: int, kernels: str, refused: bool
+) -> None:
+    rows = result.table(table).copy()
+    rows.loc[rows["epoch"] == epoch, column] *= 1.01
+    forged = replace(result, **{table: rows}, versions=result.versions | ({"kernels": kernels} if kernels else {}))
+    said = rf"{table}.csv: {column} is .*; allowed: about .* by its run, drawn again"
+    with pytest.raises(ResultError, match=said) if refused else nullcontext():
+        replay.check(forged)

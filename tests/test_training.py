@@ -1,6 +1,7 @@
 """Training: loss curves against autograd and scikit-learn, bits that do not depend on chunks, divergence."""
 
 import copy
+import dataclasses
 import itertools
 import pickle
 from collections.abc import Iterator
@@ -10,11 +11,14 @@ import autograd
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from core.engine.network import Workspaces
 from core.engine.recording import record_point
 from core.engine.training import ORDER, WEIGHTS, advance, start
 from core.experiment.experiment import Experiment, Run
+from core.jobs import running
+from core.registries.activations import ACTIVATIONS
 from core.registries.optimisers import OPTIMISERS
 from tests.engine import (
     assert_same_tables,
@@ -519,3 +523,25 @@ def test_the_explicit_weights_of_a_state_are_those_trained() -> None:
     before, data = network(IRIS), data_of(IRIS)
     gradient = autograd.grad(mean_loss)(before, data.train_x, data.train_y, "tanh", "cross_entropy")
     np.testing.assert_allclose(flat(explicit(state)), flat(before) - 0.3 * flat(gradient), rtol=1e-11, atol=1e-15)
+
+
+def test_networks_start_and_train_with_one_blas_thread_and_leave_the_others_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blas = ThreadpoolController().select(user_api="blas")
+    while_training: set[int] = set()
+
+    def threads() -> set[int]:
+        return {found["num_threads"] for found in blas.info() if "numpy" in found["filepath"]}
+
+    def forward(a: Array, out: Array | None = None) -> Array:
+        if a.ndim > 1:  # what the function is on its own is no product's
+            while_training.update(threads())
+        return np.tanh(a, out=out)
+
+    watched = dataclasses.replace(ACTIVATIONS["tanh"], name="watched", forward=forward)
+    monkeypatch.setitem(ACTIVATIONS, "watched", watched)
+    with threadpool_limits(2, user_api="blas"):
+        running.run(change(IRIS, activation="watched", initialiser="lsuv", epochs=1))
+        assert threads() == {2}
+    assert while_training == {1}

@@ -5,11 +5,7 @@ distribution (Kolmogorov and Smirnov), moments and bounds, and exactly what is n
 """
 
 import dataclasses
-import os
 from typing import Any
-
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # compiled once, run once: half the time
 
 import numpy as np
 import pytest

@@ -1,9 +1,10 @@
 """Tidy table in, Altair chart out: one function a chart, no state, no display.
 
-`convergence`, `saturation`, `signs`, `effects`, `batches` and `propagation` hold the charts of results; `functions`
-those of activation functions and their cost, `neuron` those of the two small worlds, `watching` those of a network as
-it learns, which are played. `curves` and `rows` hold the forms that several share, `style` colours, scales and titles,
-`tables` masking and aggregation. `picture` makes files of a chart, `report` one page of a result.
+`convergence`, `saturation`, `signs`, `effects`, `batches`, `propagation` and `maps` hold the charts of results,
+`pairing` that of two results over each other; `functions` those of activation functions and their cost, `neuron` those
+of the two small worlds, `watching` those of a network as it learns, which are played. `curves` and `rows` hold the
+forms that several share, `style` colours, scales and titles, `tables` masking and aggregation,
+`on_screen` what a chart can do on a screen alone. `picture` makes files of a chart, `report` one page of a result.
 
 Every chart takes its table first and all else by keyword. A table called runs, epochs, layers or histograms is that of
 a result (`core.schema`), `epoch` a recorded epoch, `level` one of LEVELS, `names` are activation functions, in order.

@@ -55,6 +55,7 @@ def learning_curves(
     raw_runs: bool = False,
     smooth: int = 1,
     target: float | None = None,
+    whole: bool = True,
 ) -> alt.LayerChart:
     """A quantity over training: median line and 25-75 % band over the runs of each group.
 
@@ -70,6 +71,7 @@ def learning_curves(
         raw_runs: every run as a faint line.
         smooth: window, in recorded points, of the rolling median of the line, fewer at its ends.
         target: a level to draw, such as that of the experiment's target.
+        whole: see `curves.over_training`; the axis of an accuracy always holds all.
     """
     accuracy = quantity.endswith("accuracy")
     if quantity.startswith("test") and epochs[quantity].isna().all() and epochs["train_loss"].notna().any():
@@ -89,6 +91,27 @@ def learning_curves(
         raw_runs=raw_runs,
         smooth=smooth,
         lines=() if target is None else [target],
+        whole=whole or accuracy,
+    )
+
+
+def one_run(epochs: pd.DataFrame, *, quantity: str) -> alt.LayerChart:
+    """The loss or the accuracy of one run over training, on the training part and, where there is one, on the test's.
+
+    Args:
+        epochs: the run's rows of the epochs table (`core.results.convergence.with_diverged`).
+        quantity: "loss" or "accuracy".
+    """
+    parts = {"training": epochs[f"train_{quantity}"], "test": epochs[f"test_{quantity}"]}
+    parts = {part: values for part, values in parts.items() if part == "training" or values.notna().any()}
+    return curves.over_training(
+        pd.concat([epochs.assign(group=part, value=values) for part, values in parts.items()]),
+        list(parts),
+        "value",
+        title=f"{quantity.capitalize()} of this run",
+        subtitle=curves.BAND,
+        y_title="loss (mean per example)" if quantity == "loss" else "accuracy (share correct)",
+        y_kind="linear" if quantity == "loss" else "share",
     )
 
 
@@ -121,7 +144,9 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
         ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    return style.layered([line, dots], title, "share that has reached the target so far", 300, pick, told=dots)
+    behind = style.halo(table[["group", "update", "reached"]], groups, x=x_axis, y=y_axis)
+    subtitle = "share that has reached the target so far"
+    return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots)
 
 
 def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -173,7 +198,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     if not ticks.empty:
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
-    charts += style.row_names(names, y_axis, room=115)
+    charts += style.row_names(names, y_axis, room=115, groups=groups)
     return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
 
 
@@ -221,7 +246,7 @@ def speed_up(
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
         words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
         charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
-    charts += style.row_names(names, y_axis, room=140)
+    charts += style.row_names(names, y_axis, room=140, groups=groups)
     return style.layered(
         charts,
         title,
@@ -230,22 +255,42 @@ def speed_up(
     )
 
 
-def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt.LayerChart:
+def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups: Sequence[str] = ()) -> alt.LayerChart:
     """How the outcome depends on the learning rate: median over seeds, a line for each set of other settings.
 
     A median that is lost to runs that did not reach the target, or diverged, is a cross at the upper edge.
 
     Args:
         quantity: one of FINALS.
+        groups: the run groups of which any makes a line be drawn, at all of its rates; none stands for all.
+    """
+    settings = pd.Series(_settings(runs), runs.index)
+    table = runs.assign(group=settings)
+    shown = set(settings[runs["group"].isin(groups)] if groups else settings)
+    medians = tables.spread(
+        table[table["group"].isin(shown)], ["group", "learning_rate"], quantity,
+        -np.inf if quantity.endswith("accuracy") else np.inf,
+    )  # fmt: skip
+    among = tuple(dict.fromkeys(settings))
+    return rate_curves(
+        medians, groups=style.Chosen(tuple(name for name in among if name in shown), among), quantity=quantity
+    )
+
+
+def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) -> alt.LayerChart:
+    """The same of medians that are known.
+
+    Args:
+        medians: columns group, learning_rate, low, median, high, finite (runs with a value), runs and, where the best
+            rates are to be marked, best (true or false).
+        groups: the names of the lines, in order.
+        quantity: one of FINALS.
     """
     meaning = FINALS[quantity]
     title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
-    settings = _settings(runs)
-    table = runs.assign(group=settings)
-    groups = list(dict.fromkeys(settings))
-    medians = tables.spread(table, ["group", "learning_rate"], quantity, -np.inf if accuracy else np.inf)
+    medians = medians[medians["group"].isin(groups)]
     medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
     at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
     kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
@@ -281,11 +326,16 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target") -> alt
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     dots = base.mark_point(filled=True, size=70).encode(tooltip=tip)
     charts.append(dots)
+    best = reached[reached["best"]] if "best" in reached else reached.iloc[:0]
+    if not best.empty:
+        ring = alt.Chart(best[["group", "learning_rate", "median"]]).mark_point(size=260, strokeWidth=2.2)
+        charts.insert(0, ring.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick)))
     if not lost.empty:
         edge = alt.Y("edge:Q", **y_axis)
         charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
+    subtitle += "" if best.empty else "; ring: best rate"
     return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
 
 

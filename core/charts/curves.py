@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -10,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import style, tables
+from core.text import count, number, short_group
 
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
@@ -17,7 +19,9 @@ ONE_RUN = "one run each"
 LINE_ROWS = 1400
 RAW_ROWS = 1500
 MOST_RAW = 375
+BEYOND = 10.0  # times as high as the group in the middle: what is higher would squash all else
 FEW = 24  # times at which every point of a line has a dot; of more, only the pointer finds them
+LEVEL: dict[str, Any] = {"color": style.NEUTRAL, "strokeDash": [5, 4], "strokeWidth": 1.6}
 TIMES = {"epoch": "epoch (0 is initialisation)", "update": "weight update (0 is initialisation)"}
 
 
@@ -55,6 +59,7 @@ def over_training(
     smooth: int = 1,
     lines: Sequence[float] = (),
     empty: str = style.NOTHING,
+    whole: bool = True,
 ) -> alt.LayerChart:
     """Median line and 25-75 % band over the runs of each group, along `x`.
 
@@ -67,19 +72,19 @@ def over_training(
         subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         lines: heights of dashed neutral lines, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
+        whole: whether the y axis holds all, or ends where lines go beyond it that would squash the others.
     """
     drawn = _drawn(table, groups, column, x, log_x, y_kind == "log", worst, raw_runs, smooth, lines)
     if (medians := drawn.medians).empty:
         return style.blank(title, TIMES[x], y_title, empty)
     along = alt.X(f"{x}:Q", **style.position(TIMES[x], drawn.times, "symlog" if log_x else "count"))
-    y_axis = style.position(y_title, drawn.heights(column), y_kind)
+    heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
+    y_axis = style.position(y_title, heights, y_kind)
+    y = partial(_height, y_axis)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
-
-    def y(name: str) -> alt.Y:
-        return alt.Y(f"{name}:Q", **y_axis)
-
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
-    charts = [base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
+    behind = style.halo(medians[["group", x, "drawn"]], groups, x=along, y=y("drawn"))
+    charts = [*behind, base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
     area = alt.Chart(drawn.bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0).encode(x=along, color=colour)
     charts.append(area.encode(y=y("low"), y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.18)))
     if raw_runs:
@@ -87,17 +92,21 @@ def over_training(
         runs = runs.encode(x=along, y=y(column), detail=alt.Detail("run:N"), color=colour, strokeDash=dash)
         charts.append(runs.encode(opacity=style.faded(pick, 0.35)))
     if smooth > 1:
-        faint = style.faded(pick, 0.4)
-        charts.append(base.mark_line(strokeWidth=1).encode(y=y("median"), strokeDash=dash, opacity=faint))
+        thin = base.mark_line(strokeWidth=1)
+        charts.append(thin.encode(y=y("median"), strokeDash=dash, opacity=style.faded(pick, 0.4)))
     if not drawn.levels.empty:
-        rule = alt.Chart(drawn.levels).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-        charts.append(rule.encode(y=y("value")))
-    dots = _dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn"))
-    charts.append(dots)
-    for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column):
+        charts.append(alt.Chart(drawn.levels).mark_rule(**LEVEL).encode(y=y("value")))
+    charts.append(dots := _dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn")))
+    for chart in charts if beyond else ():
+        chart.mark.clip = True
+    for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
-    subtitle = of_runs(subtitle, medians["runs"]) + _explained(smooth, drawn.lost, drawn.raw_lost)
-    return style.layered(charts, title, subtitle, HEIGHT, pick, told=dots)
+    subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
+    return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
+
+
+def _height(axis: dict[str, Any], column: str) -> alt.Y:
+    return alt.Y(f"{column}:Q", **axis)
 
 
 def over_steps(
@@ -137,7 +146,8 @@ def over_steps(
     base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])
     base = base.encode(x=x, xOffset=beside, color=colour)
     y, low = alt.Y("median:Q", **y_axis), alt.Y("low:Q", **y_axis)
-    charts = [base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
+    behind = style.halo(medians, groups, x=x, xOffset=beside, y=y)
+    charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
     charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
     if reference is not None and not reference.empty:
         dashed = alt.Chart(reference[["at", "value", "key"]]).mark_line(
@@ -149,7 +159,8 @@ def over_steps(
         ("finite", "runs", "d"),
     )  # fmt: skip
     dots = base.mark_point(filled=True, size=60).encode(y=y, opacity=style.faded(pick), tooltip=tip)
-    return style.layered([*charts, dots], title, of_runs(subtitle, medians["runs"]), HEIGHT, pick, told=dots)
+    subtitle = of_runs(subtitle, medians["runs"])
+    return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
 
 
 def of_runs(subtitle: str, runs: pd.Series) -> str:
@@ -183,16 +194,28 @@ def _dots(lines: alt.Chart, x: str, few: bool, pick: alt.Parameter) -> alt.Chart
     return made
 
 
-def _crosses(lost: pd.DataFrame, raw_lost: pd.DataFrame, x: str, column: str) -> Iterator[tuple[alt.Chart, str]]:
+def _within(drawn: _Drawn, column: str) -> tuple[NDArray[np.float64], str]:
+    """The heights that do not squash the others, and what the subtitle says of lines that go beyond them."""
+    heights, tops = drawn.heights(column), drawn.medians.groupby("group")["median"].max().sort_values()
+    limit = BEYOND * tops.iloc[(len(tops) - 1) // 2]
+    if limit <= 0 or (beyond := tops[tops > limit]).empty:
+        return heights, ""
+    who = short_group(str(beyond.index[0])) if len(beyond) == 1 else count(len(beyond), "group")
+    return heights[heights <= limit], f"; beyond the axis: {who}, up to {number(beyond.iloc[-1])}"
+
+
+def _crosses(
+    lost: pd.DataFrame, raw_lost: pd.DataFrame, x: str, column: str, highest: float
+) -> Iterator[tuple[alt.Chart, str]]:
     """The crosses at the ends of lines, medians and single runs, each with the column of its height."""
     for ends, name, size, what in (
         (lost, "drawn", 90, "half of the runs or more diverged after this"),
         (raw_lost, column, 24, "this run diverged after this"),
     ):
         if not ends.empty:
-            cross = alt.Chart(ends[["group", x, name]].assign(what=what))
+            cross = alt.Chart(ends[["group", x, name]].assign(what=what, top=ends[name].clip(upper=highest)))
             tip = style.tip(("group", "group"), (x, x, ",d"), (name, "last value", style.NUMBER), ("what", "cross"))
-            yield cross.mark_point(shape=style.CROSS, size=size, strokeWidth=2.2, opacity=1).encode(tooltip=tip), name
+            yield cross.mark_point(shape=style.CROSS, size=size, strokeWidth=2.2, opacity=1).encode(tooltip=tip), "top"
 
 
 def _drawn(

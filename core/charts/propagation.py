@@ -64,19 +64,21 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         ("theory", "theory"),
         ("runs", "runs", "d"),
     )
+    y = alt.Y("median:Q", **y_axis)
+    behind = style.halo(measured[["group", "at", "beside", "median"]], groups, x=x, xOffset=offset, y=y)
     return style.layered(
         [
+            *behind,
             lines.mark_line(strokeWidth=2.4).encode(strokeDash=dash),
             lines.mark_tick(thickness=2.4, size=16, orient="horizontal"),
             dots.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q")),
-            dots.mark_point(filled=True, size=80, stroke="white", strokeWidth=1).encode(
-                y=alt.Y("median:Q", **y_axis), tooltip=tip
-            ),
+            dots.mark_point(filled=True, size=80, stroke="white", strokeWidth=1).encode(y=y, tooltip=tip),
         ],
         heading,
         curves.of_runs(f"{theory}dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
         curves.HEIGHT,
         pick,
+        pick_on=len(behind),
     )
 
 
@@ -144,7 +146,7 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
             ends,
             ticks.encode(x=alt.X("predicted:Q", **x_axis), y=y),
             dots.encode(x=alt.X("rms:Q", **x_axis), y=y, color=colour, tooltip=tip),
-            *style.row_names(table[["group", "note"]], style.row_axis("group", len(named))),
+            *style.row_names(table[["group", "note"]], style.row_axis("group", len(named)), groups=groups),
         ],
         title,
         f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; condition number at the "

@@ -26,6 +26,7 @@ def bars(
     own_peak: bool,
     reference: bool = False,
     shaded: Sequence[tuple[float, float]] = (),
+    groups: Sequence[str] = (),
 ) -> alt.LayerChart:
     """One row of bars for every row of `names`.
 
@@ -37,6 +38,7 @@ def bars(
         own_peak: each row scaled to its own peak, else all to the highest peak.
         reference: draw `expected` as a dashed outline.
         shaded: ranges of x to shade.
+        groups: where rows are run groups, all of them: their baseline is marked.
     """
     table = table.assign(left=table["left"].clip(*domain), right=table["right"].clip(*domain))
     columns = ["share", "expected"] if reference else ["share"]
@@ -65,7 +67,7 @@ def bars(
         dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
-    charts += style.row_names(names, y_axis)
+    charts += style.row_names(names, y_axis, groups=groups)
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10)
 
 

@@ -32,7 +32,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     title = "Share saturated in every group"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer, by run group"
     named = list(groups[: style.MOST_ROWS])
-    cut = f"; the first {len(named)} of {len(groups)} groups" if len(named) < len(groups) else ""
+    cut = style.left_out(len(groups))
     # What has diverged keeps its rows, but has no cells.
     hidden = layers["group"].isin(named) & (layers["role"] == "hidden")
     table = layers.loc[hidden, ["group", "layer", "epoch", "dead_flat", "saturated"]]
@@ -62,7 +62,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     y = alt.Y("y:Q", scale=scale, axis=axis)
     drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
-    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95)
+    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95, groups=groups)
     if size >= 9:
         number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
@@ -75,6 +75,21 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
             charts += _flat_names(flat, epochs, x_title, alt.Y("middle:Q", scale=scale, axis=axis))
     note = f"mean of the runs; right: all layers, first → last epoch{cut}{_flat_note(flat)}"
     return style.layered(charts, title, note, int(height))
+
+
+def saturation_over_training(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """Share saturated over training, mean over the hidden layers: median and 25-75 % band over the runs of a group."""
+    table = layers.loc[layers["role"] == "hidden", ["group", "run", "epoch", "saturated"]]
+    return curves.over_training(
+        table.groupby(["group", "run", "epoch"], sort=False)["saturated"].mean().reset_index(),
+        groups,
+        "saturated",
+        title="Share saturated over training",
+        subtitle=f"all hidden layers; {curves.BAND}",
+        y_title=SHARE,
+        y_kind="part",
+        log_x=True,
+    )
 
 
 def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
@@ -269,8 +284,8 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
         groups,
         "activation_mean",
         steps=steps,
-        title="Mean activation by layer",
-        subtitle=f"{style.when(epoch)}; {curves.BAND}; dashed: zero-centred",
+        title=f"Mean activation by layer {style.when(epoch)}",
+        subtitle=f"{curves.BAND}; dashed: zero-centred",
         x_title="hidden layer",
         y_title="mean of h over examples and units",
         reference=zero,

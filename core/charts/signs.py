@@ -60,6 +60,7 @@ def sign_distribution(
         x_format="%",
         own_peak=False,
         reference=True,
+        groups=groups,
     )
 
 

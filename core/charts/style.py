@@ -25,7 +25,7 @@ from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
 from core.text import short_group
 
-Kind = Literal["linear", "count", "share", "log", "symlog"]
+Kind = Literal["linear", "count", "share", "part", "log", "symlog"]
 
 # Eight far apart for every eye, of those that stand out from white and from black: searched for, not chosen.
 PALETTE = ("#145adc", "#c81400", "#46a0b4", "#be8c00", "#8c5082", "#9682fa", "#1e7846", "#e66e82")
@@ -56,16 +56,22 @@ NOTHING = "no finite values to draw"
 
 @dataclass(frozen=True)
 class Chosen(Sequence[str]):
-    """Some of an experiment's run groups, which look as they do among all of them."""
+    """Some of an experiment's run groups, which look as they do among all of them, and maybe one that is a baseline."""
 
     groups: tuple[str, ...]
     among: tuple[str, ...]
+    baseline: str = ""
 
     def __getitem__(self, place: Any) -> Any:
         return self.groups[place]
 
     def __len__(self) -> int:
         return len(self.groups)
+
+
+def baseline_of(groups: Sequence[str]) -> str:
+    """The one of the groups that the others are compared with; "" where none is."""
+    return groups.baseline if isinstance(groups, Chosen) else ""
 
 
 def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -163,7 +169,9 @@ def ramp_at(places: Sequence[float]) -> list[str]:
 
 def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False) -> alt.Legend:
     """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes."""
-    short = {label: name for label in labels if (name := short_group(label)) != label}
+    marked = baseline_of(labels)
+    names = {label: short_group(label) + " (baseline)" * (label == marked) for label in labels}
+    short = {label: name for label, name in names.items() if name != label}
     longest = max((len(short.get(label, label)) for label in labels), default=1)
     column = 50 + 7 * min(longest, 40)
     return alt.Legend(
@@ -198,6 +206,13 @@ def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
 def row_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group" where rows carry their names themselves: no legend."""
     return colour("group", *group_colours(groups), None)
+
+
+def halo(rows: pd.DataFrame, groups: Sequence[str], **channels: Any) -> list[alt.Chart]:
+    """The line of the baseline, broad and grey, to lie behind its own; nothing where there is no baseline."""
+    own = rows[rows["group"] == baseline_of(groups)]
+    line = alt.Chart(own).mark_line(color=NEUTRAL, strokeWidth=9, opacity=0.35)
+    return [] if own.empty else [line.encode(**channels)]
 
 
 def pick_group() -> alt.Parameter:
@@ -260,6 +275,10 @@ def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: 
     if kind == "share":
         scale = alt.Scale(domain=[0, 1], nice=False)
         axis = alt.Axis(title=title, format="%", values=[0, 0.25, 0.5, 0.75, 1])
+    elif kind == "part":  # a share of which most may be small
+        high = min(1.0, max(1.08 * float(_finite(values).max(initial=0.0)), 0.02))
+        scale = alt.Scale(domain=[0, high if high < 0.7 else 1], nice=False)
+        axis = alt.Axis(title=title, format=".3~p", tickCount=6)
     elif kind == "log":
         low, high = log_domain(values)
         scale = alt.Scale(type="log", domain=[low, high], nice=False)
@@ -294,8 +313,13 @@ def shown(groups: Sequence[str], table: pd.DataFrame) -> tuple[list[str], str]:
     """The groups that `table` holds, as many as there is room for, one a row; and a remark where some are left out."""
     present = set(table["group"])
     named = [group for group in groups if group in present]
-    note = f"; the first {MOST_ROWS} of {len(named)} groups" if len(named) > MOST_ROWS else ""
+    note = left_out(len(named))
     return named[:MOST_ROWS], note
+
+
+def left_out(count: int) -> str:
+    """What a subtitle says where there is no room for all of so many groups."""
+    return f"; the first {MOST_ROWS} of {count} groups: Run groups above has the others" if count > MOST_ROWS else ""
 
 
 def row_height(count: int) -> int:
@@ -303,13 +327,18 @@ def row_height(count: int) -> int:
     return count * min(64, max(38, 400 // max(count, 1)))
 
 
-def row_names(names: pd.DataFrame, axis: dict[str, Any], room: int = 130) -> list[alt.Chart]:
+def row_names(
+    names: pd.DataFrame, axis: dict[str, Any], room: int = 130, groups: Sequence[str] = ()
+) -> list[alt.Chart]:
     """Texts along the top of each row: column "group" on the left, column "note" on the right in `room` px.
+
+    The one that is the baseline of the `groups` is said to be that.
 
     `names` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
     table = names if "top" in names else names.assign(top=np.arange(len(names)) + 0.08)
-    table = table.assign(group=table["group"].map(short_group))
+    marks = table["group"].eq(baseline_of(groups)).map({True: " (baseline)", False: ""})
+    table = table.assign(group=table["group"].map(short_group) + marks)
     base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
     name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
     note = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)

@@ -247,7 +247,7 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
     for layer, columns in enumerate(notes.layers):
         hidden = layer < len(work.activation)
         a = (work.preactivation[layer] if hidden else work.delta[-1]).reshape(*state.shape, -1)
-        ranked, taken = distribution(a, bin_edges("preactivation", activation))
+        ranked, taken, ordered = distribution(a, bin_edges("preactivation", activation))
         columns.update(moments(a, "preactivation") | percentile_columns(ranked, "preactivation"))
         notes.histograms.append(Histogram(layer + 1, "preactivation", "probe", taken))
         if hidden:
@@ -255,9 +255,10 @@ def _look_at_activations(state: State, work: Workspace, notes: _Notes) -> None:
             columns.update(moments(h, "activation"))
             edges = bin_edges("activation", activation, state.runs[0].residual)
             if activation.monotone and not work.residual[layer]:  # ranks stay
-                ranked, given = activation.forward(ranked), counts(h, edges)
+                ordered = None if ordered is None else activation.forward(ordered)
+                ranked, given = activation.forward(ranked), counts(h, edges, ordered)
             else:
-                ranked, given = distribution(h, edges)
+                ranked, given, _ = distribution(h, edges)
             columns.update(percentile_columns(ranked, "activation"))
             notes.histograms.append(Histogram(layer + 1, "activation", "probe", given))
             threshold = state.experiment.saturation_threshold

@@ -257,9 +257,10 @@ def _shuffle(state: State, batches: _Batches) -> None:
     for i, run in enumerate(state.runs[: state.shape[1]]):
         stream = np.random.SeedSequence(run.seed, spawn_key=(ORDER, state.epoch))
         order = np.random.default_rng(stream).permutation(len(train))
-        np.take(train.by_example, order, axis=0, out=batches.by_example[i])
-        np.take(train.targets, order, axis=1, out=batches.targets[i])
-    np.copyto(batches.by_feature, batches.by_example.swapaxes(-1, -2))
+        # All of the order are places of examples; only where that is not asked does take write without a detour.
+        np.take(train.by_example, order, axis=0, out=batches.by_example[i], mode="clip")
+        np.take(train.targets, order, axis=1, out=batches.targets[i], mode="clip")
+        np.copyto(batches.by_feature[i], batches.by_example[i].T)
 
 
 def _train_epoch(state: State, batches: _Batches, workspaces: Workspaces, measured: Set[int]) -> Iterator[None]:

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qs, quote
 
@@ -403,7 +404,7 @@ class Experiment:
 
     def groups(self) -> tuple[str, ...]:
         """The labels of the groups (runs that differ in nothing but their seed), in run order."""
-        return tuple(map(self.label, dataclasses.replace(self, seeds=1).runs()))
+        return _groups(self)
 
     def label(self, run: Run) -> str:
         """The label of the run's group: the settings that vary in this experiment, joined by ' · '."""
@@ -443,6 +444,11 @@ class Experiment:
         """The experiment on this one of its data sets alone; settings that only others have are at their defaults."""
         lacking = set(datasets.SETTINGS) - set(dataset_of(dataset).settings)
         return dataclasses.replace(self, dataset=(dataset,), **{name: FIELDS[name].default for name in lacking})
+
+    def alone(self, run: Run) -> "Experiment":
+        """The experiment of that one of its runs: trained by itself, its numbers are the same to the bit."""
+        own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
+        return dataclasses.replace(self.on(run.dataset), **own, seeds=1, first_seed=run.seed)
 
     def part_sizes(self, dataset: str) -> tuple[int, int]:
         """Examples in the training and in the test part of one of its data sets."""
@@ -528,6 +534,12 @@ FIELDS: dict[str, Field] = {
     f.name: dataclasses.replace(f.metadata["description"], name=f.name) for f in dataclasses.fields(Experiment)
 }
 """Every setting by name, in the order of the form and of the link."""
+
+
+@lru_cache(maxsize=16)  # a page asks for them ten times, and there may be thousands
+def _groups(experiment: Experiment) -> tuple[str, ...]:
+    firsts = itertools.product(*(getattr(experiment, name) for name in VARIED), [experiment.first_seed])
+    return tuple(experiment.label(Run(0, *values)) for values in firsts)
 
 
 def label(values: Mapping[Any, Any], settings: Sequence[str]) -> str:

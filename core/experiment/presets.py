@@ -52,6 +52,34 @@ PRESETS: dict[str, Preset] = {
             Experiment(initialiser=("glorot_uniform",), hidden=tuple((64,) * depth for depth in range(1, 7)), seeds=3),
         ),
         Preset(
+            "scale_by_depth",
+            "Which scale trains how deep?",
+            "Theory has a critical scale at which gradients keep their size in depth: do the deepest networks train "
+            "there, and only there?",
+            Experiment(
+                activation=("tanh",),
+                initialiser=tuple(f"normal:{scale}" for scale in (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1, 3)),
+                hidden=tuple((32,) * depth for depth in (1, 2, 4, 8, 16)),
+                epochs=20,
+                seeds=3,
+                statistics="standard",
+            ),
+        ),
+        Preset(
+            "scale_by_rate",
+            "A bad start, or a bad learning rate?",
+            "Each initial scale has a learning rate that suits it: how much of a bad start does it make good?",
+            Experiment(
+                activation=("tanh",),
+                initialiser=tuple(f"normal:{scale}" for scale in (0.01, 0.03, 0.1, 0.3, 1, 3)),
+                hidden=((32, 32, 32),),
+                learning_rate=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
+                epochs=20,
+                seeds=3,
+                statistics="standard",
+            ),
+        ),
+        Preset(
             "batch_size",
             "Do gradient signs still agree in a batch?",
             "One example ties the signs of a neuron's gradients: how large a batch lets them differ?",

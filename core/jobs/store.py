@@ -108,6 +108,10 @@ class Store:
                     if experiment.key == key:
                         yield experiment
 
+    def holds(self, key: str) -> bool:
+        """Whether a result is stored under `key`, as far as can be told without reading it."""
+        return self._path(key, f"v{FORMAT}.zip").exists()
+
     def holds_checkpoint(self, key: str) -> bool:
         """Whether a sweep in training was saved, and is not done."""
         return self._path(key, "checkpoint").exists()

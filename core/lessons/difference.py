@@ -151,8 +151,8 @@ def compare(first: Result, second: Result) -> Difference:
     }
     both = {name: rows[rows["_merge"] == "both"] for name, rows in merged.items()}
     return Difference(
-        settings=_changes(*map(_settings, (first.experiment, second.experiment))),
-        versions=_changes(first.versions, second.versions),
+        settings=changes(*map(written, (first.experiment, second.experiment))),
+        versions=changes(first.versions, second.versions),
         common={name: len(rows) for name, rows in both.items()},
         first_only={name: int((rows["_merge"] == "left_only").sum()) for name, rows in merged.items()},
         second_only={name: int((rows["_merge"] == "right_only").sum()) for name, rows in merged.items()},
@@ -163,11 +163,13 @@ def compare(first: Result, second: Result) -> Difference:
     )
 
 
-def _settings(experiment: Experiment) -> dict[str, str]:
+def written(experiment: Experiment) -> dict[str, str]:
+    """All settings of an experiment as text, by name."""
     return {name: field.write(getattr(experiment, name)) for name, field in FIELDS.items()}
 
 
-def _changes(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Change, ...]:
+def changes(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Change, ...]:
+    """What differs between two sets of texts by name, such as settings or versions."""
     pairs = {name: [one.get(name, "not given") for one in (first, second)] for name in {**first, **second}}
     return tuple(Change(name, *pair) for name, pair in pairs.items() if pair[0] != pair[1])
 

@@ -100,7 +100,7 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
-    for settings in _groups(result).itertuples(index=False):
+    for settings in random_groups(result).itertuples(index=False):
         if not settings.random or settings.group not in variances.index.get_level_values(0):
             continue
         own, activation = variances.xs(str(settings.group)).sort_index(), str(settings.activation)
@@ -166,7 +166,7 @@ def jacobians(result: Result) -> pd.DataFrame:
     table["runs"], table["predicted"] = groups["mean"].count(), np.nan
     threshold = result.experiment.saturation_threshold
     starts = _starts(result)
-    for settings in _groups(result).itertuples(index=False):
+    for settings in random_groups(result).itertuples(index=False):
         own = starts[settings.group]
         weights, biases = (tuple(own[name])[:-1] for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
@@ -194,7 +194,7 @@ def _variances(layers: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(squares)
 
 
-def _groups(result: Result) -> pd.DataFrame:
+def random_groups(result: Result) -> pd.DataFrame:
     """The groups with a hidden layer at initialisation, one row each: are their hidden layers `random`, the output's?
 
     Weights drawn at random about 0, with biases so drawn or 0, of plain networks, are all that the theory knows of.
@@ -221,7 +221,7 @@ def points(result: Result) -> pd.DataFrame:
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
     rows = []
-    for settings in _groups(result).itertuples(index=False):
+    for settings in random_groups(result).itertuples(index=False):
         own = start[start["group"] == settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
         row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
@@ -484,7 +484,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
             f"{share(relative.max())} of the median ({_layer(widest)})."
         )
         found.append(("Narrow layers", text))
-    groups = _groups(result)
+    groups = random_groups(result)
     wired = int((~is_plain(result.runs)).sum())
     if wired:
         text = (

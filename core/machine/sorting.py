@@ -27,19 +27,28 @@ def histogram(ordered: Array, edges: Float) -> NDArray[np.int64]:
     return (places[:, 1:] - places[:, :-1]).reshape(*ordered.shape[:-1], -1)
 
 
-def distribution(values: Array, edges: Float) -> tuple[Array, NDArray[np.int64]]:
-    """`percentiles` and `even_histogram` of values along the last axis, in whichever way is the quicker one here."""
+def distribution(values: Array, edges: Float) -> tuple[Array, NDArray[np.int64], Array | None]:
+    """`percentiles` and `even_histogram` of values along the last axis, in whichever way is the quicker one here.
+
+    Where that way is to sort them, they come in order too.
+    """
     if _by_halves(values):
-        return percentiles(values), even_histogram(values, edges)
+        return percentiles(values), even_histogram(values, edges), None
     ordered = np.sort(values, axis=-1)
-    return _at_ranks(ordered), _counted(ordered, edges)
+    return _at_ranks(ordered), _counted(ordered, edges), ordered
 
 
-def counts(values: Array, edges: Float) -> NDArray[np.int64]:
-    """`even_histogram`, in whichever way is the quicker one here."""
+def counts(values: Array, edges: Float, ordered: Array | None = None) -> NDArray[np.int64]:
+    """`even_histogram`, in whichever way is the quicker one here.
+
+    `ordered`, where known, are the values as they come out of a function that never falls: in order, but for its
+    rounding. That is looked at, which takes a tenth of the time of sorting them.
+    """
     if _by_halves(values):
         return even_histogram(values, edges)
-    return _counted(np.sort(values, axis=-1), edges)
+    if ordered is None or not (ordered[..., :-1] <= ordered[..., 1:]).all():
+        ordered = np.sort(values, axis=-1)
+    return _counted(ordered, edges)
 
 
 def _counted(ordered: Array, edges: Float) -> NDArray[np.int64]:

@@ -145,7 +145,16 @@ LOSSES: dict[str, Loss] = {
 
 
 def correct(logits: Array, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether the largest output (one output: the side of 1/2) is the right class, (..., examples)."""
-    predicted = logits[..., 0, :] > 0.0 if logits.shape[-2] == 1 else logits.argmax(axis=-2)
-    right: NDArray[np.bool_] = predicted == labels
+    """Whether the largest output (one output: the side of 1/2) is the right class, (..., examples).
+
+    Of several that are largest it is the first.
+    """
+    right: NDArray[np.bool_]
+    if logits.shape[-2] > 1:
+        largest = logits.max(axis=-2, keepdims=True)
+        # One each, as almost always: what follows is four times as fast as to ask which it is.
+        if np.count_nonzero(logits == largest) == largest.size and not np.isnan(largest).any():
+            right = logits[..., labels, np.arange(len(labels))] == largest[..., 0, :]
+            return right
+    right = (logits[..., 0, :] > 0.0 if logits.shape[-2] == 1 else logits.argmax(axis=-2)) == labels
     return right

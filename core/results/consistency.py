@@ -122,7 +122,8 @@ def _check_updates(name: str, table: pd.DataFrame, experiment: Experiment) -> No
 
 def _check_runs(result: Result) -> None:
     runs = result.runs
-    last = result.epochs.drop_duplicates("run", keep="last")["update"].reset_index(drop=True)
+    newest = result.epochs.drop_duplicates("run", keep="last").reset_index(drop=True)
+    last, ended = newest["update"], newest["epoch"] == result.experiment.epochs
     require("runs", runs, "last_update", runs["last_update"] == last, last)
     require("runs", runs, "status", runs["status"].isin(STATUSES), ", ".join(STATUSES))
     updates, epochs = runs["updates_to_target"], runs["epochs_to_target"]
@@ -130,9 +131,14 @@ def _check_runs(result: Result) -> None:
     diverged_at = runs["diverged_at"]
     at_last = diverged_at.isna() | (diverged_at == last)
     require("runs", runs, "diverged_at", at_last, "last_update, or nothing")
-    status = np.where(reached, "converged", np.where(diverged_at.notna(), "diverged", "not_reached"))
-    allowed = "converged where updates_to_target has a value, else diverged where diverged_at has, else not_reached"
-    require("runs", runs, "status", runs["status"] == status, allowed)
+    missed = np.where(diverged_at.notna(), "diverged", np.where(ended, "not_reached", "running"))
+    status = np.where(reached, "converged", missed)
+    allowed = (
+        "converged where updates_to_target has a value, else diverged where diverged_at has, else not_reached, or "
+        "running before the last epoch"
+    )
+    before = ~ended & (runs["status"] == "not_reached") & (missed == "running") & ~reached  # as it was called once
+    require("runs", runs, "status", (runs["status"] == status) | before, allowed)
     within = ~reached | updates.between(0, runs["last_update"])
     require("runs", runs, "updates_to_target", within, "0 to last_update, or nothing")
     passes = updates // updates_per_epoch(result.experiment, runs)

@@ -6,6 +6,8 @@ long one waits, and stays among those that have not. A run that diverged afterwa
 """
 
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -171,19 +173,21 @@ def survival(runs: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[tuple[str, float, float, int, float, float]] = []
     end = float(runs["last_update"].max()) if len(runs) else 0.0
-    for group, members in runs.groupby("group", sort=False):
-        event = members["updates_to_target"].notna().to_numpy()
-        never = ~event & members["diverged_at"].notna().to_numpy()
-        seen = members["updates_to_target"].fillna(members["last_update"]).to_numpy(np.float64)
-        time = np.where(never, math.inf, seen)
-        last = end if (event | never).all() else float(members["last_update"].max())
+    places = runs.groupby("group").indices
+    lasts = runs["last_update"].to_numpy(np.float64)
+    events = runs["updates_to_target"].notna().to_numpy()
+    nevers = ~events & runs["diverged_at"].notna().to_numpy()
+    times = np.where(nevers, math.inf, runs["updates_to_target"].fillna(runs["last_update"]).to_numpy(np.float64))
+    for group in runs["group"].unique():  # there may be thousands: of each no more than arrays
+        event, never, time, own = (values[places[group]] for values in (events, nevers, times, lasts))
+        last = end if (event | never).all() else float(own.max())
         surviving, greenwood = 1.0, 0.0
         for t in np.unique(np.append(time[np.isfinite(time)], [0.0, last])):
             at_risk = int((time >= t).sum())
-            events = int((event & (time == t)).sum())
-            surviving *= 1.0 - events / max(at_risk, 1)
-            if events < at_risk:
-                greenwood += events / (at_risk * (at_risk - events))
+            now = int((event & (time == t)).sum())
+            surviving *= 1.0 - now / max(at_risk, 1)
+            if now < at_risk:
+                greenwood += now / (at_risk * (at_risk - now))
             low, high = _log_log_interval(surviving, greenwood)
             rows.append((str(group), float(t), 1.0 - surviving, at_risk, 1.0 - high, 1.0 - low))
     return pd.DataFrame(rows, columns=["group", "update", "reached", "at_risk", "low", "high"])
@@ -204,7 +208,7 @@ def median_updates(runs: pd.DataFrame) -> pd.Series:
 # How much faster
 
 
-class _Side(NamedTuple):
+class Side(NamedTuple):
     """The runs of one side of a comparison: how many, how many reached the target or diverged first, the median."""
 
     runs: int
@@ -214,6 +218,7 @@ class _Side(NamedTuple):
 
     @property
     def fate(self) -> str:
+        """What became of the runs where the median one did not reach the target, in words."""
         if self.diverged == self.runs:
             return "diverged" if self.runs == 1 else f"all {self.runs} diverged"
         return (
@@ -237,7 +242,8 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
     """
     missed = runs[axis].isna()
     table = runs.assign(time=runs[axis].fillna(np.inf), lost=(missed & runs["diverged_at"].notna()).astype(np.float64))
-    times, losses = (table.pivot(index="seed", columns="group", values=name) for name in ("time", "lost"))
+    pivoted = (table.pivot(index="seed", columns="group", values=name) for name in ("time", "lost"))
+    times, losses = (dict(zip(of.columns, of.to_numpy().T, strict=True)) for of in pivoted)
     rows = []
     data = dict(zip(runs["group"], runs["dataset"], strict=True))
     medians = median_updates(runs.assign(updates_to_target=runs[axis]))
@@ -245,18 +251,18 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
         if data[group] != data[baseline]:
             rows.append((group, medians[group], *[math.nan] * 3, 0, 0, math.nan, 0, f"on {data[group]}: other data"))
             continue
-        both = times[group].notna().to_numpy() & times[baseline].notna().to_numpy()
+        both = ~np.isnan(times[group]) & ~np.isnan(times[baseline])
         n = int(both.sum())
         if n == 0:
             rows.append((group, *[math.nan] * 4, 0, 0, math.nan, 0, "no seeds in common"))
             continue
-        ours, theirs = (times[name].to_numpy()[both] for name in (group, baseline))
+        ours, theirs = (times[name][both] for name in (group, baseline))
         one, other = (
-            _Side(n, int(np.isfinite(mine).sum()), int(losses[name].to_numpy()[both].sum()), float(np.median(mine)))
+            Side(n, int(np.isfinite(mine).sum()), int(losses[name][both].sum()), float(_median(mine)))
             for mine, name in ((ours, group), (theirs, baseline))
         )
-        ratio = float(_ratio(np.array(other.median), np.array(one.median)))
-        low, high = _interval(ours, theirs, resamples) if n > 1 else (math.nan, math.nan)
+        ratio = float(times_fewer(np.array(other.median), np.array(one.median)))
+        low, high = interval(ours, theirs, resamples=resamples) if n > 1 else (math.nan, math.nan)
         words = _speed_text(one, other, ratio, low, high)
         if group == baseline:
             words = f"baseline: {one.fate}" if math.isinf(one.median) else "baseline"
@@ -265,31 +271,72 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
     return pd.DataFrame(rows, columns=[*columns, "text"])
 
 
+BESIDE = ("times_fewer_updates", "train_loss_difference", "test_accuracy_difference")
+
+
+def beside(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Each run beside that of the group `baseline` with its seed, on its data: the columns BESIDE, in order of `runs`.
+
+    How many times fewer updates it took to the target, and how much more its final training loss and final test
+    accuracy are; empty where one of the two has no such value, or there is no such run.
+    """
+    own = runs[runs["group"] == baseline].set_index("seed").reindex(runs["seed"])
+    times = times_fewer(own["updates_to_target"].to_numpy(), runs["updates_to_target"].to_numpy())
+    loss, accuracy = (
+        runs[name].to_numpy() - own[name].to_numpy() for name in ("final_train_loss", "final_test_accuracy")
+    )
+    found = pd.DataFrame(dict(zip(BESIDE, (times, loss, accuracy), strict=True)), index=runs.index)
+    return found.where(own["dataset"].to_numpy() == runs["dataset"])
+
+
 def median_interval(times: Float, resamples: int = 2000) -> tuple[float, float]:
     """95 % interval of the median of some runs' updates, infinite where one never got there: percentile bootstrap."""
-    pick = np.random.default_rng(0).integers(0, len(times), (resamples, len(times)))
-    low, high = np.quantile(np.median(times[pick], axis=-1), [0.025, 0.975], method="nearest")
+    low, high = np.quantile(_median(times[_picks(len(times), resamples)]), [0.025, 0.975], method="nearest")
     return float(low), float(high)
 
 
-def _interval(ours: Float, theirs: Float, resamples: int) -> tuple[float, float]:
-    pick = np.random.default_rng(0).integers(0, len(ours), (resamples, len(ours)))
-    ratios = _ratio(np.median(theirs[pick], axis=-1), np.median(ours[pick], axis=-1))
-    ratios = ratios[~np.isnan(ratios)]
-    if not len(ratios):
-        return math.nan, math.nan
-    low, high = np.quantile(ratios, [0.025, 0.975], method="nearest")
-    return float(low), float(high)
+@lru_cache(maxsize=4)  # the same for every group of as many runs
+def _picks(n: int, resamples: int) -> NDArray[np.int64]:
+    """So many times n of n, drawn with replacement."""
+    return np.random.default_rng(0).integers(0, n, (resamples, n))
 
 
-def _ratio(theirs: Float, ours: Float) -> Float:
+def _median(values: Float) -> Float:
+    """The median of the last axis: NumPy's takes four times as long on rows as short as these."""
+    ordered, middle = np.sort(values, axis=-1), values.shape[-1] // 2
+    return ordered[..., middle] if values.shape[-1] % 2 else ordered[..., middle - 1 : middle + 1].mean(axis=-1)
+
+
+def times_fewer(theirs: Float, ours: Float) -> Float:
     """theirs / ours with 0 / 0 = 1 (both met the target at once) and inf / inf = NaN (neither met it)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where((theirs == 0) & (ours == 0), 1.0, theirs / ours)
     return ratio
 
 
-def _speed_text(ours: _Side, theirs: _Side, ratio: float, low: float, high: float) -> str:
+def interval(
+    ours: Float,
+    theirs: Float,
+    effect: Callable[[Float, Float], Float] = times_fewer,
+    paired: bool = True,
+    resamples: int = 2000,
+) -> tuple[float, float]:
+    """95 % interval of `effect(theirs, ours)` of two medians over seeds: percentile bootstrap.
+
+    Seeds are resampled together where they are paired, else on each side by itself. A resample without an effect (NaN)
+    tells nothing and is left out; NaN where that leaves none.
+    """
+    pick = _picks(len(ours), resamples)
+    other = pick if paired else np.random.default_rng(1).integers(0, len(theirs), (resamples, len(theirs)))
+    effects = effect(_median(theirs[other]), _median(ours[pick]))
+    effects = effects[~np.isnan(effects)]
+    if not len(effects):
+        return math.nan, math.nan
+    low, high = np.quantile(effects, [0.025, 0.975], method="nearest")
+    return float(low), float(high)
+
+
+def _speed_text(ours: Side, theirs: Side, ratio: float, low: float, high: float) -> str:
     if math.isinf(ours.median):
         return ours.fate + (f"; baseline: {theirs.fate}" if math.isinf(theirs.median) else "")
     if math.isinf(theirs.median):

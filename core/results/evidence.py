@@ -188,7 +188,8 @@ def _mean(table: str, column: str, size: bool = False) -> Value:
 
 def _missed(going_on: bool) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        mine = (tables.runs["status"] == "not_reached") & (unfinished(tables.result) == going_on)
+        missed = tables.runs["status"].isin(["not_reached", "running"])
+        mine = missed & (unfinished(tables.result) == going_on)
         rows = select(tables.runs.assign(mine=mine), of)
         return float(rows["mine"].sum()), len(rows)
 
@@ -295,7 +296,7 @@ MEASURES: dict[str, Measure] = {
         _whole,
     ),
     "going on": Measure(
-        "rows of runs.csv with status not_reached whose last epoch in epochs.csv is before the experiment's last",
+        "rows of runs.csv with status running, whose last epoch in epochs.csv is before the experiment's last",
         _missed(going_on=True),
         _whole,
     ),

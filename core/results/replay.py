@@ -13,11 +13,57 @@ from core.engine.measures import saturated_from
 from core.engine.network import backward, forward
 from core.engine.training import advance, start
 from core.experiment.data import data_of
+from core.experiment.experiment import ENGINE_VERSION
 from core.registries.activations import ACTIVATIONS
 from core.registries.losses import LOSSES
-from core.results.results import Result, ResultError
+from core.results.consistency import require
+from core.results.results import Result, ResultError, versions
 
 Parameters = list[tuple[NDArray[Any], NDArray[Any]]]
+
+AGAIN = 4
+"""Runs of a file that are looked at again, evenly from the first to the last."""
+SECONDS = 0.3
+"""How long training these may take; of others, and where this machine rounds differently, no more than the start."""
+OPERATIONS = 2e9
+"""Most operations of a pass over the training set: a larger network is not drawn again at all."""
+CLOSE = 1e-3
+"""Relative difference of numbers from another kind of processor."""
+COMPARED = {"epochs": ("train_loss", "test_loss"), "layers": ("weight_std", "preactivation_std", "activation_mean")}
+
+
+def check(result: Result) -> None:
+    """Raises ResultError where a few of the runs, drawn again from their seeds, are not what the tables say.
+
+    They are trained again too where that is quick, by the same versions on the same kind of processor.
+    """
+    cost, numbers = result.experiment.cost(), result.runs["run"].to_numpy()
+    passes = cost.runs * (result.experiment.epochs + len(result.experiment.record_epochs()))
+    if result.versions.get("engine") != ENGINE_VERSION or cost.flops / passes > OPERATIONS or not len(numbers):
+        return
+    trained = result.versions == versions() and AGAIN * cost.seconds / cost.runs < SECONDS
+    for number in np.unique(numbers[np.linspace(0, len(numbers) - 1, AGAIN).astype(np.int64)]):
+        _check_run(result, int(number), trained)
+
+
+def _check_run(result: Result, number: int, trained: bool) -> None:
+    run = result.experiment.runs()[number]
+    epochs, layers = (table[table["run"] == number] for table in (result.epochs, result.layers))
+    state = start(result.experiment, [run], data_of(result.experiment, run.dataset))
+    for record in advance(state, int(epochs["epoch"].max()) if trained else 0)[1]:
+        if record.diverged.any() or not record.alive.any():  # its numbers mean nothing
+            return
+        _compare("epochs", epochs[epochs["update"] == record.update], record.epochs)
+        for layer, columns in enumerate(record.layers, 1):
+            _compare("layers", layers[(layers["update"] == record.update) & (layers["layer"] == layer)], columns)
+
+
+def _compare(name: str, row: pd.DataFrame, again: dict[str, Any]) -> None:
+    for column in COMPARED[name]:
+        value = float(np.ravel(again.get(column, np.nan))[0])
+        if np.isfinite(value):
+            near = np.isclose(row[column], value, rtol=CLOSE, atol=CLOSE * CLOSE)
+            require(name, row, column, near, f"about {value:.6g} by its run, drawn again from its seed")
 
 
 def weights(result: Result, run: int, epoch: int) -> Parameters:

@@ -96,6 +96,8 @@ class Result:
 
         Raises ExperimentError for a text that is no target.
         """
+        if target == self.experiment.target:
+            return self
         experiment = replace(self.experiment, target=target)
         if experiment == self.experiment or self.runs.empty:
             return replace(self, experiment=experiment)
@@ -103,7 +105,7 @@ class Result:
         measured = ("run", "epoch", "update", experiment.target.partition(":")[0])
         epochs: Columns = {name: self.epochs[name].to_numpy() for name in measured}
         epochs["diverged"] = (self.epochs["update"] >= diverged_at).to_numpy()
-        found = _at_target(experiment.target, epochs)
+        found = _at_target(experiment, epochs)
         runs = self.runs.assign(**{name: pd.Series(found[name], self.runs.index) for name in found})
         return replace(self, experiment=experiment, runs=runs.astype({"status": "str"}))
 
@@ -411,17 +413,18 @@ def _first_and_last(run: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[
     return first, np.append(first[1:], len(run)) - 1
 
 
-def _at_target(target: str, epochs: Columns) -> Columns:
+def _at_target(experiment: Experiment, epochs: Columns) -> Columns:
     """When each run reached the target, and what became of it: columns of the runs table."""
     first, last = _first_and_last(epochs["run"])
-    measure, _, goal = target.partition(":")
+    measure, _, goal = experiment.target.partition(":")
     value = epochs[measure]
     met = value <= float(goal) if measure.endswith("loss") else value >= float(goal)
     met &= ~epochs["diverged"]  # logits that are not finite have an accuracy too
     reached = np.minimum.reduceat(np.where(met, np.arange(len(met)), len(met)), first)
     converged = reached < len(met)
     where = np.minimum(reached, last)
-    missed = np.where(epochs["diverged"][last], "diverged", "not_reached")
+    ended = np.where(epochs["epoch"][last] < experiment.epochs, "running", "not_reached")
+    missed = np.where(epochs["diverged"][last], "diverged", ended)
     return {
         "updates_to_target": np.where(converged, epochs["update"][where], np.nan),
         "epochs_to_target": np.where(converged, epochs["epoch"][where], np.nan),
@@ -436,7 +439,7 @@ def _runs(experiment: Experiment, epochs: Columns) -> Columns:
     first, last = _first_and_last(run)
     columns: Columns = {
         "run": run[last],
-        **_at_target(experiment.target, epochs),
+        **_at_target(experiment, epochs),
         "last_update": epochs["update"][last],
         "seconds": epochs["seconds"][last],
         "diverged_at": np.where(epochs["diverged"][last], epochs["update"][last], np.nan),

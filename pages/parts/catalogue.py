@@ -6,40 +6,67 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
+from core.charts.pairing import MOST
 from core.engine import watching
-from core.experiment.experiment import Experiment
-from core.lessons import batch_size, effects, signal_propagation
+from core.experiment.experiment import Experiment, ExperimentError
+from core.lessons import batch_size, effects, pairing, signal_propagation
 from core.lessons import zigzag as descent
 from core.lessons.watching import MEASURES
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import dataset_of
 from core.registries.frameworks import FRAMEWORKS
+from core.results import maps
 from core.results.results import run_settings
 from core.schema import LEVELS, RUN, SCHEMA, STATUSES
 from core.text import short_group, words
 from core.theory.neuron import DrawnNetwork
-from pages.parts.controls import Control, Given, buttons, declared, drop_down, last, number, several, slider, switch
+from pages.parts.controls import (
+    Control,
+    Given,
+    buttons,
+    by_other_means,
+    declared,
+    drop_down,
+    last,
+    number,
+    several,
+    slider,
+    switch,
+)  # fmt: skip
 
 HOME = "overview"
 
 
 def _groups(given: Given) -> Sequence[str]:
-    return given.experiment.groups()
+    return _labels(given.experiment)
+
+
+@lru_cache(maxsize=32)
+def _labels(experiment: Experiment) -> tuple[str, ...]:
+    """The labels of its groups, for which several controls of a page ask in every rerun."""
+    return experiment.groups()
 
 
 MANY = 12
 """Run groups that one chart still tells apart: of more, so many are drawn until a person chooses."""
 
 
-def _not_too_many(groups: Sequence[str]) -> Sequence[str]:
+def not_too_many(groups: Sequence[str], many: int = MANY) -> Sequence[str]:
     """None, which stands for all; of many groups those from the first to the last, evenly."""
-    if len(groups) <= MANY:
+    if len(groups) <= many:
         return ()
-    return [groups[round(i * (len(groups) - 1) / (MANY - 1))] for i in range(MANY)]
+    return [groups[round(i * (len(groups) - 1) / (many - 1))] for i in range(many)]
 
 
 def _run_groups() -> Control[list[str]]:
-    return several("Run groups", _groups, _not_too_many, named=short_group)
+    return several("Run groups", _groups, not_too_many, named=short_group)
+
+
+NO_BASELINE = "none"
+
+
+def _baseline() -> Control[str]:
+    return drop_down("Baseline", lambda given: [NO_BASELINE, *_groups(given)], named=short_group)
 
 
 def _functions(given: Given) -> Sequence[str]:
@@ -137,6 +164,10 @@ class Zigzag:
     step = slider("Step", lambda given: range(int(given.value(Zigzag.steps)) + 1), 10)
 
 
+def _if_any(options: Sequence[str]) -> str:
+    return next(iter(options), "")
+
+
 @lru_cache(maxsize=64)
 def _networks(experiment: Experiment) -> Sequence[str]:
     """The networks of an experiment that have a 2 x 2; its number of seeds does not matter."""
@@ -153,7 +184,7 @@ class TwoByTwo:
         lambda given: [TwoByTwo.BEST, *(f"{rate:g}" for rate in given.experiment.learning_rate)],
         help="One rate for all is no fair comparison.",
     )
-    network = drop_down("Network", lambda given: _networks(given.experiment), lambda options: next(iter(options), ""))
+    network = drop_down("Network", lambda given: _networks(given.experiment), _if_any)
 
 
 class BatchSize:
@@ -214,6 +245,7 @@ class Saturation:
     """Which epoch, group and layer each part of the page shows."""
 
     groups = _run_groups()
+    baseline = _baseline()
     MOST = "most saturated"
     function = buttons("Activation function", lambda given: list(dict.fromkeys(given.experiment.activation)))
     scale_epoch = _epoch(0)
@@ -227,6 +259,7 @@ class SignalPropagation:
     """The epoch under the theory, and the point to try in the phase diagram."""
 
     groups = _run_groups()
+    baseline = _baseline()
     epoch = _epoch(0)
     diagram = drop_down("Activation function", _functions)
     sw = number("σw to try", 0.1, 10.0, 0.1, 1.5)
@@ -237,6 +270,7 @@ class GradientSigns:
     """The epoch, layer and kind of gradient."""
 
     groups = _run_groups()
+    baseline = _baseline()
     epoch = _epoch(last)
     layer = _layer("Layer", _second, output=True)
     level = buttons("Gradient of", LEVELS)
@@ -255,23 +289,110 @@ class Convergence:
     log_y = buttons("Logarithmic loss", LOG)
     runs = switch("Every run")
     smoothing = slider("Smoothing (recorded points)", (1, 3, 5, 9, 15))
-    baseline = drop_down("Compared with", lambda given: [Convergence.SLOWEST, *_groups(given)], named=short_group)
+    baseline = drop_down("Baseline", lambda given: [Convergence.SLOWEST, *_groups(given)], named=short_group)
+
+
+def _swept(given: Given) -> Sequence[str]:
+    return maps.axes(given.experiment)
+
+
+def _rows(given: Given) -> Sequence[str]:
+    """What the rows may be, beside the columns."""
+    return [name for name in _swept(given) if name != given.value(SweepMaps.columns)]
+
+
+def _pooled(given: Given) -> Sequence[str]:
+    """The levels of what a cell pools, each by itself."""
+    names = given.value(SweepMaps.columns), given.value(SweepMaps.rows)
+    return [maps.tag(name, each) for name, own in maps.pooled(given.experiment, *names).items() for each in own]
+
+
+def _axis_name(name: str) -> str:
+    return maps.AXES[name]
+
+
+class SweepMaps:
+    """The two axes of the map, what is in its cells, which runs they take, and what the rates are judged by."""
+
+    columns = drop_down("Columns", _swept, _if_any, named=_axis_name)
+    rows = drop_down("Rows", _rows, _if_any, named=_axis_name)
+    measure = drop_down("Measure", list(maps.MEASURES), named=lambda name: maps.MEASURES[name].title)
+    when = buttons("Looked at", maps.WHEN, last)
+    where = drop_down("In the", maps.WHERE)
+    groups = several("Run groups", _groups, named=short_group)
+    only = several("Only runs with", _pooled, named=short_group)
+    curve = drop_down("Rates judged by", maps.CURVES, named=lambda name: maps.MEASURES[name].title)
 
 
 _OUTCOMES = [column.name for column in SCHEMA["runs"] if column not in RUN]
 _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed", *_OUTCOMES)}
 
 
+def _run_number(name: str, text: str, given: Given) -> str:
+    """The number of a run in its shortest form. Raises ExperimentError for what is none."""
+    runs = len(given.experiment.runs())
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) < runs):
+        raise ExperimentError(name, text, f"a whole number from 0 to {runs - 1:,}", "is not the number of a run here")
+    return str(int(text))
+
+
 class Runs:
-    """Which rows of the table, and which start as a program of which library."""
+    """Which rows of the table, the run whose card is open and where, and which start as a program of which library."""
 
     ORDERS = _ORDERS
     groups = several("Run groups", _groups, named=short_group)
     status = several("Status", STATUSES)
     sort = drop_down("Sorted by", list(_ORDERS))
     descending = switch("Largest first")
+    baseline = _baseline()
+    run = by_other_means(_run_number)
+    at = _epoch(last)
     start = drop_down("Run group", _groups)
     library = buttons("Library", [framework.title for framework in FRAMEWORKS.values()])
+
+
+def _other(name: str, text: str, given: Given) -> str:
+    """An experiment, in a link or as settings, as the settings alone. Raises ExperimentError for what is none."""
+    try:
+        return Compare.written(Compare.read(text))
+    except ExperimentError as error:
+        allowed = "a link to an experiment, or settings such as activation=tanh&seeds=10"
+        raise ExperimentError(name, text, allowed, f"is no experiment ({error})") from error
+
+
+def _pairs(given: Given) -> Sequence[str]:
+    other = Compare.other(given)
+    return () if other is None else [pair.label for pair in pairing.pairs(given.experiment, other)]
+
+
+class Compare:
+    """The other experiment, B, what is compared of the two, and by what."""
+
+    DEFAULT = "default"
+    against = by_other_means(_other)
+    pairs = several("Pairs of groups", _pairs, lambda pairs: not_too_many(pairs, MOST), named=short_group)
+    group_a = drop_down("Group of A", _groups, named=short_group)
+    group_b = drop_down(
+        "Group of B", lambda given: (Compare.other(given) or given.experiment).groups(), named=short_group
+    )
+    measure = buttons("Measure", list(pairing.MEASURES.values()))
+    x = buttons("Time in", ["epoch", "update"])
+
+    @staticmethod
+    def read(text: str) -> Experiment:
+        """The experiment in a text of `against`, in a link or in JSON. Raises ExperimentError."""
+        return Experiment() if text.strip() == Compare.DEFAULT else Experiment.from_text(text)
+
+    @staticmethod
+    def written(experiment: Experiment) -> str:
+        """An experiment as the text of `against`."""
+        return experiment.to_query() or Compare.DEFAULT
+
+    @staticmethod
+    def other(given: Given) -> Experiment | None:
+        """The other experiment, if one is chosen."""
+        text = given.value(Compare.against)
+        return Compare.read(text) if text else None
 
 
 @dataclass(frozen=True)
@@ -303,7 +424,7 @@ class Entry:
         return "" if self.name == HOME else self.name
 
 
-SHARED = ("groups",)
+SHARED = ("groups", "baseline")
 """Controls of which a choice on one page is one on every page that has them."""
 PAGES = (
     Entry("overview", "Overview", "Learn", ":material/home:", Overview),
@@ -317,6 +438,8 @@ PAGES = (
     Entry("signal_propagation", "Signal propagation", "Experiment", ":material/cell_tower:", SignalPropagation),
     Entry("gradient_signs", "Gradient signs", "Experiment", ":material/exposure:", GradientSigns),
     Entry("convergence", "Convergence", "Experiment", ":material/trending_down:", Convergence),
+    Entry("sweep_maps", "Sweep maps", "Experiment", ":material/grid_on:", SweepMaps),
     Entry("runs", "Runs", "Experiment", ":material/table_rows:", Runs),
+    Entry("compare", "Compare", "Experiment", ":material/compare_arrows:", Compare),
     Entry("own_data", "Own data", "Data", ":material/table_view:"),
 )

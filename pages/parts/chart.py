@@ -9,8 +9,9 @@ import pyarrow as pa
 import streamlit as st
 from altair.utils import schemapi
 
+from core.charts import picture
+from core.charts.on_screen import on_screen
 from core.charts.picture import arrow, in_words
-from core.charts.picture import specification as specification
 from pages.parts import save, turns
 from pages.parts.shown import once
 
@@ -60,3 +61,8 @@ def specified(
     """The specification of the chart that `make` makes; see `draw`."""
     made = {name: setting() if callable(setting) else setting for name, setting in settings.items()}
     return specification(make(rows(), **made))
+
+
+def specification(drawn: alt.LayerChart) -> dict[str, Any]:
+    """The specification of a chart for the screen, with its data as Arrow tables."""
+    return on_screen(picture.specification(drawn))

@@ -194,6 +194,21 @@ def several(
     return Control(choices, usual, read, lambda value: ",".join(map(text_of, value)), place)
 
 
+def by_other_means(shortest: Callable[[str, str, Given], str]) -> Control[str]:
+    """A text that no control holds: what was chosen by a click in a table, say, or is a whole link; at first nothing.
+
+    `shortest` gives the shortest form of a text that is not empty, by name and text, or raises ExperimentError.
+    """
+
+    def read(name: str, text: str, given: Given) -> tuple[str, ExperimentError | None]:
+        try:
+            return shortest(name, text, given) if text else "", None
+        except ExperimentError as error:
+            return "", error
+
+    return Control(lambda given: (), lambda given: "", read, str, lambda given, value, key: value)
+
+
 def _always(options: Options[T]) -> Callable[[Given], Sequence[T]]:
     return options if callable(options) else lambda given: options
 

@@ -23,9 +23,6 @@ def main() -> None:
     """Run the frame, and in it the page that was asked for."""
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
     sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
-    st.set_page_config(NAME, ICON, "wide", sidebar, menu_items={"About": ABOUT})
-    server.prepare()
-    server.welcome()
     pages = {
         entry: st.Page(
             entry.script, title=entry.title, icon=entry.icon, url_path=entry.path or None, default=not entry.path
@@ -33,8 +30,11 @@ def main() -> None:
         for entry in PAGES
     }
     page = st.navigation(list(pages.values()), position="hidden")
-    link.adopt(next(entry for entry in PAGES if entry.path == page.url_path))
-    st.set_page_config(f"{link.opened().title} · {NAME}")
+    entry = next(entry for entry in PAGES if entry.path == page.url_path)
+    st.set_page_config(f"{entry.title} · {NAME}", ICON, "wide", sidebar, menu_items={"About": ABOUT})
+    server.prepare()
+    server.welcome()
+    link.adopt(entry)
     paper.style()
     _fold(session.current().folds)
     training.resume()

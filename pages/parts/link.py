@@ -43,6 +43,7 @@ def adopt(entry: Entry) -> None:
     if moved:
         here.ignored = {}
         here.playing = False
+        training.leave_other()
         here.folds += 1
         _forget_controls()
     address = _address()
@@ -140,7 +141,7 @@ def fill() -> None:
 
 def current() -> str:
     """The whole link to what is on the screen."""
-    return _full(parameters(opened()))
+    return full(parameters(opened()))
 
 
 def publish() -> None:
@@ -178,8 +179,8 @@ def to_page(name: str) -> None:
     st.page_link(entry.script, label=entry.title, icon=entry.icon, query_params=offer(entry))
 
 
-def _full(wanted: dict[str, str]) -> str:
-    """The whole link, as the visitor's browser reaches this page."""
+def full(wanted: dict[str, str]) -> str:
+    """The whole link with these parameters, as the visitor's browser reaches the page on the screen."""
     entry = opened()
     base = (st.context.url or "").rstrip("/")
     if entry.path and not base.endswith(f"/{entry.path}"):

@@ -4,6 +4,7 @@ import math
 
 import streamlit as st
 
+from core.jobs.job import Job
 from pages.parts import link, notices, session, training
 from pages.parts.shown import Source
 
@@ -31,16 +32,32 @@ def bar() -> None:
         st.fragment(look, run_every=LOOK * crowd())()
 
 
+def beside(job: Job) -> None:
+    """The bar of another job than that of what is on the screen, where a page waits for its result."""
+
+    def look() -> None:
+        if not job.active:
+            link.rerun()
+        _far(job)
+
+    st.fragment(look, run_every=LOOK * crowd())()
+
+
+def _far(job: Job) -> None:
+    """How far a job is."""
+    now = job.progress()
+    if job.position:
+        text = f"Waiting for a worker: place {job.position} in the queue"
+    else:
+        text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
+    st.progress(now.share, text)
+
+
 def _bar() -> None:
     if (job := training.in_training()) is None:
         return
-    now = job.progress()
     with st.container(horizontal=True, vertical_alignment="center"):
-        if job.position:
-            text = f"Waiting for a worker: place {job.position} in the queue"
-        else:
-            text = f"Training: {now.share:.0%} done, {_time(now.seconds_left)} left"
-        st.progress(now.share, text)
+        _far(job)
         st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others())
     if training.for_others():
         st.caption("Someone else has this experiment open, so it trains on for them.")

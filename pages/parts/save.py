@@ -115,10 +115,15 @@ def offer(key: str, label: str, make: Callable[[], bytes], name: str, help: str 
 
 
 def _behind(value: object) -> Shown | None:
-    """The result on the screen that a function is bound to, or is given: the first of them."""
+    """The result on the screen that a function is bound to, or is given; none of two, whose settings may differ."""
+    found = _all_behind(value)
+    return found[0] if len(found) == 1 else None
+
+
+def _all_behind(value: object) -> list[Shown]:
     if isinstance(value, Shown):
-        return value
+        return [value]
     if isinstance(value, MethodType):
-        return _behind(value.__self__)
+        return _all_behind(value.__self__)
     parts = [value.func, *value.args, *value.keywords.values()] if isinstance(value, partial) else []
-    return next((found for part in parts if (found := _behind(part)) is not None), None)
+    return list({id(found): found for part in parts for found in _all_behind(part)}.values())

@@ -6,8 +6,8 @@ Streamlit has no place where this could be set; it is done in its own objects, o
 
 import asyncio
 import logging
+import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,7 +20,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from pages.parts import session, training
 
-DESCRIPTORS = Path("/proc/self/fd")
+DESCRIPTORS = "/proc/self/fd"
 FULL = 0.9
 """Share of the descriptors that may be open before the next visitor is asked to come later."""
 EXPIRY_SECONDS = 10.0
@@ -124,7 +124,7 @@ def full() -> bool:
         import resource
 
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return limit != resource.RLIM_INFINITY and sum(1 for _ in DESCRIPTORS.iterdir()) > FULL * limit
+        return limit != resource.RLIM_INFINITY and sum(1 for _ in os.scandir(DESCRIPTORS)) > FULL * limit
     except (ImportError, OSError):
         return False
 

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from pages.parts.own_table import OpenFile, OwnTable
 
 KEY = "session"
+DEFAULT = Experiment()
+
+
+@dataclass(frozen=True)
+class Recent:
+    """An experiment that was on the screen, and when it was put there (seconds since 1970)."""
+
+    experiment: Experiment
+    at: float
 
 
 @dataclass
@@ -49,12 +58,15 @@ class Session:
         file: the table's file that is open on the page Own data.
         file_refused: what was wrong with the last one that was dropped there, or "".
         watched: films of the visitor's own tables, by what they are of.
+        recent: what was on the screen last, the newest first.
+        other: where the result comes from that the one on the screen is compared with.
+        other_refused: why that is not trained, or what was wrong with the text or file that should say it, or "".
         asked: page and address of a link about an own table that is not open.
         welcomed: whether the server had room for this visitor when the first page was drawn.
     """
 
     page: Entry | None = None
-    experiment: Experiment = field(default_factory=Experiment)
+    experiment: Experiment = DEFAULT
     source: Source | None = None
     refusal: str = ""
     train_refused: str = ""
@@ -77,6 +89,9 @@ class Session:
     file: "OpenFile | None" = None
     file_refused: str = ""
     watched: dict[str, Any] = field(default_factory=dict)
+    recent: list[Recent] = field(default_factory=list)
+    other: Source | None = None
+    other_refused: str = ""
     asked: tuple[Entry, dict[str, str]] | None = None
     welcomed: bool = False
 
@@ -116,5 +131,5 @@ def hold(key: str, value: Any) -> None:
 
 def forget(*keys: str) -> None:
     """Let the widgets of those keys begin anew."""
-    for key in keys:
-        st.session_state.pop(key, None)
+    for key in set(keys).intersection(st.session_state):  # asking for each would be a tenth of a page's work
+        del st.session_state[key]

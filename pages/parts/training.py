@@ -3,6 +3,7 @@
 import hashlib
 import ipaddress
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -15,6 +16,7 @@ from core.jobs.store import Store
 from core.jobs.sweep import Visitor
 from core.settings import Settings
 from pages.parts import session
+from pages.parts.session import Recent
 from pages.parts.shown import Source
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pages.parts.own_table import OwnTable
 
 FORWARDED = "X-Forwarded-For"
+RECENT = 10
+"""Experiments that a session remembers."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -142,6 +146,33 @@ def train(experiment: Experiment) -> None:
         _forget_link()
 
 
+def other(experiment: Experiment) -> Source | None:
+    """What there is of an experiment beside the one on the screen: a job, or a file. None if it is not trained yet."""
+    here = session.current()
+    if here.other is None or here.other.experiment.key != experiment.key:
+        jobs = registry()
+        job = jobs.get(experiment.key)
+        known = job is not None and (job.active or job.status == "done")
+        here.other = None
+        if known or (jobs.store is not None and jobs.store.holds(experiment.key)):
+            train_other(experiment)
+    return here.other
+
+
+def train_other(experiment: Experiment) -> None:
+    """Train an experiment beside the one on the screen; where it is refused, note why."""
+    here = session.current()
+    here.other, here.other_refused = _asked(experiment)
+
+
+def leave_other() -> None:
+    """Hold the other result no longer than its page is on the screen, unless it is a visitor's file."""
+    here = session.current()
+    here.other_refused = ""
+    if isinstance(here.other, Job):
+        here.other = None
+
+
 def _forget_link() -> None:
     """What is on the screen is no longer what a link asked for."""
     here = session.current()
@@ -215,4 +246,7 @@ def _show(experiment: Experiment, source: Source | None) -> None:
         # Nobody looks at it here any more; it trains on only for others.
         left.cancel(visitor().name)
     here = session.current()
+    if isinstance(source, Job):
+        others = [one for one in here.recent if one.experiment != experiment]
+        here.recent = [Recent(experiment, time.time()), *others][:RECENT]
     here.experiment, here.source, here.draft, here.train_refused, here.asked = experiment, source, None, "", None

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from core.experiment.experiment import Experiment
 from core.experiment.fields import shorten
 from core.registries.datasets import Dataset, dataset_of
+from core.results import replay
 from core.results.convergence import remarks
 from core.results.loading import load_result
 from core.results.results import Result, ResultError
@@ -21,12 +23,13 @@ from core.schema import DATA_FILE, SCHEMA
 from pages.parts import link, notices, own_table, session, training
 from pages.parts.room import room
 
-PAGE = "runs"
+PLACES = ("runs", "compare")
+"""The pages that files can be dropped on."""
 MAX_RUNS = 100_000
 MAX_GROUPS = 2_000
 FROM_A_FILE = (
-    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again; the rest, "
-    "such as its losses, only training here would show."
+    "From a file: the numbers are its maker's. What follows from other numbers in it was calculated again, and a few "
+    "of its runs were drawn again; the rest, such as most of its losses, only training here would show."
 )
 NO_ZIP = (
     "it is no zip; allowed: the zip of a result, which holds its four tables and its settings. "
@@ -70,16 +73,21 @@ def drop_zone() -> None:
         "A result.zip from here, or from `python -m core run … --zip result.zip` on another machine, opens as if it "
         "had been trained here. Nobody else sees it, and nothing of it is kept."
     )
-    key = f"upload_{here.uploads}"
-    st.file_uploader("Zip of a result", key=key, on_change=_dropped, args=(key,))
+    place("Zip of a result", training.show_file)
     if here.upload_refused:
         notices.refused("This file cannot be opened.", [here.upload_refused])
+
+
+def place(label: str, use: Callable[[Upload], None]) -> None:
+    """The place alone: what is dropped goes to `use`, or `upload_refused` of the session says what is wrong with it."""
+    key = f"upload_{session.current().uploads}"
+    st.file_uploader(label, key=key, on_change=_dropped, args=(key, use))
 
 
 def line() -> None:
     """On every page: that a file is shown, which one, and the way back."""
     here = session.current()
-    if link.opened().name != PAGE:
+    if link.opened().name not in PLACES:
         here.upload_refused = ""
     shown = here.source
     if not isinstance(shown, Upload):
@@ -114,6 +122,7 @@ def _read(name: str, content: bytes) -> Upload:
         result = load_result(io.BytesIO(content), max_bytes=room().size // 2)
         own_table.require(result.experiment, name, _brought(content, result))
         _check_size(result)
+        replay.check(result)
         room().take(result, sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA))
     return Upload(result, name, hashlib.sha256(content).hexdigest())
 
@@ -135,7 +144,7 @@ def _check_size(result: Result) -> None:
         raise ResultError("runs.csv holds no runs; allowed: results of at least one recorded run")
 
 
-def _dropped(key: str) -> None:
+def _dropped(key: str, use: Callable[[Upload], None]) -> None:
     here = session.current()
     file: UploadedFile | None = session.held(key)
     here.uploads += 1  # the next run offers a new place, which holds no file
@@ -144,7 +153,7 @@ def _dropped(key: str) -> None:
     name = shorten(file.name)[1:-1]
     here.upload_refused = ""
     try:
-        training.show_file(read(name, file.getvalue()))
+        use(read(name, file.getvalue()))
     except ResultError as error:
         here.upload_refused = str(error)
     finally:

@@ -10,7 +10,8 @@ from typing import TypeVar
 import streamlit as st
 
 from core.charts.style import Chosen
-from pages.parts import link, session
+from pages.parts import link, notices, session
+from pages.parts.catalogue import MANY
 from pages.parts.controls import Control
 from pages.parts.shown import Recorded, Shown
 
@@ -57,14 +58,57 @@ def several(control: Control[list[str]]) -> tuple[str, ...]:
     return tuple(chosen or control.default(given) or control.options(given))
 
 
-def groups(control: Control[list[str]], shown: Shown) -> Chosen:
-    """Place the filter of run groups, where there are several: those that the charts of the page show."""
+def groups(control: Control[list[str]], shown: Shown, baseline: Control[str] | None = None) -> Chosen:
+    """Place the filter of run groups, where there are several: those that the charts of the page show.
+
+    With it the choice of the one that the others are compared with.
+    """
     if len(shown.groups) < 2:
         return Chosen(shown.groups, shown.groups)
-    chosen = several(control)
-    if len(chosen) < len(shown.groups):
-        st.caption(f"Shown are {len(chosen):,} of {len(shown.groups):,} run groups: any others can be chosen above.")
-    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
+    chosen, marked = (several(control), "") if baseline is None else _with_baseline(control, baseline, shown)
+    places = [place for place, group in enumerate(shown.groups) if group in chosen]
+    if len(shown.groups) > MANY:
+        _leaf_through(control, shown.groups, places)
+    elif len(places) < len(shown.groups):
+        st.caption(f"Shown are {len(places):,} of {len(shown.groups):,} run groups: any others can be chosen above.")
+    return Chosen(tuple(shown.groups[place] for place in places), shown.groups, marked)
+
+
+def _leaf_through(control: Control[list[str]], groups: Sequence[str], places: Sequence[int]) -> None:
+    """Buttons that go through many run groups, so many as lines still tell apart at a time."""
+    first, last = places[0], places[-1]
+    in_a_row = last - first < len(places)
+
+    def show(begin: int) -> None:
+        set_to(control, list(groups[begin : begin + MANY]))
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        before = max(0, first - MANY) if in_a_row else None
+        after = last + 1 if in_a_row else 0
+        st.button(
+            "Previous", key="groups_before", icon=":material/chevron_left:", on_click=show, args=(before,),
+            disabled=(not before and first == 0) or before is None,
+        )  # fmt: skip
+        st.button(
+            f"Next {MANY}" if in_a_row else f"First {MANY}", key="groups_after", icon=":material/chevron_right:",
+            on_click=show, args=(after,), disabled=after >= len(groups),
+        )  # fmt: skip
+        where = f", numbers {first + 1:,} to {last + 1:,}" if in_a_row else ", from the first to the last"
+        st.caption(
+            f"Shown are {len(places):,} of {len(groups):,} run groups{where}: any others can be chosen above.",
+            width="content",
+        )
+
+
+def _with_baseline(control: Control[list[str]], baseline: Control[str], shown: Shown) -> tuple[tuple[str, ...], str]:
+    """The groups that are shown, and the one of them that is the baseline, or ""."""
+    chosen, marked = beside(lambda: several(control), lambda: place(baseline), (3, 1))
+    if marked not in shown.groups:  # none, or one that is found by its numbers
+        return chosen, ""
+    if marked not in chosen:
+        st.caption(notices.escaped(f"The baseline, {marked}, is not among the run groups shown: choose it above too."))
+        return chosen, ""
+    return chosen, marked
 
 
 def epoch(control: Control[int], shown: Shown, recorded: Recorded) -> int:

@@ -14,6 +14,11 @@ from tests.benchmarks.workloads import Array, Trained
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 """Largest difference allowed: of losses per 1 + loss, of a run's weights relative to their length."""
+STATISTIC_TOLERANCE = 1e-3
+"""Of statistics per 1 + value, and of counts as a share of all that is counted: where a value lies next to the border
+between two bins, or of saturation, rounding decides."""
+SHARES_OF_FEW = {"test_accuracy": 0.01, "saturated_neurons": 0.13}
+"""Of shares of so few that one of them, a test example or a unit, is more than that."""
 
 
 class DisagreementError(AssertionError):
@@ -28,11 +33,13 @@ class Difference:
         runs: runs compared.
         loss: largest difference of a recorded loss, divided by 1 + loss.
         weights: largest difference of a run's final weights, relative to their length.
+        statistics: largest difference of a statistic, in units of what is allowed of it; 0 where there are none.
     """
 
     runs: int
     loss: float
     weights: float
+    statistics: float = 0.0
 
 
 def chaotic_runs(reference: Sequence[Trained], exact: Sequence[Trained]) -> frozenset[int]:
@@ -63,7 +70,37 @@ def check(
         raise DisagreementError(f"{name} has none of the reference's runs")
     if not (loss <= tolerance and weights <= tolerance):
         raise DisagreementError(f"{name}: losses differ by {loss:.1e}, weights by {weights:.1e} (up to {tolerance:g})")
-    return Difference(compared, loss, weights)
+    return Difference(compared, loss, weights, _check_statistics(name, reference, given, chaotic))
+
+
+def _check_statistics(
+    name: str, reference: Sequence[Trained], given: Sequence[Trained], chaotic: frozenset[int]
+) -> float:
+    """Of chaotic runs only those before training."""
+    worst = {"": 0.0}
+    for wanted in (part.flat() for part in reference):
+        for place, part in _common(wanted, given):
+            first = np.isin(part.runs, list(chaotic))
+            for statistic, theirs in part.statistics.items():
+                apart = _apart(statistic, wanted.statistics[statistic][place], theirs)
+                apart[first, 1:] = 0.0
+                worst[statistic] = max(worst.get(statistic, 0.0), float(apart.max()))
+    far = {statistic: apart for statistic, apart in worst.items() if not apart <= 1.0}
+    if far:
+        listed = ", ".join(f"{statistic} by {apart:.1e}" for statistic, apart in far.items())
+        raise DisagreementError(f"{name}: statistics differ, in units of what is allowed: {listed}")
+    return max(worst.values())
+
+
+def _apart(statistic: str, ours: Array, theirs: Array) -> Array:
+    """(runs, points, ...)."""
+    apart: Array
+    if statistic.endswith("_counts"):
+        apart = np.abs(ours - theirs).sum(axis=-1) / ours.sum(axis=-1)
+    else:
+        apart = np.abs(ours - theirs) / (1.0 + np.abs(ours))
+    apart /= SHARES_OF_FEW.get(statistic, STATISTIC_TOLERANCE)
+    return apart
 
 
 def _common(wanted: Trained, given: Sequence[Trained]) -> list[tuple[Array, Trained]]:
@@ -72,12 +109,7 @@ def _common(wanted: Trained, given: Sequence[Trained]) -> list[tuple[Array, Trai
     for part in (part.flat() for part in given):
         chosen = np.isin(part.runs, wanted.runs)
         if chosen.any():
-            kept = Trained(
-                part.runs[chosen],
-                part.losses[chosen],
-                part.accuracies[chosen],
-                tuple(weight[chosen] for weight in part.weights),
-            )
+            kept = part.mapped(lambda values, chosen=chosen: values[chosen])  # type: ignore[misc]
             found.append((np.searchsorted(wanted.runs, kept.runs), kept))
     return found
 

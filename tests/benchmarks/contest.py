@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from tests.benchmarks.agreement import chaotic_runs, check
+from tests.benchmarks.agreement import Difference, chaotic_runs, check
 from tests.benchmarks.report import Row, Timing
 from tests.benchmarks.workers import Reply, Worker
 from tests.benchmarks.workloads import Problem, Trained, Workload, problems
@@ -20,6 +20,14 @@ SLOW_SECONDS = 4.0
 LONGEST_SECONDS = 60.0
 """A peer whose training would take longer is left out."""
 SECTION = "Sweeps"
+PRODUCT = {
+    "product": ("standard", "train"),
+    "product, losses only": ("standard", "train_for_losses"),
+    "product, full statistics": ("full", "train"),
+}
+"""The product by what it records: its statistics, and the method that trains."""
+SAME_WALL = 1.3
+"""How many times faster than two processes of those who record the same the product is to be with its two."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,8 @@ class Entry:
         compiles: whether it compiles.
         targets: how many times faster than it the product is to be, per workload.
         compile_target: the same with its compile time.
+        same: whether it records all that the product does. It then has one thread a process, and what is held against
+            the targets is processor time.
     """
 
     name: str
@@ -42,6 +52,7 @@ class Entry:
     compiles: bool = False
     targets: Mapping[str, float] = field(default_factory=dict)
     compile_target: float | None = None
+    same: bool = False
 
 
 def _all(target: float, **others: float) -> dict[str, float]:
@@ -51,6 +62,10 @@ def _all(target: float, **others: float) -> dict[str, float]:
 PEERS: dict[str, Entry] = {
     entry.name: entry
     for entry in (
+        Entry("same-jax+numpy", "peers_jax", "Assisted", True, True, _all(1.5), 3.0, same=True),
+        Entry("same-jax", "peers_jax", "Statistician", True, True, _all(1.5), 3.0, same=True),
+        Entry("same-torch+numpy", "peers_torch", "Assisted", True, False, _all(3.0), same=True),
+        Entry("same-torch", "peers_torch", "Statistician", True, False, _all(3.0), same=True),
         Entry("jax", "peers_jax", "Scan", True, True, _all(1.7), 3.0),
         Entry("torch-batched", "peers_torch", "Batched", True, False, _all(2.5)),
         Entry("torch-vmap", "peers_torch", "Vmap", True, False, _all(3.5)),
@@ -128,12 +143,11 @@ def contest(
 ) -> list[Row]:
     """Tune and check everybody on a workload, then time them; the rows of its table.
 
-    After so many seconds no other round begins.
+    After so many seconds of rounds no other begins.
     """
-    began = time.monotonic()
     everything = problems(workload.experiment)
     few = tuple(problem.of_seeds(slice(0, SEEDS_ONE_BY_ONE)) for problem in everything)
-    reference, chaotic, rows = _product_agrees(workload, product, few)
+    reference, chaotic, rows = _product_agrees(workload, product, everything, few)
     left_out: list[Row] = []
     contestants: list[_Contestant] = []
     in_rounds: list[_Contestant] = []
@@ -155,25 +169,45 @@ def contest(
         for contestant in _enter(entrant, share, everything[0].seeds, best):
             training = contestant.train()
             apart = check(contestant.name, reference, contestant.result(), _dtype(entrant.entry), chaotic)
-            rows.append(_agreement_row(workload, contestant.name, contestant.setting, apart.loss, apart.weights))
+            rows.append(_agreement_row(workload, contestant.name, contestant.setting, apart))
             contestants.append(contestant)
             if training.wall > SLOW_SECONDS * contestant.factor:
                 take_time(contestant, training)
             else:
                 in_rounds.append(contestant)
 
+    began = time.monotonic()
     for turn in range(rounds):
         if turn and time.monotonic() - began > seconds:
             break
         for workers in (WORKERS, 1):
-            product.call("prepare", workload.experiment, workers)
-            times.setdefault(f"product {workers}", []).append(product.call("train"))
+            for name, (statistics, method) in PRODUCT.items():
+                product.call("prepare", replace(workload.experiment, statistics=statistics), workers)
+                times.setdefault(f"{name} {workers}", []).append(product.call(method))
         # Everybody follows everybody else in some round.
         first = turn % max(1, len(in_rounds))
         for contestant in in_rounds[first:] + in_rounds[:first]:
             take_time(contestant, contestant.train())
     timings = {key: _timing(replies) for key, replies in times.items()}
-    return rows + _rows(workload, contestants, entrants, timings) + left_out
+    return (
+        rows
+        + _computed_with(workload, product, contestants)
+        + _rows(workload, contestants, entrants, timings)
+        + left_out
+    )
+
+
+def _computed_with(workload: Workload, product: Worker, contestants: Sequence[_Contestant]) -> list[Row]:
+    """Kernels and threads of everybody's processes, from these themselves."""
+    found = []
+    for workers in (WORKERS, 1):
+        product.call("prepare", workload.experiment, workers)
+        setting = f"{workers} process{'es' if workers > 1 else ''}"
+        found.append(("product", setting, product.call("computes_with", value=True).value))
+    for contestant in contestants:
+        used = contestant.workers[0].call("computes_with", value=True, slot=contestant.slot).value
+        found.append((contestant.name, contestant.setting, used))
+    return [Row("Computed with", workload.name, name, setting, note=used) for name, setting, used in found]
 
 
 def _dtype(entry: Entry) -> str:
@@ -189,10 +223,10 @@ def _timing(replies: Sequence[Reply]) -> Timing:
 
 
 def _product_agrees(
-    workload: Workload, product: Worker, few: tuple[Problem, ...]
+    workload: Workload, product: Worker, everything: tuple[Problem, ...], few: tuple[Problem, ...]
 ) -> tuple[list[Trained], frozenset[int], list[Row]]:
     """The reference's trainings, the runs that are chaotic, and how far the product is from them."""
-    with Worker("tests.benchmarks.peers_numpy", "OneByOne", environment(1)) as plain:
+    with Worker("tests.benchmarks.peers_numpy", "Reference", environment(1)) as plain:
         plain.call("prepare", few, SEEDS_ONE_BY_ONE, 1)
         plain.call("train")
         reference: list[Trained] = plain.call("result", value=True).value
@@ -205,13 +239,21 @@ def _product_agrees(
         if dtype == "float64":
             chaotic = chaotic_runs(reference, given)
         apart = check(f"product in {dtype}", reference, given, dtype, chaotic)
+        looked = product.call("looked_at", replace(workload.experiment, dtype=dtype), everything, value=True).value
+        seen = check(f"product in {dtype}, statistics", reference, looked, dtype, chaotic)
         note = f"{apart.runs} runs compared" + (f", {len(chaotic)} of them chaotic" if chaotic else "")
-        rows.append(_agreement_row(workload, "product", dtype, apart.loss, apart.weights, note))
+        rows.append(_agreement_row(workload, "product", dtype, replace(apart, statistics=seen.statistics), note))
+    product.call("prepare", workload.experiment, WORKERS)
+    product.call("train_for_losses")
+    apart = check("product, losses only", reference, product.call("result", value=True).value, "float32", chaotic)
+    rows.append(_agreement_row(workload, "product, losses only", "float32", apart))
     return reference, chaotic, rows
 
 
-def _agreement_row(workload: Workload, name: str, setting: str, loss: float, weights: float, note: str = "") -> Row:
-    text = f"losses within {loss:.0e}, weights within {weights:.0e} of plain NumPy in float64"
+def _agreement_row(workload: Workload, name: str, setting: str, apart: Difference, note: str = "") -> Row:
+    text = f"losses within {apart.loss:.0e}, weights within {apart.weights:.0e} of plain NumPy in float64"
+    if apart.statistics:
+        text += f", statistics within {apart.statistics:.0%} of their tolerance"
     return Row("Agreement", workload.name, name, setting, note=f"{text}{', ' if note else ''}{note}")
 
 
@@ -224,7 +266,8 @@ def _tune(entrant: _Peer, share: tuple[Problem, ...], quick: bool) -> tuple[dict
     few = max(1, epochs // 10)
     short = tuple(problem.shorter(few) for problem in share)
     best: dict[int, tuple[float, int]] = {}
-    for threads, worker in ((1, entrant.single), (WORKERS, entrant.threaded)):
+    ways = [(1, entrant.single), (WORKERS, entrant.threaded)]
+    for threads, worker in ways[:1] if entrant.entry.same else ways:
         for most in _piece_sizes(share[0].seeds, entrant.entry.batched, quick):
             worker.call("prepare", short, most, threads, slot="whole")
             worker.call("train", slot="whole")
@@ -274,23 +317,30 @@ def _piece_sizes(seeds: int, batched: bool, quick: bool) -> list[int]:
 def _rows(
     workload: Workload, contestants: Sequence[_Contestant], entrants: Sequence[_Peer], times: Mapping[str, Timing]
 ) -> list[Row]:
+    """Wall times over that of the product in two processes, processor times over its in as many."""
     entries = {entrant.entry.name: entrant.entry for entrant in entrants}
-    product = times[f"product {WORKERS}"]
 
-    def row(timing: Timing, name: str, setting: str, target: float | None = None, note: str = "") -> Row:
-        ratio, cpu_ratio = timing.median / product.median, timing.median_cpu / product.median_cpu
-        return timing.row(SECTION, workload.name, name, setting, ratio, cpu_ratio, target, note=note)
+    def row(timing: Timing, name: str, setting: str, processes: int, target: float | None = None, same: bool = False,
+            note: str = "") -> Row:  # fmt: skip
+        wall, cpu = times[f"product {WORKERS}"].median, times[f"product {processes}"].median_cpu
+        return timing.row(SECTION, workload.name, name, setting, timing.median / wall, timing.median_cpu / cpu,
+                          target, note=note, by_cpu=same and processes == 1)  # fmt: skip
 
     rows = [
-        row(product, "product", "2 processes, 1 thr.", note=workload.summary),
-        row(times["product 1"], "product", "1 process, 1 thr."),
-    ]
+        row(times[f"{name} {workers}"], name, f"{workers} process{'es' if workers > 1 else ''}, 1 thr.", workers,
+            note=workload.summary if (name, workers) == ("product", WORKERS) else "")
+        for name in PRODUCT
+        for workers in (WORKERS, 1)
+    ]  # fmt: skip
     for contestant in contestants:
         entry, name, setting = entries[contestant.name], contestant.name, contestant.setting
-        timing = times[contestant.key]
-        rows.append(
-            row(timing, name, setting, entry.targets.get(workload.name) if len(contestant.workers) == 1 else None)
-        )
+        processes, timing = len(contestant.workers), times[contestant.key]
+        little = times[f"product, losses only {processes}"]
+        note = "" if entry.same else f"{timing.median_cpu / little.median_cpu:.2f} times the product's for losses only"
+        target = entry.targets.get(workload.name)
+        if processes > 1:
+            target = SAME_WALL if entry.same and target else None
+        rows.append(row(timing, name, setting, processes, target, entry.same, note))
         compiling = times.get(f"{contestant.key} compile")
         if compiling is not None:
             both = Timing(
@@ -298,7 +348,7 @@ def _rows(
                 tuple(map(sum, zip(timing.cpu, compiling.cpu, strict=True))),
             )
             target = entry.compile_target if workload.name in entry.targets else None
-            rows.append(row(both, f"{name} + compile", setting, target))
+            rows.append(row(both, f"{name} + compile", setting, processes, target, entry.same))
     return rows
 
 

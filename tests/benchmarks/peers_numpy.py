@@ -3,14 +3,20 @@
 It is also the reference that every other contestant's numbers are held against, so it shares no code with the engine.
 """
 
+from typing import Any
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from core.schema import PERCENTILES
+from tests.benchmarks.looks import Statistics, by_layer
 from tests.benchmarks.workloads import Array, Problem, Trained, epoch_by_epoch, targets
 
 
 class OneByOne:
     """One network at a time, examples by rows."""
+
+    statistics = False
 
     def prepare(self, problems: tuple[Problem, ...], most_seeds: int, threads: int) -> None:
         threadpool_limits(threads, user_api="blas")
@@ -20,28 +26,37 @@ class OneByOne:
         """Nothing to compile."""
 
     def train(self) -> None:
-        self.trained = [train_one_by_one(problem) for problem in self.problems]
+        self.trained = [train_one_by_one(problem, self.statistics) for problem in self.problems]
 
     def result(self) -> list[Trained]:
         return self.trained
 
 
-def train_one_by_one(problem: Problem) -> Trained:
+class Reference(OneByOne):
+    """The same with statistics, for others to be held against."""
+
+    statistics = True
+
+
+def train_one_by_one(problem: Problem, statistics: bool = False) -> Trained:
     """Train every run of the problem."""
     shape = problem.runs.shape
-    losses, accuracies = np.empty((2, *shape, len(problem.points)))
+    found: list[dict[str, Array]] = []
     final = [np.empty((*shape, w.shape[-2] + 1, w.shape[-1])) for w in problem.weights]
     for group, seed in np.ndindex(shape):
         weights = [w[group, seed].copy() for w in problem.weights]
         biases = [np.zeros(w.shape[-1]) for w in weights]
         orders = None if problem.orders is None else problem.orders[seed]
-        losses[group, seed], accuracies[group, seed] = _train(problem, weights, biases, orders)
+        found.append(_train(problem, weights, biases, orders, statistics))
         for array, w, b in zip(final, weights, biases, strict=True):
             array[group, seed, :-1], array[group, seed, -1] = w, b
-    return Trained(problem.runs, losses, accuracies, tuple(final))
+    recorded = {name: np.reshape([each[name] for each in found], (*shape, *found[0][name].shape)) for name in found[0]}
+    return Trained(problem.runs, recorded.pop("loss"), recorded.pop("accuracy"), tuple(final), recorded)
 
 
-def _train(problem: Problem, weights: list[Array], biases: list[Array], orders: Array | None) -> Array:
+def _train(
+    problem: Problem, weights: list[Array], biases: list[Array], orders: Array | None, statistics: bool
+) -> dict[str, Array]:
     x, t, rate = problem.x, targets(problem, "float64"), problem.learning_rate
 
     def activate(a: Array) -> Array:
@@ -53,6 +68,17 @@ def _train(problem: Problem, weights: list[Array], biases: list[Array], orders: 
         for w, b in zip(weights[:-1], biases[:-1], strict=True):
             h.append(activate(h[-1] @ w + b))
         return [*h, h[-1] @ weights[-1] + biases[-1]]
+
+    def look() -> Statistics:
+        h = forward(x[: problem.probe])[:-1]
+        a = [below @ w + b for below, w, b in zip(h, weights, biases, strict=True)]
+        return by_layer([_weights(w, b) for w, b in zip(weights, biases, strict=True)]) | by_layer(
+            [
+                _spread(own, problem, "preactivation")
+                | (_spread(h[i], problem, "activation") | _saturation(own, problem) if i <= len(a) - 1 else {})
+                for i, own in enumerate(a, 1)
+            ]
+        )
 
     def update(rows: Array, wanted: Array) -> None:
         *h, logits = forward(rows)
@@ -74,10 +100,42 @@ def _train(problem: Problem, weights: list[Array], biases: list[Array], orders: 
             rows = order[begin : begin + problem.batch]
             update(x[rows], t[rows])
 
-    def record() -> tuple[float, float]:
-        return loss_and_accuracy(forward(x)[-1], t)
+    def record() -> dict[str, Any]:
+        loss, accuracy = loss_and_accuracy(forward(x)[-1], t)
+        found = {"loss": loss, "accuracy": accuracy}
+        if not statistics:
+            return found
+        test = loss_and_accuracy(forward(problem.test_x)[-1], targets(problem, "float64", problem.test_y))
+        return found | dict(zip(("test_loss", "test_accuracy"), test, strict=True)) | look()
 
     return epoch_by_epoch(problem, epoch, record)
+
+
+def _weights(w: Array, b: Array) -> Statistics:
+    return {"weight_std": w.std(), "weight_rms": np.sqrt(np.mean(w**2)), "bias_rms": np.sqrt(np.mean(b**2))}
+
+
+def _spread(values: Array, problem: Problem, name: str) -> Statistics:
+    """Of a or h of one layer, (examples, units)."""
+    edges = np.nan_to_num(problem.edges[name], posinf=np.finfo(float).max, neginf=-np.finfo(float).max)
+    return {
+        f"{name}_mean": values.mean(),
+        f"{name}_std": values.std(),
+        f"{name}_percentiles": np.percentile(values, PERCENTILES, method="nearest"),
+        f"{name}_counts": np.histogram(values, edges)[0],
+    }
+
+
+def _saturation(a: Array, problem: Problem) -> Statistics:
+    h = np.tanh(a) if problem.activation == "tanh" else 1.0 / (1.0 + np.exp(-a))
+    slope = 1.0 - h**2 if problem.activation == "tanh" else 4.0 * h * (1.0 - h)
+    flat = slope < problem.threshold
+    return {
+        "saturated_low": np.mean(flat & (a < 0)),
+        "saturated_high": np.mean(flat & (a > 0)),
+        "saturated": flat.mean(),
+        "saturated_neurons": np.mean(flat.mean(axis=0) >= 0.95),
+    }
 
 
 def _probabilities(logits: Array) -> Array:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch.func import grad, vmap
 
+from core.schema import PERCENTILES
+from tests.benchmarks.looks import Statistics, by_layer, of_layers, of_weights
 from tests.benchmarks.workloads import Array, Problem, Trained, epoch_by_epoch, targets
 
 Tensors = list[torch.Tensor]
@@ -17,7 +19,11 @@ Update = Callable[[torch.Tensor, torch.Tensor], None]
 
 
 class _Sweep:
-    """Everything but the update, which the two ways to train differ in."""
+    """Everything but the update, which the two ways to train differ in, and what is looked at beside the losses."""
+
+    def look(self, problem: Problem, weights: Tensors, biases: Tensors, x: torch.Tensor) -> Statistics:
+        """Statistics of all runs at a point; `x` is the training set."""
+        return {}
 
     def prepare(self, problems: tuple[Problem, ...], most_seeds: int, threads: int) -> None:
         torch.set_num_threads(threads)
@@ -55,17 +61,14 @@ class _Sweep:
                 end = begin + problem.batch
                 update(rows[:, begin:end], wanted[:, begin:end])
 
-        def record() -> tuple[Array, Array]:
+        def record() -> Statistics:
             with torch.inference_mode():
-                return _loss_and_accuracy(_logits(problem, weights, biases, x.expand(runs, -1, -1)), t)
+                loss, accuracy = _loss_and_accuracy(_logits(problem, weights, biases, x.expand(runs, -1, -1)), t)
+                return {"loss": loss, "accuracy": accuracy} | self.look(problem, weights, biases, x)
 
-        losses, accuracies = epoch_by_epoch(problem, epoch, record)
-        return Trained(
-            problem.runs.ravel(),
-            losses.T,
-            accuracies.T,
-            tuple(torch.cat(pair, dim=1).numpy() for pair in zip(weights, biases, strict=True)),
-        )
+        found = {name: values.swapaxes(0, 1) for name, values in epoch_by_epoch(problem, epoch, record).items()}
+        final = tuple(torch.cat(pair, dim=1).numpy() for pair in zip(weights, biases, strict=True))
+        return Trained(problem.runs.ravel(), found.pop("loss"), found.pop("accuracy"), final, found)
 
 
 class Batched(_Sweep):
@@ -106,6 +109,23 @@ class Batched(_Sweep):
                 update(rows, wanted)
 
         return without_autograd
+
+
+class Statistician(Batched):
+    """The same with all statistics, by PyTorch."""
+
+    def look(self, problem: Problem, weights: Tensors, biases: Tensors, x: torch.Tensor) -> Statistics:
+        a, h = _inside(problem, weights, biases, x)
+        found = [_of_layer(problem, own, h[layer] if layer < len(h) else None) for layer, own in enumerate(a)]
+        return _of_test_set(problem, weights, biases) | by_layer(found, 1) | _of_weights(weights, biases)
+
+
+class Assisted(Batched):
+    """The same with all statistics, by NumPy."""
+
+    def look(self, problem: Problem, weights: Tensors, biases: Tensors, x: torch.Tensor) -> Statistics:
+        a, h = ([v.mT.contiguous().numpy() for v in part] for part in _inside(problem, weights, biases, x))
+        return _of_test_set(problem, weights, biases) | of_layers(problem, a, h) | _of_weights(weights, biases)
 
 
 class Vmap(_Sweep):
@@ -158,3 +178,58 @@ def _loss_and_accuracy(z: torch.Tensor, t: torch.Tensor) -> tuple[Array, Array]:
     loss = (torch.logsumexp(z, dim=2) - (z * t).sum(dim=2)).mean(dim=1)
     right = z.argmax(dim=2) == t.argmax(dim=1)
     return loss.numpy(), right.float().mean(dim=1).numpy()
+
+
+def _of_test_set(problem: Problem, weights: Tensors, biases: Tensors) -> Statistics:
+    x = torch.tensor(problem.test_x, dtype=torch.float32).expand(problem.runs.size, -1, -1)
+    t = torch.tensor(targets(problem, "float32", problem.test_y))
+    loss, accuracy = _loss_and_accuracy(_logits(problem, weights, biases, x), t)
+    return {"test_loss": loss, "test_accuracy": accuracy}
+
+
+def _inside(problem: Problem, weights: Tensors, biases: Tensors, x: torch.Tensor) -> tuple[Tensors, Tensors]:
+    """a of every layer and h of the hidden ones on the probe, (runs, examples, units)."""
+    h = [x[: problem.probe].expand(problem.runs.size, -1, -1)]
+    a: Tensors = []
+    for w, b in zip(weights, biases, strict=True):
+        a.append(torch.baddbmm(b, h[-1], w))
+        h.append(_activated(problem, a[-1]))
+    return a, h[1:-1]
+
+
+def _activated(problem: Problem, a: torch.Tensor) -> torch.Tensor:
+    return torch.tanh(a) if problem.activation == "tanh" else torch.sigmoid(a)
+
+
+def _of_layer(problem: Problem, a: torch.Tensor, h: torch.Tensor | None) -> Statistics:
+    ordered = torch.sort(a.flatten(1), dim=1).values
+    columns = _spread(a, ordered, problem.edges["preactivation"], "preactivation")
+    if h is None:
+        return columns
+    low, high = a <= -problem.saturated_from, a >= problem.saturated_from
+    flat = (low | high).float()
+    columns |= _spread(h, _activated(problem, ordered), problem.edges["activation"], "activation")
+    return columns | {
+        "saturated_low": low.float().mean(dim=(1, 2)).numpy(),
+        "saturated_high": high.float().mean(dim=(1, 2)).numpy(),
+        "saturated": flat.mean(dim=(1, 2)).numpy(),
+        "saturated_neurons": (flat.mean(dim=1) >= 0.95).float().mean(dim=1).numpy(),
+    }
+
+
+def _spread(values: torch.Tensor, ordered: torch.Tensor, edges: Array, name: str) -> Statistics:
+    runs, size = ordered.shape
+    inner = torch.tensor(edges[1:-1], dtype=torch.float32).expand(runs, -1).contiguous()
+    places = torch.searchsorted(ordered, inner)
+    ends = torch.nn.functional.pad(places, (1, 0)), torch.nn.functional.pad(places, (0, 1), value=size)
+    variance, mean = torch.var_mean(values, dim=(1, 2), correction=0)
+    return {
+        f"{name}_mean": mean.numpy(),
+        f"{name}_std": variance.sqrt().numpy(),
+        f"{name}_percentiles": ordered[:, [round(p / 100 * (size - 1)) for p in PERCENTILES]].numpy(),
+        f"{name}_counts": (ends[1] - ends[0]).numpy(),
+    }
+
+
+def _of_weights(weights: Tensors, biases: Tensors) -> Statistics:
+    return of_weights([w.numpy() for w in weights], [b[:, 0].numpy() for b in biases])

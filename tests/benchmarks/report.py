@@ -29,6 +29,7 @@ class Row:
         ratio: what the section compares, such as times the product's median.
         target: what the ratio is held against; "at least" or "at most" by `below`.
         below: whether the target is an upper bound.
+        by_cpu: whether it is the ratio of processor times that is held against it.
         note: what else there is to know.
         rounds: how many times it was measured; None where that says nothing.
     """
@@ -48,13 +49,15 @@ class Row:
     below: bool = False
     note: str = ""
     rounds: int | None = None
+    by_cpu: bool = False
 
     @property
     def met(self) -> bool | None:
         """Whether the ratio reaches its target; None where there is none."""
-        if self.ratio is None or self.target is None:
+        ratio = self.cpu_ratio if self.by_cpu else self.ratio
+        if ratio is None or self.target is None:
             return None
-        return self.ratio <= self.target if self.below else self.ratio >= self.target
+        return ratio <= self.target if self.below else ratio >= self.target
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,12 @@ class Timing:
         target: float | None = None,
         below: bool = False,
         note: str = "",
+        by_cpu: bool = False,
     ) -> Row:
         """This timing as a row."""
         return Row(
             section, subject, name, setting, "s", self.median, min(self.wall), max(self.wall), self.median_cpu,
-            cpu_ratio, ratio, target, below, note, len(self.wall),
+            cpu_ratio, ratio, target, below, note, len(self.wall), by_cpu,
         )  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     target = ""
     if row.target is not None:
         met = {True: "met", False: "MISSED", None: ""}[row.met]
-        target = f"{'<=' if row.below else '>='} {row.target:g} {met}"
+        target = f"{'cpu ' if row.by_cpu else ''}{'<=' if row.below else '>='} {row.target:g} {met}"
     return (
         row.subject,
         row.name,

@@ -14,6 +14,8 @@ from core.theory.timing import machine
 from tests.benchmarks.bound import Speed, least_seconds
 from tests.benchmarks.contest import PEERS, SECTION, WORKERS, contest, environment, peers
 from tests.benchmarks.costs import estimates, precision, second_core, statistics_cost
+from tests.benchmarks.growth import growth
+from tests.benchmarks.kernels import let_go
 from tests.benchmarks.processors import processors
 from tests.benchmarks.report import Journal, Row, heading
 from tests.benchmarks.scaling import memory, slopes
@@ -31,10 +33,11 @@ SECTIONS = (
     "cores",
     "precision",
     "memory",
+    "growth",
     "processors",
 )
-CONTEST_SECONDS = 80.0
-"""Time of a workload's contest after which no other round begins."""
+CONTEST_SECONDS = 60.0
+"""Time of a workload's rounds after which no other begins."""
 BOUND_TARGETS = {"W1": 2.0, "W2": 3.0, "W3": 2.0}
 
 
@@ -51,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = "python -m tests.benchmarks " + " ".join(sys.argv[1:] if argv is None else argv)
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     header = heading(machine(), date, f"{command.strip()} (at most {rounds} rounds)", WORKERS)
+    print(*let_go(), sep="\n")
 
     failures: list[str] = []
 
@@ -92,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             measure("cores", lambda: second_core(product, own, rounds))
             measure("precision", lambda: precision(product, own, rounds))
         measure("memory", lambda: memory(arguments.quick))
+        measure("growth", lambda: growth(arguments.quick))
         measure("processors", lambda: processors(arguments.quick))
         print(f"\n{journal.elapsed:.0f} s. The ratios of sweeps are times over the product's. {journal.path}")
         if arguments.quick:

@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
+from tests.benchmarks.kernels import computes_with
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -93,7 +95,8 @@ def _serve(pipe: Connection, module: str, name: str) -> None:
                 contestants[slot] = getattr(import_module(module), name)()
             contestant = contestants[slot]
             cpu, wall = cpu_seconds(contestant), time.perf_counter()
-            value = getattr(contestant, method)(*arguments)
+            own = method != "computes_with" or hasattr(contestant, method)
+            value = (getattr(contestant, method) if own else computes_with)(*arguments)
             wall, cpu = time.perf_counter() - wall, cpu_seconds(contestant) - cpu
         except Exception as error:  # noqa: BLE001 (told to the caller)
             pipe.send(f"{type(error).__name__}: {error}")

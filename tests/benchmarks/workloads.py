@@ -5,18 +5,20 @@ final weights can be compared with the engine's number by number.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.engine import training
+from core.engine.measures import bin_edges
 from core.engine.network import augment, encode_targets
 from core.engine.state import Examples
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, Run
+from core.registries.activations import ACTIVATIONS
 
 Array = NDArray[Any]
 
@@ -111,6 +113,9 @@ class Problem:
         batch: examples per update.
         epochs, learning_rate: as in the experiment.
         points: epochs after which is recorded, 0 and the last one included.
+        test_x, test_y: the test set, and
+        probe, edges, threshold: examples at which layers are looked at, bins of histograms and the share of the largest
+            slope below which a unit is saturated: for those who record statistics.
     """
 
     activation: str
@@ -124,6 +129,19 @@ class Problem:
     epochs: int
     learning_rate: float
     points: tuple[int, ...]
+    test_x: Array
+    test_y: NDArray[np.int64]
+    probe: int
+    edges: Mapping[str, NDArray[np.float64]]
+    threshold: float
+
+    @property
+    def saturated_from(self) -> float:
+        """|a| from which on a unit is saturated: the slope of tanh is 1 - h², that of the logistic h (1 - h)."""
+        if self.activation == "tanh":
+            return float(np.arctanh(np.sqrt(1.0 - self.threshold)))
+        h = 0.5 + 0.5 * np.sqrt(1.0 - self.threshold)
+        return float(np.log(h / (1.0 - h)))
 
     @property
     def seeds(self) -> int:
@@ -164,12 +182,14 @@ class Trained:
         runs: run numbers, any shape.
         losses, accuracies: over the training set, (*runs, points).
         weights: final weights per layer, (*runs, fan_in + 1, fan_out) with the biases in the last row.
+        statistics: by name, (*runs, points, ...); see `tests.benchmarks.looks`.
     """
 
     runs: NDArray[np.int64]
     losses: Array
     accuracies: Array
     weights: tuple[Array, ...]
+    statistics: Mapping[str, Array] = field(default_factory=dict)
 
     def flat(self) -> "Trained":
         """The same with one run axis, in the order of the run numbers."""
@@ -178,8 +198,16 @@ class Trained:
         def sort(array: Array) -> Array:
             return array.reshape(self.runs.size, *array.shape[self.runs.ndim :])[order]
 
+        return self.mapped(sort)
+
+    def mapped(self, change: Callable[[Array], Array]) -> "Trained":
+        """The same with every array changed."""
         return Trained(
-            sort(self.runs), sort(self.losses), sort(self.accuracies), tuple(sort(weight) for weight in self.weights)
+            change(self.runs),
+            change(self.losses),
+            change(self.accuracies),
+            tuple(map(change, self.weights)),
+            {name: change(values) for name, values in self.statistics.items()},
         )
 
 
@@ -245,6 +273,11 @@ def problems(experiment: Experiment) -> tuple[Problem, ...]:
                 epochs=experiment.epochs,
                 learning_rate=experiment.learning_rate[0],
                 points=experiment.record_epochs(),
+                test_x=data.test_x,
+                test_y=data.test_y,
+                probe=min(experiment.probe or n, n),
+                edges={name: bin_edges(name, ACTIVATIONS[activation]) for name in ("preactivation", "activation")},
+                threshold=experiment.saturation_threshold,
             )
         )
     return tuple(found)
@@ -256,17 +289,19 @@ def _orders(run: Run, epochs: int, examples: int) -> NDArray[np.int64]:
     return np.stack([np.random.default_rng(stream).permutation(examples) for stream in streams])
 
 
-def targets(problem: Problem, dtype: str) -> Array:
-    """0 and 1 per example and output unit, (examples, outputs)."""
+def targets(problem: Problem, dtype: str, labels: NDArray[np.int64] | None = None) -> Array:
+    """0 and 1 per example, those of training unless others are given, and output unit: (examples, outputs)."""
     wanted = np.arange(1, 2) if problem.outputs == 1 else np.arange(problem.outputs)
-    return np.equal(problem.y[:, None], wanted).astype(dtype)
+    return np.equal((problem.y if labels is None else labels)[:, None], wanted).astype(dtype)
 
 
-def epoch_by_epoch(problem: Problem, epoch: Callable[[int], None], record: Callable[[], tuple[Any, Any]]) -> Array:
-    """Call `epoch` for every epoch and `record` at the points; returns losses and accuracies, (2, points, ...)."""
+def epoch_by_epoch(
+    problem: Problem, epoch: Callable[[int], None], record: Callable[[], Mapping[str, Any]]
+) -> dict[str, Array]:
+    """Call `epoch` for every epoch and `record` at the points; returns what was recorded, (points, ...) each."""
     found = [record()]
     for number in range(problem.epochs):
         epoch(number)
         if number + 1 in problem.points:
             found.append(record())
-    return np.array([[loss for loss, _ in found], [accuracy for _, accuracy in found]], np.float64)
+    return {name: np.array([values[name] for values in found], np.float64) for name in found[0]}

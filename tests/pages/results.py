@@ -18,7 +18,8 @@ from tests.pages.lessons import ROOT, again
 from tests.processes import PATIENCE
 
 OF_A_RESULT = (
-    "overview", "two_by_two", "batch_size", "saturation", "signal_propagation", "gradient_signs", "convergence", "runs",
+    "overview", "two_by_two", "batch_size", "saturation", "signal_propagation", "gradient_signs", "convergence",
+    "sweep_maps", "runs",
 )  # fmt: skip
 """The pages that show a result; the others need none."""
 

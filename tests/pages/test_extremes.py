@@ -23,6 +23,24 @@ EXTREMES = {
     "one run of one epoch": {"seeds": "1", "epochs": "1", "activation": "tanh", "initialiser": "zeros"},
     "no gradient at all": {"initialiser": "zeros", "activation": ",".join([*FOUR, TANH])},
     "a 2 x 2 that diverges": {"activation": ",".join(FOUR), "initialiser": "normal:1000", "learning_rate": "1000,0.1"},
+    "a function that nothing saturates": {
+        "seeds": "1",
+        "epochs": "1",
+        "activation": "identity",
+        "initialiser": "he_normal",
+    },
+    "logits far too large for the squared error": {
+        "activation": "relu",
+        "initialiser": "normal:100",
+        "learning_rate": "1000",
+        "loss": "squared_error",
+    },
+    "several of all but functions": {
+        "activation": "logistic",
+        "hidden": "4,8-8",
+        "learning_rate": "0.01,0.1",
+        "batch_size": "full,8",
+    },
     "one unit, one example at a time": {"hidden": "1", "batch_size": "1", "epochs": "1"},
     "two initialisers of one scale": {
         "initialiser": "normal:0,normal:0.01,sparse:15",

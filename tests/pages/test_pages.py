@@ -406,20 +406,3 @@ def test_cancel_keeps_what_was_trained(open_page: Open) -> None:
     assert any("cancelled" in info.value for info in at.info)
     assert charts(at) > 0
     assert_well(at)
-
-
-@pytest.mark.parametrize("entry", OF_A_RESULT, ids=lambda entry: entry.path)
-@pytest.mark.parametrize(
-    "unusual",
-    [
-        {"hidden": "none"},
-        {"statistics": "standard"},
-        {"activation": "tanh", "initialiser": "zeros"},
-        {"activation": "relu", "initialiser": "normal:100", "learning_rate": "1000", "loss": "squared_error"},
-        {"learning_rate": "0.01,0.1", "batch_size": "full,8", "hidden": "4,8-8", "activation": "logistic"},
-        {"seeds": "1", "epochs": "1", "activation": "identity", "initialiser": "he_normal"},
-    ],
-    ids=lambda unusual: "-".join(unusual.values()),
-)
-def test_a_page_holds_unusual_results(open_page: Open, entry: Entry, unusual: dict[str, str]) -> None:
-    open_page(entry, **{**QUICK, **unusual})

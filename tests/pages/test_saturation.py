@@ -67,7 +67,8 @@ def test_one_slider_moves_the_page_and_an_older_link_keeps_the_epoch_of_its_part
     assert [slider.label for slider in at.select_slider] == ["Epoch", "Hidden layer"]
 
     def subtitles() -> str:
-        return " ".join(" ".join(json.loads(c.proto.spec)["title"]["subtitle"]) for c in at.get("vega_lite_chart"))
+        titles = [json.loads(chart.proto.spec)["title"] for chart in at.get("vega_lite_chart")]
+        return " ".join(" ".join(title["text"] + title["subtitle"]) for title in titles)
 
     assert "at epoch 1" in subtitles()
     assert "at epoch 2" in subtitles()

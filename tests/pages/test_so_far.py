@@ -36,6 +36,7 @@ CHOICES = {
     "signal_propagation": {"diagram": "tanh", "epoch": "1"},
     "two_by_two": {"network": "4-4-4~batch_32~glorot_uniform", "rate": "1"},
     "convergence": {"baseline": "tanh~4-4-4~rate_1"},
+    "sweep_maps": {"columns": "depth", "rows": "activation", "measure": "saturated", "curve": "final_train_loss"},
     "runs": {"groups": "tanh~4-4-4~rate_1"},
     "overview": {},
 }
@@ -58,8 +59,10 @@ def so_far(request: pytest.FixtureRequest, trained: list[Record]) -> Result:
     return collect(GROWING, [record for record in trained if there(runs[int(record.runs.flat[0])])])
 
 
-@pytest.mark.parametrize("choices", [False, True], ids=["by default", "by the link"])
-@pytest.mark.parametrize("name", OF_A_RESULT)
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [(name, choices) for name in OF_A_RESULT for choices in (False, True) if CHOICES[name] or not choices],
+)
 def test_what_is_not_there_yet_changes_no_choice(
     monkeypatch: pytest.MonkeyPatch, result: Result, so_far: Result, name: str, choices: bool
 ) -> None:

@@ -1,0 +1,274 @@
+"""Charts of sweeps over two settings: a measure cell by cell, the trainable window outlined, theory's lines over it."""
+
+import json
+import textwrap
+from typing import Any, Literal
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts import style
+from core.charts.saturation import HALO, INK
+from core.results.maps import DIVERGED, NO_RUNS, NOT_MEASURED, NOT_REACHED, VALUE, Axis, Measure
+from core.text import amount, brief, count, number, percent, short_group
+
+MARKS = {
+    NOT_REACHED: "triangle-right",
+    DIVERGED: style.CROSS,
+    NOT_MEASURED: "M-0.7,0L0.7,0",
+    NO_RUNS: "circle",
+}
+"""The mark of a cell without a number, by its state."""
+WIDE = 10.0
+"""Times the least value, above 0: more than a linear scale of colours tells apart."""
+LINE = 14
+"""Characters of a level's name in a line."""
+ACROSS = 38
+"""Characters along a phone's axis."""
+SPAN = 2.0
+"""Values above 0 that lie closer together than this factor are of one part of the scale, not of its two ends."""
+
+
+def heatmap(
+    cells: pd.DataFrame,
+    *,
+    across: Axis,
+    up: Axis,
+    measure: Measure,
+    critical: pd.DataFrame,
+    reach: pd.DataFrame,
+    at: str = "",
+    final: bool = True,
+) -> alt.LayerChart:
+    """A measure over two swept settings; cells in which more than half of the runs reached the target have an outline.
+
+    Args:
+        cells: `core.results.maps.Map.cells`.
+        across, up: its axes, and `measure` what is in its cells.
+        critical: columns x, y, x2, y2: theory's critical line, in places of the axes.
+        reach: columns x, y: theory's limit of depth, in order.
+        at: when, and in which layer, where the measure is one of layers or epochs.
+        final: whether training is over.
+    """
+    title = f"{measure.title[0].upper()}{measure.title[1:]} by {across.noun} and {up.noun}"
+    known = cells[cells["state"] == VALUE]
+    if known.empty and cells["state"].isin([NOT_MEASURED, NO_RUNS]).all():
+        what = "No run has numbers of it" if final else "Training has not come to it"
+        return style.blank(title, across.title, up.title, f"{what}{f': {at}' if at else ''}.")
+    row = max(14, min(46, 420 // len(up.levels)))
+    x_axis, y_axis = _axis(across, upright=False), _axis(up, upright=True)
+    x, x2, y, y2 = alt.X("left:Q", **x_axis), alt.X2("right:Q"), alt.Y("base:Q", **y_axis), alt.Y2("top:Q")
+    table = cells.assign(left=cells["x"], right=cells["x"] + 1, base=cells["y"], top=cells["y"] + 1)
+    table = table.assign(across=cells["x"] + 0.5, up=cells["y"] + 0.5, **_texts(cells, measure, final))
+    tip = style.tip(
+        ("column", across.noun), ("row", up.noun), ("told", measure.title), ("band", "25-75 % of the runs"),
+        ("runs", "runs", "d"), ("reached", "of them reached the target", "d"), ("diverged", "of them diverged", "d"),
+    )  # fmt: skip
+    kept = ["left", "right", "base", "top", "across", "up", "column", "row", "told", "band", "runs"]
+    table = table[[*kept, "reached", "diverged", "value", "short", "state", "window"]]
+    known, marked = table[table["state"] == VALUE], table[table["state"] != VALUE]
+    charts = [_frame(across, up, x_axis, y_axis)]
+    if not known.empty:
+        colour, dark = _colour(known["value"], measure)
+        drawn = alt.Chart(known.drop(columns=["short", "state", "window"])).mark_rect(
+            stroke=style.NEUTRAL, strokeWidth=0.4
+        )
+        charts.append(drawn.encode(x=x, x2=x2, y=y, y2=y2, color=colour, tooltip=tip))
+    charts += _marks(marked, len(across.levels), row, tip, x_axis, y_axis, final)
+    charts += _outline(cells, x_axis, y_axis)
+    charts += _theory(critical, reach, x_axis, y_axis)
+    if not known.empty:
+        size = _fitting(len(across.levels), row, int(known["short"].str.len().max()))
+        for ink, part in ((HALO, known[dark]), (INK, known[~dark])):
+            words = alt.Chart(part[["across", "up", "short"]]).mark_text(color=ink, fontSize=size, tooltip=False)
+            charts.append(
+                words.encode(x=alt.X("across:Q", **x_axis), y=alt.Y("up:Q", **y_axis), text=alt.Text("short:N"))
+            )
+    better = {1: "bright: better", -1: "bright: better", 0: "bright: more"}[measure.better]
+    inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
+    notes = [at, "" if measure.counted else "median of the runs", better if not known.empty else ""]
+    reached = "more than half of the runs reached the target"
+    notes += [f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"]
+    return style.layered(charts, title, "; ".join(filter(None, notes)), row * len(up.levels))
+
+
+def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
+    """Scale and axis of one of the two settings: level i is the stretch from i to i + 1, its name in the middle."""
+    room = LINE if upright else max(6, ACROSS // len(axis.levels))
+    names = [_lines(short_group(label), room) for label in axis.labels]
+    slanted = not upright and not axis.numbers and max(len(line) for lines in names for line in lines) > room
+    if slanted:
+        names = [_lines(short_group(label), LINE) for label in axis.labels]
+    made = alt.Axis(
+        title=axis.title,
+        values=[place + 0.5 for place in range(len(names))],
+        labelExpr=f"{json.dumps(names)}[floor(datum.value)]",
+        labelAngle=0 if not slanted else -40 if max(map(len, names)) == 1 else -90,
+        labelAlign="right" if slanted else alt.Undefined,
+        labelBaseline=alt.Undefined if not slanted else "middle",
+        labelOverlap="greedy" if axis.numbers else False,
+        labelLineHeight=12,
+        grid=False,
+        ticks=False,
+        domain=False,
+        labelPadding=5,
+        titleLimit=300,
+    )
+    # With a direction of its own it is none of the scales of numbers, whose ticks would come loose from the cells.
+    return {"scale": alt.Scale(domain=[0, len(names)], nice=False, reverse=False), "axis": made}
+
+
+def _lines(name: str, room: int) -> list[str]:
+    """A name in lines short enough for a phone, where it has places to break."""
+    lines = textwrap.wrap(name.replace(";", "; ").replace("_", "_ "), room, break_long_words=False)
+    return [line.replace("_ ", "_") for line in lines]
+
+
+def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list[str]]:
+    """What a cell says: in full, in short, and its spread."""
+
+    def full(value: float) -> str:
+        return percent(value, 1) if measure.share else amount(value) if measure.of_target else number(value, 4)
+
+    def spread(low: float, high: float, measured: int) -> str:
+        if measure.counted or measured < 2:
+            return "none: one run" if measured == 1 else "none"
+        ends = [full(end) if np.isfinite(end) else "none" for end in sorted((low, high))]
+        return " to ".join(ends)
+
+    values = cells["value"].tolist()
+    ends = zip(cells["low"], cells["high"], cells["measured"], strict=True)
+    return {
+        "told": [
+            full(value) if state == VALUE else _so_far(state, final)
+            for value, state in zip(values, cells["state"], strict=True)
+        ],
+        "short": [
+            "" if not np.isfinite(value) else percent(value) if measure.share else brief(value) for value in values
+        ],
+        "band": [spread(*each) for each in ends],
+    }
+
+
+def _so_far(state: str, final: bool) -> str:
+    return state if final or state == NO_RUNS else f"{state} so far"
+
+
+def _colour(values: pd.Series, measure: Measure) -> tuple[alt.Color, "pd.Series[bool]"]:
+    """The colour of cells, bright where it is better or more, by ratio where they lie far apart; and whose is dark."""
+    low, high = (0.0, 1.0) if measure.counted else (float(values.min()), float(values.max()))
+    far = high > WIDE * (low if low > 0 else 1.0)
+    kind: Literal["log", "symlog", "linear"] = "linear" if low < 0 or not far else "log" if low > 0 else "symlog"
+    if low > 0 and high < SPAN * low and not measure.share:
+        low, high = (low * high / SPAN) ** 0.5, (low * high * SPAN) ** 0.5
+    elif low == high:
+        low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
+    bend = np.log if kind == "log" else np.log1p if kind == "symlog" else np.asarray
+    place = (bend(values) - bend(low)) / (bend(high) - bend(low))
+    reverse = measure.better < 0
+    scale = alt.Scale(type=kind, domain=[low, high], scheme="cividis", reverse=reverse, nice=False)
+    form = "%" if measure.share else ".3~s" if high >= 1000 else ".3~g"
+    key = alt.Legend(
+        title=measure.title, orient="bottom", gradientLength=220, titleLimit=300, format=form, labelOverlap="greedy"
+    )
+    return alt.Color("value:Q", scale=scale, legend=key), ((1 - place) if reverse else place) <= 0.55
+
+
+def _fitting(columns: int, row: int, longest: int) -> alt.ExprRef:
+    """The size of letters with which so many characters fit a cell; 0 where they would be too small to read."""
+    room = f"min(12, {row - 2}, floor(width / {columns} / {0.6 * max(longest, 1) + 0.3:.2f}))"
+    return alt.ExprRef(f"{room} < 8 ? 0 : {room}")
+
+
+def _frame(columns: Axis, rows: Axis, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> alt.Chart:
+    """A line around all cells: the darkest would be lost in the dark, the brightest on white."""
+    whole = pd.DataFrame({"left": [0], "right": [len(columns.levels)], "base": [0], "top": [len(rows.levels)]})
+    drawn = alt.Chart(whole).mark_rect(filled=False, stroke=style.NEUTRAL, strokeWidth=1.5)
+    made: alt.Chart = drawn.encode(
+        x=alt.X("left:Q", **x_axis), x2=alt.X2("right:Q"), y=alt.Y("base:Q", **y_axis), y2=alt.Y2("top:Q")
+    )
+    return made
+
+
+def _marks(
+    cells: pd.DataFrame, columns: int, row: int, tip: list[alt.Tooltip], x_axis: dict[str, Any],
+    y_axis: dict[str, Any], final: bool,
+) -> list[alt.Chart]:  # fmt: skip
+    """The cells without a number: a mark, with its meaning in the legend, and no colour."""
+    if cells.empty:
+        return []
+    present = [state for state in MARKS if state in set(cells["state"])]
+    named = {state: _so_far(state, final) for state in present}
+    cells = cells.assign(state=cells["state"].map(named))
+    names = list(named.values())
+    shape = alt.Shape(
+        "state:N",
+        scale=alt.Scale(domain=names, range=[MARKS[state] for state in present]),
+        legend=style.legend(names, "top"),
+    )
+    own = cells.drop(columns=["value", "short", "window"])
+    x, y = alt.X("across:Q", **x_axis), alt.Y("up:Q", **y_axis)
+    size = alt.ExprRef(f"pow(min(width / {columns}, {row}, 26) * 0.42, 2)")
+    area = alt.Chart(own).mark_rect(color=style.NEUTRAL, fillOpacity=0.12, stroke=style.NEUTRAL, strokeWidth=0.4)
+    edges = {"x2": alt.X2("right:Q"), "y2": alt.Y2("top:Q"), "tooltip": tip}
+    point = alt.Chart(own[["across", "up", "state"]]).mark_point(
+        size=size, strokeWidth=1.6, color=style.NEUTRAL, tooltip=False
+    )
+    return [
+        area.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("base:Q", **y_axis), **edges),
+        point.encode(x=x, y=y, shape=shape),
+    ]
+
+
+def _outline(cells: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> list[alt.Chart]:
+    """The edges of the window, which no two of its cells share."""
+    edges = outline(cells)
+    if edges.empty:
+        return []
+    base = alt.Chart(edges).encode(
+        x=alt.X("x:Q", **x_axis), x2=alt.X2("x2:Q"), y=alt.Y("y:Q", **y_axis), y2=alt.Y2("y2:Q")
+    )
+    ends: dict[str, Any] = {"strokeCap": "square"}
+    return [
+        base.mark_rule(color=INK, strokeWidth=5.5, **ends),
+        base.mark_rule(color=HALO, strokeWidth=2.5, **ends),
+    ]
+
+
+def outline(cells: pd.DataFrame) -> pd.DataFrame:
+    """The edges around the cells of the window: columns x, y, x2, y2, each an edge of one cell of it alone."""
+    inside = set(cells.loc[cells["window"], ["x", "y"]].itertuples(index=False, name=None))
+    edges = [
+        edge
+        for x, y in sorted(inside)
+        for beside, edge in (
+            ((x - 1, y), (x, y, x, y + 1)),
+            ((x + 1, y), (x + 1, y, x + 1, y + 1)),
+            ((x, y - 1), (x, y, x + 1, y)),
+            ((x, y + 1), (x, y + 1, x + 1, y + 1)),
+        )
+        if beside not in inside
+    ]
+    return pd.DataFrame(edges, columns=["x", "y", "x2", "y2"], dtype=float)
+
+
+def _theory(
+    critical: pd.DataFrame, reach: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]
+) -> list[alt.Chart]:
+    """The critical line, thick, and the limit of depth, dashed: in two colours each, one of which every cell shows."""
+    charts: list[alt.Chart] = []
+    x, y = alt.X("x:Q", **x_axis), alt.Y("y:Q", **y_axis)
+    for colour, width in ((HALO, 6.5), (LINES, 3.5)):
+        if not critical.empty:
+            rule = alt.Chart(critical).mark_rule(color=colour, strokeWidth=width, clip=True)
+            charts.append(rule.encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")))
+        if not reach.empty:
+            drawn = reach.assign(order=np.arange(len(reach)))
+            line = alt.Chart(drawn).mark_line(color=colour, strokeWidth=width - 1.5, strokeDash=[9, 5], clip=True)
+            charts.append(line.encode(x=x, y=y, order=alt.Order("order:Q")))
+    return charts
+
+
+LINES = "#c81400"
+"""Of theory: no colour of the cells."""

@@ -1,0 +1,75 @@
+"""Charts of two results laid over each other: a colour for each pair of groups, solid for A and dashed for B."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from core.charts import curves, style, tables
+from core.charts.convergence import MEASURES
+
+SIDES = {"A": [1, 0], "B": [6, 4]}
+"""The two results, and the dash of each."""
+MOST = len(style.PALETTE)
+"""Pairs that are drawn: a colour each."""
+WIDE = 10
+"""Times the least median loss: more than a linear axis can show."""
+
+
+def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: str = "epoch") -> alt.LayerChart:
+    """A quantity over training in both results: median lines and 25-75 % bands over the runs of each pair's groups.
+
+    A loss that spans more than a decade has a log axis.
+
+    Args:
+        epochs: epochs tables of both (`core.results.convergence.with_diverged`) with columns group, the pair's name,
+            and side, one of SIDES.
+        groups: the pairs' names, of which the first MOST are drawn.
+        quantity: one of `core.charts.convergence.MEASURES`.
+        x: "epoch" or "update".
+    """
+    named = list(groups[:MOST])
+    what, accuracy = MEASURES[quantity], quantity.endswith("accuracy")
+    title = f"{what.partition(' (')[0].capitalize()}: A solid, B dashed"
+    table = epochs.loc[epochs["group"].isin(named), ["group", "side", x, quantity]]
+    whole = tables.spread(table, ["group", "side", x], quantity, -np.inf if accuracy else np.inf)
+    medians = tables.masked(whole, ["median"])[0]
+    if medians.empty:
+        return style.blank(title, curves.TIMES[x], what)
+    positive = medians.loc[medians["median"] > 0, "median"]
+    log = not accuracy and len(positive) == len(medians) and positive.max() > WIDE * positive.min()
+    kept = tables.thin(np.unique(medians[x].to_numpy()), max(2, curves.LINE_ROWS // (2 * len(named))))
+    medians = medians[medians[x].isin(kept)]
+    medians = medians.assign(band=tables.interval_text(medians["low"], medians["high"]))
+    bands = tables.masked(medians, ["low", "high"], log=["low"] if log else [])[0]
+    heights = np.concatenate([medians["median"], bands["low"], bands["high"]])
+    y_axis = style.position(what, heights, "share" if accuracy else "log" if log else "linear")
+    along = alt.X(f"{x}:Q", **style.position(curves.TIMES[x], medians[x], "count"))
+    y, pick = alt.Y("median:Q", **y_axis), style.pick_group()
+    colour = style.colour("group", named, _colours(groups, named), style.legend(named, strokes=True))
+    dash = alt.StrokeDash("side:N", scale=alt.Scale(domain=list(SIDES), range=list(SIDES.values())), legend=None)
+
+    base = alt.Chart(medians[["group", "side", x, "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
+    area = alt.Chart(bands[["group", "side", x, "low", "high"]]).mark_area(strokeWidth=0)
+    area = area.encode(x=along, color=colour, detail=alt.Detail("side:N"), y=alt.Y("low:Q", **y_axis))
+    tip = style.tip(
+        ("group", "groups"), ("side", "result"), (x, x, ",d"), ("median", "median", style.NUMBER),
+        ("band", "25-75 % of runs"), ("finite", "finite runs", "d"), ("runs", "of runs", "d"),
+    )  # fmt: skip
+    dots = base.mark_point(filled=True, size=60).encode(y=y, tooltip=tip, opacity=alt.OpacityValue(0))
+    charts = [
+        area.encode(y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.12)),
+        base.mark_line(strokeWidth=2.2).encode(y=y, strokeDash=dash, opacity=style.faded(pick)),
+        dots,
+    ]
+    cut = f"; the first {len(named)} of {len(groups)} pairs" if len(named) < len(groups) else ""
+    subtitle = curves.of_runs(curves.BAND, medians["runs"]) + cut
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
+
+
+def _colours(groups: Sequence[str], named: Sequence[str]) -> list[str]:
+    """The colours that the groups have on every page; others, where dashes would have to tell some of them apart."""
+    usual = dict(zip(*style.group_colours(groups), strict=True))
+    own = [usual[group] for group in named]
+    return own if len(set(own)) == len(own) else list(style.PALETTE[: len(named)])

@@ -1,0 +1,463 @@
+"""Sweep maps: any measure of the runs over two swept settings, cell by cell, and over the learning rate.
+
+A cell's number is the median over its runs, whatever they differ in beside the two settings. A run that diverged is
+worse than any other in what training comes to, and one that did not reach the target later than any other: a median
+that falls on such runs is no number, and the cell says why in its `state`.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.experiment.experiment import FIELDS, Experiment, label
+from core.registries import starts
+from core.registries.initialisers import INITIALISERS, Argument
+from core.results.convergence import SETTINGS
+from core.results.evidence import equal, step
+from core.results.results import Result, at_recorded_epochs, run_settings
+from core.schema import RUN, SCHEMA
+from core.text import words
+
+START, END = WHEN = ("at initialisation", "at the end of training")
+MEAN, FIRST, LAST, OUTPUT = WHERE = (
+    *("mean of the hidden layers", "first hidden layer", "last hidden layer", "output layer"),
+)
+"""When, and in which layers, what is no column of the runs table is looked at."""
+VALUE, NOT_REACHED, DIVERGED, NOT_MEASURED, NO_RUNS = STATES = (
+    *("value", "not reached", "diverged", "not measured", "no runs yet"),
+)
+"""What a cell may be: all but the first have no number. NOT_REACHED: no more than half of its runs reached the target;
+DIVERGED: half or more of them diverged, or all did before they reached it."""
+
+AXES = {
+    "initialiser": "initialiser",
+    "gain": "gain",
+    "learning_rate": "learning rate",
+    "batch_size": "batch size",
+    "width": "width",
+    "depth": "depth",
+    "hidden": "hidden layers",
+    "activation": "activation function",
+    "optimiser": "optimiser",
+    "dataset": "data set",
+    "bias_initialiser": "bias initialiser",
+    "residual": "residual connections",
+    "normalisation": "normalisation",
+}
+"""What may be an axis, in the order of preference, in words: the plural settings, and what hidden layers differ in."""
+UNITS = {"batch_size": "examples per update", "hidden": "units", "gain": "factor on the initial weights"}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A swept setting as an axis.
+
+    Attributes:
+        name: one of AXES.
+        noun: what a sentence calls its values: "standard deviation".
+        title: the same with its unit.
+        levels: its values as texts, in order.
+        numbers: the same as ascending numbers (inf: the full batch); empty where they are names.
+    """
+
+    name: str
+    noun: str
+    title: str
+    levels: tuple[str, ...]
+    numbers: tuple[float, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The levels as they stand along the axis: those of one family by their number alone."""
+        return tuple(each.rpartition(":")[2] for each in self.levels) if self.numbers else self.levels
+
+    def place(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """Where numbers lie along the axis, on which level i is the stretch from i to i + 1, its number in the middle.
+
+        Between levels, and beyond them, it goes by ratio where all numbers are above 0, else by difference.
+        """
+        ratios = min(self.numbers) > 0
+        numbers, at = (np.log(part) if ratios else np.asarray(part, float) for part in (self.numbers, values))
+        left = np.clip(np.searchsorted(numbers, at) - 1, 0, len(numbers) - 2)
+        places: NDArray[np.float64] = left + 0.5 + (at - numbers[left]) / (numbers[left + 1] - numbers[left])
+        return places
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a map may show, by its name in MEASURES.
+
+    Attributes:
+        title: in words.
+        table, column: where it is.
+        meaning: what it is, with its unit where it has one.
+        share: whether it is a share, from 0 to 1.
+        better: 1 where more is better, -1 where less is, 0 where neither.
+        counted: whether the cell has the share of its runs of which it is true, in place of a median.
+    """
+
+    title: str
+    table: str
+    column: str
+    meaning: str
+    share: bool = False
+    better: int = 0
+    counted: bool = False
+
+    @property
+    def of_target(self) -> bool:
+        """Whether a run has it only once it has reached the target."""
+        return self.column.endswith("_to_target") and not self.counted
+
+    @property
+    def outcome(self) -> bool:
+        """Whether it is what training comes to, in which a run that diverged is worse than all others."""
+        return self.table == "runs" and self.better != 0 and not self.counted
+
+    @property
+    def worst(self) -> float:
+        """What stands for a run that is worse than all others."""
+        return -self.better * math.inf if self.outcome else math.nan
+
+
+def _numbers_of(table: str) -> dict[str, Measure]:
+    """Every number of a table that is measured, by its column."""
+    found = {}
+    for column in SCHEMA[table]:
+        if column.dtype == "float64" and column.name not in _NOT_MEASURED:
+            title = words(column.name).replace("train ", "training ")
+            better = -1 if column.name.endswith(("_loss", "_to_target")) else int(column.name.endswith("_accuracy"))
+            found[column.name] = Measure(
+                f"{title} (layers)" if table == "layers" else title,
+                *(table, column.name, column.meaning, column.unit == "share"),
+                better if table == "runs" else 0,
+            )
+    return found
+
+
+_NOT_MEASURED = {column.name for column in RUN} | {"diverged_at"}
+_SHARE = ("share of the runs", True)
+_OF_RUNS = _numbers_of("runs")
+MEASURES: dict[str, Measure] = {
+    "updates_to_target": _OF_RUNS["updates_to_target"],
+    "reached": Measure("share that reached the target", "runs", "updates_to_target", *_SHARE, 1, counted=True),
+    "diverged": Measure("share that diverged", "runs", "diverged_at", *_SHARE, -1, counted=True),
+    **_OF_RUNS,
+    **_numbers_of("epochs"),
+    **_numbers_of("layers"),
+}
+"""By name: two shares of runs, and every number of the tables of runs, epochs and layers, by its column."""
+CURVES = ("updates_to_target", "final_train_loss", "final_test_loss", "final_train_accuracy", "final_test_accuracy")
+"""Measures that are looked at against the learning rate."""
+
+
+# What is swept
+
+
+def axes(experiment: Experiment) -> tuple[str, ...]:
+    """The names of what the experiment has several values of, in the order of AXES.
+
+    Hidden layers are told apart by their depth or width where that alone tells them apart, else by either and by all.
+    """
+    varying = set(experiment.varying())
+    if "hidden" in varying:
+        networks = experiment.hidden
+        even = all(len(set(widths)) == 1 for widths in networks)
+        parts = {"depth": {len(widths) for widths in networks}}
+        if even:
+            parts["width"] = {widths[0] for widths in networks}
+        several = {name: values for name, values in parts.items() if len(values) > 1}
+        if any(len(values) == len(networks) for values in several.values()) and len(several) == 1:
+            varying.discard("hidden")
+        varying |= set(several)
+    return tuple(name for name in AXES if name in varying)
+
+
+def pooled(experiment: Experiment, columns: str, rows: str) -> dict[str, tuple[str, ...]]:
+    """What the runs of a cell may differ in beside their seed: the levels of each, by its name in AXES."""
+    names, on = axes(experiment), {columns, rows}
+    if "hidden" in names:
+        parts = {"depth", "width"} & set(names)
+        if "hidden" in on or not parts & on:
+            names = tuple(name for name in names if name not in parts)
+        elif "width" in names:
+            names = tuple(name for name in names if name != "hidden")
+    plan = run_settings(replace(experiment, seeds=1))
+    return {name: _ordered(plan, name) for name in names if name not in on}
+
+
+def level(table: pd.DataFrame, name: str) -> pd.Series:
+    """By row of any table, the level of an axis that its run belongs to."""
+    column = table["hidden" if name in ("depth", "width") else name]
+    return column.map({value: _text(name, value) for value in column.unique()})
+
+
+def _text(name: str, value: str | float) -> str:
+    if name == "depth":
+        return str(len(FIELDS["hidden"].kind.parse(value)))
+    if name == "width":
+        return str(FIELDS["hidden"].kind.parse(value)[0])
+    field = FIELDS[name]
+    text = value if isinstance(value, str) else field.kind.format(float(value))
+    return field.labels.get(text, starts.brief(text))
+
+
+def _numbers(levels: Sequence[str]) -> tuple[str, dict[str, float]]:
+    """Levels that are numbers, or numbers of one family, normal:0.1 and normal:1: that, and each one's number."""
+    found = [re.fullmatch(r"(?:([a-z_0-9]*[a-z]):)?(-?\d[\d.]*(?:e-?\d+)?|full)", each) for each in levels]
+    matched = [match for match in found if match]
+    if len(matched) < len(levels) or len({match[1] for match in matched}) > 1:
+        return "", {}
+    return matched[0][1] or "", {match[0]: math.inf if match[2] == "full" else float(match[2]) for match in matched}
+
+
+def _ordered(table: pd.DataFrame, name: str) -> tuple[str, ...]:
+    levels = [str(each) for each in dict.fromkeys(level(table, name))]
+    numbers = _numbers(levels)[1]
+    return tuple(sorted(levels, key=numbers.__getitem__) if numbers else levels)
+
+
+def axis(result: Result, plan: pd.DataFrame, name: str) -> Axis:
+    """The axis of what is swept, with the levels that the rows of `plan` (settings of runs) have.
+
+    Initialisers that are no numbers of one family are ordered by their initial scale, once all of them are measured.
+    """
+    levels = _ordered(plan, name)
+    family, numbers = _numbers(levels)
+    noun = AXES[name]
+    title = f"{noun} ({UNITS[name]})" if name in UNITS else noun
+    if name == "depth":
+        widths = {width for text in plan["hidden"].unique() for width in FIELDS["hidden"].kind.parse(text)}
+        title = f"depth (hidden layers of {widths.pop()} units)" if len(widths) == 1 else "depth (hidden layers)"
+    elif name == "width":
+        title = "width (units in each hidden layer)"
+    elif family and name == "initialiser":
+        argument = INITIALISERS[family].argument
+        meaning = argument.meaning if isinstance(argument, Argument) else noun
+        noun, title = meaning.partition(" of ")[0], f"{meaning} ({words(family)})"
+    elif family:
+        title = f"{noun} ({words(family)})"
+    elif name == "initialiser":
+        scales = _initial_scales(result).reindex(levels)
+        if scales.notna().all():
+            levels, title = tuple(map(str, scales.sort_values(kind="stable").index)), "initialiser, by initial scale"
+    return Axis(name, noun, title, levels, tuple(numbers[each] for each in levels) if numbers else ())
+
+
+def _initial_scales(result: Result) -> pd.Series:
+    """The median root mean square of the weights of hidden layers at initialisation, by level of the initialiser."""
+    start = result.layers[(result.layers["epoch"] == 0) & (result.layers["role"] == "hidden")]
+    scales: pd.Series = start["weight_rms"].groupby(level(start, "initialiser")).median()
+    return scales
+
+
+# What a run has
+
+
+def values(result: Result, measure: Measure, when: str = END, where: str = MEAN) -> pd.DataFrame:
+    """The measure of every run, in the order of the runs table.
+
+    Columns: value (NaN where it was not measured, or is so no more) and lost (whether the run is worse than all
+    others: it diverged or, with updates and epochs to target, did not reach it).
+
+    Args:
+        when: START or END, for what is in the tables of epochs and layers.
+        where: one of WHERE, for what is in the table of layers.
+    """
+    runs = result.runs
+    diverged = runs["diverged_at"].notna()
+    if measure.counted:
+        value = runs[measure.column].notna().astype(np.float64)
+        return pd.DataFrame({"value": value, "lost": False})
+    if measure.table == "runs":
+        lost = runs[measure.column].isna() if measure.of_target else diverged & measure.outcome
+        return pd.DataFrame({"value": runs[measure.column].mask(lost | np.isinf(runs[measure.column])), "lost": lost})
+    epoch = 0 if when == START else result.experiment.epochs
+    if measure.table == "epochs":
+        points = at_recorded_epochs(result)
+        by_run = points[points["epoch"] == epoch].set_index("run")[measure.column]
+    else:
+        columns = ["run", "layer", "role", measure.column]
+        layers = result.layers.loc[result.layers["epoch"] == epoch, columns]
+        layers = layers[layers["role"] == ("output" if where == OUTPUT else "hidden")]
+        if where == MEAN:
+            by_run = layers.groupby("run")[measure.column].mean()
+        else:
+            one = layers.sort_values("layer").drop_duplicates("run", keep="first" if where == FIRST else "last")
+            by_run = one.set_index("run")[measure.column]
+    value = runs["run"].map(by_run).astype(np.float64)
+    return pd.DataFrame({"value": value.where(np.isfinite(value)), "lost": False})
+
+
+def quartiles(numbers: NDArray[np.float64], worst: float) -> tuple[float, float, float]:
+    """25, 50 and 75 % quantile (those of numpy.quantile), where some of the numbers may be the `worst`, infinite."""
+    if not len(numbers):
+        return math.nan, math.nan, math.nan
+    ordered, at = np.sort(numbers), (len(numbers) - 1) * np.array([0.25, 0.5, 0.75])
+    below = np.floor(at).astype(np.int64)
+    left, right = ordered[below], ordered[np.ceil(at).astype(np.int64)]
+    with np.errstate(invalid="ignore"):
+        between = left + (at - below) * (right - left)
+    # Between two numbers one of which is infinite lies the infinite one.
+    low, median, high = np.where(at == below, left, np.where(np.isnan(between), worst, between)).tolist()
+    return low, median, high
+
+
+# Cell by cell
+
+
+@dataclass(frozen=True)
+class Map:
+    """A measure over two swept settings.
+
+    Attributes:
+        columns, rows: the two axes.
+        measure: what is shown.
+        cells: a row for each cell of the grid, columns from left to right, rows from below: x and y (their places),
+            column and row (their levels), value (median; the share of runs of a measure that counts them), low and
+            high (25 and 75 %; NaN of a share), runs (how many there are so far), measured (how many of them have a
+            number), reached and diverged (how many did), window (whether more than half reached the target), state.
+        groups: the run groups of the cells.
+    """
+
+    columns: Axis
+    rows: Axis
+    measure: Measure
+    cells: pd.DataFrame
+    groups: tuple[str, ...]
+
+
+def sweep_map(
+    result: Result, columns: str, rows: str, measure: str, when: str = END, where: str = MEAN,
+    groups: Sequence[str] = (), only: Sequence[str] = (),
+) -> Map:  # fmt: skip
+    """The map of a measure.
+
+    Args:
+        columns, rows: two of `axes`.
+        measure: a name in MEASURES.
+        when, where: see `values`.
+        groups: the run groups to take; none stands for all.
+        only: of what is `pooled`, levels to take alone, as `tag` has them; none of a setting stands for all of it.
+    """
+    experiment = result.experiment
+    plan = run_settings(replace(experiment, seeds=1))
+    if groups:
+        plan = plan[plan["group"].isin(groups)]
+    for name, levels in pooled(experiment, columns, rows).items():
+        if chosen := [each for each in levels if tag(name, each) in only]:
+            plan = plan[level(plan, name).isin(chosen)]
+    across, up = (axis(result, plan, name) for name in (columns, rows))
+    runs = result.runs[result.runs["group"].isin(plan["group"])]
+    kind = MEASURES[measure]
+    table = values(result, kind, when, where).loc[runs.index]
+    table = table.assign(reached=runs["updates_to_target"].notna(), diverged=runs["diverged_at"].notna())
+    places = [level(runs, one.name).map(one.levels.index) for one in (across, up)]
+    arrays = {str(name): own.to_numpy() for name, own in table.items()}
+    members = table.groupby(places, sort=False).indices
+    cells = {place: _cell({n: array[at] for n, array in arrays.items()}, kind) for place, at in members.items()}
+    found = [
+        {"x": x, "y": y, "column": across.levels[x], "row": up.levels[y], **cells.get((x, y), EMPTY)}
+        for x in range(len(across.levels))
+        for y in range(len(up.levels))
+    ]
+    return Map(across, up, kind, pd.DataFrame(found), tuple(plan["group"]))
+
+
+EMPTY = {
+    **dict.fromkeys(("value", "low", "high"), math.nan),
+    **dict.fromkeys(("runs", "measured", "reached", "diverged"), 0),
+    "window": False,
+    "state": NO_RUNS,
+}
+
+
+def _cell(own: Mapping[str, NDArray[Any]], measure: Measure) -> dict[str, float | int | str | bool]:
+    low, value, high, measured = _median(own, measure)
+    if measure.counted:
+        low, value, high = math.nan, float(own["value"].mean()), math.nan
+    n, reached = len(own["value"]), int(own["reached"].sum())
+    gone = own["diverged"] & ~own["reached"] if measure.of_target else own["diverged"]
+    if math.isfinite(value):
+        state = VALUE
+    elif gone.all() or (measure.outcome and own["lost"].any() and not measure.of_target):
+        state = DIVERGED
+    else:
+        state = NOT_REACHED if own["lost"].any() else NOT_MEASURED
+    return {
+        "value": value if state == VALUE else math.nan,
+        "low": low,
+        "high": high,
+        "runs": n,
+        "measured": measured,
+        "reached": reached,
+        "diverged": int(own["diverged"].sum()),
+        "window": 2 * reached > n,
+        "state": state,
+    }
+
+
+def _median(own: Mapping[str, NDArray[Any]], measure: Measure) -> tuple[float, float, float, int]:
+    """The quartiles of the runs' values, and how many have one."""
+    measured = ~np.isnan(own["value"])
+    numbers = np.where(own["lost"], measure.worst, own["value"])[measured | own["lost"]]
+    return *quartiles(numbers, measure.worst), int(measured.sum())
+
+
+def tag(name: str, level: str) -> str:
+    """A level of what is pooled, as it can be chosen: 'activation function: tanh'."""
+    return f"{AXES[name]}: {level}"
+
+
+# Against the learning rate
+
+
+def curve_names(runs: pd.DataFrame, experiment: Experiment) -> pd.Series:
+    """By row, what runs are called that differ in their learning rate and seed alone."""
+    varying = [name for name in experiment.varying() if name != "learning_rate"]
+    settings = runs[SETTINGS].drop_duplicates()
+    names = {tuple(row): label(dict(zip(SETTINGS, row, strict=True)), varying) for row in settings.to_numpy(object)}
+    return pd.Series([names[tuple(row)] for row in runs[SETTINGS].to_numpy(object)], runs.index, dtype="str")
+
+
+def rate_curves(result: Result, measure: str, groups: Sequence[str] = ()) -> pd.DataFrame:
+    """A measure of CURVES against the learning rate, a curve for all runs that differ in nothing else but their seed.
+
+    Columns: group (the curve's name), learning_rate, low, median and high (infinite where they fall on runs that are
+    worse than all others), finite (runs with a number), runs, diverged (of them), best (whether no other rate has a
+    better median: those of updates that are equal to the recorded step are all the best).
+
+    Args:
+        groups: the run groups of which any makes a curve be taken, at all of its rates; none stands for all.
+    """
+    runs, kind = result.runs, MEASURES[measure]
+    names = curve_names(runs, result.experiment)
+    if groups:
+        names = names[names.isin(names[runs["group"].isin(groups)])]
+    runs = runs.loc[names.index]
+    table = values(result, kind).loc[runs.index].assign(diverged=runs["diverged_at"].notna())
+    recorded = result.epochs.groupby("group")["update"].unique()
+    rows = []
+    for (name, rate), own in table.groupby([names, runs["learning_rate"]], sort=False):
+        arrays = {str(column): own[column].to_numpy() for column in own}
+        low, median, high, finite = _median(arrays, kind)
+        updates = sorted(recorded[runs.loc[own.index[0], "group"]].tolist())
+        coarse = step(updates, median) if kind.of_target and math.isfinite(median) else 0
+        rows.append((name, rate, low, median, high, finite, len(own), int(own["diverged"].sum()), coarse))
+    columns = ["group", "learning_rate", "low", "median", "high", "finite", "runs", "diverged", "step"]
+    found = pd.DataFrame(rows, columns=columns).sort_values("learning_rate", kind="stable")
+    found["best"] = False
+    for _, own in found[np.isfinite(found["median"])].groupby("group", sort=False):
+        best = own.loc[(-kind.better * own["median"]).idxmin()]
+        alike = [
+            equal(best["median"], m, max(best["step"], s)) for m, s in zip(own["median"], own["step"], strict=True)
+        ]
+        found.loc[own.index, "best"] = alike
+    order = found["group"].map({name: place for place, name in enumerate(dict.fromkeys(names))})
+    return found.drop(columns="step").loc[order.sort_values(kind="stable").index].reset_index(drop=True)
