@@ -112,7 +112,7 @@ def test_a_page_on_a_result_shows_a_finding_with_its_n(open_page: Open, entry: E
     assert any("12 runs" in caption.value and "2 seeds a group" in caption.value for caption in at.caption)
 
 
-@pytest.mark.parametrize(("path", "count"), [("saturation", 8), ("gradient_signs", 6), ("convergence", 6)])
+@pytest.mark.parametrize(("path", "count"), [("saturation", 9), ("gradient_signs", 6), ("convergence", 6)])
 def test_a_page_shows_its_charts_each_with_a_menu_of_files(open_page: Open, path: str, count: int) -> None:
     at = open_page(entry_of(path), **QUICK, target="train_accuracy:0.1")
     assert charts(at) == count
