@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core.charts import neuron as charts
+from core.charts import picture
 from core.charts.style import group_colours
 from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
@@ -102,6 +104,14 @@ class _Step:
 
     charts: dict[str, dict[str, Any]]
     words: str
+    directions: dict[str, pd.DataFrame]
+
+
+def _descent(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> alt.LayerChart:
+    return charts.descent(
+        walk.paths[walk.paths["function"] == function], contours=walk.contours[function], tiles=walk.tiles[function],
+        directions=directions, solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
+    )  # fmt: skip
 
 
 def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent, step: int) -> _Step:
@@ -112,14 +122,9 @@ def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
         mine = walk.paths[walk.paths["function"] == function]
         here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
         directions[function] = zigzag.direction_table(neuron, (here["w1"], here["w2"]))
-        drawn[function] = chart.specification(
-            charts.descent(
-                mine, contours=walk.contours[function], tiles=walk.tiles[function], directions=directions[function],
-                solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
-            )
-        )  # fmt: skip
+        drawn[function] = chart.specification(_descent(walk, function, directions[function], step))
     said = f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(walk.paths, step)}"
-    return _Step(drawn, said)
+    return _Step(drawn, said, directions)
 
 
 def _start(key: str) -> None:
@@ -147,9 +152,12 @@ def _page() -> None:
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
                 paths = walk.paths[walk.paths["function"] == function]
-                drawn = now.charts[function]
+                drawn = partial(_descent, walk, function, now.directions[function], step)
                 save.menu(
-                    f"descent_{function}", lambda paths=paths: paths, drawn, what=f"descent_{function}-step-{step}"
+                    f"descent_{function}",
+                    lambda paths=paths: paths,
+                    lambda drawn=drawn: picture.specification(drawn()),
+                    what=f"descent_{function}-step-{step}",
                 )
         st.markdown(now.words)
         st.caption(zigzag.KEY)

@@ -281,6 +281,6 @@ def test_a_report_on_a_strangers_half_trained_table_says_so_and_runs_none_of_its
 
 
 def test_a_report_without_a_hidden_layer_or_with_standard_statistics_leaves_out_what_was_not_measured() -> None:
-    for changes in ({"hidden": ((),)}, {"statistics": "standard"}, {"learning_rate": (1e30,)}):
+    for changes in ({"hidden": ((),)}, {"statistics": "standard"}, {"learning_rate": (1000.0,)}):
         found = parsed(page(train(replace(SMALL, epochs=1, seeds=1, **changes))))  # type: ignore[arg-type]
         assert "Signal propagation" in found.text
