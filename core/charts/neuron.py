@@ -251,10 +251,12 @@ def descent(
 
     shares = [percent(share).replace(" ", "") for share in directions["share"]]
     labels = pd.DataFrame({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
-    text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
+    share = alt.Chart(labels).encode(**place, text=alt.Text("text:N"))
+    # A path may cross them.
+    halo = share.mark_text(clip=True, fontSize=11, fontWeight="bold", stroke="#ffffff", strokeWidth=3, color="#ffffff")
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
-    charts += [text.encode(**place, text=alt.Text("text:N")), _tiles(tiles, hover)]
+    charts += [halo, share.mark_text(clip=True, fontSize=11, fontWeight="bold", color="#000000"), _tiles(tiles, hover)]
     return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
 
 

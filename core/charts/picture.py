@@ -17,7 +17,8 @@ WIDTH = 720
 SCALE = 2.0
 """Pixels of a PNG for each of the chart's."""
 INK, GRID = "#31333f", "#e3e4e8"
-FONT = "Source Sans 3, Source Sans Pro, Arial, Liberation Sans, sans-serif"
+FONT = "Liberation Sans, DejaVu Sans, Arial, sans-serif"
+"""The first comes with what draws, and has the widths of Arial; the second has the signs that it lacks."""
 LIGHT: dict[str, Any] = {
     "background": "#ffffff",
     "padding": 12,
@@ -105,9 +106,9 @@ def arrow(rows: pd.DataFrame) -> pa.Table:
 
 
 def in_words(spec: Mapping[str, Any]) -> str:
-    """What a chart shows, for who cannot see it: its title and what stands below that."""
-    title = spec["title"]
-    return ": ".join(" ".join(title[part]) for part in ("text", "subtitle") if title.get(part))
+    """What a chart shows, for who cannot see it: its title, what stands below that, and what it comes to."""
+    title = ": ".join(" ".join(spec["title"][part]) for part in ("text", "subtitle") if spec["title"].get(part))
+    return ". ".join(filter(None, [title, spec.get("description")]))
 
 
 def inlined(spec: Mapping[str, Any], **values: Any) -> dict[str, Any]:

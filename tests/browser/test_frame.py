@@ -6,12 +6,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pages.parts.catalogue import PAGES, Entry
-from tests.browser.conftest import StartServer
 from tests.browser.harness import PATIENCE, Server, chart_ready, link_to_copy, visit, wait_until_idle
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 # Pages that have no chart of an experiment as small as this.
-WITHOUT_CHARTS = {"runs", "two_by_two", "batch_size", "own_data"}
+WITHOUT_CHARTS = {"runs", "compare", "two_by_two", "batch_size", "own_data"}
 
 
 def sidebar_link(page: Page, title: str) -> None:
@@ -35,8 +34,9 @@ def expect_parameters(page: Page, **wanted: str) -> None:
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
-def test_a_deep_link_to_a_fresh_server_opens_whole(server: StartServer, page: Page, entry: Entry) -> None:
-    visit(page, server().link(entry.path, **TINY))
+def test_a_deep_link_opens_whole(dashboard: Server, page: Page, entry: Entry) -> None:
+    """That a fresh server can draw each of them first is in tests/pages/test_cold.py."""
+    visit(page, dashboard.link(entry.path, **TINY))
     expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_role("dialog")).to_have_count(0)
     sidebar = page.get_by_test_id("stSidebar")
