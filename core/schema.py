@@ -250,6 +250,9 @@ def data_dictionary() -> str:
         "",
         "The tables of a result, each also a CSV. Written by",
         "`python -c 'from core.schema import data_dictionary; print(data_dictionary(), end=\"\")'`.",
+        "",
+        "CSVs that a page offers have a column more for each setting that is not among these, such as `loss`, `epochs`",
+        "and `target`, and for each version (`version_engine` ...). In a zip or a folder `experiment.json` has those.",
     ]
     for table, columns in SCHEMA.items():
         lines += ["", f"## {table}", "", "| column | type | unit | meaning |", "| --- | --- | --- | --- |"]

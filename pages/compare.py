@@ -1,12 +1,12 @@
 """Compare: the result on the screen, A, and another one, B, laid over each other."""
 
+import math
 from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from core.charts import convergence as convergence_charts
 from core.charts import pairing as charts
 from core.experiment.experiment import FIELDS
 from core.experiment.handing_on import file_name
@@ -21,15 +21,15 @@ from pages.parts.shown import Shown, once
 
 EFFECTS: dict[str, Any] = {
     "pair": "pair of groups",
-    "runs_a": "runs of A",
-    "runs_b": "runs of B",
-    "median_a": st.column_config.NumberColumn("median of A", format="%.4g", help="Empty: half of the runs or more"),
+    "better": "better",
+    "said": st.column_config.TextColumn("in words", width="large"),
+    "median_a": st.column_config.NumberColumn("median of A", format="%.4g"),
     "median_b": st.column_config.NumberColumn("median of B", format="%.4g"),
     "effect": st.column_config.NumberColumn("effect", format="%.4g"),
     "low": st.column_config.NumberColumn("from", format="%.4g", help="95 % interval"),
     "high": st.column_config.NumberColumn("to", format="%.4g", help="95 % interval"),
-    "better": "better",
-    "said": st.column_config.TextColumn("in words", width="large"),
+    "runs_a": "runs of A",
+    "runs_b": "runs of B",
 }
 
 
@@ -49,6 +49,7 @@ def _page(shown: Shown) -> None:
             st.markdown(f"**B**: {notices.escaped(experiment.in_words())}")
             st.caption(notices.escaped(other.named(experiment)))
             second = other.shown(experiment)
+        other.refused()
         with st.expander("Choose B", expanded=experiment is None, key="choose_other"):
             other.choose()
     if second is not None:
@@ -116,10 +117,15 @@ def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str,
     lens.box(pairing.finding(rows, total), "")
     if measure == UPDATES:
         chart.draw(
-            "times_fewer", convergence_charts.speed_up, partial(_ratios, first, second, drawn),
-            groups=tuple(pair.label for pair in drawn), title="Times fewer updates in B than in A, the baseline",
+            "times_fewer", charts.times_fewer, partial(_ratios, first, second, drawn),
+            groups=tuple(pair.label for pair in drawn),
         )  # fmt: skip
-    st.dataframe(rows, hide_index=True, column_config=EFFECTS, column_order=list(EFFECTS), key=f"effects_{measure}")
+    st.dataframe(
+        rows.replace([math.inf, -math.inf], math.nan), hide_index=True, column_config=EFFECTS,
+        column_order=list(EFFECTS), key=f"effects_{measure}", placeholder="",
+    )  # fmt: skip
+    effect = "updates of A divided by those of B" if measure == UPDATES else "that of B minus that of A"
+    st.caption(f"Effect: {effect}, of the medians. Empty: half of the runs or more have no such value, or no limit.")
 
 
 def _over_training(first: Shown, second: Shown, drawn: tuple[Pair, ...], total: int) -> None:

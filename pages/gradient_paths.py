@@ -16,6 +16,11 @@ from pages.parts.catalogue import GradientPaths
 from pages.parts.controls import Control
 from pages.parts.shown import once
 
+# On a phone the network stays in sight while the sliders below it are moved.
+IN_SIGHT = """<style>@media (max-width: 640px) {
+[data-testid="stColumn"]:has(.st-key-network) {position: sticky; top: 2rem; z-index: 2;
+backdrop-filter: blur(1rem)}
+[data-testid="stMain"] {scroll-padding-top: 35rem}}</style>"""
 EXAMPLE = {"x1": GradientPaths.x1, "x2": GradientPaths.x2, "target": GradientPaths.t}
 WEIGHTS = {name: getattr(GradientPaths, name) for name in ("u11", "u21", "u12", "u22", "w1", "w2", "v")}
 
@@ -45,12 +50,13 @@ def _page() -> None:
         weights = _sliders(WEIGHTS)
     network = DrawnNetwork(**example, **weights)
     paths = gradient_paths(network, function)
-    with graph:
+    with graph, st.container(key="network"):
+        st.html(IN_SIGHT)
         chart.draw(
             "drawn_network", charts.drawn_network, partial(lesson.network_table, network, paths),
             bracket=paths.bracket,
         )  # fmt: skip
-        st.markdown(f"**{lesson.step_words(function, paths)}**")
+    st.markdown(f"**{lesson.step_words(function, paths)}**")
 
     st.header("Factor by factor")
     for weight, column in zip((1, 2), st.columns(2), strict=True):

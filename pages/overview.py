@@ -56,6 +56,10 @@ def _page(shown: Shown) -> None:
     lens.box(shown.once(findings.runs), shown.by, "runs")
     save.report(shown)
     groups = view.groups(Overview.groups, shown)
+    st.caption(
+        "On every page: a click in a legend shows one run group, with shift one more; a drag over a chart zooms in, "
+        "and a double click shows all of it again."
+    )
     left, right = st.columns(2)
     with left:
         chart.draw(

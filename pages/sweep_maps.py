@@ -30,7 +30,7 @@ FAIR = "These runs share one learning rate, so there is no curve. A fair compari
 def _page(shown: Shown) -> None:
     swept = maps.axes(shown.experiment)
     if len(swept) > 1:
-        groups = view.groups(SweepMaps.groups, shown)
+        groups = _groups(shown)
         lens.part(shown, lambda: _map(shown, groups))
     else:
         groups = Chosen(shown.groups, shown.groups)
@@ -44,6 +44,14 @@ def _page(shown: Shown) -> None:
         st.caption(FAIR)
     if len(swept) < 2 or len(shown.experiment.learning_rate) == 1:
         _offers(shown)
+
+
+def _groups(shown: Shown) -> Chosen:
+    """The run groups that are taken: all of them, however many, until a person chooses."""
+    chosen = set(view.several(SweepMaps.groups))
+    if len(chosen) < len(shown.groups):
+        st.caption(f"Taken are {len(chosen):,} of {len(shown.groups):,} run groups.")
+    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
 
 
 def _map(shown: Shown, groups: Chosen) -> None:

@@ -30,7 +30,9 @@ COLUMNS: dict[str, Any] = {
     "high": st.column_config.NumberColumn("to", format="%.4g"),
     "reached": st.column_config.NumberColumn("runs with a value"),
     "seeds": st.column_config.NumberColumn("seeds"),
-    "edge": st.column_config.CheckboxColumn("rate at an end of the grid"),
+    "edge": st.column_config.CheckboxColumn(
+        "rate at an end", help="Its best rate lies at an end of the grid: a better one may lie beyond"
+    ),
 }
 LACKING = """
 **Tanh differs from the logistic in three things at once**: it is centred on 0, its slope at 0 is 1 instead of 1/4, and

@@ -40,14 +40,11 @@ COLUMNS = {
 def _settings() -> tuple[tuple[str, ...], tuple[str, ...], Descent]:
     """The functions, the kinds of update, and the descent that the controls ask for."""
     names = {words(name): name for name in FUNCTIONS}
-    left, middle, right = st.columns(3)
-    with left:
-        functions = view.several(Zigzag.functions)
-        updates = view.several(Zigzag.updates)
-    with middle:
-        start = (view.place(Zigzag.start_w1), view.place(Zigzag.start_w2))
-    with right:
-        momentum, std = view.place(Zigzag.momentum), view.place(Zigzag.std)
+    functions, updates = view.beside(
+        lambda: view.several(Zigzag.functions), lambda: view.several(Zigzag.updates), (3, 2)
+    )  # fmt: skip
+    start = view.beside(lambda: view.place(Zigzag.start_w1), lambda: view.place(Zigzag.start_w2))
+    momentum, std = view.beside(lambda: view.place(Zigzag.momentum), lambda: view.place(Zigzag.std))
     with st.expander("Learning rate, number of steps, examples"):
         own = view.place(Zigzag.rates) == Zigzag.OWN
         rate = view.place(Zigzag.share if own else Zigzag.rate)

@@ -412,7 +412,7 @@ def test_a_click_on_the_legend_picks_a_group(chart: str) -> None:
     pick, hover = spec["params"]
     assert pick["name"] == "pick_group"
     assert pick["bind"] == "legend"
-    assert pick["select"] == {"type": "point", "fields": ["group"]}
+    assert pick["select"] == {"type": "point", "fields": ["group"], "clear": False}
     assert set(_inside(spec["layer"], "param")) == {"pick_group"}
     # The point nearest to the pointer tells its numbers, in full.
     assert hover["select"] == {"type": "point", "on": "pointerover", "nearest": True, "clear": "pointerout"}
@@ -967,3 +967,21 @@ def test_thinning_keeps_both_ends_and_the_limit() -> None:
         assert len(kept) <= 50
         assert all(itertools.starmap(operator.lt, itertools.pairwise(kept)))
     assert tables.thin(points[:7], 50).tolist() == list(range(7))
+
+
+def test_a_group_whose_loss_explodes_does_not_squash_the_others_and_the_chart_says_so() -> None:
+    quiet = pd.DataFrame({"group": "calm", "run": 0, "epoch": range(5), "train_loss": [2.3, 1.0, 0.5, 0.2, 0.1]})
+    loud = quiet.assign(group="loud", run=1, train_loss=[2.3, 40.0, 2337.0, math.nan, math.nan])
+    epochs = pd.concat([quiet, loud])
+
+    def drawn(whole: bool) -> tuple[float, str]:
+        chart = convergence.learning_curves(epochs, groups=("calm", "loud"), log_y=True, whole=whole).to_dict()
+        y = chart["layer"][0]["encoding"]["y"]
+        return y["scale"]["domain"][1], " ".join(chart["title"]["subtitle"])
+
+    high, said = drawn(whole=False)
+    assert high < 23 * 1.2
+    assert "beyond the axis: loud, up to 2,340" in said
+    high, said = drawn(whole=True)
+    assert high > 2337
+    assert "beyond" not in said

@@ -11,6 +11,7 @@ import pytest
 from core.charts import style
 from core.charts.effects import COLOURS, cell_medians, effect_sizes
 from core.lessons.effects import FOUR, OUTCOMES, TANH, decompose
+from core.text import words
 from tests.test_charts import _sound
 from tests.test_effects import NEVER, SEEDS, factors, runs, spread
 
@@ -92,13 +93,14 @@ def test_a_censored_median_is_an_open_triangle_at_its_last_update() -> None:
     shapes = {layer["mark"]["shape"]: layer for layer in marks(chart, "point")}
     assert set(shapes) == {"circle", "triangle-up"}
     assert not shapes["triangle-up"]["mark"]["filled"]
-    assert rows_with(chart, "activation", "outcome").set_index("activation")["outcome"]["logistic"].endswith("or worse")
+    assert rows_with(chart, "name", "outcome").set_index("name")["outcome"]["logistic"].endswith("or worse")
 
 
 def test_functions_have_the_colours_that_they_have_beside_it_and_effects_have_others() -> None:
     (rule,) = marks(drawn("plain")["cells"], "rule")
     scale = rule["encoding"]["color"]["scale"]
-    assert (scale["domain"], scale["range"]) == style.group_colours(FUNCTIONS)
+    names, colours = style.group_colours(FUNCTIONS)
+    assert (scale["domain"], scale["range"]) == (list(map(words, names)), colours)
     assert not set(COLOURS.values()) & set(scale["range"])
 
 

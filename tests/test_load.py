@@ -34,6 +34,10 @@ async def visits(server: Server) -> None:
         await first.result()
         assert first.charts > 0
         assert await first.move(Random(1)) > 0
+        seen: set[tuple[bytes, ...]] = set()
+        for count in range(1, 4):
+            assert await first.move_on(Random(1), seen) is not None
+            assert len(seen) == count
         await first.goto("convergence")
         assert first.movable()
         async with Session(server.url, "runs", TINY) as second:

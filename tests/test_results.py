@@ -155,6 +155,17 @@ def test_the_target_is_met_at_the_first_recorded_point_that_meets_it(target: str
         assert run["last_update"] == 16
 
 
+def test_a_run_whose_last_epoch_is_still_to_come_is_running_and_is_what_it_becomes() -> None:
+    experiment = change(SMALL, target="train_accuracy:1.0", epochs=4)
+    recorded = records(experiment)
+    so_far = collect(experiment, [record for record in recorded if record.epoch < 4])
+    ended = collect(experiment, recorded)
+    assert set(so_far.runs["status"]) <= {"running", "converged"}
+    assert "running" in set(so_far.runs["status"])
+    assert "running" not in set(ended.runs["status"])
+    assert so_far.asked("train_accuracy:0.999").runs["status"].eq("running").any()
+
+
 def test_final_and_best_values_are_those_of_the_epochs(result: Result) -> None:
     for run in result.runs.to_dict("records"):
         epochs = result.epochs[result.epochs["run"] == run["run"]]

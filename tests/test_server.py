@@ -44,6 +44,13 @@ async def visit(server: Server, count: int = 1) -> None:
             await visitor.close()
 
 
+class Inattentive(Session):
+    """A visitor whose browser never asks for what a page would draw by itself."""
+
+    async def _repeat(self, fragment: str, seconds: float) -> None:
+        await asyncio.Event().wait()
+
+
 def descriptors(server: Server) -> int:
     return sum(1 for _ in Path(f"/proc/{server.process.pid}/fd").iterdir())
 
@@ -59,6 +66,20 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")
+
+
+def test_a_page_is_drawn_anew_when_its_job_ends_and_not_only_when_it_looks_next(server: Server) -> None:
+    async def wait() -> None:
+        link = "dataset=iris&hidden=8&epochs=300&seeds=2&batch_size=1"
+        async with Inattentive(server.url, "saturation", link) as visitor:
+            await visitor.open()
+            assert visitor.waits, "it trains"
+            await visitor.result()
+            assert not visitor.waits
+            assert visitor.query.startswith("dataset=iris"), "the address is as it was"
+            assert visitor.errors == []
+
+    asyncio.run(wait())
 
 
 @needs_proc

@@ -48,7 +48,7 @@ def pairs_by_batch(
     x = alt.X("size:Q", **x_axis)
     ends = [*medians["low"], *medians["high"], *theory["pairs"], FREE]
     y_axis = _share_axis(PAIRS, ends)
-    colour, pick = style.group_colour(lines), style.pick_group()
+    colour, pick = style.group_colour(lines), style.pick_group(lines)
 
     free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
     expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)

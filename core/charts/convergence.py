@@ -102,14 +102,16 @@ def one_run(epochs: pd.DataFrame, *, quantity: str) -> alt.LayerChart:
         epochs: the run's rows of the epochs table (`core.results.convergence.with_diverged`).
         quantity: "loss" or "accuracy".
     """
-    parts = {"training": epochs[f"train_{quantity}"], "test": epochs[f"test_{quantity}"]}
-    parts = {part: values for part, values in parts.items() if part == "training" or values.notna().any()}
+    parts = {"on training data": epochs[f"train_{quantity}"], "on test data": epochs[f"test_{quantity}"]}
+    parts = {part: values for part, values in parts.items() if values.notna().any()}
+    if not parts:
+        return style.blank(f"{quantity.capitalize()} of this run", curves.TIMES["epoch"], quantity)
     return curves.over_training(
         pd.concat([epochs.assign(group=part, value=values) for part, values in parts.items()]),
         list(parts),
         "value",
         title=f"{quantity.capitalize()} of this run",
-        subtitle=curves.BAND,
+        subtitle="as recorded",
         y_title="loss (mean per example)" if quantity == "loss" else "accuracy (share correct)",
         y_kind="linear" if quantity == "loss" else "share",
     )
@@ -134,7 +136,7 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
     x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
     y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
-    pick = style.pick_group()
+    pick = style.pick_group(groups)
     base = alt.Chart(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
     line = base.mark_line(interpolate="step-after", strokeWidth=2.2).encode(strokeDash=style.group_dash(groups))
     tip = style.tip(
@@ -144,7 +146,7 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
         ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    behind = style.halo(table[["group", "update", "reached"]], groups, x=x_axis, y=y_axis)
+    behind = style.halo(table[["group", "update", "reached"]], groups, steps=True, x=x_axis, y=y_axis)
     subtitle = "share that has reached the target so far"
     return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots)
 
@@ -203,7 +205,11 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
 
 
 def speed_up(
-    table: pd.DataFrame, *, groups: Sequence[str], title: str = "Speed-up over the baseline"
+    table: pd.DataFrame,
+    *,
+    groups: Sequence[str],
+    title: str = "Speed-up over the baseline",
+    colour: alt.Color | None = None,
 ) -> alt.LayerChart:
     """How many times faster than the baseline each group reaches the target: ratio and 95 % interval on a log axis.
 
@@ -213,6 +219,7 @@ def speed_up(
     Args:
         table: columns group, ratio, low, high, text (`core.results.convergence.speed_up`).
         groups: the experiment's groups, in its order; rows are drawn for those that `table` holds.
+        colour: by the column group; as on every page unless it is given.
     """
     x_title, y_title = "times faster than the baseline", "run group"
     named, cut = style.shown(groups, table)
@@ -226,7 +233,7 @@ def speed_up(
     first, last = x_axis["scale"].domain
     drawn = drawn.assign(low=drawn["low"].fillna(drawn["ratio"]).clip(first, last))
     drawn = drawn.assign(high=drawn["high"].fillna(drawn["ratio"]).clip(first, last))
-    y_axis, colour = style.row_axis(y_title, len(named)), style.row_colour(groups)
+    y_axis, colour = style.row_axis(y_title, len(named)), colour or style.row_colour(groups)
     y = alt.Y("y:Q", **y_axis)
     has_point = table["group"].isin(drawn["group"])
     names = pd.DataFrame({"group": named, "note": table["text"].where(has_point, "")})
@@ -312,7 +319,7 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     low, high = y_axis["scale"].domain
     lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
     reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(

@@ -81,7 +81,7 @@ def over_training(
     heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
     y_axis = style.position(y_title, heights, y_kind)
     y = partial(_height, y_axis)
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
     behind = style.halo(medians[["group", x, "drawn"]], groups, x=along, y=y("drawn"))
     charts = [*behind, base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
@@ -102,7 +102,14 @@ def over_training(
     for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
     subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
-    return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
+    return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=_ends(medians, x))
+
+
+def _ends(medians: pd.DataFrame, x: str) -> str:
+    """The last median of each group, as many as a person listens to."""
+    last = medians.groupby("group", sort=False).tail(1).head(style.MOST_KEYS)
+    ends = [f"{short_group(row['group'])} {number(row['median'])} at {x} {row[x]:,}" for row in last.to_dict("records")]
+    return f"Last: {'; '.join(ends)}"
 
 
 def _height(axis: dict[str, Any], column: str) -> alt.Y:
@@ -140,7 +147,7 @@ def over_steps(
     x = steps_axis(steps, x_title)
     referred = [] if reference is None else reference["value"].to_list()
     y_axis = style.position(y_title, [*medians["low"], *medians["high"], *referred], y_kind)
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     medians, beside = side_by_side(medians, groups)
 
     base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])

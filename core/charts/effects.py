@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from core.charts import style
 from core.lessons.effects import AT_ONCE, TANH, Outcome
+from core.text import words
 
 # Not among the first hues, which are those of the functions.
 PART, WHOLE = style.PALETTE[5], style.NEUTRAL
@@ -43,8 +43,11 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     y = alt.Y("y:Q", **style.row_axis(y_title, len(table)))
     colour = style.colour("effect", list(COLOURS), list(COLOURS.values()), None)
 
-    line = alt.Chart(pd.DataFrame({"none": [neutral]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
-    charts = [line.encode(x=alt.X("none:Q", **axis), strokeWidth=alt.StrokeWidthValue(1.6))]
+    # Piece by piece, so that it does not cross the names.
+    pieces = pd.DataFrame({"none": neutral, "top": table["y"] - 0.28, "base": table["y"] + 0.28})
+    line = alt.Chart(pieces).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    rows = style.row_axis(y_title, len(table))
+    charts = [line.encode(x=alt.X("none:Q", **axis), y=alt.Y("top:Q", **rows), y2=alt.Y2("base:Q"))]
     if not known.empty:
         base = alt.Chart(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
         bar = base.mark_bar(size=16, opacity=0.55).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
@@ -100,7 +103,7 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
         table[["at", "low", "high"]] = table[["at", "low", "high"]].clip(lower=AT_ONCE)
     ends = table[["at", "low", "high"]].to_numpy(np.float64)
     ends = ends[np.isfinite(ends)]
-    y_axis = style.position(y_title, [*ends, *_room_for_names(ends, outcome.log)], y_kind)
+    y_axis = style.position(y_title, ends, y_kind)
     low, high = y_axis["scale"].domain
     table = table.assign(low=table["low"].clip(low, high), high=table["high"].clip(low, high))
     x = alt.X(
@@ -111,8 +114,11 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
         ),
     )
     y = alt.Y("at:Q", **y_axis)
-    colour = style.colour("activation", *style.group_colours(functions), None)
-    columns = ["place", "activation", "name", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
+    shades = dict(zip(*style.group_colours(functions), strict=True))
+    names = {name: words(name) for name in functions if name in set(table["activation"])}
+    key = style.legend(list(names.values()))
+    colour = style.colour("name", list(names.values()), [shades[name] for name in names], key)
+    columns = ["place", "name", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
     charts = []
     for centred, dash in ((False, [5, 4]), (True, [1, 0])):
         line = alt.Chart(table.loc[table["centred"] == centred, ["place", "at", "order"]])
@@ -128,10 +134,6 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
         dots = alt.Chart(table.loc[table["censored"] == lost, columns])
         dots = dots.mark_point(filled=not lost, shape=shape if lost else "circle", size=110, strokeWidth=2, opacity=1)
         charts.append(dots.encode(x=x, y=y, color=colour, tooltip=tip))
-    for centred, end, dy in ((False, "high", -10), (True, "low", 13)):
-        text = alt.Chart(table.loc[table["centred"] == centred, ["place", "name", "low", "high"]])
-        text = text.mark_text(dy=dy, fontSize=12, color=style.NEUTRAL)
-        charts.append(text.encode(x=x, y=alt.Y(f"{end}:Q", **y_axis), text=alt.Text("name:N")))
     subtitle = "solid: centred, dashed: not; parallel: centring brings the same at either slope"
     if table["seeds"].max() > 1:
         subtitle = f"95 % intervals; {subtitle}"
@@ -146,19 +148,9 @@ def _by_slope(cells: pd.DataFrame, worst: str) -> pd.DataFrame:
         order=[SLOPES.index(place) for place in places],
         at=cells[f"median_{worst}"],
         censored=cells["median_low"] != cells["median_high"],
-        name=cells["activation"].str.replace("_", " "),
+        name=cells["activation"].map(words),
     )
     table["outcome"] = [
         f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
     ]
     return table
-
-
-def _room_for_names(ends: NDArray[np.float64], log: bool) -> tuple[float, float]:
-    """Values somewhat beyond those drawn, for the names above and below them."""
-    least, greatest = float(ends.min()), float(ends.max())
-    if log:
-        room = max(greatest / least, 1.5) ** 0.12
-        return least / room, greatest * room
-    room = 0.12 * (greatest - least)
-    return least - room, greatest + room

@@ -115,7 +115,8 @@ def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
         labelPadding=5,
         titleLimit=300,
     )
-    return {"scale": alt.Scale(domain=[0, len(names)], nice=False), "axis": made}
+    # With a direction of its own it is none of the scales of numbers, whose ticks would come loose from the cells.
+    return {"scale": alt.Scale(domain=[0, len(names)], nice=False, reverse=False), "axis": made}
 
 
 def _lines(name: str, room: int) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from core.charts import style, tables
@@ -53,12 +52,14 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
             (`core.lessons.gradient_paths.network_table`).
         bracket: the common factor of the gradients of w1 and w2.
     """
-    table = table.assign(label=table["name"].map(LABELS), text=[number(value) for value in table["value"]])
-    table["sign"] = ["positive" if value > 0 else "negative" if value < 0 else "zero" for value in table["value"]]
-    nodes, edges = _placed(table)
-    value = table.set_index("name")["text"]
-    a3 = f"a = {number(float(table.set_index('name')['preactivation']['h3']))}"
-    ends = f"t = {value['target']}\nL = {value['loss']}"
+    parts = {
+        row["name"]: row | {"label": LABELS[row["name"]], "text": number(row["value"]), "sign": _sign(row["value"])}
+        for row in table.to_dict("records")
+    }
+    nodes = [_node(part, *PLACES[name]) for name, part in parts.items() if name in PLACES]
+    edges = [_edge(part) for part in parts.values() if part["kind"] == "weight"]
+    a3 = f"a = {number(parts['h3']['preactivation'])}"
+    ends = f"t = {parts['target']['text']}\nL = {parts['loss']['text']}"
 
     key = alt.Legend(title=None, orient="bottom", symbolType="circle")
     colour = style.colour("sign", list(SIGNS), list(SIGNS.values()), key)
@@ -66,7 +67,7 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     rect = alt.Chart(common).mark_rect(color=COMMON, opacity=0.16, cornerRadius=8)
     charts = [rect.encode(x=_unit("x"), x2=alt.X2("x2:Q"), y=_unit("y"), y2=alt.Y2("y2:Q"))]
     tip = style.tip(("label", "weight"), ("value", "value", style.NUMBER), ("gradient", "gradient", style.NUMBER))
-    lines = alt.Chart(edges[["label", "value", "gradient", "sign", "x", "y", "x2", "y2", "width"]]).mark_rule()
+    lines = alt.Chart(_columns(edges, "label", "value", "gradient", "sign", "x", "y", "x2", "y2", "width")).mark_rule()
     charts.append(
         lines.encode(
             x=_unit("x"), y=_unit("y"), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=colour,
@@ -74,53 +75,48 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
         )
     )  # fmt: skip
     tip = style.tip(("label", "value of"), ("value", "value", style.NUMBER))
-    discs = alt.Chart(nodes[["label", "value", "sign", "x", "y"]]).mark_circle(size=1700, opacity=1)
+    discs = alt.Chart(_columns(nodes, "label", "value", "sign", "x", "y")).mark_circle(size=1700, opacity=1)
     charts.append(discs.encode(x=_unit("x"), y=_unit("y"), color=colour, tooltip=tip))
     charts.append(_text(nodes, "text", color="white", fontWeight="bold", fontSize=12))
-    low = nodes["y"] < 0.5
-    charts.append(_text(nodes[~low], "label", dy=-29, fontWeight="bold", fontSize=13))
-    charts.append(_text(nodes[low], "label", dy=32, fontWeight="bold", fontSize=13))
-    for edge in edges.to_dict("records"):
+    high, low = ([node for node in nodes if (node["y"] < 0.5) == below] for below in (False, True))
+    charts.append(_text(high, "label", dy=-29, fontWeight="bold", fontSize=13))
+    charts.append(_text(low, "label", dy=32, fontWeight="bold", fontSize=13))
+    for edge in edges:
         along, dx, dy = LABEL_PLACES[edge["name"]]
         x, y = (edge[end] + along * (edge[f"{end}2"] - edge[end]) for end in ("x", "y"))
-        spot = pd.DataFrame({"x": [x], "y": [y], "text": [edge["text"]]})
-        charts.append(_text(spot, "text", dx=dx, dy=dy, align="left" if dx else "center"))
-    charts.append(
-        _text(pd.DataFrame({"x": [0.67, 0.93], "y": [0.5, 0.5], "text": [a3, ends]}), "text", dy=31, lineBreak="\n")
+        spot = {"x": x, "y": y, "text": f"{edge['label']} = {edge['text']}"}
+        charts.append(_text([spot], "text", dx=dx, dy=dy, align="left" if dx else "center"))
+    below = [{"x": x, "y": 0.5, "text": text} for x, text in ((0.67, a3), (0.93, ends))]
+    charts.append(_text(below, "text", dy=31, lineBreak="\n"))
+    notes = [
+        {"x": 0.53, "y": y, "text": f"∂L/∂{LABELS[name]} = {number(gradient)}", "sign": _sign(gradient)}
+        for y, name in ((0.86, "w1"), (0.14, "w2"))
+        for gradient in [parts[name]["gradient"]]
+    ]
+    gradients = alt.Chart(_columns(notes, "x", "y", "text", "sign")).mark_text(
+        align="left", fontSize=14, fontWeight="bold"
     )
-    gradient = edges.set_index("name")["gradient"]
-    notes = pd.DataFrame(
-        {
-            "x": [0.53, 0.53],
-            "y": [0.86, 0.14],
-            "text": [f"∂L/∂{LABELS[name]} = {number(gradient[name])}" for name in ("w1", "w2")],
-            "sign": [
-                "positive" if gradient[name] > 0 else "negative" if gradient[name] < 0 else "zero"
-                for name in ("w1", "w2")
-            ],
-        }
-    )
-    gradients = alt.Chart(notes).mark_text(align="left", fontSize=14, fontWeight="bold")
     charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text=alt.Text("text:N"), color=colour))
-    shared = pd.DataFrame({"x": [1.0], "y": [0.69], "text": [f"common factor {number(bracket)}"]})
-    charts.append(_text(shared, "text", color=COMMON, fontWeight="bold", align="right"))
+    shared = {"x": 1.0, "y": 0.69, "text": f"common factor {number(bracket)}"}
+    charts.append(_text([shared], "text", color=COMMON, fontWeight="bold", align="right"))
     return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
 
 
-def _placed(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The units of the drawn network at x, y, and its weights from x, y to x2, y2."""
-    nodes = table[table["name"].isin(PLACES)].copy()
-    nodes["x"], nodes["y"] = zip(*nodes["name"].map(PLACES), strict=True)
-    nodes["label"] = [
-        label if math.isnan(a) or name == "h3" else f"{label}, a = {number(a)}"
-        for name, label, a in zip(nodes["name"], nodes["label"], nodes["preactivation"], strict=True)
-    ]
-    edges = table[table["kind"] == "weight"].copy()
-    edges["x"], edges["y"] = zip(*edges["start"].map(PLACES), strict=True)
-    edges["x2"], edges["y2"] = zip(*edges["end"].map(PLACES), strict=True)
-    edges["width"] = np.clip(1.0 + 2.2 * edges["value"].abs(), 1.0, 8.0)
-    edges["text"] = edges["label"] + " = " + edges["text"]
-    return nodes, edges
+def _sign(value: float) -> str:
+    return "positive" if value > 0 else "negative" if value < 0 else "zero"
+
+
+def _node(part: dict[str, Any], x: float, y: float) -> dict[str, Any]:
+    """A unit of the drawn network at x, y."""
+    a = part["preactivation"]
+    named = part["label"] if math.isnan(a) or part["name"] == "h3" else f"{part['label']}, a = {number(a)}"
+    return part | {"label": named, "x": x, "y": y}
+
+
+def _edge(part: dict[str, Any]) -> dict[str, Any]:
+    """A weight of the drawn network from x, y to x2, y2."""
+    (x, y), (x2, y2) = PLACES[part["start"]], PLACES[part["end"]]
+    return part | {"x": x, "y": y, "x2": x2, "y2": y2, "width": min(max(1.0 + 2.2 * abs(part["value"]), 1.0), 8.0)}
 
 
 def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[float, float]) -> alt.LayerChart:
@@ -231,9 +227,8 @@ def descent(
     lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
     charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
 
-    allowed = directions.assign(
-        x2=directions["w1"] + WEDGE * directions["x"], y2=directions["w2"] + WEDGE * directions["y"]
-    )
+    w1, w2, right, up = (directions[name].to_numpy() for name in ("w1", "w2", "x", "y"))
+    allowed = pd.DataFrame(dict(directions.items()) | {"x2": w1 + WEDGE * right, "y2": w2 + WEDGE * up})
     cell = alt.Chart(allowed).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
     fill = alt.FillOpacityValue(0.0, condition={"test": "datum.count > 0", "value": 0.26})
     charts.append(
@@ -246,7 +241,7 @@ def descent(
     for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
         path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
         charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
-    now = walked.groupby("updates", sort=False).tail(1)
+    now = walked.drop_duplicates("updates", keep="last")
     best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
     ring: dict[str, Any] = {"size": 110, "color": style.NEUTRAL, "strokeWidth": 2, "filled": False}
     cross: dict[str, Any] = {"size": 130, "color": style.NEUTRAL, "shape": "cross", "angle": 45, "filled": True}
@@ -254,21 +249,23 @@ def descent(
     for table, mark in ((rows[rows["step"] == 0].head(1), ring), (best, cross), (now, dot)):
         charts.append(alt.Chart(table[["w1", "w2"]]).mark_point(clip=True, opacity=1, **mark).encode(**place))
 
-    labels = allowed[["w1", "w2"]] + 0.78 * WEDGE * allowed[["x", "y"]].to_numpy()
-    labels["text"] = [percent(share).replace(" ", "") for share in allowed["share"]]
-    text = alt.Chart(labels).mark_text(clip=True, fontSize=11, color=style.NEUTRAL, fontWeight="bold")
+    shares = [percent(share).replace(" ", "") for share in directions["share"]]
+    labels = pd.DataFrame({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
+    share = alt.Chart(labels).encode(**place, text=alt.Text("text:N"))
+    # A path may cross them.
+    halo = share.mark_text(clip=True, fontSize=11, fontWeight="bold", stroke="#ffffff", strokeWidth=3, color="#ffffff")
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
-    charts += [text.encode(**place, text=alt.Text("text:N")), _tiles(tiles, hover)]
+    charts += [halo, share.mark_text(clip=True, fontSize=11, fontWeight="bold", color="#000000"), _tiles(tiles, hover)]
     return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
 
 
 def _tiles(tiles: pd.DataFrame, hover: alt.Parameter) -> alt.Chart:
     """Invisible tiles over a chart of two weights, which show where the mouse is."""
     half = TILE / 2
-    corners = tiles.assign(
-        left=tiles["w1"] - half, right=tiles["w1"] + half, low=tiles["w2"] - half, high=tiles["w2"] + half
-    )
+    w1, w2 = tiles["w1"].to_numpy(), tiles["w2"].to_numpy()
+    sides = {"left": w1 - half, "right": w1 + half, "low": w2 - half, "high": w2 + half}
+    corners = pd.DataFrame(dict(tiles.items()) | sides)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
     grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
     return grid.encode(
@@ -327,8 +324,12 @@ def _unit(column: str) -> Any:
     return channel(f"{column}:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
 
 
-def _text(table: pd.DataFrame, column: str, **mark: Any) -> alt.Chart:
+def _columns(rows: Sequence[dict[str, Any]], *names: str) -> pd.DataFrame:
+    return pd.DataFrame({name: [row[name] for row in rows] for name in names})
+
+
+def _text(rows: Sequence[dict[str, Any]], column: str, **mark: Any) -> alt.Chart:
     """Texts of `column` at x, y of the unit square."""
     look: dict[str, Any] = {"color": style.NEUTRAL, "fontSize": 12} | mark
-    base: alt.Chart = alt.Chart(table[["x", "y", column]]).mark_text(**look)
+    base: alt.Chart = alt.Chart(_columns(rows, "x", "y", column)).mark_text(**look)
     return base.encode(x=_unit("x"), y=_unit("y"), text=alt.Text(f"{column}:N"))

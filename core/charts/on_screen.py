@@ -33,7 +33,7 @@ def on_screen(spec: dict[str, Any]) -> dict[str, Any]:
             mark = layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}
             layer["mark"] = {"clip": {"expr": " || ".join(f"zoom_{channel}" for channel in axes) + " ? true : false"}}
             layer["mark"] |= mark
-    spec["layer"].append(_box(axes))
+    spec["layer"].insert(0, _box(axes))
     spec["params"] = [*spec.get("params", []), *_signals(axes)]
     spec["view"] = {"cursor": "crosshair"}
     return spec

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import curves, style, tables
+from core.charts import convergence, curves, style, tables
 from core.charts.convergence import MEASURES
 
 SIDES = {"A": [1, 0], "B": [6, 4]}
@@ -47,7 +47,7 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     y_axis = style.position(what, heights, "share" if accuracy else "log" if log else "linear")
     along = alt.X(f"{x}:Q", **style.position(curves.TIMES[x], medians[x], "count"))
     y, pick = alt.Y("median:Q", **y_axis), style.pick_group()
-    colour = style.colour("group", named, _colours(groups, named), style.legend(named, strokes=True))
+    colour = style.colour("group", *_colours(groups), style.legend(named, strokes=True))
     dash = alt.StrokeDash("side:N", scale=alt.Scale(domain=list(SIDES), range=list(SIDES.values())), legend=None)
 
     base = alt.Chart(medians[["group", "side", x, "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
@@ -59,8 +59,8 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     )  # fmt: skip
     dots = base.mark_point(filled=True, size=60).encode(y=y, tooltip=tip, opacity=alt.OpacityValue(0))
     charts = [
-        area.encode(y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.12)),
         base.mark_line(strokeWidth=2.2).encode(y=y, strokeDash=dash, opacity=style.faded(pick)),
+        area.encode(y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.12)),
         dots,
     ]
     cut = f"; the first {len(named)} of {len(groups)} pairs" if len(named) < len(groups) else ""
@@ -68,8 +68,20 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
 
 
-def _colours(groups: Sequence[str], named: Sequence[str]) -> list[str]:
-    """The colours that the groups have on every page; others, where dashes would have to tell some of them apart."""
-    usual = dict(zip(*style.group_colours(groups), strict=True))
-    own = [usual[group] for group in named]
-    return own if len(set(own)) == len(own) else list(style.PALETTE[: len(named)])
+def times_fewer(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
+    """How many times fewer updates B needs than A, pair by pair: ratio and 95 % interval on a log axis.
+
+    Args:
+        table: columns group (the pair's name), ratio, low, high, text.
+        groups: the pairs' names; those that `laid_over` draws have its colours, others are grey.
+    """
+    title = "Times fewer updates in B than in A, the baseline"
+    colour = style.colour("group", *_colours(groups), None)
+    return convergence.speed_up(table, groups=groups, title=title, colour=colour)
+
+
+def _colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The colours that groups have on every page; others, where dashes would have to tell some of them apart."""
+    names, usual = style.group_colours(groups[:MOST])
+    apart = usual if len(set(usual)) == len(usual) else list(style.PALETTE[: len(usual)])
+    return [*names, *groups[MOST:]], [*apart, *[style.NEUTRAL] * len(groups[MOST:])]

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -16,7 +17,8 @@ WIDTH = 720
 SCALE = 2.0
 """Pixels of a PNG for each of the chart's."""
 INK, GRID = "#31333f", "#e3e4e8"
-FONT = "Source Sans 3, Source Sans Pro, Arial, Liberation Sans, sans-serif"
+FONT = "Liberation Sans, DejaVu Sans, Arial, sans-serif"
+"""The first comes with what draws, and has the widths of Arial; the second has the signs that it lacks."""
 LIGHT: dict[str, Any] = {
     "background": "#ffffff",
     "padding": 12,
@@ -28,7 +30,8 @@ LIGHT: dict[str, Any] = {
     "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12},
 }  # fmt: skip
 """What Streamlit's light theme gives a chart on a page: on paper a chart is light."""
-_converting = threading.Lock()
+AROUND = alt.LayerChart(layer=[]).to_dict(validate=False)
+"""What altair says of every chart."""
 _one_at_a_time = threading.Lock()
 _free_at = 0.0
 
@@ -42,7 +45,7 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
     tables: dict[str, pa.Table] = {}
     seen: list[pd.DataFrame] = []
 
-    def aside(rows: Any) -> dict[str, str]:
+    def aside(rows: pd.DataFrame) -> dict[str, str]:
         place = next((place for place, other in enumerate(seen) if other is rows), len(seen))
         name = rows.attrs.get("name", f"rows_{place}")
         if place == len(seen):
@@ -50,17 +53,48 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
             tables[name] = arrow(rows)
         return {"name": name}
 
-    # altair has one transformer for all threads.
-    with _converting:
-        alt.data_transformers.register("aside", aside)
-        with alt.data_transformers.enable("aside"):
-            spec: dict[str, Any] = drawn.to_dict(validate=False)
+    spec: dict[str, Any] = AROUND | written(drawn, aside)
     for layer in spec["layer"]:
         # Marks are passed over: they would be read out by the hundred, in words of the code. The chart has a name.
         layer["mark"] = (layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}) | {
             "aria": False
         }
     return spec | {"datasets": tables}
+
+
+def written(part: Any, aside: Callable[[pd.DataFrame], dict[str, str]]) -> Any:
+    """What altair's own `to_dict` makes of a part of a chart, in an eighth of the time.
+
+    Altair looks into each table for the types of its columns; here every channel names its own.
+    """
+    if isinstance(part, pd.DataFrame):
+        return aside(part)
+    if isinstance(part, alt.SchemaBase):
+        parts: Any = part._args[0] if part._args else part._kwds
+        if "shorthand" not in parts:
+            return written(parts, aside)
+        rest = {
+            name: written(value, aside)
+            for name, value in parts.items()
+            if name != "shorthand" and value is not alt.Undefined
+        }
+        texts = parts["shorthand"]
+        # A second position has the type of the first.
+        known = [
+            {name: value for name, value in _parsed(text).items() if name in parts} | rest
+            for text in ([texts] if isinstance(texts, str) else texts)
+        ]
+        return known[0] if isinstance(texts, str) else known
+    if isinstance(part, dict):
+        return {name: written(value, aside) for name, value in part.items() if value is not alt.Undefined}
+    if isinstance(part, list | tuple):
+        return [written(value, aside) for value in part]
+    return float(part) if isinstance(part, np.number) else part
+
+
+@lru_cache(maxsize=1000)
+def _parsed(shorthand: str) -> dict[str, Any]:
+    return alt.utils.parse_shorthand(shorthand)
 
 
 def arrow(rows: pd.DataFrame) -> pa.Table:
@@ -72,9 +106,9 @@ def arrow(rows: pd.DataFrame) -> pa.Table:
 
 
 def in_words(spec: Mapping[str, Any]) -> str:
-    """What a chart shows, for who cannot see it: its title and what stands below that."""
-    title = spec["title"]
-    return ": ".join(" ".join(title[part]) for part in ("text", "subtitle") if title.get(part))
+    """What a chart shows, for who cannot see it: its title, what stands below that, and what it comes to."""
+    title = ": ".join(" ".join(spec["title"][part]) for part in ("text", "subtitle") if spec["title"].get(part))
+    return ". ".join(filter(None, [title, spec.get("description")]))
 
 
 def inlined(spec: Mapping[str, Any], **values: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     )
     drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
     y_axis = style.position(y_title, drawn, kind)
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group()
+    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     lines = alt.Chart(predicted[["group", "at", "beside", "predicted"]]).encode(
         x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )

@@ -73,6 +73,7 @@ def bars(
 
 def _outline(table: pd.DataFrame) -> pd.DataFrame:
     """The steps of the expected share: every bin's left edge, and the last one's right."""
-    last = table.groupby("place").tail(1)
+    table = table[["place", "left", "top", "right"]]  # texts would be copied too
+    last = table.drop_duplicates("place", keep="last")
     ends = last.assign(left=last["right"])
     return pd.concat([table, ends])[["place", "left", "top"]].sort_values(["place", "left"], kind="stable")

@@ -48,6 +48,7 @@ NUMBER = ".8~g"
 HOVER = "hover"
 FAINT = 0.12
 MOST_ROWS = 60
+MOST_KEYS = 12
 TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 56
 PICK_GROUP = "pick_group"
@@ -74,20 +75,25 @@ def baseline_of(groups: Sequence[str]) -> str:
     return groups.baseline if isinstance(groups, Chosen) else ""
 
 
+def keyed(groups: Sequence[str]) -> Sequence[str]:
+    """The groups in the legend: all of the experiment's, so that others can be picked, unless they are too many."""
+    return groups.among if isinstance(groups, Chosen) and len(groups.among) <= MOST_KEYS else groups
+
+
 def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
     """Domain and range of the colour scale: a group's colour follows from what it is, not from its place in the list.
 
     It stands for all but the activation function, which has the dash; where groups differ in nothing else, for that.
     Of a scale of numbers it is one of an ordered ramp.
     """
-    looks = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups))
-    return list(groups), [looks[group][0] for group in groups]
+    looks, names = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups)), keyed(groups)
+    return list(names), [looks[group][0] for group in names]
 
 
 def group_dashes(groups: Sequence[str]) -> tuple[list[str], list[list[int]]]:
     """Domain and range of the stroke dashes: of the activation function, and of every lap through the colours."""
-    looks = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups))
-    return list(groups), [DASHES[looks[group][1]] for group in groups]
+    looks, names = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups)), keyed(groups)
+    return list(names), [DASHES[looks[group][1]] for group in names]
 
 
 @lru_cache(maxsize=64)
@@ -194,13 +200,13 @@ def colour(column: str, names: Sequence[str], shades: Sequence[str], key: alt.Le
 
 def group_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group"."""
-    return colour("group", *group_colours(groups), legend(groups, strokes=True))
+    return colour("group", *group_colours(groups), legend(keyed(groups), strokes=True))
 
 
 def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
     """Dash by the column "group", in one legend with its colour."""
     domain, dashes = group_dashes(groups)
-    return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(groups, strokes=True))
+    return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(domain, strokes=True))
 
 
 def row_colour(groups: Sequence[str]) -> alt.Color:
@@ -208,16 +214,19 @@ def row_colour(groups: Sequence[str]) -> alt.Color:
     return colour("group", *group_colours(groups), None)
 
 
-def halo(rows: pd.DataFrame, groups: Sequence[str], **channels: Any) -> list[alt.Chart]:
+def halo(rows: pd.DataFrame, groups: Sequence[str], steps: bool = False, **channels: Any) -> list[alt.Chart]:
     """The line of the baseline, broad and grey, to lie behind its own; nothing where there is no baseline."""
     own = rows[rows["group"] == baseline_of(groups)]
-    line = alt.Chart(own).mark_line(color=NEUTRAL, strokeWidth=9, opacity=0.35)
+    shape: dict[str, Any] = {"interpolate": "step-after"} if steps else {}
+    line = alt.Chart(own).mark_line(color=NEUTRAL, strokeWidth=9, opacity=0.35, **shape)
     return [] if own.empty else [line.encode(**channels)]
 
 
-def pick_group() -> alt.Parameter:
-    """A click on the legend isolates a group."""
-    return alt.selection_point(name=PICK_GROUP, fields=["group"], bind="legend")
+def pick_group(groups: Sequence[str] = ()) -> alt.Parameter:
+    """A click on the legend isolates a group, with shift it adds one; a double click is for what is zoomed."""
+    some = isinstance(groups, Chosen) and len(groups) < len(keyed(groups))
+    picked: Any = [{"group": group} for group in groups] if some else alt.Undefined
+    return alt.selection_point(name=PICK_GROUP, fields=["group"], bind="legend", clear=False, value=picked)
 
 
 def faded(pick: alt.Parameter, opacity: float = 1.0) -> alt.OpacityValue:
@@ -371,6 +380,7 @@ def layered(
     *picks: alt.Parameter,
     pick_on: int = 0,
     told: alt.Chart | None = None,
+    said: str = "",
 ) -> alt.LayerChart:
     """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs.
 
@@ -378,6 +388,7 @@ def layered(
         charts: the layers, made for this chart alone.
         picks: what can be picked, with the mouse on the layer `pick_on` where it is not in the legend.
         told: the layer of points of which the one nearest to the pointer tells its numbers.
+        said: what it comes to, for who cannot see it.
     """
     for i, chart in enumerate(charts):
         chart.name = f"layer_{i}"
@@ -393,6 +404,7 @@ def layered(
         layer=list(charts),
         params=params or alt.Undefined,
         title=_title(title, subtitle),
+        description=said or alt.Undefined,
         width="container",
         height=height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),

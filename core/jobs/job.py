@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from core.engine.recording import Record
@@ -33,6 +34,7 @@ class Job:
         self._collected = 0
         self._collecting = threading.Lock()
         self._ended = threading.Event()
+        self._listeners: dict[str, Callable[[], None]] = {}
 
     @property
     def active(self) -> bool:
@@ -81,6 +83,17 @@ class Job:
         with self._registry.watching(self):
             return self._ended.wait(timeout)
 
+    def when_over(self, name: str, tell: Callable[[], None]) -> None:
+        """Call `tell`, which must be quick, when it ends or has ended; of one name only the last counts."""
+        self._listeners[name] = tell
+        if not self.active:
+            self._tell()
+
+    def _tell(self) -> None:
+        for name in tuple(self._listeners):
+            if (tell := self._listeners.pop(name, None)) is not None:
+                tell()
+
     # What its registry does
 
     def take(self, result: "Result") -> None:
@@ -91,3 +104,4 @@ class Job:
         """There is no more to come."""
         self.status, self.error = status, error
         self._ended.set()
+        self._tell()

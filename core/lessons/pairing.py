@@ -12,13 +12,14 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core import text
 from core.experiment.experiment import FIELDS, NAMING, VARIED, Experiment, ExperimentError, all_but, label
 from core.lessons.comparisons import SEEDS
 from core.lessons.difference import Change, changes, written
 from core.lessons.findings import Finding
-from core.results.convergence import Float, Side, interval, times_fewer, unfinished
+from core.results.convergence import Float, Side, ends_text, interval, times_fewer, unfinished
 from core.results.evidence import equal, step
 from core.results.results import Result
 
@@ -184,46 +185,51 @@ def cautions(first: Result, second: Result, own_target: str) -> Iterator[str]:
 def effects(first: Result, second: Result, found: Sequence[Pair], measure: str) -> pd.DataFrame:
     """How far apart the groups of each pair are in a measure: one row per pair, the columns those of `Effect`."""
     pair_up = not unpaired(first.experiment, second.experiment)
-    sides = [_Values(result, measure) for result in (first, second)]
-    rows = [asdict(_effect(pair, measure, sides[0], sides[1], pair_up)) for pair in found]
+    a = _Values(first, measure, [pair.first for pair in found])
+    b = _Values(second, measure, [pair.second for pair in found])
+    rows = [asdict(_effect(pair, measure, a, b, pair_up)) for pair in found]
     return pd.DataFrame(rows, columns=list(Effect.__annotations__))
 
 
 class _Values:
-    """A result's runs that have ended, in one measure: by group and seed."""
+    """What the runs of some groups that have ended have in one measure: worse than all others where they diverged."""
 
-    def __init__(self, result: Result, measure: str) -> None:
-        runs = result.runs[~unfinished(result)]
+    def __init__(self, result: Result, measure: str, groups: Sequence[str]) -> None:
+        runs = result.runs[result.runs["group"].isin(groups) & ~unfinished(result)]
         gone = runs["diverged_at"].notna()
         if measure == UPDATES:
             values = runs[UPDATES].fillna(math.inf)
             gone &= runs[UPDATES].isna()
         else:
             values = runs[f"final_{measure}"].mask(gone, -math.inf if measure.endswith("accuracy") else math.inf)
-        self.table = pd.DataFrame({"group": runs["group"], "seed": runs["seed"], "value": values, "gone": gone})
-        self.groups = {str(group): rows.set_index("seed") for group, rows in self.table.groupby("group", sort=False)}
+        kept = values.notna()
+        self.seeds, self.values, self.gone = (
+            column[kept].to_numpy() for column in (runs["seed"], values.astype(np.float64), gone)
+        )
+        self.places = runs[kept].groupby("group").indices
         self.data = dict(zip(runs["group"], runs["dataset"], strict=True))
-        points = result.epochs[["group", "update"]].drop_duplicates().sort_values("update")
-        self.recorded = {str(group): list(map(int, own)) for group, own in points.groupby("group")["update"]}
+        points = result.epochs.loc[result.epochs["group"].isin(groups), ["group", "update"]].drop_duplicates()
+        self.recorded = {str(group): sorted(map(int, own)) for group, own in points.groupby("group")["update"]}
 
-    def of(self, group: str) -> pd.DataFrame:
-        """The group's runs that have a value, by seed."""
-        return self.groups.get(group, self.table.iloc[:0].set_index("seed")).dropna(subset="value")
+    def of(self, group: str) -> NDArray[np.int64]:
+        """Where the group's runs stand."""
+        found: NDArray[np.int64] = self.places.get(group, np.zeros(0, np.int64))
+        return found
 
 
 def _effect(pair: Pair, measure: str, first: _Values, second: _Values, pair_up: bool) -> Effect:
     a, b = first.of(pair.first), second.of(pair.second)
     paired = pair_up and first.data.get(pair.first) == second.data.get(pair.second)
     if paired:
-        both = a.index.intersection(b.index)
-        a, b = a.loc[both], b.loc[both]
-    ours, theirs = (side["value"].to_numpy(np.float64) for side in (a, b))
+        _, in_a, in_b = np.intersect1d(first.seeds[a], second.seeds[b], return_indices=True)
+        a, b = a[in_a], b[in_b]
+    ours, theirs = first.values[a], second.values[b]
     median_a, median_b = (float(np.median(values)) if len(values) else math.nan for values in (ours, theirs))
     row = Effect(
         pair=pair.label, group_a=pair.first, group_b=pair.second, measure=measure, paired=paired,
         runs_a=len(a), runs_b=len(b),
         counted_a=int(np.isfinite(ours).sum()), counted_b=int(np.isfinite(theirs).sum()),
-        diverged_a=int(a["gone"].sum()), diverged_b=int(b["gone"].sum()),
+        diverged_a=int(first.gone[a].sum()), diverged_b=int(second.gone[b].sum()),
         median_a=median_a, median_b=median_b,
     )  # fmt: skip
     if not len(a) or not len(b):
@@ -300,7 +306,7 @@ def _value_said(row: Effect) -> str:
     accuracy = row.measure.endswith("accuracy")
     lost = {"A": (a, row.diverged_a, row.runs_a), "B": (b, row.diverged_b, row.runs_b)}
     ended = [
-        f"{name} ended at {text.share(value) if accuracy else text.number(value)}"
+        f"{name} ended at {text.share(value) if accuracy else text.number(value, 4)}"
         if math.isfinite(value)
         else f"{gone:,} of {text.count(of, 'run')} of {name} diverged"
         for name, (value, gone, of) in lost.items()
@@ -343,8 +349,7 @@ def brief(rows: pd.DataFrame) -> list[str]:
     """The effect and its interval in each row, or what is said where there is no ratio."""
     found = []
     for effect, low, high, said in zip(rows["effect"], rows["low"], rows["high"], rows["said"], strict=True):
-        ends = "" if math.isnan(low) or low == high else f" ({text.number(low)} to {text.number(high)})"
-        found.append(f"{text.number(effect)}x{ends}" if 0 < effect < math.inf else said)
+        found.append(f"{text.number(effect)}x{ends_text(low, high)}" if 0 < effect < math.inf else said)
     return found
 
 

@@ -100,10 +100,11 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
+    by_group = {group: rows.droplevel(0).sort_index() for group, rows in variances.groupby(level=0, sort=False)}
     for settings in random_groups(result).itertuples(index=False):
-        if not settings.random or settings.group not in variances.index.get_level_values(0):
+        if not settings.random or settings.group not in by_group:
             continue
-        own, activation = variances.xs(str(settings.group)).sort_index(), str(settings.activation)
+        own, activation = by_group[str(settings.group)], str(settings.activation)
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold)
         if settings.random_output:
@@ -220,9 +221,9 @@ def points(result: Result) -> pd.DataFrame:
     note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
-    rows = []
+    rows, by_group = [], dict(iter(start.groupby("group", sort=False)))
     for settings in random_groups(result).itertuples(index=False):
-        own = start[start["group"] == settings.group]
+        own = by_group[settings.group]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
         row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
         if settings.random:

@@ -345,10 +345,10 @@ def _speed_text(ours: Side, theirs: Side, ratio: float, low: float, high: float)
         return "both at update 0"
     if 0 in (ours.median, theirs.median):
         return f"reached at update {text.amount(ours.median)} against {text.amount(theirs.median)}"
-    return f"{text.number(ratio)}x{_ends_text(low, high)}"
+    return f"{text.number(ratio)}x{ends_text(low, high)}"
 
 
-def _ends_text(low: float, high: float) -> str:
+def ends_text(low: float, high: float) -> str:
     """An interval in brackets; nothing where there is none, or where it is a point to the digits shown."""
     if math.isnan(low) or text.number(low) == text.number(high):
         return ""

@@ -1,6 +1,7 @@
 """What a run of a result was at some epoch: it is trained again by itself, to the same bits.
 
-Weights are not kept with results: they would be most of them, and a run alone takes a moment.
+Weights are not kept with results: they would be most of them, and a run alone takes a moment. A visitor's file is held
+against a few of its runs in the same way (`check`).
 """
 
 from typing import Any

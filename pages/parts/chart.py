@@ -1,6 +1,7 @@
 """A chart with the table behind it: drawn once for all visitors, with a menu of its files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -12,7 +13,8 @@ from altair.utils import schemapi
 from core.charts import picture
 from core.charts.on_screen import on_screen
 from core.charts.picture import arrow, in_words
-from pages.parts import save, turns
+from core.charts.style import PICK_GROUP, Chosen
+from pages.parts import save, session, turns, view
 from pages.parts.shown import once
 
 # altair checks every part of a chart as it is made, which doubles the time. The tests check whole charts.
@@ -44,15 +46,29 @@ def draw(
     spec = once(specified, make, rows, **settings)
     if moved is not None:
         spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: arrow(moved)}}
-    show(name, spec)
+    show(name, spec, settings.get("groups"))
     turns.step_back()
     detail = (f"{word}-{settings[word]}" for word in SAID if isinstance(settings.get(word), int | str))
     save.menu(name, rows, spec, what="-".join([name, *detail]))
 
 
-def show(name: str, spec: dict[str, Any]) -> None:
-    """Show a chart as wide as there is room, with its title as its name."""
-    st.vega_lite_chart(spec, width="stretch", key=f"chart_{name}", alt=in_words(spec))
+def show(name: str, spec: dict[str, Any], groups: Sequence[str] | None = None) -> None:
+    """Show a chart as wide as there is room, with its title as its name; its legend picks among the groups."""
+    words, key = in_words(spec), f"chart_{name}"
+    if isinstance(groups, Chosen) and any(each["name"] == PICK_GROUP for each in spec.get("params", ())):
+        key += f"_{hash(groups):x}"  # the browser keeps what was picked in a chart of one key, whatever it shows
+        st.vega_lite_chart(
+            spec, width="stretch", key=key, alt=words, selection_mode=PICK_GROUP, on_select=partial(_pick, key)
+        )
+    else:
+        st.vega_lite_chart(spec, width="stretch", key=key, alt=words)
+
+
+def _pick(key: str) -> None:
+    """Show the run groups that were picked in the legend of the chart of that key, on the whole page and all others."""
+    picked = {point["group"] for point in session.held(key).selection[PICK_GROUP]}
+    view.set_to(view.GROUPS, [group for group in session.current().experiment.groups() if group in picked])
+    session.current().picked = True
 
 
 def specified(

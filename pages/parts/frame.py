@@ -14,6 +14,12 @@ NAME = "Initialisation lab"
 ICON = "🧪"
 FOLD = """<script>/* {choice} */ if (matchMedia("(max-width: 768px)").matches)
 document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()</script>"""
+# What Streamlit writes in the primary colour, which it also writes white on: on a dark page no one colour has a
+# contrast of 4.5 for both. Mixed with the colour of the text around it, it has 4.5 on either page.
+READABLE = """<style>
+[data-testid="stSliderThumbValue"], [data-testid^="stBaseButton-"][data-testid$="Active"] {
+color: color-mix(in srgb, #3775c8 55%, currentColor)}
+</style>"""
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
@@ -35,6 +41,7 @@ def main() -> None:
     server.prepare()
     server.welcome()
     link.adopt(entry)
+    st.html(READABLE)
     paper.style()
     _fold(session.current().folds)
     training.resume()

@@ -46,6 +46,7 @@ def _lens(source: Source, body: Callable[[Shown], None]) -> None:
         st.html(CLEAR)
 
     def page() -> None:
+        session.current().picked = False
         _guarded(partial(_draw, source, body))
         link.publish()
 
@@ -65,6 +66,8 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
 
     @st.fragment
     def section() -> None:
+        if session.current().picked:  # what was picked in the legend of this part is for the whole page
+            link.rerun()
         _guarded(draw)
         if page_runs:
             # A fragment may fill only such places outside of it as it filled when the whole page ran.

@@ -49,8 +49,12 @@ def choose() -> None:
             upload.place("Zip of a result", _take_file)
             if here.upload_refused:
                 notices.refused("This file cannot be opened.", [here.upload_refused])
-    if here.other_refused:
-        notices.refused("B is not there.", [here.other_refused])
+
+
+def refused() -> None:
+    """Why B is not trained, or what was wrong with the text that should say what it is."""
+    if why := session.current().other_refused:
+        notices.refused("This cannot be B.", [why])
 
 
 def chosen() -> Experiment | None:

@@ -15,7 +15,6 @@ STYLE = """<style>
 @media print {
     @page {margin: 14mm}
     .on-paper {display: block; font-size: 9pt; overflow-wrap: anywhere; color: #000}
-    :root, .stApp, .stApp * {color-scheme: light !important}
     html, body, .stApp, [data-testid="stMain"], [data-testid="stAppViewContainer"] {background: #fff !important}
     :is([data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stBottom"],
         [data-testid="stElementToolbar"], [data-testid="stPopover"], [data-testid="stDownloadButton"],
@@ -27,14 +26,15 @@ STYLE = """<style>
         break-inside: avoid}
     [data-testid="stVegaLiteChart"] :is(canvas, svg) {max-width: 100% !important; height: auto !important}
     h1, h2, h3 {break-after: avoid}
-    .stApp :is(p, li, h1, h2, h3, span, label, td, th, div) {color: #111 !important}
 }
 </style>"""
 
 
-# What is drawn in the dark is drawn: its light letters become dark, and colours stay what they are.
+# In the dark, text is made dark; what is drawn, and widgets, are turned over: colours stay what they are.
 FROM_DARK = """<style>@media print {
-    :is([data-testid="stVegaLiteChart"], [data-testid="stDataFrame"]) {filter: invert(1) hue-rotate(180deg)}
+    [data-testid="stElementContainer"]:not(:has(.stMarkdown, .stHeading, .stText, .on-paper)) {
+        filter: invert(1) hue-rotate(180deg) brightness(1.12)}
+    :is(.stMarkdown, .stHeading, .stText, summary) :is(*, code) {color: #111 !important; background: none !important}
 }</style>"""
 
 

@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from core.jobs.job import Job
-from pages.parts import link, notices, session, training
+from pages.parts import link, notices, server, session, training
 from pages.parts.shown import Source
 
 LOOK = 1.0  # seconds between two looks at a job that trains
@@ -22,9 +22,11 @@ def bar() -> None:
     source = session.current().source
     if source is None or not source.active:
         return
+    if (job := training.in_training()) is not None:
+        server.redraw_when_over(job)
 
     def look() -> None:
-        if not source.active:
+        if not source.active:  # paused, or over in this very moment
             link.rerun()
         _bar()
 

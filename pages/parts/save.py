@@ -55,7 +55,7 @@ def menu(
             help=f"Numbers, picture or specification: {words(name)}",
         )  # fmt: skip
         if box.open:
-            with box:
+            with box, st.container(gap="xxsmall"):
                 _files(name, what or name, rows, spec, of, values)
 
     files()

@@ -1,5 +1,7 @@
 """What the server as a whole holds, bounded: descriptors, the sessions of closed tabs, files; and what its log says.
 
+And what it does by itself: it draws a page anew when what that waits for is over.
+
 Streamlit has no place where this could be set; it is done in its own objects, once, when the first page is drawn.
 `tests/test_server.py` tells where another version of it has moved them.
 """
@@ -15,9 +17,11 @@ from starlette.exceptions import HTTPException
 from streamlit.runtime import Runtime, get_instance
 from streamlit.runtime.caching.ttl_cache import TTLCache
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from core.jobs.job import Job
 from pages.parts import session, training
 
 DESCRIPTORS = "/proc/self/fd"
@@ -107,6 +111,30 @@ def _expire(loop: asyncio.AbstractEventLoop, sessions: Sessions) -> None:
     sessions.expire()
     training.let_go()
     loop.call_later(EXPIRY_SECONDS, _expire, loop, sessions)
+
+
+def redraw_when_over(job: Job) -> None:
+    """Have this visitor's page drawn anew as soon as the job has ended, which a page that looks from time to time would
+    learn late."""
+    runtime: Any = get_instance()
+    context = get_script_run_ctx()
+    if type(runtime) is not Runtime or context is None:  # a page without a server, in a test
+        return
+    here, name = session.current(), context.session_id
+    loop = runtime._get_async_objs().eventloop
+
+    def redraw() -> None:
+        info = runtime._session_mgr.get_active_session_info(name)
+        # A job is paused because nobody looks at it: the next look is what lets it go on.
+        if info is not None and here.source is job and job.status != "paused":
+            here.rerun_is_ours = True
+            info.session.request_rerun(info.session._client_state)
+
+    def over() -> None:
+        with suppress(RuntimeError):  # the server is ending
+            loop.call_soon_threadsafe(redraw)
+
+    job.when_over(name, over)
 
 
 def _raise_limit() -> None:

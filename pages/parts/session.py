@@ -51,6 +51,7 @@ class Session:
         rerun_is_ours: whether this run was asked for by a page, not by a person who changed the address.
         link_box: where the link stands to be copied, if that is open.
         drawn: the newest numbers of a job in training that are on the screen.
+        picked: whether run groups were picked in a legend since the page was last drawn.
         playing: whether a step slider moves on by itself.
         uploads: how many files were dropped.
         upload_refused: what was wrong with the last one, or "".
@@ -82,6 +83,7 @@ class Session:
     rerun_is_ours: bool = False
     link_box: DeltaGenerator | None = None
     drawn: Drawn | None = None
+    picked: bool = False
     playing: bool = False
     uploads: int = 0
     upload_refused: str = ""

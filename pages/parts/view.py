@@ -11,10 +11,12 @@ import streamlit as st
 
 from core.charts.style import Chosen
 from pages.parts import link, notices, session
-from pages.parts.catalogue import MANY
+from pages.parts.catalogue import MANY, Overview
 from pages.parts.controls import Control
 from pages.parts.shown import Recorded, Shown
 
+GROUPS = Overview.groups
+"""The filter of run groups, which is the same on every page."""
 T = TypeVar("T")
 U = TypeVar("U")
 

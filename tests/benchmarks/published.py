@@ -108,7 +108,7 @@ def _bold(value: float, goal: float | None) -> str:
     return f"{value:.2f}" if goal is None or value < goal else f"**{value:.2f}**"
 
 
-def main(paths: Sequence[str]) -> None:
+def published(paths: Sequence[str | Path]) -> None:
     """Print the tables' rows."""
     lines = [line for path in paths for line in csv.DictReader(Path(path).read_text(encoding="utf-8").splitlines())]
     found = {_key(line): line for line in lines if line["section"] == SECTION and line["median"]}
@@ -118,4 +118,4 @@ def main(paths: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    published(sys.argv[1:])

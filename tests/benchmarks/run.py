@@ -17,6 +17,7 @@ from tests.benchmarks.costs import estimates, precision, second_core, statistics
 from tests.benchmarks.growth import growth
 from tests.benchmarks.kernels import let_go
 from tests.benchmarks.processors import processors
+from tests.benchmarks.published import published
 from tests.benchmarks.report import Journal, Row, heading
 from tests.benchmarks.scaling import memory, slopes
 from tests.benchmarks.start_up import start_up
@@ -89,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from tests.benchmarks import server
 
                 measure("server", lambda: server.first_visit(rounds))
+                measure("server", lambda: server.warm_visits(rounds))
                 measure("server", server.page_switches)
             measure("estimate", lambda: estimates(product, arguments.quick))
             measure("statistics", lambda: statistics_cost(product, own, rounds))
@@ -99,6 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         measure("growth", lambda: growth(arguments.quick))
         measure("processors", lambda: processors(arguments.quick))
         print(f"\n{journal.elapsed:.0f} s. The ratios of sweeps are times over the product's. {journal.path}")
+        if {"sweeps", "growth"} & set(arguments.sections):
+            published([journal.path])
         if arguments.quick:
             print("Quick: for a look only. Short sweeps are recorded more often an epoch, at the product's cost.")
     print(*(f"FAILED: {failure}" for failure in failures), sep="\n", end="")

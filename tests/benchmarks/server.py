@@ -8,19 +8,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from core.experiment.presets import PRESETS
 from pages.parts.catalogue import PAGES
 from tests.benchmarks.report import Row
-from tests.browser.harness import FLAGS, Server, chart_ready, find_browser, serve
+from tests.browser.harness import DRAWN, FLAGS, IDLE, Server, chart_ready, find_browser, serve
 from tests.load.client import Session, VisitError
 from tests.load.scenarios import FINISHED, OWN_RESULTS
 
 FIRST_CHART = 3.0
 PAGE_SWITCH = 0.3
+WARM_CHART = 1.0
+AFTER_END = 0.5
+FINAL = f"""() => !document.querySelector('[data-testid="stProgress"]') && ({IDLE.strip()})() && ({DRAWN.strip()})(1)"""
 VARIANTS = 2
 """Results of each experiment that are looked at."""
 WARM_VISITS = 3
@@ -54,6 +59,46 @@ def first_visit(rounds: int) -> list[Row]:
     return [_row("First visit", "first chart", "", seconds, FIRST_CHART, note)]
 
 
+def warm_visits(rounds: int) -> list[Row]:
+    """What a visitor of a warm server waits for who trains the lecture's experiment: the first chart, and its end."""
+    if not find_browser():
+        return [Row("Warm server", "first chart", "", note="no Chromium or Chrome on the PATH")]
+    first, total, after = [], [], []
+    with (
+        tempfile.TemporaryDirectory() as name,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=find_browser(), args=list(FLAGS)) as browser,
+        serve(Path(name) / "store", Path(name) / "server.log") as server,
+    ):
+        for number in range(rounds + 1):
+            with browser.new_context() as context, context.new_page() as page:
+                runs: list[float] = []
+                page.on("websocket", lambda socket, runs=runs: socket.on("framereceived", partial(_note, runs)))
+                begin = time.perf_counter()
+                page.goto(server.link("saturation", first_seed=str(1000 + 100 * number)), wait_until="commit")
+                chart_ready(page)
+                drawn = time.perf_counter() - begin
+                page.wait_for_function(FINAL)
+                end = time.perf_counter()
+            if number:  # the first one warms the server
+                first.append(drawn)
+                total.append(end - begin)
+                after.append(end - runs[-1])
+    note = "the lecture's experiment, not stored, from its link, in Chromium"
+    return [
+        _row("Warm server", "first chart", "", first, WARM_CHART, note),
+        _row("Warm server", "final page", "", total, None, note),
+        _row("Warm server", "final page", "after the server begins it", after, AFTER_END, "as the job ends"),
+    ]
+
+
+def _note(runs: list[float], frame: bytes | str) -> None:
+    """Note when the server began a run of the whole page."""
+    message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
+    if message.WhichOneof("type") == "new_session" and not message.metadata.run.fragment_ids:
+        runs.append(time.perf_counter())
+
+
 def page_switches() -> list[Row]:
     """Time of the server for every page that shows a result, once the result is finished."""
     with tempfile.TemporaryDirectory() as name:
@@ -68,7 +113,7 @@ def page_switches() -> list[Row]:
     ]
 
 
-def _row(section: str, subject: str, name: str, seconds: Sequence[float], target: float, note: str = "") -> Row:
+def _row(section: str, subject: str, name: str, seconds: Sequence[float], target: float | None, note: str = "") -> Row:
     median = statistics.median(seconds)
     return Row(
         section, subject, name, median=median, low=min(seconds), high=max(seconds), ratio=median, target=target,

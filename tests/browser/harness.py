@@ -235,6 +235,15 @@ def screenshot(page: Page, name: str) -> Path:
     return path
 
 
+def saved(page: Page, name: str, folder: Path, kind: str = "csv") -> Path:
+    """A file of the chart or table of that name, from its menu: drawn, csv, xlsx, png, svg or vega."""
+    menu = page.locator(f".st-key-save_{name}").get_by_role("button")
+    menu.click()
+    path = download(page, page.locator(f".st-key-{kind}_{name}").get_by_role("button"), folder)
+    page.keyboard.press("Escape")
+    return path
+
+
 def download(page: Page, button: Locator, folder: Path) -> Path:
     """Press a download button; returns the file, saved in `folder` under the name that the page gave it."""
     with page.expect_download(timeout=PATIENCE) as info:

@@ -13,7 +13,7 @@ from core.registries.activations import ACTIVATIONS
 from tests.browser.harness import (
     Server,
     chart_ready,
-    download,
+    saved,
     visit,
     wait_until_idle,
 )
@@ -24,8 +24,7 @@ CHARTS = 6
 
 def outputs(page: Page, folder: Path) -> pd.DataFrame:
     """The file of the table of outputs, as a reader gets it."""
-    button = page.locator(".st-key-csv_outputs").get_by_role("button")
-    return pd.read_csv(download(page, button, folder))
+    return pd.read_csv(saved(page, "outputs", folder))
 
 
 def test_the_spread_moves_with_the_keyboard_and_so_do_the_numbers_and_the_link(
@@ -61,7 +60,7 @@ def test_functions_are_chosen_and_their_formulas_and_curves_shown(
     assert "curves=logistic,tanh,relu,softsign" in page.url.replace("%2C", ",")
     page.get_by_text("Formulas", exact=True).click()
     expect(page.locator(".st-key-formulas .katex-display")).to_have_count(4)
-    table = pd.read_csv(download(page, page.locator(".st-key-csv_curves_value").get_by_role("button"), tmp_path))
+    table = pd.read_csv(saved(page, "curves_value", tmp_path))
     for name, part in table.groupby("activation"):
         assert part["slope"].to_numpy() == pytest.approx(ACTIVATIONS[str(name)].slope(part["x"].to_numpy()))
     assert table["activation"].nunique() == 4
@@ -72,8 +71,7 @@ def test_the_cost_is_measured_on_this_machine_in_both_precisions(dashboard: Serv
     verdict = page.get_by_text(re.compile("(supported|not supported|mixed) by these measurements"))
     expect(verdict).to_be_visible()
     expect(page.get_by_text(f"NumPy {np.__version__}")).to_be_visible()
-    costs = page.locator(".st-key-csv_activation_costs").get_by_role("button")
-    first = pd.read_csv(download(page, costs, tmp_path))
+    first = pd.read_csv(saved(page, "activation_costs", tmp_path))
     assert set(first["activation"]) == set(ACTIVATIONS)
     assert set(first["dtype"]) == {"float32", "float64"}
     assert (first["seconds_per_element"] > 0).all()
@@ -83,10 +81,10 @@ def test_the_cost_is_measured_on_this_machine_in_both_precisions(dashboard: Serv
     page.get_by_text("In double precision (float64)").click()
     wait_until_idle(page)
     expect(page.get_by_text("Of a whole training step in float64")).to_be_visible()
-    steps = pd.read_csv(download(page, page.locator(".st-key-csv_step_shares").get_by_role("button"), tmp_path))
+    steps = pd.read_csv(saved(page, "step_shares", tmp_path))
     assert set(steps["dtype"]) == {"float64"}
     assert "float64=on" in page.url
     page.get_by_role("button", name="Measure again").click()
     wait_until_idle(page)
-    again = pd.read_csv(download(page, costs, tmp_path))
+    again = pd.read_csv(saved(page, "activation_costs", tmp_path))
     assert (again["seconds_per_element"] != first["seconds_per_element"]).any()

@@ -9,7 +9,7 @@ from tests.browser.harness import (
     PATIENCE,
     Server,
     chart_ready,
-    download,
+    saved,
     visit,
     wait_until_idle,
 )
@@ -28,7 +28,7 @@ def open_small(dashboard: Server, page: Page, count: int = 3, **own: str) -> Non
 def test_the_first_chart_and_its_file_say_what_one_example_does(dashboard: Server, page: Page, tmp_path: Path) -> None:
     open_small(dashboard, page)
     assert "logistic 100 % with one example" in said(page, "Pairs of weights into a neuron of layer 2")
-    file = download(page, page.locator(".st-key-csv_pairs_by_batch").get_by_role("button"), tmp_path)
+    file = saved(page, "pairs_by_batch", tmp_path)
     table = pd.read_csv(file)
     one = table[(table["size"] == 1) & (table["activation"] == "logistic")]
     assert len(one) == 6

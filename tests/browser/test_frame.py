@@ -10,7 +10,7 @@ from tests.browser.harness import PATIENCE, Server, chart_ready, link_to_copy, v
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 # Pages that have no chart of an experiment as small as this.
-WITHOUT_CHARTS = {"runs", "two_by_two", "batch_size", "own_data"}
+WITHOUT_CHARTS = {"runs", "compare", "two_by_two", "batch_size", "own_data"}
 
 
 def sidebar_link(page: Page, title: str) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core.text import number
 from core.theory.neuron import DrawnNetwork, gradient_paths
-from tests.browser.harness import Server, chart_ready, download, wait_until_idle
+from tests.browser.harness import Server, chart_ready, saved, wait_until_idle
 from tests.browser.lessons import open_lesson, press, said, slider
 
 
@@ -40,7 +40,7 @@ def test_a_slider_moved_by_the_keyboard_moves_sentence_formula_chart_file_and_li
     formula = page.locator(".st-key-formula_1 .katex-display").inner_text()
     assert f"{paths.gradient_w1:.3g}".replace("-", "−") in formula
     assert "x1=0.9" in page.url
-    file = download(page, page.locator(".st-key-csv_drawn_network").get_by_role("button"), tmp_path)
+    file = saved(page, "drawn_network", tmp_path)
     values = pd.read_csv(file).set_index("name")["value"]
     assert values["x1"] == 0.9
     assert values["h21"] == pytest.approx(paths.h21, rel=1e-12)
@@ -55,7 +55,7 @@ def test_the_counts_over_random_examples_are_in_the_file_as_in_the_sentence(
     dashboard: Server, page: Page, tmp_path: Path
 ) -> None:
     open_lesson(dashboard, page, "gradient_paths", 3)
-    file = download(page, page.locator(".st-key-csv_sign_combinations").get_by_role("button"), tmp_path)
+    file = saved(page, "sign_combinations", tmp_path)
     table = pd.read_csv(file)
     opposite = table[table["pattern"].str.strip("'").isin(["+-", "-+"])].groupby("function")["count"].sum()
     found = re.search(r"logistic ([\d,]+) .* tanh ([\d,]+)", said(page, "Opposite signs, out of"))

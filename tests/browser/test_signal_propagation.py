@@ -12,7 +12,7 @@ from tests.browser.harness import (
     PATIENCE,
     Server,
     chart_ready,
-    download,
+    saved,
     visit,
     wait_until_idle,
 )
@@ -31,7 +31,7 @@ CHARTS = 6
 
 def table(page: Page, name: str, folder: Path) -> pd.DataFrame:
     """The file behind a chart, as a reader gets it."""
-    return pd.read_csv(download(page, page.locator(f".st-key-csv_{name}").get_by_role("button"), folder))
+    return pd.read_csv(saved(page, f"{name}", folder))
 
 
 def open_at(page: Page, address: str) -> None:

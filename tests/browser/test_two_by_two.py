@@ -12,7 +12,7 @@ from tests.browser.harness import (
     PATIENCE,
     Server,
     chart_ready,
-    download,
+    saved,
     visit,
     wait_until_idle,
 )
@@ -38,7 +38,7 @@ def finding(page: Page) -> str:
 
 def test_the_bars_in_the_file_add_up_to_what_the_page_says(dashboard: Server, page: Page, tmp_path: Path) -> None:
     open_small(dashboard, page)
-    file = download(page, page.locator(".st-key-csv_effects_updates_to_target").get_by_role("button"), tmp_path)
+    file = saved(page, "effects_updates_to_target", tmp_path)
     effects = pd.read_csv(file).set_index("effect")
     assert str(effects["text"]["all"]) in finding(page)
     assert str(effects["text"]["centring"]) in finding(page)

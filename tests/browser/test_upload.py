@@ -5,7 +5,9 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 from websockets.exceptions import InvalidStatus
@@ -14,7 +16,16 @@ from websockets.typing import Origin, Subprotocol
 
 from core import Experiment, run
 from tests.browser.conftest import OpenPage, StartServer
-from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, no_horizontal_overflow, visit, wait_until_idle
+from tests.browser.harness import (
+    PATIENCE,
+    PHONE,
+    Server,
+    chart_ready,
+    download,
+    no_horizontal_overflow,
+    visit,
+    wait_until_idle,
+)  # fmt: skip
 
 ELSEWHERE = Experiment(dataset=("wine",), hidden=((7, 7),), epochs=8, seeds=3, data_seed=41)
 HERE = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
@@ -89,6 +100,70 @@ def test_a_file_on_the_screen_fits_a_phone_in_the_dark(dashboard: Server, open_p
     expect(page.locator(".st-key-uploaded")).to_be_visible(timeout=PATIENCE)
     wait_until_idle(page)
     no_horizontal_overflow(page)
+
+
+def test_two_experiments_are_compared_by_a_link_and_a_file_takes_the_place_of_one(
+    dashboard: Server, open_page: OpenPage, archive: Path, tmp_path: Path
+) -> None:
+    page = open_page()
+    visit(page, dashboard.link("compare", **HERE))
+    page.get_by_label("Or a link, or settings").fill(dashboard.link("runs", **HERE, optimiser="momentum"))
+    page.keyboard.press("Enter")
+    train = page.get_by_role("button", name="Train B")
+    train.click()
+    differs = page.get_by_role("heading", name="How far apart are they?")
+    expect(differs).to_be_visible(timeout=PATIENCE)
+    chart_ready(page, 2)
+    expect(page.get_by_text("of 6 pairs of groups").first).to_be_visible()
+    wait_until_idle(page)
+    shared = page.url
+    assert "against=" in shared
+
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Runs", exact=True).click()
+    page.wait_for_url("**/runs?*")
+    wait_until_idle(page)
+    assert "against=" not in page.url
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Compare", exact=True).click()
+    page.wait_for_url("**/compare?*")
+    chart_ready(page, 2)
+    wait_until_idle(page)
+    assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(shared).query)
+
+    other = open_page(width=PHONE, color_scheme="dark")
+    visit(other, shared)
+    chart_ready(other, 2)
+    expect(other.get_by_role("button", name="Train B")).to_have_count(0)
+    no_horizontal_overflow(other)
+    file = download(page, page.get_by_role("button", name="CSV of the comparison"), tmp_path)
+    table = pd.read_csv(file)
+    assert table["measure"].nunique() == 5
+    assert set(table["optimiser_b"]) == {"momentum"}
+
+    if not page.get_by_text("Or a file", exact=True).is_visible():
+        page.get_by_text("Choose B", exact=True).click()
+    page.get_by_text("Or a file", exact=True).click()
+    drop(page, archive)
+    expect(page.get_by_text("B is your uploaded file:")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("the data differ (data sets")).to_be_visible()
+    chart_ready(page, 2)
+
+
+def test_a_row_opens_the_card_of_its_run_and_the_link_trains_it_alone(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("runs", **HERE))
+    rows = page.locator(".st-key-runs").get_by_test_id("stDataFrame")
+    rows.click(position={"x": 15, "y": 50})
+    card = page.locator(".st-key-card")
+    expect(card.get_by_role("heading", name="Run 0:")).to_be_visible(timeout=PATIENCE)
+    wait_until_idle(page)
+    assert "run=0" in page.url
+    chart_ready(page, 2)
+    card.get_by_role("button", name="Train it alone").click()
+    expect(page.get_by_text("1 of 1 run.")).to_be_visible(timeout=PATIENCE)
+    expect(card.get_by_role("heading", name="Run 0:")).to_be_visible()
+    wait_until_idle(page)
+    assert "seeds=1" in page.url
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(card).to_have_count(0)
 
 
 def test_a_file_sent_from_another_site_is_refused(dashboard: Server, archive: Path) -> None:

@@ -14,7 +14,7 @@ from tests.browser.harness import (
     PATIENCE,
     Server,
     chart_ready,
-    download,
+    saved,
     wait_until_idle,
 )
 from tests.browser.lessons import open_lesson, press, said, slider
@@ -37,7 +37,7 @@ def test_a_click_on_a_chart_is_the_new_start_of_all_paths(dashboard: Server, pag
     press(page, "Start at w₁", "ArrowRight", 1, "start_w1=-1.75")
     click_tile(page, "logistic", -2.0, 0.5)  # the same place again: it counts although it was the last one clicked
     assert "start_w1=-2&start_w2=0.5" in page.url
-    file = download(page, page.locator(".st-key-csv_paths").get_by_role("button"), tmp_path)
+    file = saved(page, "paths", tmp_path)
     starts = pd.read_csv(file).query("step == 0")
     assert len(starts) == 6
     assert starts[["w1", "w2"]].drop_duplicates().to_numpy().tolist() == [[-2.0, 0.5]]
@@ -75,7 +75,7 @@ def test_with_momentum_the_gap_shrinks_and_the_file_has_the_tortuosity_that_is_s
     found = gap.search(said(page, "slowest needs"))
     assert found is not None
     assert float(found[1]) < float(found[2])
-    table = pd.read_csv(download(page, page.locator(".st-key-csv_paths").get_by_role("button"), tmp_path))
+    table = pd.read_csv(saved(page, "paths", tmp_path))
     points = table.query("function == 'logistic' and updates == 'one example'")[["w1", "w2"]].to_numpy()
     length = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
     shown = re.search(r"logistic ([\d.]+)", said(page, "Path length over the straight line"))

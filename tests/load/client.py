@@ -28,6 +28,8 @@ PATIENCE = 60.0
 """Seconds after which a visitor gives up: an error."""
 TRAINING_PATIENCE = 180.0
 """The same for a sweep of the visitor's own, which shows its progress."""
+TRIES = 200
+"""How often a visitor looks for something that nobody has seen yet."""
 KEPT_RUNS = 50
 """Runs of the whole page for which a visitor keeps a large message that has not come again."""
 
@@ -107,6 +109,11 @@ class Session:
             ended.cancel()
         return time.perf_counter() - self._began
 
+    @property
+    def waits(self) -> bool:
+        """Whether a part of the page runs by itself: it is training."""
+        return bool(self._timers)
+
     def movable(self) -> list[Control]:
         """The controls of the page itself that can be moved."""
         return [found for found in self._controls.values() if found.movable and found.area == 0]
@@ -116,6 +123,21 @@ class Session:
         chosen = rng.choice(self.movable())
         self._values[chosen.id] = chosen.moved(rng)
         return await self._run(chosen.fragment)
+
+    async def move_on(self, rng: Random, seen: set[tuple[bytes, ...]]) -> float | None:
+        """Move one of them to where the page shows what nobody has `seen`, and note that.
+
+        Returns the seconds it took; None where there is nothing new next to where it is.
+        """
+        for _ in range(TRIES):
+            chosen = rng.choice(self.movable())
+            values = self._values | {chosen.id: chosen.moved(rng)}
+            shown = tuple(sorted(values[found.id].SerializeToString() for found in self.movable()))
+            if shown not in seen:
+                seen.add(shown)
+                self._values = values
+                return await self._run(chosen.fragment)
+        return None
 
     async def press(self, key: str) -> float:
         """Press a button. Returns the seconds until the page has been drawn anew."""

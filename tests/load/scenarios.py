@@ -322,27 +322,39 @@ async def limit(bench: Bench) -> None:
 async def capacity(bench: Bench, page: str) -> None:
     """A few visitors of one page who never think: control after control, then the whole page again and again.
 
-    At first most charts are drawn for the first time, afterwards most of them have been seen by somebody.
+    With new values every chart is drawn for the first time, until all that the page can show has been; afterwards most
+    have been seen by somebody.
     """
     sizes = bench.sizes
     name = f"{sizes.clients} on {page or 'overview'} without a pause"
     warming = sizes.warming if page in FINISHED else sizes.page_seconds
-    for measured, seconds, move, goal in (
-        ("a control, at first", warming, True, None),
-        ("a control", sizes.page_seconds, True, RERUNS_PER_SECOND if page in FINISHED else None),
-        ("the whole page", sizes.page_seconds, False, None),
-    ):
+    seen: set[tuple[bytes, ...]] = set()
+    steps: tuple[tuple[str, float, Callable[[Session], Awaitable[float | None]], float | None], ...] = (
+        ("new values", warming, lambda session: session.move_on(bench.rng, seen), RERUNS_PER_SECOND),
+        (
+            "a control",
+            sizes.page_seconds,
+            lambda session: session.move(bench.rng),
+            RERUNS_PER_SECOND if page in FINISHED else None,
+        ),
+        ("the whole page", sizes.page_seconds, Session.rerun, None),
+    )
+    for measured, seconds, step, goal in steps:
         sessions = [bench.session(page, sizes.query(page)) for _ in range(sizes.clients)]
         await all_of(session.open() for session in sessions)
-        if move and not all(session.movable() for session in sessions):
+        if measured != "the whole page" and not all(session.movable() for session in sessions):
             await bench.leave(sessions)
             continue
         taken: list[float] = []
         begin = time.perf_counter()
 
-        async def visitor(session: Session, move: bool = move, begin: float = begin, seconds: float = seconds) -> float:
-            while time.perf_counter() - begin < seconds:
-                taken.append(await (session.move(bench.rng) if move else session.rerun()))  # noqa: B023
+        async def visitor(
+            session: Session,
+            step: Callable[[Session], Awaitable[float | None]] = step,
+            end: float = begin + seconds,
+        ) -> float:
+            while time.perf_counter() < end and (took := await step(session)) is not None:
+                taken.append(took)  # noqa: B023
             return 0.0
 
         await all_of(visitor(session) for session in sessions)

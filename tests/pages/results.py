@@ -71,9 +71,9 @@ def charts(at: AppTest) -> int:
     return len(at.get("vega_lite_chart"))
 
 
-def csv_files(at: AppTest) -> int:
-    """How many CSV files the page offers."""
-    return len([button for button in at.get("download_button") if "CSV" in button.proto.label])
+def menus(at: AppTest) -> int:
+    """How many menus of files the page has, of a chart or of a table."""
+    return len([box for box in at.get("popover") if "save_" in box.proto.popover.id])
 
 
 def captions(at: AppTest) -> str:

@@ -13,6 +13,7 @@ from core.registries.activations import ACTIVATIONS
 from core.text import words
 from core.theory import timing
 from tests.pages.lessons import again, open_lesson, refused, said
+from tests.pages.results import menus
 
 FIRST = ["logistic", "tanh", "relu"]
 
@@ -58,7 +59,7 @@ def test_at_first_three_functions_with_their_formulas_charts_and_files(page: App
     latex = "\n".join(element.value for element in page.latex)
     assert all(ACTIVATIONS[name].formula in latex for name in FIRST)
     assert len(page.get("vega_lite_chart")) == 6
-    assert len([button for button in page.get("download_button") if button.proto.label == "CSV"]) == 7
+    assert menus(page) == 7
     assert refused(page) == []
 
 

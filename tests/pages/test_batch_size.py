@@ -12,7 +12,7 @@ from core.lessons import batch_size as lesson
 from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
-from tests.pages.results import charts, csv_files, open_on
+from tests.pages.results import charts, menus, open_on
 
 SMALL: dict[str, Any] = {"dataset": "iris", "hidden": "12-12", "epochs": 2, "seeds": 2}
 
@@ -37,7 +37,7 @@ def test_at_first_the_second_layer_at_initialisation(page: AppTest) -> None:
     assert lesson.larger_batches(result(), 0, 2).evidence in plain(page)
     assert lesson.smaller_weights(result(), 0, 2).evidence in plain(page)
     assert charts(page) == 3
-    assert csv_files(page) == 4
+    assert menus(page) == 4
     assert refused(page) == []
 
 

@@ -11,7 +11,7 @@ from core.lessons.claims import CLAIMS, tally
 from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import refused, said
-from tests.pages.results import captions, charts, csv_files, open_on
+from tests.pages.results import captions, charts, menus, open_on
 
 
 @lru_cache
@@ -33,7 +33,7 @@ def test_every_claim_has_its_verdict_its_numbers_and_its_n(monkeypatch: pytest.M
     assert f"**{tally(found)}**" in said(at)
     cards = captions(at).replace("\\", "").splitlines()
     assert cards.count("n = 18 runs, 3 seeds a group") == len(CLAIMS)
-    assert charts(at) == csv_files(at) == 2
+    assert charts(at) == menus(at) == 2
     assert refused(at) == []
 
 

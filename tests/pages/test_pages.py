@@ -17,6 +17,7 @@ from core.settings import Settings
 from pages.parts import training
 from pages.parts.catalogue import PAGES, Entry
 from pages.parts.session import KEY, Session
+from tests.pages.results import menus
 from tests.processes import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -111,12 +112,11 @@ def test_a_page_on_a_result_shows_a_finding_with_its_n(open_page: Open, entry: E
     assert any("12 runs" in caption.value and "2 seeds a group" in caption.value for caption in at.caption)
 
 
-@pytest.mark.parametrize(("path", "count"), [("saturation", 8), ("gradient_signs", 6), ("convergence", 6)])
-def test_a_page_shows_its_charts_each_with_a_csv(open_page: Open, path: str, count: int) -> None:
+@pytest.mark.parametrize(("path", "count"), [("saturation", 9), ("gradient_signs", 6), ("convergence", 6)])
+def test_a_page_shows_its_charts_each_with_a_menu_of_files(open_page: Open, path: str, count: int) -> None:
     at = open_page(entry_of(path), **QUICK, target="train_accuracy:0.1")
     assert charts(at) == count
-    files = [button for button in at.get("download_button") if button.proto.label == "CSV"]
-    assert len(files) == count
+    assert menus(at) == count
 
 
 def test_where_no_group_reached_the_target_there_is_no_speed_up(open_page: Open) -> None:
@@ -129,7 +129,8 @@ def test_runs_are_listed_and_offered_as_files(open_page: Open) -> None:
     at = open_page(entry_of("runs"), **QUICK)
     assert len(at.dataframe[0].value) == 12
     labels = [button.proto.label for button in at.get("download_button")]
-    assert labels == ["runs.csv", "epochs.csv", "layers.csv", "histograms.csv", "result.zip"]
+    tables = ["runs.csv", "epochs.csv", "layers.csv", "histograms.csv"]
+    assert labels == [*tables, "For spreadsheets", "Report", "result.zip"]
 
 
 def test_the_first_visit_trains_the_default_and_shows_charts_before_it_is_done(open_page: Open, jobs: Jobs) -> None:

@@ -9,18 +9,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 import streamlit as st
 
-from core.charts import convergence, saturation
+from core.charts import convergence, picture, saturation
+from core.charts.on_screen import BOX
 from core.experiment.experiment import Experiment
 from core.jobs.running import run
 from core.results.results import Result
 from pages.parts import chart, lens, training
+from pages.parts.catalogue import PAGES
 from pages.parts.shown import Shown, once
+from tests.pages.results import open_on
 
 SMALL = Experiment(dataset=("iris",), hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
 
@@ -124,7 +128,7 @@ def test_a_chart_carries_its_data_as_tables_named_by_their_order(result: Result)
     for table, rows in zip(tables.values(), as_rows["datasets"].values(), strict=True):
         assert isinstance(table, pa.Table)
         pd.testing.assert_frame_equal(table.to_pandas(), pd.DataFrame(rows), check_dtype=False)
-    names = [layer["data"]["name"] for layer in spec["layer"] if "name" in layer["data"]]
+    names = [layer["data"]["name"] for layer in spec["layer"] if layer["name"] != BOX]
     assert len(set(names)) < len(names), "layers of the same rows share them"
 
 
@@ -161,3 +165,23 @@ def test_the_more_jobs_there_are_the_longer_a_page_keeps_what_it_has_drawn_of_a_
     last = lens._shown(job)
     assert last is not None
     assert (last.version.partition(" ")[0], last.final) == ("3", True)
+
+
+def test_every_chart_of_every_page_is_written_as_altair_itself_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    specification, same = picture.specification, []
+
+    def compared(drawn: alt.LayerChart) -> dict[str, Any]:
+        def aside(rows: pd.DataFrame) -> dict[str, str]:
+            return {"name": str(id(rows))}
+
+        alt.data_transformers.register("aside", aside)
+        with alt.data_transformers.enable("aside"):
+            same.append(picture.AROUND | picture.written(drawn, aside) == drawn.to_dict(validate=False))
+        return specification(drawn)
+
+    monkeypatch.setattr(picture, "specification", compared)
+    result = run(replace(SMALL, activation=("tanh", "relu"), statistics="full"))
+    for entry in PAGES:
+        open_on(monkeypatch, entry.name, result)
+    assert len(same) > 40
+    assert all(same)

@@ -11,7 +11,7 @@ from core.lessons import signal_propagation as lesson
 from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
-from tests.pages.results import open_on
+from tests.pages.results import menus, open_on
 
 PARAMETERS = {
     "dataset": "iris",
@@ -49,7 +49,7 @@ def tried(page: AppTest) -> dict[str, list[float]]:
 def test_at_first_theory_and_measurement_at_initialisation(page: AppTest) -> None:
     assert page.select_slider(key="view_epoch").value == 0
     assert len(page.get("vega_lite_chart")) == 8
-    assert len([button for button in page.get("download_button") if button.proto.label == "CSV"]) == 8
+    assert menus(page) == 9, "the charts, and the shading of one"
     assert lesson.agreement(result()).verdict in said(page)
     assert lesson.backward(result()).claim in said(page).replace("\\", "")
     assert "Size of the weight gradients: not measured (needs full statistics)." in [c.value for c in page.caption]

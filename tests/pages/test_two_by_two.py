@@ -13,7 +13,7 @@ from core.lessons.effects import FOUR, TANH
 from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
-from tests.pages.results import captions, charts, csv_files, open_on
+from tests.pages.results import captions, charts, menus, open_on
 
 GRID: dict[str, Any] = {
     "dataset": "iris", "activation": (*FOUR, TANH), "initialiser": "glorot_uniform", "hidden": "8", "seeds": 3,
@@ -40,7 +40,7 @@ def test_the_effects_on_the_page_are_those_of_the_runs(page: AppTest) -> None:
     assert f"{finding.verdict} by these runs" in said(page)
     assert "n = 30 runs, 3 seeds a group" in captions(page)
     assert page.dataframe[0].value["median_low"].tolist() == pytest.approx(found.cells["median_low"].tolist())
-    assert charts(page) == csv_files(page) == 3
+    assert charts(page) == menus(page) == 3
     assert refused(page) == []
 
 

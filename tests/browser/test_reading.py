@@ -1,0 +1,70 @@
+"""What a person does with a chart in a browser: pick groups in its legend, zoom into it, see it on a full screen."""
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.harness import PATIENCE, Server, chart_ready, visit, wait_until_idle
+
+QUICK = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
+# The lines of medians in a chart, each by its colour and dash.
+LINES = """
+chart => new Set([...chart.querySelectorAll('g.mark-line path[stroke-width="2.2"]')].map(
+    path => path.getAttribute('stroke') + path.getAttribute('stroke-dasharray'))).size
+"""
+
+
+def entry(chart: Locator, group: str) -> Locator:
+    """The entry of a group in the legend of a chart."""
+    return chart.locator("g.role-legend-label text", has_text=group)
+
+
+def ticks(chart: Locator) -> list[str]:
+    """What stands at the axes of a chart."""
+    return sorted(chart.locator("g.role-axis-label text").all_text_contents())
+
+
+def settled(page: Page, query: str) -> list[int]:
+    """How many lines the first two charts have once the address holds `query`."""
+    page.wait_for_url(lambda url: query in url, wait_until="commit", timeout=PATIENCE)
+    wait_until_idle(page)
+    charts = chart_ready(page, 2)
+    page.wait_for_timeout(500)
+    return [charts.nth(place).evaluate(LINES) for place in range(2)]
+
+
+def test_a_legend_isolates_a_group_in_every_chart_and_shift_adds_one(dashboard: Server, page: Page) -> None:
+    visit(page, dashboard.link("convergence", **QUICK))
+    charts = chart_ready(page, 3)
+    entry(charts.nth(0), "tanh · normal:1").click()
+    assert settled(page, "groups=tanh~normal%3A1") == [1, 1]
+    entry(charts.nth(1), "logistic · glorot_uniform").click(modifiers=["Shift"])
+    assert settled(page, "groups=logistic~glorot_uniform%2Ctanh~normal%3A1") == [2, 2]
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Saturation", exact=True).click()
+    wait_until_idle(page)
+    expect(page.get_by_test_id("stMain").get_by_text("Shown are 2 of 6 run groups")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_drag_zooms_a_double_click_resets_and_a_full_screen_holds_all(dashboard: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    visit(page, dashboard.link("convergence", **QUICK))
+    chart = chart_ready(page, 3).nth(0)
+    chart.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    whole = ticks(chart)
+    plot = chart.locator("path.background").first.bounding_box()
+    assert plot is not None
+    x, y = plot["x"], plot["y"]
+    page.mouse.move(x + 30, y + 60)
+    page.mouse.down()
+    page.mouse.move(x + 90, y + 160, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(400)
+    assert ticks(chart) != whole
+    page.mouse.dblclick(x + 60, y + 60)
+    page.wait_for_timeout(400)
+    assert ticks(chart) == whole
+    chart.hover()
+    page.get_by_role("button", name="Fullscreen").first.click()
+    page.wait_for_timeout(1000)
+    box = chart.locator("svg.marks").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900, "axis and legend are in view"
