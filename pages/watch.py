@@ -220,9 +220,9 @@ def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: 
         else f"{plane.names[0]} and {plane.names[1]}"
         + ("; the other features are held at their mean" if len(data.feature_names) > 2 else "")
     )
-    drawn = f"{count(len(plane.at), 'training example')} {verb(len(plane.at), 'is', 'are')} drawn"
+    shown = f"{count(len(plane.at), 'training example')} {verb(len(plane.at), 'is', 'are')} drawn"
     outer = "The outermost bars of a distribution hold all that lies beyond them."
-    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {drawn}. {outer}"))
+    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {shown}. {outer}"))
 
 
 def _plain(make: Callable[[], Any]) -> dict[str, Any]:

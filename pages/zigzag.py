@@ -109,7 +109,7 @@ class _Step:
 
 def _descent(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> alt.LayerChart:
     return charts.descent(
-        walk.paths[walk.paths["function"] == function], contours=walk.contours[function], tiles=walk.tiles[function],
+        _path(walk, function), contours=walk.contours[function], tiles=walk.tiles[function],
         directions=directions, solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
     )  # fmt: skip
 
@@ -119,12 +119,20 @@ def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     walk = once(_walk, functions, updates, descent)
     directions, drawn = {}, {}
     for function, neuron in walk.neurons.items():
-        mine = walk.paths[walk.paths["function"] == function]
+        mine = _path(walk, function)
         here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
         directions[function] = zigzag.direction_table(neuron, (here["w1"], here["w2"]))
         drawn[function] = chart.specification(_descent(walk, function, directions[function], step))
     said = f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(walk.paths, step)}"
     return _Step(drawn, said, directions)
+
+
+def _plain(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> dict[str, Any]:
+    return picture.specification(_descent(walk, function, directions, step))
+
+
+def _path(walk: _Walk, function: str) -> pd.DataFrame:
+    return walk.paths[walk.paths["function"] == function]
 
 
 def _start(key: str) -> None:
@@ -151,12 +159,10 @@ def _page() -> None:
                     now.charts[function], width="stretch", key=key, selection_mode=charts.START,
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
-                paths = walk.paths[walk.paths["function"] == function]
-                drawn = partial(_descent, walk, function, now.directions[function], step)
                 save.menu(
                     f"descent_{function}",
-                    lambda paths=paths: paths,
-                    lambda drawn=drawn: picture.specification(drawn()),
+                    partial(_path, walk, function),
+                    partial(_plain, walk, function, now.directions[function], step),
                     what=f"descent_{function}-step-{step}",
                 )
         st.markdown(now.words)
