@@ -152,7 +152,10 @@ def full() -> bool:
         import resource
 
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return limit != resource.RLIM_INFINITY and sum(1 for _ in os.scandir(DESCRIPTORS)) > FULL * limit
+        # A newer Linux (6.2) has counted them; to list those of a crowd takes as long as a chart.
+        if limit == resource.RLIM_INFINITY or 0 < os.stat(DESCRIPTORS).st_size <= FULL * limit:
+            return False
+        return sum(1 for _ in os.scandir(DESCRIPTORS)) > FULL * limit
     except (ImportError, OSError):
         return False
 
