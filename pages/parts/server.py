@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -153,7 +154,7 @@ def full() -> bool:
 
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # A newer Linux (6.2) has counted them; to list those of a crowd takes as long as a chart.
-        if limit == resource.RLIM_INFINITY or 0 < os.stat(DESCRIPTORS).st_size <= FULL * limit:
+        if limit == resource.RLIM_INFINITY or 0 < Path(DESCRIPTORS).stat().st_size <= FULL * limit:
             return False
         return sum(1 for _ in os.scandir(DESCRIPTORS)) > FULL * limit
     except (ImportError, OSError):
