@@ -70,9 +70,18 @@ def _map(shown: Shown, groups: Chosen) -> None:
                 at = f"{where}, {when}"
     _untested(shown, measure)
     pooled = maps.pooled(shown.experiment, columns, rows)
-    only = tuple(view.place(SweepMaps.only)) if pooled else ()
-    of = (shown, columns, rows, measure, when, where, groups.groups, only)
-    grid = (shown, columns, rows, "reached", maps.END, maps.MEAN, groups.groups, only)  # the same for all measures
+    only: list[str] = view.place(SweepMaps.only) if pooled else []
+    of = (shown, columns, rows, measure, when, where, groups.groups, tuple(only))
+    grid = (
+        shown,
+        columns,
+        rows,
+        "reached",
+        maps.END,
+        maps.MEAN,
+        groups.groups,
+        tuple(only),
+    )  # the same for all measures
     sweep = once(_sweep, *of)
     lens.box(once(_window, *grid), shown.by)
     chart.draw(
@@ -80,7 +89,9 @@ def _map(shown: Shown, groups: Chosen) -> None:
         across=sweep.columns, up=sweep.rows, measure=kind, critical=partial(_critical, *grid),
         reach=partial(_reach, *grid), at=at, final=shown.final,
     )  # fmt: skip
-    st.caption(notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, only)}"))
+    st.caption(
+        notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, tuple(only))}")
+    )
     st.caption(
         f"Outlined is the trainable window: the cells in which more than half of the runs reached "
         f"{findings.target_text(shown.experiment.target)}. A run that diverged is worse than all others."
