@@ -1,6 +1,6 @@
 # make run     serve the dashboard            make check    format, lint, types
 # make test    checks and the whole suite     make format   write the format, mend what lint can
-# make bench   compare the engine's speed with other libraries: 15 minutes; make bench ARGS=--quick: 3
+# make bench   compare the engine's speed with other libraries: half an hour; make bench ARGS=--quick: 5 minutes
 # make test PYTHON=python3.12 tries another Python, PIP_CONSTRAINT=tests/floors.txt the oldest releases allowed: clean first
 # make load    a class of students at once: 8 minutes; make load ARGS=--quick: 1; ARGS=--soak: 20
 PYTHON ?= python3

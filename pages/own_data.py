@@ -5,10 +5,8 @@ from dataclasses import asdict, replace
 
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from core.experiment.experiment import FIELDS, Experiment
-from core.experiment.fields import shorten
 from core.registries.datasets import SCALINGS, Dataset
 from core.results.results import ResultError
 from core.tables import choices
@@ -62,19 +60,15 @@ def _page() -> None:
 
 
 def _dropped(key: str) -> None:
-    here = session.current()
-    dropped: UploadedFile | None = session.held(key)
-    here.uploads += 1  # the next run offers a new place, which holds no file
-    if dropped is None:
+    if (dropped := upload.taken(key)) is None:
         return
+    here = session.current()
     here.file, here.file_refused = None, ""
-    name = shorten(dropped.name)[1:-1]
+    name, content = dropped
     try:
-        here.file = own_table.opened(name, here.uploads, dropped.getvalue())
+        here.file = own_table.opened(name, here.uploads, content)
     except (TableError, ResultError) as error:
         here.file_refused = f"{name}: {error}"
-    finally:
-        upload.forget(dropped)
 
 
 def _forget() -> None:

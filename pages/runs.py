@@ -115,7 +115,10 @@ def _program(shown: Shown) -> None:
     framework = next(name for name, framework in FRAMEWORKS.items() if framework.title == library)
     first = replace(shown.experiment, seeds=1)
     run = first.runs()[first.groups().index(group)]
-    st.code(translate(first, run, framework), language="python", height=420)
+    box = st.expander(f"The program for {library}", icon=":material/code:", key="program", on_change="rerun")
+    if box.open:  # what colours a program is fetched with the first one, and weighs a quarter of a page
+        with box:
+            st.code(translate(first, run, framework), language="python", height=420)
     st.caption(
         f"The network of this run group, and how its weights and biases start, in {library}: the same distributions, "
         "with other random numbers. Without a browser: "

@@ -70,7 +70,8 @@ def _map(shown: Shown, groups: Chosen) -> None:
                 at = f"{where}, {when}"
     _untested(shown, measure)
     pooled = maps.pooled(shown.experiment, columns, rows)
-    only = tuple(view.place(SweepMaps.only)) if pooled else ()
+    chosen: list[str] = view.place(SweepMaps.only) if pooled else []
+    only = tuple(chosen)
     of = (shown, columns, rows, measure, when, where, groups.groups, only)
     grid = (shown, columns, rows, "reached", maps.END, maps.MEAN, groups.groups, only)  # the same for all measures
     sweep = once(_sweep, *of)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.charts import picture
 from core.charts import watching as charts
 from core.engine import watching as engine
 from core.engine.watching import UPDATES, Film, Plane
@@ -204,12 +205,14 @@ def _player(films: list[Film], groups: list[str], key: str, clock: str) -> None:
 def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: str, columns: int) -> None:
     """What a film comes to, and its charts in so many columns; `of` ends their names."""
     st.markdown(notices.escaped(watching.summary(made.film)))
-    rows = {name: table for name, (_, table) in _drawn(made.film, plane, data, layer, slider).items()}
+    drawn = _drawn(made.film, plane, data, layer, slider)
     places = st.columns(columns)
     for place, (name, spec) in enumerate(made.charts.items()):
         with places[place % columns]:
             chart.show(f"{name}{of}_{slider}", spec)
-            save.menu(f"{name}{of}", rows[name], spec, of=made.film.experiment, frame=view.value(Watch.frame))
+            make, rows = drawn[name]
+            plain = partial(_plain, make)
+            save.menu(f"{name}{of}", rows, plain, of=made.film.experiment, frame=view.value(Watch.frame))
     through = (
         "the principal plane of the training inputs: through their mean, along the two directions in which they spread "
         "most; the examples are projected on it"
@@ -217,9 +220,13 @@ def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: 
         else f"{plane.names[0]} and {plane.names[1]}"
         + ("; the other features are held at their mean" if len(data.feature_names) > 2 else "")
     )
-    drawn = f"{count(len(plane.at), 'training example')} {verb(len(plane.at), 'is', 'are')} drawn"
+    shown = f"{count(len(plane.at), 'training example')} {verb(len(plane.at), 'is', 'are')} drawn"
     outer = "The outermost bars of a distribution hold all that lies beyond them."
-    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {drawn}. {outer}"))
+    st.caption(notices.escaped(f"The surfaces are drawn over {through}. {shown}. {outer}"))
+
+
+def _plain(make: Callable[[], Any]) -> dict[str, Any]:
+    return picture.specification(make())
 
 
 def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) -> None:
@@ -233,10 +240,12 @@ def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) ->
     left, right = st.columns(2)
     with left:
         table = pd.concat([watching.times(*each) for each in zip(films, groups, strict=True)])
-        drawn = charts.over_time(table, column="train_loss", of="training loss", time=time, groups=every, slider=slider)
-        spec = chart.specification(drawn)
+        losses = charts.over_time(
+            table, column="train_loss", of="training loss", time=time, groups=every, slider=slider
+        )
+        spec = chart.specification(losses)
         chart.show(f"loss_{slider}", spec)
-        save.menu("loss", lambda: table, spec, **of_films)
+        save.menu("loss", lambda: table, lambda: picture.specification(losses), **of_films)
     with right:
         measure = view.place(Watch.measure)
         layers = pd.concat([watching.layers(*each) for each in zip(films, groups, strict=True)])
@@ -244,7 +253,7 @@ def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) ->
         drawn = charts.over_time(layers, column=of, of=measure, time=time, groups=every, slider=slider)
         spec = chart.specification(drawn)
         chart.show(f"layers_{of}_{slider}", spec)
-        save.menu("layers", lambda: layers, spec, **of_films)
+        save.menu("layers", lambda: layers, lambda: picture.specification(drawn), **of_films)
 
 
 page.show("How does a network learn?", _page)

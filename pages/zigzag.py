@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
 from core.charts import neuron as charts
+from core.charts import picture
 from core.charts.style import group_colours
 from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
@@ -102,6 +104,14 @@ class _Step:
 
     charts: dict[str, dict[str, Any]]
     words: str
+    directions: dict[str, pd.DataFrame]
+
+
+def _descent(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> alt.LayerChart:
+    return charts.descent(
+        _path(walk, function), contours=walk.contours[function], tiles=walk.tiles[function],
+        directions=directions, solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
+    )  # fmt: skip
 
 
 def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent, step: int) -> _Step:
@@ -109,17 +119,20 @@ def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     walk = once(_walk, functions, updates, descent)
     directions, drawn = {}, {}
     for function, neuron in walk.neurons.items():
-        mine = walk.paths[walk.paths["function"] == function]
+        mine = _path(walk, function)
         here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
         directions[function] = zigzag.direction_table(neuron, (here["w1"], here["w2"]))
-        drawn[function] = chart.specification(
-            charts.descent(
-                mine, contours=walk.contours[function], tiles=walk.tiles[function], directions=directions[function],
-                solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
-            )
-        )  # fmt: skip
+        drawn[function] = chart.specification(_descent(walk, function, directions[function], step))
     said = f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(walk.paths, step)}"
-    return _Step(drawn, said)
+    return _Step(drawn, said, directions)
+
+
+def _plain(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> dict[str, Any]:
+    return picture.specification(_descent(walk, function, directions, step))
+
+
+def _path(walk: _Walk, function: str) -> pd.DataFrame:
+    return walk.paths[walk.paths["function"] == function]
 
 
 def _start(key: str) -> None:
@@ -146,10 +159,11 @@ def _page() -> None:
                     now.charts[function], width="stretch", key=key, selection_mode=charts.START,
                     on_select=lambda key=key: _start(key),
                 )  # fmt: skip
-                paths = walk.paths[walk.paths["function"] == function]
-                drawn = now.charts[function]
                 save.menu(
-                    f"descent_{function}", lambda paths=paths: paths, drawn, what=f"descent_{function}-step-{step}"
+                    f"descent_{function}",
+                    partial(_path, walk, function),
+                    partial(_plain, walk, function, now.directions[function], step),
+                    what=f"descent_{function}-step-{step}",
                 )
         st.markdown(now.words)
         st.caption(zigzag.KEY)

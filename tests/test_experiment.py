@@ -211,7 +211,7 @@ BAD: dict[str, dict[str, Any]] = {
     "samples": {"type": 2.5, "range": 19, "high": 10**9, "text": "many"},
     "noise": {"type": [0.1], "range": -0.1, "high": 2.1, "text": "loud"},
     "scaling": {"near": ("standardizd", "standardised"), "type": True},
-    "test_share": {"type": {}, "range": 0.04, "high": 1, "text": "1/5"},
+    "test_share": {"type": {}, "range": 0.04, "high": 1, "text": "1/x"},
     "data_seed": {"type": 1.0, "range": -1, "high": 2**40, "text": "0x10"},
     "activation": {"near": ("tnah", "tanh"), "type": [1], "range": "logistic,sine", "twice": "tanh,tanh"},
     "initialiser": {

@@ -166,8 +166,8 @@ def test_the_next_picture_waits_as_long_as_the_last_one_took(monkeypatch: pytest
         now[0] += seconds
 
     monkeypatch.setattr(picture, "_free_at", 0.0)
-    monkeypatch.setattr(picture.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(picture.time, "sleep", sleep)
+    monkeypatch.setattr("core.charts.picture.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("core.charts.picture.time.sleep", sleep)
     for _ in range(3):
         picture._drawn(draw)
     assert slept == [0, 0.25, 0.25]
@@ -281,6 +281,6 @@ def test_a_report_on_a_strangers_half_trained_table_says_so_and_runs_none_of_its
 
 
 def test_a_report_without_a_hidden_layer_or_with_standard_statistics_leaves_out_what_was_not_measured() -> None:
-    for changes in ({"hidden": ((),)}, {"statistics": "standard"}, {"learning_rate": (1e30,)}):
-        found = parsed(page(train(replace(SMALL, epochs=1, seeds=1, **changes))))  # type: ignore[arg-type]
+    for changes in ({"hidden": ((),)}, {"statistics": "standard"}, {"learning_rate": (1000.0,)}):
+        found = parsed(page(train(replace(SMALL, epochs=1, seeds=1, **changes))))
         assert "Signal propagation" in found.text

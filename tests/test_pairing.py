@@ -226,7 +226,7 @@ def test_each_run_is_set_beside_the_run_of_its_seed_in_the_baseline_by_hand() ->
     )
     found = beside(runs, "a")
     nothing = [LOST] * 3
-    known = [[1, 0, 0], [1, 0, 0], [2, -0.3, 0.25], [LOST, 0.1, -0.1], nothing]
+    known: list[list[float]] = [[1, 0, 0], [1, 0, 0], [2, -0.3, 0.25], [LOST, 0.1, -0.1], nothing]
     np.testing.assert_allclose(found[list(BESIDE)], known, atol=1e-12)
 
 

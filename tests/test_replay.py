@@ -4,6 +4,7 @@ import io
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +113,8 @@ def test_numbers_forged_alike_in_all_runs_are_refused_by_their_runs_drawn_again(
 ) -> None:
     rows = result.table(table).copy()
     rows.loc[rows["epoch"] == epoch, column] *= 1.01
-    forged = replace(result, **{table: rows}, versions=result.versions | ({"kernels": kernels} if kernels else {}))
+    tables: dict[str, Any] = {table: rows}
+    forged = replace(result, **tables, versions=result.versions | ({"kernels": kernels} if kernels else {}))
     said = rf"{table}.csv: {column} is .*; allowed: about .* by its run, drawn again"
     with pytest.raises(ResultError, match=said) if refused else nullcontext():
         replay.check(forged)

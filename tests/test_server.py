@@ -73,9 +73,10 @@ def test_a_page_is_drawn_anew_when_its_job_ends_and_not_only_when_it_looks_next(
         link = "dataset=iris&hidden=8&epochs=300&seeds=2&batch_size=1"
         async with Inattentive(server.url, "saturation", link) as visitor:
             await visitor.open()
-            assert visitor.waits, "it trains"
+            trains = [visitor.waits]
             await visitor.result()
-            assert not visitor.waits
+            trains.append(visitor.waits)
+            assert trains == [True, False]
             assert visitor.query.startswith("dataset=iris"), "the address is as it was"
             assert visitor.errors == []
 

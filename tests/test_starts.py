@@ -97,6 +97,33 @@ def test_a_list_for_another_number_of_layers_is_refused_with_both_numbers() -> N
     assert "is for 3 layers, and the network 8-8-8 has 4" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "text", "problem"),
+    [
+        ("initialiser", "he_normal;last=", "names no scheme for last"),
+        ("initialiser", "he_normal;", "names no scheme in one of its places"),
+        ("initialiser", "*0.5", "names no scheme in one of its places"),
+        ("initialiser", "he_normal;=zeros", "names no role before its =; a role is first, hidden, last"),
+        ("bias_initialiser", "weights;last=zeros", "combines 'weights', which stands alone"),
+        ("bias_initialiser", "zeros;last=Weights", "combines 'weights', which stands alone"),
+        ("gain", "5/0", "is no number, since nothing is divided by 0; allowed: a number from 1e-9 to 100, such as 1.5"),
+        ("gain", "5/3/2", "is not a number"),
+        ("initialiser", "normal:1/0", "is not valid, as normal takes std"),
+    ],
+)
+def test_what_a_start_lacks_or_combines_is_said_plainly(setting: str, text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match="allowed") as caught:
+        change(Experiment(), **{setting: text})
+    assert str(caught.value).startswith(f"{setting}: {text!r} {problem}")
+
+
+def test_a_fraction_is_the_number_that_it_is() -> None:
+    written = change(Experiment(), gain="5/3", initialiser="normal:1/4;last=he_normal*1/8", learning_rate="1/2")
+    assert written == change(
+        Experiment(), gain=5 / 3, initialiser="normal:0.25;last=he_normal*0.125", learning_rate=0.5
+    )
+
+
 # --- what is drawn
 
 

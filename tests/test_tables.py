@@ -260,6 +260,8 @@ def test_of_too_many_rows_each_class_gives_its_share_and_the_numbers_are_said() 
         (b"a,b\n1,2\n3\n4,5\n", "line 3 has 1 cell and line 1 has 2"),
         (b'a,b\n1,2\n"3,4\n5,6\n7,8\n', "line 3 has 1 cell and line 1 has 2; allowed: as many in each; is a quote"),
         (b"a,b\n1,x\n", "the table has 1 row below its header; allowed: at least 2"),
+        (b"a,b\n", "the table has 1 row; allowed: at least 2"),
+        (b"# a table\na,b\n", "the table has 1 row; allowed: at least 2"),
         (b"a," * 3000 + b"b\n" + b"1," * 3000 + b"2\n", "line 1 has 3,001 cells; allowed: 2 to 2,500 columns"),
         (b"PK\x03\x04 and so on", "the file is a zip or a workbook; allowed: text"),
         (b"a,b\n1,\x8d\x00\n", "line 2 holds byte 8d, which is no text in cp1252"),

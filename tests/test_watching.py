@@ -141,10 +141,7 @@ def test_units_that_start_equal_are_seen_to_stay_equal_and_others_not() -> None:
     surfaces = [own["activation"].tolist() for _, own in table.groupby("unit")]
     assert len(surfaces) == 5
     assert all(surface == surfaces[0] for surface in surfaces)
-    assert (
-        "5 units of the 5 in the 1st hidden layer and 2 units of the 2 in the 2nd hidden layer have"
-        in lesson.summary(equal)
-    )
+    assert "All 5 units in the 1st hidden layer and all 2 units in the 2nd hidden layer have" in lesson.summary(equal)
     assert "the very weights" not in lesson.summary(free)
     losses = lesson.times(free, "")["train_loss"]
     assert ("falls" in lesson.summary(free)) == (losses.iloc[-1] < losses.iloc[0])

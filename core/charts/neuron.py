@@ -52,8 +52,9 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
             (`core.lessons.gradient_paths.network_table`).
         bracket: the common factor of the gradients of w1 and w2.
     """
-    parts = {
-        row["name"]: row | {"label": LABELS[row["name"]], "text": number(row["value"]), "sign": _sign(row["value"])}
+    parts: dict[str, dict[str, Any]] = {
+        row["name"]: {str(name): value for name, value in row.items()}
+        | {"label": LABELS[row["name"]], "text": number(row["value"]), "sign": _sign(row["value"])}
         for row in table.to_dict("records")
     }
     nodes = [_node(part, *PLACES[name]) for name, part in parts.items() if name in PLACES]
@@ -223,7 +224,7 @@ def descent(
         solution: the weights at the minimum.
         colour: of the paths.
     """
-    place = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
+    place: dict[str, Any] = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
     lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
     charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
 

@@ -179,5 +179,5 @@ def drawn(spec: Mapping[str, Any]) -> pd.DataFrame:
         table.to_pandas().assign(drawn_as=" ".join(dict.fromkeys(marks.get(name, ()))))
         for name, table in spec["datasets"].items()
     ]
-    found = pd.concat(tables, ignore_index=True)
+    found: pd.DataFrame = pd.concat(tables, ignore_index=True)
     return found[["drawn_as", *(name for name in found if name != "drawn_as")]]

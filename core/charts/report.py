@@ -6,6 +6,7 @@ Charts are drawings within the file, so it holds no program at all, and its own 
 import base64
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from html import escape
 
 import altair as alt
@@ -88,7 +89,7 @@ def _sections(result: Result) -> Iterator[str]:
     yield "<h2>Convergence</h2>" + _finding(findings.convergence(result))
     curves = result.curves()
     for quantity in ("train_loss", "train_accuracy"):
-        yield _figure(lambda q=quantity: convergence_charts.learning_curves(curves, groups=shown, quantity=q))
+        yield _figure(partial(convergence_charts.learning_curves, curves, groups=shown, quantity=quantity))
     yield _figure(lambda: convergence_charts.share_reached(result.survival(), groups=shown))
     yield "<h2>Saturation</h2>" + _finding(findings.saturation(result))
     if len(hidden):
@@ -97,12 +98,12 @@ def _sections(result: Result) -> Iterator[str]:
     yield "<h2>Gradient signs</h2>" + _finding(findings.gradient_signs(result))
     if len(hidden) and result.experiment.statistics == "full":
         for level in ("example", "batch"):
-            yield _figure(lambda v=level: signs.agreement_by_layer(result.layers, groups=shown, level=v, epoch=last))
+            yield _figure(partial(signs.agreement_by_layer, result.layers, groups=shown, level=level, epoch=last))
     yield "<h2>Signal propagation</h2>" + _finding(signal_propagation.agreement(result))
     if len(hidden):
         table = signal_propagation.by_layer(result, 0)
         for quantity in ("length", "backward"):
-            yield _figure(lambda q=quantity: propagation.theory_by_layer(table, groups=shown, quantity=q))
+            yield _figure(partial(propagation.theory_by_layer, table, groups=shown, quantity=quantity))
 
 
 def _figure(make: Callable[[], alt.LayerChart]) -> str:

@@ -173,10 +173,11 @@ def ramp_at(places: Sequence[float]) -> list[str]:
     return [f"#{int(r):02x}{int(g):02x}{int(b):02x}" for r, g, b in np.round(channels).T]
 
 
-def legend(labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False) -> alt.Legend:
+def legend(
+    labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False, baseline: str = ""
+) -> alt.Legend:
     """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes."""
-    marked = baseline_of(labels)
-    names = {label: short_group(label) + " (baseline)" * (label == marked) for label in labels}
+    names = {label: short_group(label) + " (baseline)" * (label == baseline) for label in labels}
     short = {label: name for label, name in names.items() if name != label}
     longest = max((len(short.get(label, label)) for label in labels), default=1)
     column = 50 + 7 * min(longest, 40)
@@ -200,13 +201,14 @@ def colour(column: str, names: Sequence[str], shades: Sequence[str], key: alt.Le
 
 def group_colour(groups: Sequence[str]) -> alt.Color:
     """Colour by the column "group"."""
-    return colour("group", *group_colours(groups), legend(keyed(groups), strokes=True))
+    return colour("group", *group_colours(groups), legend(keyed(groups), strokes=True, baseline=baseline_of(groups)))
 
 
 def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
     """Dash by the column "group", in one legend with its colour."""
     domain, dashes = group_dashes(groups)
-    return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=legend(domain, strokes=True))
+    key = legend(domain, strokes=True, baseline=baseline_of(groups))
+    return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=key)
 
 
 def row_colour(groups: Sequence[str]) -> alt.Color:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from core.registries import datasets, gains, starts
+from core.registries import datasets, gains, initialisers, starts
 from core.registries.initialisers import INITIALISERS, NOTHING
 from core.registries.optimisers import OPTIMISERS
 from core.registries.synonyms import VALUES, Names, Synonyms, accepted, suggested
@@ -227,8 +227,11 @@ def whole(low: int, high: int, synonyms: Synonyms = MappingProxyType({}), **word
 
 
 def _as_number(value: object) -> float:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
+    if isinstance(value, str) and all(map(_NUMBER.fullmatch, value.split("/", 1))):
+        try:
+            value = initialisers.number(value)
+        except ValueError:
+            raise _RefusedError("is no number, since nothing is divided by 0") from None
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise _RefusedError("is not a number")
     try:
@@ -426,6 +429,9 @@ def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
             return word
 
         def part(text: str) -> str:
+            if word and accepted(text, (word,), {}):
+                problem = f"combines {word!r}, which stands alone: as the weights of each layer, their factors included"
+                raise _RefusedError(problem, word)
             try:
                 return str(one.parse(text))
             except _RefusedError as refusal:
@@ -470,7 +476,7 @@ def gain() -> Kind:
         except ValueError as error:
             raise _RefusedError(str(error)) from None
 
-    allowed = f"{plain.allowed}, or {', '.join(gains.RULES)} of a function, as recommended:tanh"
+    allowed = f"{plain.allowed}, such as 1.5 or 5/3, or {', '.join(gains.RULES)} of a function, as recommended:tanh"
     return dataclasses.replace(plain, parse=parse, told=allowed)
 
 

@@ -84,5 +84,9 @@ def notebook(experiment: Experiment) -> str:
 
 
 def _cell(text: str, code: bool = False) -> dict[str, Any]:
-    cell = {"cell_type": "code" if code else "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+    cell: dict[str, Any] = {
+        "cell_type": "code" if code else "markdown",
+        "metadata": {},
+        "source": text.splitlines(keepends=True),
+    }
     return cell | ({"execution_count": None, "outputs": []} if code else {})

@@ -14,6 +14,8 @@ class Preset:
     title: str
     question: str
     experiment: Experiment
+    short: str = ""
+    """What a form calls it, where that is not its name in words."""
 
 
 def _framework(weights: str, biases: str) -> Experiment:
@@ -105,6 +107,7 @@ PRESETS: dict[str, Preset] = {
                 statistics="standard",
                 probe=64,
             ),
+            "Centring or slope",  # as its page is called
         ),
         Preset(
             "residual",
@@ -158,6 +161,7 @@ PRESETS: dict[str, Preset] = {
             "Weights and biases start from U(±1/sqrt(fan_in)), a third of LeCun's variance: how much of the signal is "
             "left after six layers?",
             _framework("fan_in_uniform", "fan_in_uniform"),
+            "PyTorch",
         ),
         Preset(
             "keras",
@@ -183,6 +187,7 @@ PRESETS: dict[str, Preset] = {
                 activation=("logistic",),
                 initialiser=("glorot_uniform*0.5773502691896258", "glorot_uniform"),
             ),
+            "scikit-learn",
         ),
         Preset(
             "positive_weights",

@@ -203,9 +203,9 @@ class _Values:
         else:
             values = runs[f"final_{measure}"].mask(gone, -math.inf if measure.endswith("accuracy") else math.inf)
         kept = values.notna()
-        self.seeds, self.values, self.gone = (
-            column[kept].to_numpy() for column in (runs["seed"], values.astype(np.float64), gone)
-        )
+        self.seeds = runs.loc[kept, "seed"].to_numpy()
+        self.values = values[kept].to_numpy(np.float64)
+        self.gone = gone[kept].to_numpy()
         self.places = runs[kept].groupby("group").indices
         self.data = dict(zip(runs["group"], runs["dataset"], strict=True))
         points = result.epochs.loc[result.epochs["group"].isin(groups), ["group", "update"]].drop_duplicates()
@@ -213,8 +213,7 @@ class _Values:
 
     def of(self, group: str) -> NDArray[np.int64]:
         """Where the group's runs stand."""
-        found: NDArray[np.int64] = self.places.get(group, np.zeros(0, np.int64))
-        return found
+        return np.asarray(self.places.get(group, ()), np.int64)
 
 
 def _effect(pair: Pair, measure: str, first: _Values, second: _Values, pair_up: bool) -> Effect:

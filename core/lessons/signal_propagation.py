@@ -100,9 +100,9 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
-    by_group = {group: rows.droplevel(0).sort_index() for group, rows in variances.groupby(level=0, sort=False)}
+    by_group = {str(group): rows.droplevel(0).sort_index() for group, rows in variances.groupby(level=0, sort=False)}
     for settings in random_groups(result).itertuples(index=False):
-        if not settings.random or settings.group not in by_group:
+        if not settings.random or str(settings.group) not in by_group:
             continue
         own, activation = by_group[str(settings.group)], str(settings.activation)
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
@@ -221,9 +221,9 @@ def points(result: Result) -> pd.DataFrame:
     note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
-    rows, by_group = [], dict(iter(start.groupby("group", sort=False)))
+    rows, by_group = [], {str(group): own for group, own in start.groupby("group", sort=False)}
     for settings in random_groups(result).itertuples(index=False):
-        own = by_group[settings.group]
+        own = by_group[str(settings.group)]
         fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
         row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
         if settings.random:

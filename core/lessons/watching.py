@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.engine.measures import bin_edges
 from core.engine.watching import Film, Plane, decided, passed
 from core.registries.activations import ACTIVATIONS
-from core.text import count, listed, number, ordinal, sentences, share, verb
+from core.text import listed, number, ordinal, sentences, share, verb
 
 SURFACE, UNIT = 36, 16
 """Places along each side of the decision surface, and of a unit's."""
@@ -163,7 +163,8 @@ def summary(film: Film) -> str:
     width = film.run.hidden
     begun, ended = twins(film, 0), twins(film, len(film) - 1)
     alike = [
-        f"{count(end, 'unit')} of the {width[place]:,} in the {ordinal(place + 1)} hidden layer"
+        f"{'all' if end == width[place] else f'{end:,} of the'} {width[place]:,} units in the {ordinal(place + 1)} "
+        "hidden layer"
         for place, end in enumerate(ended)
         if end
     ]

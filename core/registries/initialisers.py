@@ -265,6 +265,16 @@ def depth_scaled(rng: np.random.Generator, shape: Shape, place: Place) -> Floats
     return variance_scaling(rng, shape, 2 / place.layers, "fan_in", "normal")
 
 
+def number(given: Value) -> float:
+    """A number or its text, which may be a fraction such as 5/3; raises ValueError for any other."""
+    above, slash, below = str(given).partition("/")
+    if not slash:
+        return float(given)
+    if float(below) == 0:
+        raise ValueError("a fraction of nothing")
+    return float(above) / float(below)
+
+
 @dataclass(frozen=True)
 class Argument:
     """A number that a scheme may take: its name, default, allowed range (ends included) and meaning.
@@ -290,7 +300,7 @@ class Argument:
 
     def read(self, given: Value) -> float:
         """The number itself or its text as a number; raises ValueError where it is not allowed."""
-        value = float(given) + 0.0  # -0.0 becomes 0.0
+        value = number(given) + 0.0  # -0.0 becomes 0.0
         if not self.accepts(value):
             raise ValueError(self.allowed)
         return value

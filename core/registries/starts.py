@@ -73,9 +73,13 @@ def _item(item: str, complete: Callable[[str], str]) -> tuple[str, str]:
     """The role of one part, "" where it has none, and the canonical text of its scheme and factor."""
     given, equals, rest = item.rpartition("=")
     role = accepted(given.strip(), ROLES, {}) if equals else ""
+    if role is None and not given.strip():
+        raise ValueError(f"names no role before its =; a role is {', '.join(ROLES)}")
     if role is None:
         raise ValueError(f"has {given.strip()[:20]!r} for a role, which {', '.join(ROLES)} are")
     scheme, star, factor = (part.strip() for part in rest.partition("*"))
+    if not scheme:
+        raise ValueError(f"names no scheme for {role}" if role else "names no scheme in one of its places")
     try:
         value = FACTOR.read(factor) if star else 1.0
     except ValueError:

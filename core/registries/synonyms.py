@@ -146,6 +146,7 @@ VALUES: Mapping[str, Synonyms] = {
         **_same("normal", "gaussian"),
         **_near("normal", "random_normal normal_ randn random", "elsewhere it has another default standard deviation"),
         **_near("plain_truncated_normal", "trunc_normal trunc_normal_", "PyTorch's is cut at -2 and 2 at any std"),
+        **_near("plain_truncated_normal", "TruncatedNormal", "Keras's is not rescaled, and its std is 0.05 by default"),
         **_same("glorot_uniform", "xavier_uniform xavier_uniform_"),
         **_near("glorot_uniform", "glorot xavier", WHICH_KIND),
         **_same("variance_scaling:1:fan_avg:normal", "xavier_normal xavier_normal_"),
@@ -239,9 +240,14 @@ def plain(name: str) -> str:
 
 
 def accepted(text: str, names: Collection[str], synonyms: Synonyms) -> str | None:
-    """The one of `names` that `text` means, however it is spelled; None where it means none of them exactly."""
+    """The one of `names` that `text` means, however it is spelled; None where it means none of them exactly.
+
+    A synonym in its own spelling comes first: a class of another library may differ from what is called the same here.
+    """
     if text in names:
         return text
+    if text in synonyms:
+        return None if synonyms[text].difference else synonyms[text].ours
     wanted = plain(text)
     for name in names:
         if plain(name) == wanted:

@@ -283,8 +283,8 @@ def _sampled(kept: Bools, y: pd.Series, most: int, said: list[str]) -> Bools:
         size = min(len(rows), max(2, len(rows) * most // total))
         taken[rng.permutation(rows.to_numpy())[:size]] = True
     said.append(
-        f"{int(taken.sum()):,} of {total:,} rows are taken, at random with the share of each class kept, since at most "
-        f"{most:,} were asked for; up to {MAX_ROWS:,} may be."
+        f"{int(taken.sum()):,} of {total:,} rows are taken, at random with the share of each class kept: at most "
+        f"{most:,}, and up to {MAX_ROWS:,} may be asked for."
     )
     return taken
 

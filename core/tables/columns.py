@@ -121,8 +121,11 @@ def read(content: bytes, reading: Reading) -> Table:
     headed = reading.header == "yes"
     names = named(rows[0].cells if headed else [""] * width)
     rows = rows[headed:]
+    if not rows:
+        raise TableError("the file has names of columns and no row below them; allowed: at least 2 rows")
     if len(rows) < 2:
-        raise TableError(f"the table has {count(len(rows), 'row')} below its header; allowed: at least 2")
+        below = " below its header" if headed else ""
+        raise TableError(f"the table has {count(len(rows), 'row')}{below}; allowed: at least 2")
     lines = [row.line for row in rows]
     cells = zip(*(row.cells for row in rows), strict=True)
     columns = tuple(_column(name, column, lines, reading.decimal) for name, column in zip(names, cells, strict=True))

@@ -43,13 +43,16 @@ def draw(
         moved: a table with a name, in place of the chart's of that name: for what has no chart of its own to be made.
         settings: what else the chart needs; a function stands for the table that it gives.
     """
-    spec = once(specified, make, rows, **settings)
-    if moved is not None:
-        spec = spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: arrow(moved)}}
-    show(name, spec, settings.get("groups"))
+
+    def with_moved(spec: dict[str, Any]) -> dict[str, Any]:
+        if moved is None:
+            return spec
+        return spec | {"datasets": spec["datasets"] | {moved.attrs["name"]: arrow(moved)}}
+
+    show(name, with_moved(once(specified, make, rows, **settings)), settings.get("groups"))
     turns.step_back()
     detail = (f"{word}-{settings[word]}" for word in SAID if isinstance(settings.get(word), int | str))
-    save.menu(name, rows, spec, what="-".join([name, *detail]))
+    save.menu(name, rows, lambda: with_moved(_plain(make, rows, **settings)), what="-".join([name, *detail]))
 
 
 def show(name: str, spec: dict[str, Any], groups: Sequence[str] | None = None) -> None:
@@ -75,8 +78,12 @@ def specified(
     make: Callable[..., alt.LayerChart], rows: Callable[[], pd.DataFrame], /, **settings: Any
 ) -> dict[str, Any]:
     """The specification of the chart that `make` makes; see `draw`."""
+    return on_screen(_plain(make, rows, **settings))
+
+
+def _plain(make: Callable[..., alt.LayerChart], rows: Callable[[], pd.DataFrame], /, **settings: Any) -> dict[str, Any]:
     made = {name: setting() if callable(setting) else setting for name, setting in settings.items()}
-    return specification(make(rows(), **made))
+    return picture.specification(make(rows(), **made))
 
 
 def specification(drawn: alt.LayerChart) -> dict[str, Any]:

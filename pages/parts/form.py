@@ -14,7 +14,7 @@ from core.experiment.fields import shorten
 from core.experiment.presets import PRESETS
 from core.registries.datasets import SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
-from core.text import listed
+from core.text import listed, words
 from pages.parts import link, notices, session, start, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
@@ -29,7 +29,6 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "probe": ("64", "256", "all"),
 }
 FIRST = "Network"
-NAMED = {"two_by_two": "Centring or slope"}  # as its page is called
 KEY = "form"
 # What is to be trained stays in sight however far the sidebar is scrolled: it sticks to its edges, and for that it must
 # lie in the sidebar itself, not in a box of the form's. An opened link, which is to be copied, is not covered by it.
@@ -60,7 +59,7 @@ def presets() -> None:
 
 
 def _named(preset: str) -> str:
-    return NAMED.get(preset, preset.replace("_", " ").capitalize())
+    return PRESETS[preset].short or words(preset).capitalize()
 
 
 def _open_preset() -> None:

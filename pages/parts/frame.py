@@ -18,7 +18,7 @@ document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click(
 # contrast of 4.5 for both. Mixed with the colour of the text around it, it has 4.5 on either page.
 READABLE = """<style>
 [data-testid="stSliderThumbValue"], [data-testid^="stBaseButton-"][data-testid$="Active"] {
-color: color-mix(in srgb, #3775c8 55%, currentColor)}
+color: color-mix(in srgb, #3775c8 55%, currentColor) !important}
 </style>"""
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."

@@ -27,7 +27,7 @@ ROWS = "The rows behind it (CSV)"
 def menu(
     name: str,
     rows: Callable[[], pd.DataFrame],
-    spec: Mapping[str, Any] | None = None,
+    chart: Callable[[], Mapping[str, Any]] | None = None,
     *,
     what: str = "",
     of: Experiment | None = None,
@@ -41,7 +41,7 @@ def menu(
     Args:
         name: name of the chart on its page.
         rows: gives the table behind it; a result on the screen that it is made of gives it the settings.
-        spec: the chart, with Arrow tables.
+        chart: gives the chart as `core.charts.picture.specification` has it.
         what: what its files are called, if not `name`.
         of: the experiment that the rows are of, where they are not made of the result on the screen.
         label: what is on the menu's button.
@@ -56,14 +56,14 @@ def menu(
         )  # fmt: skip
         if box.open:
             with box, st.container(gap="xxsmall"):
-                _files(name, what or name, rows, spec, of, values)
+                _files(name, what or name, rows, chart, of, values)
 
     files()
 
 
 def _files(
-    name: str, what: str, rows: Callable[[], pd.DataFrame], spec: Mapping[str, Any] | None, of: Experiment | None,
-    values: Mapping[str, Any],
+    name: str, what: str, rows: Callable[[], pd.DataFrame], chart: Callable[[], Mapping[str, Any]] | None,
+    of: Experiment | None, values: Mapping[str, Any],
 ) -> None:  # fmt: skip
     shown = _behind(rows)
     experiment, by = (shown.experiment, shown.result.versions) if shown else (of, versions())
@@ -78,22 +78,22 @@ def _files(
         return f"{slug(f'{link.opened().name}-{what}{part}', 80)}.{suffix}"
 
     def sheets() -> bytes:
-        tables = {"drawn": picture.drawn(spec)} if spec else {}
+        tables = {"drawn": picture.drawn(chart())} if chart else {}
         return workbook({**tables, "rows": rows()}, experiment, by, address)
 
-    if spec:
+    if chart:
         offer(
             f"drawn_{name}",
             "What is drawn (CSV)",
-            lambda: csv_bytes(full(picture.drawn(spec))),
+            lambda: csv_bytes(full(picture.drawn(chart()))),
             called("csv", "-drawn"),
         )
     offer(f"csv_{name}", ROWS, lambda: csv_bytes(full(rows())), called("csv"))
     offer(f"xlsx_{name}", "For spreadsheets (xlsx)", sheets, called("xlsx"))
-    if spec:
-        offer(f"png_{name}", "Picture (PNG)", lambda: picture.png(spec, **values), called("png"))
-        offer(f"svg_{name}", "Drawing (SVG)", lambda: picture.svg(spec, **values), called("svg"))
-        offer(f"vega_{name}", "Vega-Lite (JSON)", lambda: picture.vega_lite(spec, **values), called("vl.json"))
+    if chart:
+        offer(f"png_{name}", "Picture (PNG)", lambda: picture.png(chart(), **values), called("png"))
+        offer(f"svg_{name}", "Drawing (SVG)", lambda: picture.svg(chart(), **values), called("svg"))
+        offer(f"vega_{name}", "Vega-Lite (JSON)", lambda: picture.vega_lite(chart(), **values), called("vl.json"))
 
 
 def report(shown: Shown) -> None:

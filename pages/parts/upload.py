@@ -145,22 +145,29 @@ def _check_size(result: Result) -> None:
 
 
 def _dropped(key: str, use: Callable[[Upload], None]) -> None:
-    here = session.current()
-    file: UploadedFile | None = session.held(key)
-    here.uploads += 1  # the next run offers a new place, which holds no file
-    if file is None:
+    if (dropped := taken(key)) is None:
         return
-    name = shorten(file.name)[1:-1]
+    here = session.current()
     here.upload_refused = ""
     try:
-        use(read(name, file.getvalue()))
+        use(read(*dropped))
     except ResultError as error:
         here.upload_refused = str(error)
+
+
+def taken(key: str) -> tuple[str, bytes] | None:
+    """Name and content of what was dropped at a place, which holds nothing any more; None where nothing was."""
+    file: UploadedFile | None = session.held(key)
+    session.current().uploads += 1  # the next run offers a new place, which holds no file
+    if file is None:
+        return None
+    try:
+        return shorten(file.name)[1:-1], file.getvalue()
     finally:
-        forget(file)
+        _forget(file)
 
 
-def forget(file: UploadedFile) -> None:
+def _forget(file: UploadedFile) -> None:
     """Streamlit would keep the bytes for as long as the visitor stays."""
     context = get_script_run_ctx()
     if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):

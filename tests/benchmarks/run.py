@@ -50,8 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rounds = arguments.rounds or (1 if arguments.quick else 2)
     chosen = [WORKLOADS[name] for name in arguments.workloads]
     if arguments.quick:
-        chosen = [_shorter(workload) for workload in chosen]
-    own = chosen[:1] if arguments.quick else chosen
+        chosen = [_shorter(workload) for workload in chosen[:1]]
     command = "python -m tests.benchmarks " + " ".join(sys.argv[1:] if argv is None else argv)
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     header = heading(machine(), date, f"{command.strip()} (at most {rounds} rounds)", WORKERS)
@@ -93,10 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 measure("server", lambda: server.warm_visits(rounds))
                 measure("server", server.page_switches)
             measure("estimate", lambda: estimates(product, arguments.quick))
-            measure("statistics", lambda: statistics_cost(product, own, rounds))
+            measure("statistics", lambda: statistics_cost(product, chosen, rounds))
             measure("scaling", lambda: slopes(product, arguments.quick))
-            measure("cores", lambda: second_core(product, own, rounds))
-            measure("precision", lambda: precision(product, own, rounds))
+            measure("cores", lambda: second_core(product, chosen, rounds))
+            measure("precision", lambda: precision(product, chosen, rounds))
         measure("memory", lambda: memory(arguments.quick))
         measure("growth", lambda: growth(arguments.quick))
         measure("processors", lambda: processors(arguments.quick))
@@ -144,6 +143,8 @@ def _parser() -> argparse.ArgumentParser:
             option, type=names(allowed), default=list(allowed), metavar="A,B", help=f"of {', '.join(allowed)}"
         )
     parser.add_argument("--rounds", type=int, help="most rounds in which all take a turn (2; quick: 1)")
-    parser.add_argument("--quick", action="store_true", help="within 3 minutes: one round, a fifth of the epochs")
+    parser.add_argument(
+        "--quick", action="store_true", help="some minutes: one round, the first workload, a fifth of its epochs"
+    )
     parser.add_argument("--csv", type=Path, default=Path("results/benchmark.csv"), help="where to write the table")
     return parser

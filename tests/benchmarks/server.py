@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from core.experiment.presets import PRESETS
@@ -73,7 +73,7 @@ def warm_visits(rounds: int) -> list[Row]:
         for number in range(rounds + 1):
             with browser.new_context() as context, context.new_page() as page:
                 runs: list[float] = []
-                page.on("websocket", lambda socket, runs=runs: socket.on("framereceived", partial(_note, runs)))
+                page.on("websocket", partial(_listen, runs))
                 begin = time.perf_counter()
                 page.goto(server.link("saturation", first_seed=str(1000 + 100 * number)), wait_until="commit")
                 chart_ready(page)
@@ -90,6 +90,10 @@ def warm_visits(rounds: int) -> list[Row]:
         _row("Warm server", "final page", "", total, None, note),
         _row("Warm server", "final page", "after the server begins it", after, AFTER_END, "as the job ends"),
     ]
+
+
+def _listen(runs: list[float], socket: WebSocket) -> None:
+    socket.on("framereceived", partial(_note, runs))
 
 
 def _note(runs: list[float], frame: bytes | str) -> None:

@@ -105,8 +105,10 @@ def test_a_page_prints_light_and_whole_without_what_is_to_be_clicked_on(
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == "rgb(255, 255, 255)"
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(17, 17, 17)"
     height = page.evaluate("document.documentElement.scrollHeight")
-    assert height > sum(charts.nth(place).bounding_box()["height"] for place in range(charts.count()))  # type: ignore[index]
-    for place in range(charts.count()):
-        assert charts.nth(place).evaluate("chart => getComputedStyle(chart).breakInside") == "avoid"
+    assert height > charts.evaluate_all(
+        "of => of.reduce((sum, chart) => sum + chart.getBoundingClientRect().height, 0)"
+    )
+    for number in range(charts.count()):
+        assert charts.nth(number).evaluate("chart => getComputedStyle(chart).breakInside") == "avoid"
     pages = page.pdf(path=tmp_path / "page.pdf", format="A4").count(b"/Type /Page\n")
     assert 2 <= pages <= 8

@@ -6,7 +6,7 @@ import pandas as pd
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, download, no_horizontal_overflow, visit
+from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, no_horizontal_overflow, saved, visit
 from tests.browser.harness import wait_until_idle as rest
 
 ONE = {"dataset": "iris", "activation": "tanh", "initialiser": "normal:1", "hidden": "8", "epochs": "3", "seeds": "1"}
@@ -24,7 +24,7 @@ def test_a_sweep_that_is_offered_becomes_a_map_with_its_file_and_another_measure
     expect(page.get_by_text("so far")).to_have_count(0, timeout=PATIENCE)
     rest(page)
     no_horizontal_overflow(page)
-    cells = pd.read_csv(download(page, page.locator(".st-key-csv_sweep_map").get_by_role("button"), tmp_path))
+    cells = pd.read_csv(saved(page, "sweep_map", tmp_path))
     assert len(cells) == 7 * 4
     assert cells["runs"].eq(1).all()
     assert cells.loc[cells["state"] == "value", "value"].notna().all()
@@ -32,6 +32,6 @@ def test_a_sweep_that_is_offered_becomes_a_map_with_its_file_and_another_measure
     page.keyboard.press("Enter")
     page.wait_for_url("**measure=reached**")
     rest(page)
-    shares = pd.read_csv(download(page, page.locator(".st-key-csv_sweep_map").get_by_role("button"), tmp_path))
+    shares = pd.read_csv(saved(page, "sweep_map", tmp_path))
     assert shares["value"].isin([0, 1]).all()
     assert shares["value"].eq(1).tolist() == cells["window"].tolist()

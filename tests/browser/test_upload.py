@@ -107,6 +107,7 @@ def test_two_experiments_are_compared_by_a_link_and_a_file_takes_the_place_of_on
 ) -> None:
     page = open_page()
     visit(page, dashboard.link("compare", **HERE))
+    expect(page.get_by_role("heading", name="What changes between two results?")).to_be_visible(timeout=PATIENCE)
     page.get_by_label("Or a link, or settings").fill(dashboard.link("runs", **HERE, optimiser="momentum"))
     page.keyboard.press("Enter")
     train = page.get_by_role("button", name="Train B")

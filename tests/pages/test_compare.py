@@ -108,7 +108,7 @@ def test_whoever_opens_the_link_sees_the_same_comparison(compare: AppTest, jobs:
     text = shown(compare, against=B.to_query())
     assert "of 6 pairs of groups" in text
     own = table_of(compare)
-    known = pairing.table(*(of(jobs, one) for one in (A, B)), pairing.pairs(A, B))
+    known = pairing.table(of(jobs, A), of(jobs, B), pairing.pairs(A, B))
     pd.testing.assert_frame_equal(own, known)
     assert len(own) == 6 * 5
 

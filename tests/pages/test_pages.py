@@ -376,6 +376,13 @@ def test_a_preset_fills_the_form_and_is_shown(open_page: Open) -> None:
     job.cancel(session_of(at).visitor)
 
 
+def test_presets_are_called_by_name_and_those_of_a_library_as_it_calls_itself(open_page: Open) -> None:
+    presets: Any = open_page(wait=False, epochs="10000", seeds="500").get("button_group")[0]
+    called = [option.content for option in presets.proto.options]
+    assert called[:2] == ["Lecture", "Initial scale"]
+    assert {"PyTorch", "Keras", "Flax", "scikit-learn", "Centring or slope"} <= set(called)
+
+
 def test_a_sweep_over_the_limit_is_refused_with_its_estimate_and_the_command(open_page: Open) -> None:
     at = open_page(wait=False, epochs="10000", seeds="500")
     assert job_of(at) is None

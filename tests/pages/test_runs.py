@@ -3,10 +3,12 @@
 from functools import lru_cache
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.experiment.experiment import Experiment
 from core.results.results import Result, csv_bytes
 from tests.engine import train
+from tests.pages.lessons import again
 from tests.pages.results import captions, open_on
 
 LISTED = 1000
@@ -36,10 +38,17 @@ def test_of_a_few_runs_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Listed are the first" not in captions(at)
 
 
+def opened(at: AppTest) -> AppTest:
+    """With the program shown, which is not sent before."""
+    assert not at.code
+    at.session_state["program"] = True
+    return again(at)
+
+
 def test_the_start_of_a_group_is_there_as_a_program_of_the_library_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     both = train(Experiment.from_params({"initialiser": "he_normal,zeros", "activation": "tanh", "epochs": "1"}))
-    at = open_on(monkeypatch, "runs", both)
+    at = opened(open_on(monkeypatch, "runs", both))
     assert "variance_scaling(w, 2, " in at.code[0].value
-    at = open_on(monkeypatch, "runs", both, start="zeros", library="Keras")
+    at = opened(open_on(monkeypatch, "runs", both, start="zeros", library="Keras"))
     assert "weights = 4 * [initializers.Zeros]" in at.code[0].value
     compile(at.code[0].value, "program", "exec")

@@ -9,7 +9,7 @@ from core.lessons.maps import sweeps
 from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import refused
-from tests.pages.results import captions, charts, csv_files, open_on
+from tests.pages.results import captions, charts, menus, open_on
 
 SMALL = {
     "dataset": "iris", "activation": "tanh", "initialiser": "normal:0.1,normal:1", "hidden": "4,4-4", "epochs": "3",
@@ -42,7 +42,7 @@ def test_fewer_than_two_swept_settings_are_said_and_sweeps_are_offered(
 def test_the_map_follows_its_controls_and_they_are_in_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
     several = result(learning_rate="0.1,1")
     at = open_on(monkeypatch, "sweep_maps", several)
-    assert (charts(at), csv_files(at)) == (2, 2)
+    assert (charts(at), menus(at)) == (2, 2)
     assert "A cell pools 2 values of depth and 2 seeds" in captions(at)
     at.selectbox(key="view_columns").set_value("depth").run()
     at.selectbox(key="view_rows").set_value("learning_rate").run()
