@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 from starlette.exceptions import HTTPException
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime, get_instance
 from streamlit.runtime.caching.ttl_cache import TTLCache
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -126,9 +127,13 @@ def redraw_when_over(job: Job) -> None:
     def redraw() -> None:
         info = runtime._session_mgr.get_active_session_info(name)
         # A job is paused because nobody looks at it: the next look is what lets it go on.
-        if info is not None and here.source is job and job.status != "paused":
+        if info is not None and here.page is not None and here.source is job and job.status != "paused":
             here.rerun_is_ours = True
-            info.session.request_rerun(info.session._client_state)
+            # Until the first run of a page has ended, the session's own state names the page that opens first.
+            state = ClientState()
+            state.CopyFrom(info.session._client_state)
+            state.page_script_hash, state.page_name = "", here.page.path
+            info.session.request_rerun(state)
 
     def over() -> None:
         with suppress(RuntimeError):  # the server is ending
