@@ -82,15 +82,18 @@ def heatmap(
         size = _fitting(len(across.levels), row, int(known["short"].str.len().max()))
         for ink, part in ((HALO, known[dark]), (INK, known[~dark])):
             words = alt.Chart(part[["across", "up", "short"]]).mark_text(color=ink, fontSize=size, tooltip=False)
-            charts.append(
-                words.encode(x=alt.X("across:Q", **x_axis), y=alt.Y("up:Q", **y_axis), text=alt.Text("short:N"))
-            )
-    better = {1: "bright: better", -1: "bright: better", 0: "bright: more"}[measure.better]
-    inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
-    notes = [at, "" if measure.counted else "median of the runs", better if not known.empty else ""]
+            places = {"x": alt.X("across:Q", **x_axis), "y": alt.Y("up:Q", **y_axis)}
+            charts.append(words.encode(**places, text=alt.Text("short:N")))
+    return style.layered(charts, title, _note(cells, measure, at), row * len(up.levels))
+
+
+def _note(cells: pd.DataFrame, measure: Measure, at: str) -> str:
+    """What is in the cells, and how many of them lie in the window."""
+    bright = ("bright: better" if measure.better else "bright: more") if cells["state"].eq(VALUE).any() else ""
     reached = "more than half of the runs reached the target"
-    notes += [f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"]
-    return style.layered(charts, title, "; ".join(filter(None, notes)), row * len(up.levels))
+    inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
+    window = f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"
+    return "; ".join(filter(None, [at, "" if measure.counted else "median of the runs", bright, window]))
 
 
 def _axis(axis: Axis, upright: bool) -> dict[str, Any]:

@@ -252,12 +252,14 @@ def descent(
 
     shares = [percent(share).replace(" ", "") for share in directions["share"]]
     labels = pd.DataFrame({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
-    share = alt.Chart(labels).encode(**place, text=alt.Text("text:N"))
     # A path may cross them.
-    halo = share.mark_text(clip=True, fontSize=11, fontWeight="bold", stroke="#ffffff", strokeWidth=3, color="#ffffff")
+    bold: dict[str, Any] = {"clip": True, "fontSize": 11, "fontWeight": "bold"}
+    halo = alt.Chart(labels).mark_text(**bold, stroke="#ffffff", strokeWidth=3, color="#ffffff")
+    ink = alt.Chart(labels).mark_text(**bold, color="#000000")
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
-    charts += [halo, share.mark_text(clip=True, fontSize=11, fontWeight="bold", color="#000000"), _tiles(tiles, hover)]
+    charts += [each.encode(**place, text=alt.Text("text:N")) for each in (halo, ink)]
+    charts.append(_tiles(tiles, hover))
     return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
 
 

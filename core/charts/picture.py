@@ -56,9 +56,7 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
     spec: dict[str, Any] = AROUND | written(drawn, aside)
     for layer in spec["layer"]:
         # Marks are passed over: they would be read out by the hundred, in words of the code. The chart has a name.
-        layer["mark"] = (layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}) | {
-            "aria": False
-        }
+        layer["mark"] |= {"aria": False}
     return spec | {"datasets": tables}
 
 
@@ -86,7 +84,8 @@ def written(part: Any, aside: Callable[[pd.DataFrame], dict[str, str]]) -> Any:
         ]
         return known[0] if isinstance(texts, str) else known
     if isinstance(part, dict):
-        return {name: written(value, aside) for name, value in part.items() if value is not alt.Undefined}
+        whole = part | {"mark": {"type": part["mark"]}} if isinstance(part.get("mark"), str) else part
+        return {name: written(value, aside) for name, value in whole.items() if value is not alt.Undefined}
     if isinstance(part, list | tuple):
         return [written(value, aside) for value in part]
     return float(part) if isinstance(part, np.number) else part

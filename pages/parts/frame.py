@@ -19,8 +19,9 @@ document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click(
 # What Streamlit writes in the primary colour, which it also writes white on: on a dark page no one colour has a
 # contrast of 4.5 for both. Mixed with the colour of the text around it, it has 4.5 on either page.
 READABLE = """<style>
-[data-testid="stSliderThumbValue"], [data-testid^="stBaseButton-"][data-testid$="Active"] {
+[data-testid="stSliderThumbValue"], [data-testid="stButtonGroup"] :is([aria-checked="true"], [aria-pressed="true"]) {
 color: color-mix(in srgb, #3775c8 55%, currentColor) !important}
+[data-testid="stButtonGroup"] :is([aria-checked="true"], [aria-pressed="true"]) * {color: inherit !important}
 </style>"""
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."

@@ -19,10 +19,12 @@ def crowd() -> float:
 
 def bar() -> None:
     """The bar of what is on the screen while it trains, in sight however far the page is scrolled."""
-    source = session.current().source
+    here, source = session.current(), session.current().source
+    here.live = None
     if source is None or not source.active:
         return
     if (job := training.in_training()) is not None:
+        here.live = job
         server.redraw_when_over(job)
 
     def look() -> None:

@@ -29,6 +29,7 @@ DESCRIPTORS = "/proc/self/fd"
 FULL = 0.9
 """Share of the descriptors that may be open before the next visitor is asked to come later."""
 EXPIRY_SECONDS = 10.0
+PATIENCE = 0.03  # seconds until a session that is busy is looked at again
 PARSING = "streamlit.web.server.starlette.starlette_websocket"
 SERVING = "uvicorn.error"
 
@@ -127,9 +128,14 @@ def redraw_when_over(job: Job) -> None:
     def redraw() -> None:
         info = runtime._session_mgr.get_active_session_info(name)
         # A job is paused because nobody looks at it: the next look is what lets it go on.
-        if info is not None and here.source is job and job.status != "paused":
-            here.rerun_is_ours = True
-            info.session.request_rerun(info.session._client_state)
+        if info is None or here.live is not job or job.status == "paused":
+            return
+        if info.session._scriptrunner is not None:
+            # What runs may be of another page or address, which its visitor has just asked for: that comes first.
+            loop.call_later(PATIENCE, redraw)
+            return
+        here.rerun_is_ours = True
+        info.session.request_rerun(info.session._client_state)
 
     def over() -> None:
         with suppress(RuntimeError):  # the server is ending

@@ -40,6 +40,7 @@ class Session:
     Attributes:
         page: the page on the screen.
         experiment: what is on the screen, or is asked for there.
+        live: the job whose progress is on the screen.
         source: where its result comes from; None where it was refused.
         refusal: why the experiment on the screen is not trained, or "".
         train_refused: why the one that was last asked for by a button is not trained, or "".
@@ -72,6 +73,7 @@ class Session:
 
     page: Entry | None = None
     experiment: Experiment = DEFAULT
+    live: Source | None = None
     source: Source | None = None
     refusal: str = ""
     train_refused: str = ""
