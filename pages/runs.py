@@ -125,7 +125,7 @@ def _in_words(shown: Shown) -> pd.Series:
         column.map(lambda value: f"{value:.6g}" if isinstance(value, float) else str(value), na_action="ignore")
         for _, column in columns
     ]
-    whole: pd.Series = texts[0].str.cat(texts[1:], sep="\n", na_rep="").str.casefold()
+    whole: pd.Series = texts[0].str.cat(pd.concat(texts[1:], axis=1), sep="\n", na_rep="").str.casefold()
     return whole
 
 

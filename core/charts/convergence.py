@@ -346,9 +346,14 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
     subtitle += "" if best.empty else "; ring: best rate"
-    told = text.percent if accuracy else text.number
-    said = style.extremes(reached, "median", "{group}, learning rate {learning_rate:g},", told)
-    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=said)
+    return style.layered(
+        charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=_best_and_worst(reached, accuracy)
+    )
+
+
+def _best_and_worst(reached: pd.DataFrame, accuracy: bool) -> str:
+    whose = "{group}, learning rate {learning_rate:g},"
+    return style.extremes(reached, "median", whose, text.percent if accuracy else text.number)
 
 
 def _no_median(lost: pd.DataFrame) -> alt.Chart:

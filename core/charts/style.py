@@ -44,8 +44,8 @@ DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 6])
 CROSS = "M-0.8,-0.8L0.8,0.8M-0.8,0.8L0.8,-0.8"
 RAMP = ("#537cf7", "#a06cc0", "#d9644a", "#a58a10")
 NEUTRAL = "#7b7b7b"
-PALE = {"fillOpacity": 0.5, "strokeWidth": 1.5}
-EDGE = {"stroke": NEUTRAL, "strokeWidth": 1.0}
+PALE: dict[str, Any] = {"fillOpacity": 0.5, "strokeWidth": 1.5}
+EDGE: dict[str, Any] = {"stroke": NEUTRAL, "strokeWidth": 1.0}
 """Around a tile of a heatmap: the darkest would be lost on a dark page, the brightest on a white one."""
 NUMBER = ".8~g"
 HOVER = "hover"
