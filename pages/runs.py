@@ -1,7 +1,6 @@
 """Runs: every run in a table, and every number as a file."""
 
 import io
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -34,9 +33,11 @@ def _page(shown: Shown) -> None:
         baseline = view.place(Runs.baseline)
         by = Runs.ORDERS[view.place(Runs.sort)]
         down = view.place(Runs.descending)
+    search = view.place(Runs.search)
 
     became = once(_became, shown)
-    _list(shown, became, groups, status, baseline, by, down)
+    kept = shown.runs()["group"].isin(groups) & shown.runs()["status"].isin(status) & _found(shown, search)
+    _list(shown, became, kept, baseline, by, down)
     card.draw(shown, became)
 
     st.header("All numbers")
@@ -70,16 +71,14 @@ def _page(shown: Shown) -> None:
     _handed_on(shown)
 
 
-def _list(
-    shown: Shown, became: pd.Series, groups: Sequence[str], status: Sequence[str], baseline: str, by: str, down: bool
-) -> None:
-    """The runs of these groups that ended in these ways, beside those of the baseline if there is one."""
+def _list(shown: Shown, became: pd.Series, kept: "pd.Series[bool]", baseline: str, by: str, down: bool) -> None:
+    """The runs that are `kept`, beside those of the baseline if there is one."""
     runs = shown.runs()
     settings = [column.name for column in RUN]
     outcomes = [column.name for column in SCHEMA["runs"] if column.name not in settings]
     beside = convergence.BESIDE if baseline in shown.groups else ()
     rows = runs.assign(**convergence.beside(runs, baseline)) if beside else runs
-    chosen = rows.assign(outcome=became)[runs["group"].isin(groups) & runs["status"].isin(status)]
+    chosen = rows.assign(outcome=became)[kept]
     # A click on a heading sorts in the browser, which takes an empty cell for less than every number.
     chosen = chosen.sort_values(by, ascending=not down, na_position="last", kind="stable")
 
@@ -107,6 +106,27 @@ def _list(
         st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
     if exploded := shown.once(convergence.exploded_text, shown.final):
         st.caption(notices.escaped(exploded))
+
+
+def _found(shown: Shown, search: str) -> "pd.Series[bool]":
+    """Of every run whether each word of the `search` stands somewhere in its row."""
+    found = pd.Series(True, shown.runs().index)
+    for word in search.casefold().split():
+        found &= once(_in_words, shown).str.contains(word, regex=False)
+    if search and not found.any():
+        st.info(notices.escaped(f"No run has all of this in its row: {search}"), icon=":material/search_off:")
+    return found
+
+
+def _in_words(shown: Shown) -> pd.Series:
+    """The row of each run as one text, its numbers as the table shows them."""
+    columns = shown.runs().assign(outcome=_became(shown)).astype(object).items()
+    texts = [
+        column.map(lambda value: f"{value:.6g}" if isinstance(value, float) else str(value), na_action="ignore")
+        for _, column in columns
+    ]
+    whole: pd.Series = texts[0].str.cat(pd.concat(texts[1:], axis=1), sep="\n", na_rep="").str.casefold()
+    return whole
 
 
 def _program(shown: Shown) -> None:

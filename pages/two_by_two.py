@@ -77,6 +77,7 @@ def _page(shown: Shown) -> None:
         )  # fmt: skip
     with right:
         chart.draw(f"rates_{outcome}", convergence.rate_grid, partial(_grid, shown, network), quantity=outcome)
+    st.caption("Parallel lines on the left: centring brings the same at either slope.")
     st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")

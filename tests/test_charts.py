@@ -17,11 +17,12 @@ import pytest
 from altair.utils.schemapi import debug_mode
 
 from core import Experiment, run
-from core.charts import convergence, saturation, signs, style, tables
+from core.charts import convergence, maps, saturation, signs, style, tables
 from core.experiment.presets import PRESETS
 from core.lessons.saturation import dead_flat_layers
 from core.results.convergence import survival
 from core.schema import LEVELS, PERCENTILES, names
+from core.text import percent
 
 Tables = Any
 EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 30, 40)
@@ -423,6 +424,34 @@ def test_a_click_on_the_legend_picks_a_group(chart: str) -> None:
     assert ".8~g" in formats or ".4~p" in formats
 
 
+def test_a_chart_says_what_it_comes_to_to_who_cannot_see_it() -> None:
+    cells = lecture().layers.query("role == 'hidden'").groupby(["group", "layer", "epoch"])["saturated"].mean()
+    group = lecture().groups[0]
+    own = cells[group]
+    most, least = (
+        f"layer {key[0]} at epoch {key[1]:,} with {percent(own[key])}" for key in (own.idxmax(), own.idxmin())
+    )
+    said = saturation.saturation_heatmap(lecture().layers, group=group).to_dict()["description"]
+    assert said == f"Largest: {most}; smallest: {least}"
+    means = lecture().layers.query("role == 'hidden' and epoch == 0").groupby(["group", "layer"])["activation_mean"]
+    (high, layer), (low, other) = means.median().idxmax(), means.median().idxmin()
+    said = saturation.mean_activation_by_layer(lecture().layers, groups=lecture().groups, epoch=0).to_dict()
+    ends = said["description"].removeprefix("Largest: ").split("; smallest: ")
+    assert [end.rpartition(" with ")[0] for end in ends] == [f"{high} at layer {layer}", f"{low} at layer {other}"]
+    # A row for each group: what stands beside it, and of very many how many more there are.
+    many = pd.DataFrame({"group": [f"tanh · normal:{i}" for i in range(1, 21)], "note": "5 %"})
+    assert style.read_out(many["group"], many["note"]).endswith("tanh · normal:12: 5 %; and 8 more")
+    one = pd.DataFrame({"group": ["a", "b"], "value": [2.0, np.nan]})
+    assert style.extremes(one, "value", "{group}") == "Only a with 2"
+    assert style.extremes(one.iloc[1:], "value", "{group}") == ""
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_chart_of_numbers_has_a_finding_as_text(chart: str) -> None:
+    spec = CHARTS[chart](lecture()).to_dict(validate=False)
+    assert re.search(r"\d", spec["description"]), "with a number in it"
+
+
 # --- colours
 
 
@@ -433,11 +462,28 @@ def _luminance(colour: str) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
+def contrast(one: str, other: str) -> float:
+    """The contrast of WCAG 2, from 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
 @pytest.mark.parametrize("background", ["#ffffff", "#0e1117", "#171614"])
 def test_every_colour_has_a_contrast_of_3_to_1_on_light_and_dark(background: str) -> None:
-    used = [*style.PALETTE, style.NEUTRAL, *style.ramp(2), *style.ramp(7), *style.ramp(50)]
-    levels = [sorted((_luminance(colour), _luminance(background))) for colour in used]
-    assert min((high + 0.05) / (low + 0.05) for low, high in levels) >= 3
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    used = [*style.PALETTE, style.NEUTRAL, *style.ramp(2), *style.ramp_at(np.linspace(0, 1, 1001).tolist()), maps.LINES]
+    assert min(contrast(colour, background) for colour in used) >= 3
+
+
+@pytest.mark.parametrize("chart", ["saturation_overview", "saturation_heatmap"])
+@pytest.mark.parametrize("background", ["#ffffff", "#0e1117"])
+def test_a_tile_of_any_share_has_an_edge_that_stands_out_from_the_page(chart: str, background: str) -> None:
+    layers = CHARTS[chart](lecture()).to_dict()["layer"]
+    tiles = [each["mark"] for each in layers if "scheme" in each["encoding"].get("color", {}).get("scale", {})]
+    assert tiles
+    for tile in tiles:
+        assert contrast(tile["stroke"], background) >= 3
+        assert tile["strokeWidth"] >= 1
 
 
 # Machado, Oliveira & Fernandes (2009), severity 1: linear RGB as seen without one of the three kinds of cone.

@@ -148,7 +148,8 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
     behind = style.halo(table[["group", "update", "reached"]], groups, steps=True, x=x_axis, y=y_axis)
     subtitle = "share that has reached the target so far"
-    return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots)
+    said = style.extremes(table.groupby("group", sort=False).tail(1), "reached", "{group}", text.percent)
+    return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots, said=said)
 
 
 def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -201,7 +202,8 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
         tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
     charts += style.row_names(names, y_axis, room=115, groups=groups)
-    return style.layered(charts, title, f"bar: median over all runs{cut}", style.row_height(len(named)))
+    note, said = f"bar: median over all runs{cut}", style.read_out(named, notes)
+    return style.layered(charts, title, note, style.row_height(len(named)), said=said)
 
 
 def speed_up(
@@ -259,6 +261,7 @@ def speed_up(
         title,
         f"{'ratio of medians, 95 % interval' if table['low'].notna().any() else 'ratio'}; dashed: baseline{cut}",
         style.row_height(len(named)),
+        said=style.read_out(named, table["text"]),
     )
 
 
@@ -343,7 +346,14 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
     subtitle += "" if best.empty else "; ring: best rate"
-    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
+    return style.layered(
+        charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=_best_and_worst(reached, accuracy)
+    )
+
+
+def _best_and_worst(reached: pd.DataFrame, accuracy: bool) -> str:
+    whose = "{group}, learning rate {learning_rate:g},"
+    return style.extremes(reached, "median", whose, text.percent if accuracy else text.number)
 
 
 def _no_median(lost: pd.DataFrame) -> alt.Chart:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import style, tables
-from core.text import count, number, short_group
+from core.text import count, number, percent, short_group
 
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
@@ -167,7 +167,11 @@ def over_steps(
     )  # fmt: skip
     dots = base.mark_point(filled=True, size=60).encode(y=y, opacity=style.faded(pick), tooltip=tip)
     subtitle = of_runs(subtitle, medians["runs"])
-    return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots)
+    place = "layer " if "layer" in x_title else ""
+    said = style.extremes(
+        medians, "median", f"{{group}} at {place}{{at}}", percent if y_kind in ("share", "part") else number
+    )
+    return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 
 def of_runs(subtitle: str, runs: pd.Series) -> str:

@@ -50,12 +50,12 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     charts = [line.encode(x=alt.X("none:Q", **axis), y=alt.Y("top:Q", **rows), y2=alt.Y2("base:Q"))]
     if not known.empty:
         base = alt.Chart(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
-        bar = base.mark_bar(size=16, opacity=0.55).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
+        bar = base.mark_bar(size=16, **style.PALE).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
         tip = style.tip(
             ("title", "difference"), ("estimate_low", x_title, style.NUMBER), ("text", "with 95 % interval"),
             ("seeds", "paired seeds", "d"),
         )  # fmt: skip
-        charts.append(bar.encode(color=colour, tooltip=tip))
+        charts.append(bar.encode(color=colour, stroke=style.edged(colour), tooltip=tip))
         whisker = base.mark_rule(color=style.NEUTRAL, strokeWidth=2.5)
         charts.append(whisker.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q"), y=y))
         for end in ("low", "high"):
@@ -72,7 +72,8 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     several = table["seeds"].max() > 1
     of = f"median {outcome.title}, 95 % interval over paired seeds" if several else f"{outcome.title} of one seed"
     subtitle = f"{of}; dashed: no effect"
-    return style.layered(charts, title, subtitle, 58 * len(table))
+    said = style.read_out(table["title"], table["text"])
+    return style.layered(charts, title, subtitle, 58 * len(table), said=said)
 
 
 def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
@@ -134,7 +135,7 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
         dots = alt.Chart(table.loc[table["censored"] == lost, columns])
         dots = dots.mark_point(filled=not lost, shape=shape if lost else "circle", size=110, strokeWidth=2, opacity=1)
         charts.append(dots.encode(x=x, y=y, color=colour, tooltip=tip))
-    subtitle = "solid: centred, dashed: not; parallel: centring brings the same at either slope"
+    subtitle = "solid: centred, dashed: not"
     if table["seeds"].max() > 1:
         subtitle = f"95 % intervals; {subtitle}"
     return style.layered(charts, title, subtitle, 320)

@@ -222,7 +222,8 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
     columns = ["activation", "kind", "forward", "backward", "total", "top", "base"]
     base = alt.Chart(wide[columns]).encode(y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip)
     forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2=alt.X2("forward:Q")).transform_calculate(zero="0")
-    backward = base.mark_rect(opacity=0.45).encode(x=alt.X("forward:Q", **x_axis), x2=alt.X2("total:Q"))
+    backward = base.mark_rect(**style.PALE).encode(x=alt.X("forward:Q", **x_axis), x2=alt.X2("total:Q"))
+    backward = backward.encode(stroke=style.edged(colour))
     return style.layered(
         [forward, backward, *style.row_names(names, y_axis)],
         title,

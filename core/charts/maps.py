@@ -71,9 +71,7 @@ def heatmap(
     charts = [_frame(across, up, x_axis, y_axis)]
     if not known.empty:
         colour, dark = _colour(known["value"], measure)
-        drawn = alt.Chart(known.drop(columns=["short", "state", "window"])).mark_rect(
-            stroke=style.NEUTRAL, strokeWidth=0.4
-        )
+        drawn = alt.Chart(known.drop(columns=["short", "state", "window"])).mark_rect(**style.EDGE)
         charts.append(drawn.encode(x=x, x2=x2, y=y, y2=y2, color=colour, tooltip=tip))
     charts += _marks(marked, len(across.levels), row, tip, x_axis, y_axis, final)
     charts += _outline(cells, x_axis, y_axis)
@@ -84,7 +82,8 @@ def heatmap(
             words = alt.Chart(part[["across", "up", "short"]]).mark_text(color=ink, fontSize=size, tooltip=False)
             places = {"x": alt.X("across:Q", **x_axis), "y": alt.Y("up:Q", **y_axis)}
             charts.append(words.encode(**places, text=alt.Text("short:N")))
-    return style.layered(charts, title, _note(cells, measure, at), row * len(up.levels))
+    said = style.extremes(cells, "value", "{column}, {row},", percent if measure.share else number)
+    return style.layered(charts, title, _note(cells, measure, at), row * len(up.levels), said=said)
 
 
 def _note(cells: pd.DataFrame, measure: Measure, at: str) -> str:

@@ -142,7 +142,8 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
     rect = corner.mark_rect().encode(
         x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), color=fill, opacity=shade, tooltip=tip
     )
-    place = area.assign(x=0.55 * area["x2"], y=0.9 * area["y2"])
+    beside = 0.1 if abs(own[1]) > abs(own[0]) else 0.9  # where the line does not run
+    place = area.assign(x=0.55 * area["x2"], y=beside * area["y2"])
     names = alt.Chart(place[["x", "y", "text"]]).mark_text(color=style.NEUTRAL, fontSize=12)
     charts = [rect, names.encode(x=x, y=y, text=alt.Text("text:N"))]
 
@@ -197,7 +198,7 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
         x=x, y=y, xOffset=offset, text=alt.Text("label:N")
     )
     subtitle = f"{int(table['examples'].iloc[0]):,} random examples for each function"
-    return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 300, pick)
+    return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 320, pick)
 
 
 def descent(

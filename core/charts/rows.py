@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts import style
 
-BAR_HEIGHT = 0.62
+BAR_HEIGHT = 0.56  # of a row, below its name
 
 
 def bars(
@@ -68,7 +68,10 @@ def bars(
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
     charts += style.row_names(names, y_axis, groups=groups)
-    return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10)
+    peaks = table.sort_values("share", kind="stable").groupby("place").tail(1).sort_values("place")
+    said = style.read_out(names["group"], names["note"])
+    said = said or style.read_out(peaks["group"], "most at " + peaks["range"])
+    return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
 
 
 def _outline(table: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
         title=y_title if height > 120 else "layer", labels=False, ticks=False, grid=False, domain=False, titlePadding=24
     )
     y = alt.Y("y:Q", scale=scale, axis=axis)
-    drawn = alt.Chart(cells).mark_rect().encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
+    drawn = alt.Chart(cells).mark_rect(**style.EDGE).encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
     charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95, groups=groups)
     if size >= 9:
@@ -74,7 +74,8 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
         if size >= 9:
             charts += _flat_names(flat, epochs, x_title, alt.Y("middle:Q", scale=scale, axis=axis))
     note = f"mean of the runs; right: all layers, first → last epoch{cut}{_flat_note(flat)}"
-    return style.layered(charts, title, note, int(height))
+    said = style.read_out(names["group"], names["note"])
+    return style.layered(charts, title, note, int(height), said=said)
 
 
 def saturation_over_training(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -116,7 +117,7 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     base = alt.Chart(cells).encode(x=x, y=y)
     # Numbers where a cell has room for them, which depends on the screen.
     size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
-    charts = [base.mark_rect().encode(color=_share_colour(), tooltip=_cell_tip())]
+    charts = [base.mark_rect(**style.EDGE).encode(color=_share_colour(), tooltip=_cell_tip())]
     for ink, part in ((HALO, cells[cells["share"] <= 0.55]), (INK, cells[cells["share"] > 0.55])):
         number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
         charts.append(number.encode(x=x, y=y, text=alt.Text("percent:N")))
@@ -129,7 +130,9 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
         charts.append(bar.encode(x=x, y=y))
         if row >= 30:
             charts += _flat_names(flat, epochs, x_title, y, dy=-0.3 * row)
-    return style.layered(charts, title, f"{group}; mean of the runs{_flat_note(flat)}", row * len(numbers))
+    note = f"{group}; mean of the runs{_flat_note(flat)}"
+    said = style.extremes(cells, "share", "layer {layer} at epoch {epoch:,}", percent)
+    return style.layered(charts, title, note, row * len(numbers), said=said)
 
 
 def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0) -> alt.LayerChart:
@@ -175,9 +178,9 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
     dots = base.mark_point(size=70, strokeWidth=2).encode(
         x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
     )
-    return style.layered(
-        [line, dots], title, f"{activation}, {style.when(epoch)}; mean of the runs", curves.HEIGHT, pick
-    )
+    note = f"{activation}, {style.when(epoch)}; mean of the runs"
+    said = style.extremes(points, "share", "{name} of {initialiser} at scale {scale:.3g}", percent)
+    return style.layered([line, dots], title, note, curves.HEIGHT, pick, said=said)
 
 
 def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.DataFrame, str]:

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -23,7 +23,7 @@ import pandas as pd
 
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
-from core.text import short_group
+from core.text import number, short_group
 
 Kind = Literal["linear", "count", "share", "part", "log", "symlog"]
 
@@ -44,6 +44,9 @@ DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 6])
 CROSS = "M-0.8,-0.8L0.8,0.8M-0.8,0.8L0.8,-0.8"
 RAMP = ("#537cf7", "#a06cc0", "#d9644a", "#a58a10")
 NEUTRAL = "#7b7b7b"
+PALE: dict[str, Any] = {"fillOpacity": 0.5, "strokeWidth": 1.5}
+EDGE: dict[str, Any] = {"stroke": NEUTRAL, "strokeWidth": 1.0}
+"""Around a tile of a heatmap: the darkest would be lost on a dark page, the brightest on a white one."""
 NUMBER = ".8~g"
 HOVER = "hover"
 FAINT = 0.12
@@ -197,6 +200,11 @@ def legend(
 def colour(column: str, names: Sequence[str], shades: Sequence[str], key: alt.Legend | None) -> alt.Color:
     """Colour by `column`, a shade for each of its `names`."""
     return alt.Color(f"{column}:N", scale=alt.Scale(domain=list(names), range=list(shades)), legend=key)
+
+
+def edged(fill: alt.Color) -> alt.Stroke:
+    """The edge of a PALE bar in the colour that fills it, which alone stands out from the page."""
+    return alt.Stroke(fill["shorthand"], scale=fill["scale"], legend=None)
 
 
 def group_colour(groups: Sequence[str]) -> alt.Color:
@@ -362,6 +370,22 @@ def row_names(
 def at(place: float | str) -> alt.XValue:
     """A place along x in pixels, or "width" for the right end."""
     return alt.XValue(place)  # type: ignore[no-untyped-call]
+
+
+def extremes(table: pd.DataFrame, column: str, whose: str, told: Callable[[float], str] = number) -> str:
+    """The largest and the smallest of a column, and `whose` they are, a format of columns; "" where none is finite."""
+    known = table[np.isfinite(table[column].to_numpy(dtype=np.float64))]
+    if known.empty:
+        return ""
+    ends = known.iloc[[known[column].argmax(), known[column].argmin()]].to_dict("records")
+    most, least = (f"{short_group(whose.format(**end))} with {told(end[column])}" for end in ends)
+    return f"Only {most}" if len(known) == 1 else f"Largest: {most}; smallest: {least}"
+
+
+def read_out(groups: Iterable[str], notes: Iterable[str]) -> str:
+    """What stands beside each row of a chart, as many as a person listens to."""
+    said = [f"{short_group(group)}: {note}" for group, note in zip(groups, notes, strict=True) if note]
+    return "; ".join([*said[:MOST_KEYS], *[f"and {len(said) - MOST_KEYS:,} more"] * (len(said) > MOST_KEYS)])
 
 
 def tip(*fields: tuple[str, str] | tuple[str, str, str]) -> list[alt.Tooltip]:

@@ -32,6 +32,7 @@ from pages.parts.controls import (
     several,
     slider,
     switch,
+    text_field,
 )  # fmt: skip
 
 HOME = "overview"
@@ -342,6 +343,7 @@ class Runs:
     ORDERS = _ORDERS
     groups = several("Run groups", _groups, named=short_group)
     status = several("Status", STATUSES)
+    search = text_field("Search", help="Runs of which every word stands somewhere: in a setting, or in how it ended.")
     sort = drop_down("Sorted by", list(_ORDERS))
     descending = switch("Largest first")
     baseline = _baseline()

@@ -194,6 +194,21 @@ def several(
     return Control(choices, usual, read, lambda value: ",".join(map(text_of, value)), place)
 
 
+def text_field(label: str, most: int = 100, help: str | None = None) -> Control[str]:
+    """Words to look for, of at most so many characters together, on one line; at first none."""
+
+    def read(name: str, text: str, given: Given) -> tuple[str, ExperimentError | None]:
+        line = " ".join(text.split())
+        if len(line) <= most:
+            return line, None
+        return "", ExperimentError(name, text, f"at most {most} characters", "is too long to look for")
+
+    def place(given: Given, value: str, key: str) -> str:
+        return " ".join(st.text_input(label, value, max_chars=most, key=key, help=help).split())
+
+    return Control(lambda given: (), lambda given: "", read, str, place)
+
+
 def by_other_means(shortest: Callable[[str, str, Given], str]) -> Control[str]:
     """A text that no control holds: what was chosen by a click in a table, say, or is a whole link; at first nothing.
 

@@ -16,6 +16,9 @@ NAME = "Initialisation lab"
 ICON = "🧪"
 FOLD = """<script>/* {choice} */ if (matchMedia("(max-width: 768px)").matches)
 document.querySelector('[data-testid="stSidebarCollapseButton"] button')?.click()</script>"""
+# Vega's tooltip goes with the pointer alone. The same listener, added again by a later page, is still one.
+ESCAPE = """<script>addEventListener("keydown", window.closeTip ??= event => event.key === "Escape"
+&& document.getElementById("vg-tooltip-element")?.classList.remove("visible"), true)</script>"""
 # What Streamlit writes in the primary colour, which it also writes white on: on a dark page no one colour has a
 # contrast of 4.5 for both. Mixed with the colour of the text around it, it has 4.5 on either page.
 READABLE = """<style>
@@ -57,6 +60,7 @@ def main() -> None:
     try:
         page.run()
         paper.foot()
+        st.html(ESCAPE, unsafe_allow_javascript=True)
     finally:
         _framed.reset(inside)
     link.publish()

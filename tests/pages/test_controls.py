@@ -49,7 +49,7 @@ def test_what_a_link_says_of_controls_is_kept_in_its_shortest_form_without_the_d
         if others and not isinstance(control.default(given), list):
             asked[name] = control.write(others[0])
     assert accepted(entry.controls, given.experiment, asked) == (asked, [])
-    kept, wrong = accepted(entry.controls, given.experiment, dict.fromkeys(entry.controls, "§"))
+    kept, wrong = accepted(entry.controls, given.experiment, dict.fromkeys(entry.controls, "§" * 101))
     assert kept == {}
     assert [error.field for error in wrong] == list(entry.controls)
 

@@ -38,6 +38,31 @@ def test_of_a_few_runs_all_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Listed are the first" not in captions(at)
 
 
+def test_a_search_keeps_the_runs_whose_row_has_every_word_and_says_so_where_none_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {"dataset": "iris", "hidden": "4", "epochs": "1", "activation": "tanh,relu", "seeds": "3"}
+    found = train(Experiment.from_params(settings | {"initialiser": "normal:0.25,he_normal"}))
+    at = open_on(monkeypatch, "runs", found, search="TANH  normal:0.25")
+    assert at.text_input(key="view_search").value == "TANH normal:0.25"
+    rows = at.dataframe[0].value
+    assert len(rows) == 3
+    assert set(rows["activation"]) == {"tanh"}
+    assert set(rows["initialiser"]) == {"normal:0.25"}
+    # Letters are letters: a pattern finds nothing, and what was typed is shown as it is.
+    at.text_input(key="view_search").set_value(".* <b>")
+    again(at)
+    assert at.dataframe[0].value.empty
+    assert [each.value for each in at.info] == [r"No run has all of this in its row\: \.\* \<b\>"]
+    at.text_input(key="view_search").set_value("")
+    again(at)
+    assert len(at.dataframe[0].value) == 12
+    assert not at.info
+    at = open_on(monkeypatch, "runs", found, search="t" * 101)
+    assert len(at.dataframe[0].value) == 12
+    assert any("at most 100 characters" in each.value for each in at.text)
+
+
 def opened(at: AppTest) -> AppTest:
     """With the program shown, which is not sent before."""
     assert not at.code
