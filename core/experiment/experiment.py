@@ -290,7 +290,7 @@ class Experiment:
     @property
     def key(self) -> str:
         """sha256 (hexadecimal) over the canonical settings that shape the training, and the engine's version."""
-        trained = {name: value for name, value in dataclasses.asdict(self).items() if not FIELDS[name].asked}
+        trained = {name: getattr(self, name) for name, field in FIELDS.items() if not field.asked}
         fingerprints = self.fingerprints()
         also = {ADDED: fingerprints} if fingerprints else {}
         canonical = json.dumps({"engine": ENGINE_VERSION, **trained, **also}, sort_keys=True)

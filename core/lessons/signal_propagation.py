@@ -100,13 +100,14 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     """Predicted values by (group, layer, quantity)."""
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
-    by_group = {str(group): rows.droplevel(0).sort_index() for group, rows in variances.groupby(level=0, sort=False)}
+    by_group = _by_group(variances)
     for settings in random_groups(result).itertuples(index=False):
         if not settings.random or str(settings.group) not in by_group:
             continue
         own, activation = by_group[str(settings.group)], str(settings.activation)
+        weights, biases = (tuple(own[name].tolist()) for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
-        layers = _layers(activation, tuple(own["weights"]), tuple(own["biases"]), mean_square, threshold)
+        layers = _layers(activation, weights, biases, mean_square, threshold)
         if settings.random_output:
             for place, square in _backward(starts[settings.group], layers).items():
                 found[settings.group, place, "backward"] = square**0.5
@@ -121,26 +122,34 @@ def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
     return pd.Series(found, dtype=float)
 
 
-def _starts(result: Result) -> dict[Any, pd.DataFrame]:
-    """By group what theory takes of each layer at initialisation, output too, indexed by layer: means over the runs.
+def _by_group(table: pd.DataFrame) -> dict[Any, dict[str, np.ndarray]]:
+    """Of a table by (group, layer) each group's columns, layer by layer: as arrays, since groups come in thousands."""
+    table = table.sort_index(level="layer", kind="stable", sort_remaining=False)
+    columns = {str(name): table[name].to_numpy() for name in table}
+    rows = table.groupby(level="group", sort=False).indices
+    return {group: {name: values[own] for name, values in columns.items()} for group, own in rows.items()}
+
+
+def _starts(result: Result) -> dict[Any, dict[str, np.ndarray]]:
+    """By group what theory takes of each layer at initialisation, output too: means over the runs.
 
     Columns: fan_in, fan_out, weights (sw^2), biases (sb^2), delta_square (mean square of d loss / d a).
     """
     start = result.layers[result.layers["epoch"] == 0]
     squares = _variances(start).assign(delta_square=start["delta_mean"] ** 2 + start["delta_std"] ** 2)
     means = start[["fan_in", "fan_out"]].join(squares).groupby([start["group"], start["layer"]], sort=False).mean()
-    return {group: rows.droplevel("group") for group, rows in means.groupby(level="group", sort=False)}
+    return _by_group(means)
 
 
-def _backward(start: pd.DataFrame, layers: Sequence[theory.LayerPrediction]) -> dict[int, float]:
+def _backward(start: dict[str, np.ndarray], layers: Sequence[theory.LayerPrediction]) -> dict[int, float]:
     """Mean square of d loss / d a that theory predicts of each hidden layer, from the output layer's on back.
 
     E[delta_l^2] = E[f'^2] n_(l+1) Var(w_(l+1)) E[delta_(l+1)^2] (Glorot & Bengio 2010, equation 6, for any slope).
     """
-    square, found = float(start["delta_square"].iloc[-1]), {}
-    if len(layers) == len(start) - 1:  # q is finite in all of them
+    square, found = float(start["delta_square"][-1]), {}
+    if len(layers) == len(start["weights"]) - 1:  # q is finite in all of them
         for layer in reversed(layers):
-            fan_in, fan_out, variance = start.loc[layer.layer + 1, ["fan_in", "fan_out", "weights"]].to_numpy()
+            fan_in, fan_out, variance = (float(start[name][layer.layer]) for name in ("fan_in", "fan_out", "weights"))
             square *= layer.slope_square * variance * fan_out / fan_in
             found[layer.layer] = square
     return found
@@ -164,22 +173,23 @@ def jacobians(result: Result) -> pd.DataFrame:
     )
     groups = start.groupby("group", sort=False)
     table = groups[["mean", "rms", "least", "greatest", "condition"]].median()
-    table["runs"], table["predicted"] = groups["mean"].count(), np.nan
+    table["runs"] = groups["mean"].count()
     threshold = result.experiment.saturation_threshold
-    starts = _starts(result)
+    found, starts = {}, _starts(result)
     for settings in random_groups(result).itertuples(index=False):
         own = starts[settings.group]
-        weights, biases = (tuple(own[name])[:-1] for name in ("weights", "biases"))
+        weights, biases = (tuple(own[name][:-1].tolist()) for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(str(settings.activation), weights, biases, mean_square, threshold)
-        if settings.random and settings.random_output and len(layers) == len(own) - 1:
-            square = float(own["weights"].iloc[-1] * np.prod([layer.chi for layer in layers]))
-            outputs, features = float(own["fan_out"].iloc[-1]), float(own["fan_in"].iloc[0])
-            table.loc[settings.group, "predicted"] = (square * outputs / min(outputs, features)) ** 0.5
+        if settings.random and settings.random_output and len(layers) == len(weights):
+            square = float(own["weights"][-1] * np.prod([layer.chi for layer in layers]))
+            outputs, features = float(own["fan_out"][-1]), float(own["fan_in"][0])
+            found[settings.group] = (square * outputs / min(outputs, features)) ** 0.5
+    table["predicted"] = pd.Series(found, dtype=float).reindex(table.index)
     return table.reset_index()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _layers(
     activation: str, weights: tuple[float, ...], biases: tuple[float, ...], mean_square: float, threshold: float
 ) -> tuple[theory.LayerPrediction, ...]:
@@ -221,13 +231,15 @@ def points(result: Result) -> pd.DataFrame:
     note.
     """
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
-    rows, by_group = [], {str(group): own for group, own in start.groupby("group", sort=False)}
+    depths = start.groupby("group", sort=False)["layer"].max()
+    fed = start[(start["layer"] > 1) | (start["group"].map(depths) == 1)]
+    means = _variances(fed).groupby(fed["group"], sort=False).mean()
+    by_group = dict(zip(means.index, means.to_numpy().tolist(), strict=True))
+    rows = []
     for settings in random_groups(result).itertuples(index=False):
-        own = by_group[str(settings.group)]
-        fed = own[own["layer"] > 1] if own["layer"].max() > 1 else own
-        row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(own["layer"].max())}
+        row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(depths[settings.group])}
         if settings.random:
-            weights, biases = map(float, _variances(fed).mean())
+            weights, biases = by_group[settings.group]
             row |= {"sw": weights**0.5, "sb": biases**0.5}
             row |= describe(_fixed_point(settings.activation, weights, biases))
         else:
@@ -260,7 +272,7 @@ def describe(point: theory.FixedPoint) -> dict[str, float | str]:
     return {name: np.nan if value is None else value for name, value in missing.items()} | {"note": point.note}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _fixed_point(activation: str, weight_variance: float, bias_variance: float) -> theory.FixedPoint:
     return theory.fixed_point(activation, weight_variance, bias_variance)
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from core.charts.pairing import MOST
@@ -408,7 +408,7 @@ class Entry:
     icon: str
     page: type = NoControls
 
-    @property
+    @cached_property
     def controls(self) -> dict[str, Control[Any]]:
         """What can be set on the page, by its name in the link."""
         return declared(self.page)

@@ -58,6 +58,8 @@ def draw(
 def show(name: str, spec: dict[str, Any], groups: Sequence[str] | None = None) -> None:
     """Show a chart as wide as there is room, with its title as its name; its legend picks among the groups."""
     words, key = in_words(spec), f"chart_{name}"
+    # The words say it too; of a chart that has both Streamlit writes a warning, which takes longer than the chart.
+    spec = {part: value for part, value in spec.items() if part != "description"}
     if isinstance(groups, Chosen) and any(each["name"] == PICK_GROUP for each in spec.get("params", ())):
         key += f"_{hash(groups):x}"  # the browser keeps what was picked in a chart of one key, whatever it shows
         st.vega_lite_chart(

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from copy import copy
+from functools import cache
 from typing import Literal
 
 import streamlit as st
@@ -30,20 +32,14 @@ def main() -> None:
     """Run the frame, and in it the page that was asked for."""
     # Within somebody's notes the page itself is wanted; the sidebar is a click away.
     sidebar: Literal["auto", "collapsed"] = "collapsed" if st.context.is_embedded else "auto"
-    pages = {
-        entry: st.Page(
-            entry.script, title=entry.title, icon=entry.icon, url_path=entry.path or None, default=not entry.path
-        )
-        for entry in PAGES
-    }
+    pages = {entry: copy(_page(entry)) for entry in PAGES}  # Streamlit notes in them which one runs
     page = st.navigation(list(pages.values()), position="hidden")
     entry = next(entry for entry in PAGES if entry.path == page.url_path)
     st.set_page_config(f"{entry.title} · {NAME}", ICON, "wide", sidebar, menu_items={"About": ABOUT})
     server.prepare()
     server.welcome()
     link.adopt(entry)
-    st.html(READABLE)
-    paper.style()
+    st.html(READABLE + paper.style())
     _fold(session.current().folds)
     training.resume()
     with st.sidebar:
@@ -67,6 +63,14 @@ def main() -> None:
     if ready:
         turns.step_back()
         _sidebar(pages, above, below)
+
+
+@cache
+def _page(entry: Entry) -> st.Page:
+    """A page, whose file is looked up once."""
+    return st.Page(
+        entry.script, title=entry.title, icon=entry.icon, url_path=entry.path or None, default=not entry.path
+    )
 
 
 def present(page: Callable[[], None]) -> None:

@@ -38,9 +38,9 @@ FROM_DARK = """<style>@media print {
 }</style>"""
 
 
-def style() -> None:
+def style() -> str:
     """What a page looks like on paper, and without the entries of a chart that mislead."""
-    st.html(STYLE + FROM_DARK * (st.context.theme.type == "dark"))
+    return STYLE + FROM_DARK * (st.context.theme.type == "dark")
 
 
 def foot() -> None:
