@@ -117,10 +117,11 @@ def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str,
         st.caption(notices.escaped(f"Not compared: {why}."))
         return
     rows = once(_rows, first, second, drawn, measure)
-    lens.box(pairing.finding(rows, total), "")
     if measure == UPDATES:
         goal = findings.target_text(first.experiment.target)
         st.caption(f"Compared are the updates that runs needed to reach the target, {goal}.")
+    lens.box(pairing.finding(rows, total), "")
+    if measure == UPDATES:
         chart.draw(
             "times_fewer", charts.times_fewer, partial(_ratios, first, second, drawn),
             groups=tuple(pair.label for pair in drawn),
