@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core import text
 from core.charts import pairing as charts
 from core.experiment.experiment import FIELDS
 from core.experiment.handing_on import file_name
@@ -83,7 +84,9 @@ def _compare(shown: Shown, second: Shown) -> None:
     lens.part(first, lambda: _over_training(first, second, drawn, len(found)))
     name = file_name(first.experiment, "comparison", "csv")
     save.offer("csv_comparison", "CSV of the comparison", lambda: csv_bytes(_table(first, second, found)), name)
-    st.caption(f"All {len(found):,} pairs in every measure, with what differs between A and B.")
+    st.caption(
+        f"{text.count(len(found), 'pair')} of groups in every measure that compares, with what differs in A and B."
+    )
 
 
 def _settings(first: Shown, second: Shown, own_target: str) -> None:
@@ -114,6 +117,9 @@ def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str,
         st.caption(notices.escaped(f"Not compared: {why}."))
         return
     rows = once(_rows, first, second, drawn, measure)
+    if measure == UPDATES:
+        goal = findings.target_text(first.experiment.target)
+        st.caption(f"Compared are the updates that runs needed to reach the target, {goal}.")
     lens.box(pairing.finding(rows, total), "")
     if measure == UPDATES:
         chart.draw(
@@ -124,8 +130,15 @@ def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str,
         rows.replace([math.inf, -math.inf], math.nan), hide_index=True, column_config=EFFECTS,
         column_order=list(EFFECTS), key=f"effects_{measure}", placeholder="",
     )  # fmt: skip
-    effect = "updates of A divided by those of B" if measure == UPDATES else "that of B minus that of A"
-    st.caption(f"Effect: {effect}, of the medians. Empty: half of the runs or more have no such value, or no limit.")
+    effect, lost = (
+        ("median of A divided by that of B", "did not reach the target")
+        if measure == UPDATES
+        else ("median of B minus that of A", "diverged")
+    )
+    st.caption(
+        f"Effect: {effect}. A field is empty where half of the runs or more {lost}, where the interval has no limit "
+        "on that side, or where there is one seed."
+    )
 
 
 def _over_training(first: Shown, second: Shown, drawn: tuple[Pair, ...], total: int) -> None:

@@ -97,6 +97,15 @@ def sheet(content: bytes, name: str) -> tuple[list[list[Any]], ElementTree.Eleme
     return rows, root
 
 
+def test_the_styles_of_a_spreadsheet_are_complete_for_readers_that_are_strict(result: Result) -> None:
+    """ECMA-376, 18.8.20 and 18.8.7: a fill holds its kind; openpyxl, which pandas reads with, refuses an empty one."""
+    with zipfile.ZipFile(io.BytesIO(spreadsheet.workbook({"runs": result.runs}, SMALL, result.versions))) as archive:
+        styles = ElementTree.fromstring(archive.read("xl/styles.xml"))
+    fills = [list(fill) for fill in styles.iter(f"{MAIN}fill")]
+    assert [fill[0].attrib["patternType"] for fill in fills] == ["none", "gray125"]
+    assert [style.attrib["name"] for style in styles.iter(f"{MAIN}cellStyle")] == ["Normal"]
+
+
 def test_in_a_spreadsheet_text_stays_text_and_numbers_come_back_to_the_bit(result: Result) -> None:
     odd = ["8-8", "=1+1", "+2", "-x", "@me", "a · ü ≥", "1e5", "<b>&", "_x0041_", "\x07"]
     numbers = [*np.random.default_rng(0).normal(size=6).tolist(), 5e-324, 1.7976931348623157e308, np.nan, np.inf]

@@ -247,6 +247,7 @@ def test_the_reach_of_depth_is_six_depth_scales() -> None:
         ({"gain": "1,4", "learning_rate": "0.1,1", "hidden": "4"}, "no hidden layer feeds another"),
         ({"gain": "1,4", "learning_rate": "0.1,1", "hidden": "none"}, "nothing was measured in hidden layers"),
         ({"gain": "0.001,0.01", "learning_rate": "0.1,1"}, "lies at larger weights than any here"),
+        ({"gain": "2,2.6", "activation": "tanh,logistic"}, "in no row do scales lie on both sides of it"),
         ({"gain": "1,4", "learning_rate": "0.1,1", "residual": "true"}, "theory is of plain networks"),
     ],
 )
@@ -254,7 +255,8 @@ def test_where_the_critical_line_cannot_be_drawn_it_says_why(settings: dict[str,
     plain = {"dataset": "iris", "activation": "tanh", "initialiser": "lecun_normal", "hidden": "8-8", "seeds": "1"}
     result = train(Experiment.from_params(plain | {"epochs": "1"} | settings))
     columns = "batch_size" if "batch_size" in settings else maps.axes(result.experiment)[0]
-    sweep = maps.sweep_map(result, columns, "learning_rate", "reached")
+    columns, rows = ("gain", "activation") if "learning_rate" not in settings else (columns, "learning_rate")
+    sweep = maps.sweep_map(result, columns, rows, "reached")
     if "batch_size" in settings:  # one gain alone
         sweep = maps.sweep_map(result, columns, "learning_rate", "reached", only=["gain: 1"])
     drawn = lesson.over(result, sweep)
@@ -305,7 +307,11 @@ def test_a_best_rate_at_an_end_is_warned_of_and_ties_and_groups_without_one_are_
     assert lesson.rates(never, "updates_to_target") == [
         "No more than half of the runs reached the target at any rate, so that there is no best one: a."
     ]
-    assert "no chance" in lesson.rates(table.assign(runs=1), "updates_to_target")[-1]
+    gone = curves_of(a=[math.inf] * 3).assign(diverged=2)
+    assert lesson.rates(gone, "final_train_loss") == [
+        "Half of the runs or more diverged at every rate, so that there is no best one: a."
+    ]
+    assert "chance cannot be told" in lesson.rates(table.assign(runs=1), "updates_to_target")[-1]
     with debug_mode(True):
         drawn = rate_charts.rate_curves(table, groups=["inner", "a", "tie", "lost"], quantity="updates_to_target")
         spec = drawn.to_dict()

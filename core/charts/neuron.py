@@ -243,12 +243,9 @@ def descent(
     for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
         path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
         charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
-    now = walked.drop_duplicates("updates", keep="last")
     best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
-    ring: dict[str, Any] = {"size": 110, "color": style.NEUTRAL, "strokeWidth": 2, "filled": False}
-    cross: dict[str, Any] = {"size": 130, "color": style.NEUTRAL, "shape": "cross", "angle": 45, "filled": True}
-    dot: dict[str, Any] = {"size": 90, "color": colour, "filled": True}
-    for table, mark in ((rows[rows["step"] == 0].head(1), ring), (best, cross), (now, dot)):
+    now = walked.drop_duplicates("updates", keep="last")
+    for table, mark in zip((rows[rows["step"] == 0].head(1), best, now), _marks(colour), strict=True):
         charts.append(alt.Chart(table[["w1", "w2"]]).mark_point(clip=True, opacity=1, **mark).encode(**place))
 
     shares = [percent(share).replace(" ", "") for share in directions["share"]]
@@ -262,6 +259,15 @@ def descent(
     charts += [each.encode(**place, text=alt.Text("text:N")) for each in (halo, ink)]
     charts.append(_tiles(tiles, hover))
     return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
+
+
+def _marks(colour: str) -> tuple[dict[str, Any], ...]:
+    """The marks of where a path starts, of the minimum, and of where the paths of that colour are now."""
+    return (
+        {"size": 110, "color": style.NEUTRAL, "strokeWidth": 2, "filled": False},
+        {"size": 130, "color": style.NEUTRAL, "shape": "cross", "angle": 45, "filled": True},
+        {"size": 90, "color": colour, "filled": True},
+    )
 
 
 def _tiles(tiles: pd.DataFrame, hover: alt.Parameter) -> alt.Chart:

@@ -55,7 +55,7 @@ def window(result: Result, sweep: Map) -> Finding:
         said.append(f"In {text.count(lost, 'cell')} all runs diverged")
     limits = _edges(sweep)
     if cells["runs"].max() == 1:
-        limits.append("A cell has one run, which shows no chance")
+        limits.append("Each cell has one run, so chance cannot be told")
     return Finding(claim, "", text.sentences(said), " ".join([findings.limits(own), text.sentences(limits)]).strip())
 
 
@@ -177,8 +177,13 @@ def over(result: Result, sweep: Map) -> Theory:
     reach = _reach(starts, sweep) if len(functions) == 1 else NO_CURVE
     scales = [f"{text.words(name)} {_sigma(critical[name])}" for name in functions]
     if line.empty:
-        side = "smaller" if len(known) and known["off"].min() > 0 else "larger"
-        none = "there is none" if known.empty else f"it lies at {side} weights than any here"
+        above = known["off"].gt(0)
+        if known.empty:
+            none = "there is none"
+        elif above.nunique() > 1:
+            none = f"in no {'row' if upright else 'column'} do scales lie on both sides of it"
+        else:
+            none = f"it lies at {'smaller' if above.all() else 'larger'} weights than any here"
         said = f"Theory's critical line, χ₁ = 1, is not drawn: {none} (σw: {text.listed(scales)})"
     else:
         said = (
@@ -305,15 +310,19 @@ def rates(curves: pd.DataFrame, measure: str) -> list[str]:
         if len(grid) > 1 and {grid[0], grid[-1]} & set(best):
             edges.append(f"{name} ({at})")
     of_target = MEASURES[measure].of_target
-    missed = "No more than half of the runs reached the target" if of_target else "Half of the runs or more diverged"
+    missed = (
+        "No more than half of the runs reached the target at any"
+        if of_target
+        else "Half of the runs or more diverged at every"
+    )
     said = {
         "Warning: the best rate lies at an end of the rates, and one beyond may be better: ": edges,
         "No difference between rates, as far as these runs tell: ": ties,
         "Diverged at every rate, so that there is no best one: ": lost,
-        f"{missed} at any rate, so that there is no best one: ": never,
+        f"{missed} rate, so that there is no best one: ": never,
     }
     found = [f"{what}{_first(who)}." for what, who in said.items() if who]
-    return [*found, "There is one run at each rate: it shows no chance."] if curves["runs"].max() == 1 else found
+    return [*found, "There is one run at each rate, so chance cannot be told."] if curves["runs"].max() == 1 else found
 
 
 def _first(names: Sequence[str]) -> str:

@@ -237,7 +237,7 @@ def points(result: Result) -> pd.DataFrame:
     by_group = dict(zip(means.index, means.to_numpy().tolist(), strict=True))
     rows = []
     for settings in random_groups(result).itertuples(index=False):
-        row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(depths[settings.group])}
+        row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(depths[str(settings.group)])}
         if settings.random:
             weights, biases = by_group[settings.group]
             row |= {"sw": weights**0.5, "sb": biases**0.5}

@@ -71,10 +71,8 @@ def main() -> None:
 
 @cache
 def _page(entry: Entry) -> st.Page:
-    """A page, whose file is looked up once."""
-    return st.Page(
-        entry.script, title=entry.title, icon=entry.icon, url_path=entry.path or None, default=not entry.path
-    )
+    """A page, whose file is looked up once. A browser would fetch an icon of its own for the tab from elsewhere."""
+    return st.Page(entry.script, title=entry.title, url_path=entry.path or None, default=not entry.path)
 
 
 def present(page: Callable[[], None]) -> None:
@@ -114,7 +112,7 @@ def _navigation(pages: dict[Entry, st.Page]) -> None:
         st.caption(section)
         for entry, page in pages.items():
             if entry.section == section:
-                st.page_link(page, query_params=link.offer(entry), width="stretch")
+                st.page_link(page, icon=entry.icon, query_params=link.offer(entry), width="stretch")
 
 
 def _notices() -> None:
