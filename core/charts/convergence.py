@@ -346,12 +346,10 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     one = medians["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
     subtitle += "" if best.empty else "; ring: best rate"
-    return style.layered(
-        charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=_best_and_worst(reached, accuracy)
-    )
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=_said(reached, accuracy))
 
 
-def _best_and_worst(reached: pd.DataFrame, accuracy: bool) -> str:
+def _said(reached: pd.DataFrame, accuracy: bool) -> str:
     whose = "{group}, learning rate {learning_rate:g},"
     return style.extremes(reached, "median", whose, text.percent if accuracy else text.number)
 
