@@ -67,6 +67,8 @@ def test_several_stand_in_links_json_groups_and_words() -> None:
     assert SEVERAL.groups()[0] == "tanh · iris · batch 16"
     assert SEVERAL.in_words().startswith("2 activation functions × 3 data sets × ")
     assert SEVERAL.in_words().endswith("on iris, two_moons and parity:3")
+    deep = replace(SEVERAL, hidden=((8,), (8, 8)))
+    assert " × 2 networks × " in deep.in_words()
     assert [run.dataset for run in SEVERAL.runs()] == sorted((r.dataset for r in SEVERAL.runs()), key=NAMES.index)
 
 

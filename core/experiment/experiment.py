@@ -520,7 +520,10 @@ class Experiment:
 
     def in_words(self) -> str:
         """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
-        varied = [f"{len(getattr(self, name))} {FIELDS[name].label.lower()}" for name in self.varying()]
+        words = {"hidden": "networks"}  # what its label counts are layers
+        varied = [
+            f"{len(getattr(self, name))} {words.get(name, FIELDS[name].label.lower())}" for name in self.varying()
+        ]
         each = " × ".join([*varied, count(self.seeds, "seed")])
         return f"{each}, {count(self.epochs, 'epoch')} on {listed(self.dataset)}"
 
