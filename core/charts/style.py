@@ -204,7 +204,7 @@ def colour(column: str, names: Sequence[str], shades: Sequence[str], key: alt.Le
 
 def edged(fill: alt.Color) -> alt.Stroke:
     """The edge of a PALE bar in the colour that fills it, which alone stands out from the page."""
-    return alt.Stroke(fill["shorthand"], scale=fill["scale"], legend=None)
+    return alt.Stroke(fill["shorthand"], scale=fill["scale"], legend=fill["legend"])
 
 
 def group_colour(groups: Sequence[str]) -> alt.Color:
