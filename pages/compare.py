@@ -102,10 +102,10 @@ def _settings(first: Shown, second: Shown, own_target: str) -> None:
     else:
         st.caption("No setting and no version: two trainings, or two files, of one experiment.")
     with st.expander(f"Settings that are the same ({len(FIELDS) - len(differing)})", key="alike"):
-        alike = [field for name, field in FIELDS.items() if name not in {each.name for each in differing}]
+        apart = {each.name for each in differing}
+        alike = [(FIELDS[name].label, value) for name, value in a.written().items() if name not in apart]
         st.dataframe(
-            pd.DataFrame([(field.label, field.write(getattr(a, field.name))) for field in alike], columns=["", "both"]),
-            hide_index=True, key="same",
+            pd.DataFrame(alike, columns=["", "both"]), hide_index=True, key="same",
         )  # fmt: skip
     for caution in pairing.cautions(first.result, second.result, own_target):
         st.markdown(f":material/info: {notices.escaped(caution)}")

@@ -81,9 +81,7 @@ def _map(shown: Shown, groups: Chosen) -> None:
         across=sweep.columns, up=sweep.rows, measure=kind, critical=partial(_critical, *grid),
         reach=partial(_reach, *grid), at=at, final=shown.final,
     )  # fmt: skip
-    st.caption(
-        notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, tuple(only))}")
-    )
+    st.caption(notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, only)}"))
     st.caption(
         f"Outlined is the trainable window: the cells in which more than half of the runs reached "
         f"{findings.target_text(shown.experiment.target)}. A run that diverged is worse than all others."

@@ -154,7 +154,7 @@ def _groups(result: Result) -> pd.DataFrame:
 
 def _settings(result: Result) -> pd.DataFrame:
     experiment = result.experiment
-    rows = [(field.label, field.write(getattr(experiment, name)), field.unit) for name, field in FIELDS.items()]
+    rows = [(FIELDS[name].label, value, FIELDS[name].unit) for name, value in experiment.written().items()]
     rows += [(f"version: {what}", version, "") for what, version in result.versions.items()]
     return pd.DataFrame([*rows, ("key", experiment.key, "")], columns=["setting", "value", "unit"])
 

@@ -245,7 +245,7 @@ class Experiment:
 
     def added(self) -> Entries:
         """The entries that it names and that are not the lab's, by registry and name."""
-        return added.added({name: field.write(getattr(self, name)) for name, field in FIELDS.items()})
+        return added.added(self.written())
 
     def fingerprints(self) -> list[str]:
         """What they do, each with its registry and name; raises ExperimentError for one that cannot be used."""
@@ -518,6 +518,10 @@ class Experiment:
             allowed, problem = f"up to {size(limit_bytes)} {elsewhere}", f"of memory {extent} is too much"
             raise ExperimentError("experiment", f"about {size(cost.bytes)}", allowed, problem)
 
+    def written(self) -> dict[str, str]:
+        """All settings as text, by name, as a link or a file has them."""
+        return {name: field.write(getattr(self, name)) for name, field in FIELDS.items()}
+
     def in_words(self) -> str:
         """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
         words = {"hidden": "networks"}  # what its label counts are layers
@@ -539,7 +543,7 @@ FIELDS: dict[str, Field] = {
 """Every setting by name, in the order of the form and of the link."""
 
 
-@lru_cache(maxsize=16)  # a page asks for them ten times, and there may be thousands
+@lru_cache(maxsize=32)  # a page asks for them ten times, and there may be thousands
 def _groups(experiment: Experiment) -> tuple[str, ...]:
     firsts = itertools.product(*(getattr(experiment, name) for name in VARIED), [experiment.first_seed])
     return tuple(experiment.label(Run(0, *values)) for values in firsts)

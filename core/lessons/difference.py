@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.experiment.experiment import FIELDS, Experiment
 from core.lessons.claims import CLAIMS
 from core.results.results import Result
 from core.schema import GROUP, SCHEMA
@@ -151,7 +150,7 @@ def compare(first: Result, second: Result) -> Difference:
     }
     both = {name: rows[rows["_merge"] == "both"] for name, rows in merged.items()}
     return Difference(
-        settings=changes(*map(written, (first.experiment, second.experiment))),
+        settings=changes(first.experiment.written(), second.experiment.written()),
         versions=changes(first.versions, second.versions),
         common={name: len(rows) for name, rows in both.items()},
         first_only={name: int((rows["_merge"] == "left_only").sum()) for name, rows in merged.items()},
@@ -161,11 +160,6 @@ def compare(first: Result, second: Result) -> Difference:
         columns=tuple(change for name, rows in both.items() for change in _columns(name, rows)),
         verdicts=_verdicts(first, second),
     )
-
-
-def written(experiment: Experiment) -> dict[str, str]:
-    """All settings of an experiment as text, by name."""
-    return {name: field.write(getattr(experiment, name)) for name, field in FIELDS.items()}
 
 
 def changes(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Change, ...]:

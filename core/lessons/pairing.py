@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from core import text
 from core.experiment.experiment import FIELDS, NAMING, VARIED, Experiment, ExperimentError, all_but, label
 from core.lessons.comparisons import SEEDS
-from core.lessons.difference import Change, changes, written
+from core.lessons.difference import Change, changes
 from core.lessons.findings import Finding
 from core.results.convergence import Float, Side, ends_text, interval, times_fewer, unfinished
 from core.results.evidence import equal, step
@@ -125,7 +125,7 @@ def by_hand(first: str, second: str) -> tuple[Pair, ...]:
 
 def settings(first: Experiment, second: Experiment) -> tuple[Change, ...]:
     """The settings that differ, with both values."""
-    return changes(written(first), written(second))
+    return changes(first.written(), second.written())
 
 
 def for_one_target(first: Result, second: Result) -> tuple[Result, Result]:

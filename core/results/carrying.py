@@ -14,8 +14,7 @@ def with_settings(table: pd.DataFrame, experiment: Experiment, versions: Mapping
     A setting of which the experiment has several values is that of the row's group, where the table has a column
     "group" of run groups; elsewhere it is all of them, as a link has it ('logistic,tanh').
     """
-    texts = {name: field.write(getattr(experiment, name)) for name, field in FIELDS.items()}
-    texts |= {f"version_{what}": version for what, version in versions.items()}
+    texts = experiment.written() | {f"version_{what}": version for what, version in versions.items()}
     lacking = {name: text for name, text in texts.items() if name not in table}
     several = [name for name in lacking if name in VARIED and len(getattr(experiment, name)) > 1]
     columns: dict[str, str | pd.Series] = {**lacking}

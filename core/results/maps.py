@@ -25,13 +25,11 @@ from core.schema import RUN, SCHEMA
 from core.text import words
 
 START, END = WHEN = ("at initialisation", "at the end of training")
-MEAN, FIRST, LAST, OUTPUT = WHERE = (
-    *("mean of the hidden layers", "first hidden layer", "last hidden layer", "output layer"),
-)
+WHERE = ("mean of the hidden layers", "first hidden layer", "last hidden layer", "output layer")
+MEAN, FIRST, LAST, OUTPUT = WHERE
 """When, and in which layers, what is no column of the runs table is looked at."""
-VALUE, NOT_REACHED, DIVERGED, NOT_MEASURED, NO_RUNS = STATES = (
-    *("value", "not reached", "diverged", "not measured", "no runs yet"),
-)
+VALUE, NOT_REACHED, DIVERGED = "value", "not reached", "diverged"
+NOT_MEASURED, NO_RUNS = "not measured", "no runs yet"
 """What a cell may be: all but the first have no number. NOT_REACHED: no more than half of its runs reached the target;
 DIVERGED: half or more of them diverged, or all did before they reached it."""
 

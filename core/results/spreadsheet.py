@@ -58,7 +58,7 @@ def workbook(
 def _about(experiment: Experiment | None, versions: Mapping[str, str], link: str) -> list[tuple[str, str]]:
     if experiment is None:
         return [("link", link)]
-    told = [(name, field.write(getattr(experiment, name))) for name, field in FIELDS.items()]
+    told = [*experiment.written().items()]
     told += [(f"version_{what}", version) for what, version in versions.items()]
     told += [("key", experiment.key), ("link", link), ("command", experiment.command())]
     return [*told, *(("note", note) for note in experiment.notes())]

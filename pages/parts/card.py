@@ -80,7 +80,7 @@ def _layers(shown: Shown, run: Run) -> None:
 
 def _settings(alone: Experiment) -> None:
     with st.expander("All settings of this run", key="card_settings"):
-        rows = [(field.label, field.write(getattr(alone, name))) for name, field in FIELDS.items()]
+        rows = [(FIELDS[name].label, value) for name, value in alone.written().items()]
         st.dataframe(pd.DataFrame(rows, columns=["setting", "value"]), key="card_values", hide_index=True)
 
 

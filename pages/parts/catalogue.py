@@ -39,13 +39,7 @@ HOME = "overview"
 
 
 def _groups(given: Given) -> Sequence[str]:
-    return _labels(given.experiment)
-
-
-@lru_cache(maxsize=32)
-def _labels(experiment: Experiment) -> tuple[str, ...]:
-    """The labels of its groups, for which several controls of a page ask in every rerun."""
-    return experiment.groups()
+    return given.experiment.groups()
 
 
 MANY = 12
@@ -331,7 +325,7 @@ _ORDERS = {words(name): name for name in ("run", "learning_rate", "gain", "seed"
 
 def _run_number(name: str, text: str, given: Given) -> str:
     """The number of a run in its shortest form. Raises ExperimentError for what is none."""
-    runs = len(given.experiment.runs())
+    runs = len(given.experiment.groups()) * given.experiment.seeds
     if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) < runs):
         raise ExperimentError(name, text, f"a whole number from 0 to {runs - 1:,}", "is not the number of a run here")
     return str(int(text))

@@ -46,6 +46,6 @@ def style() -> str:
 def foot() -> None:
     """What stands below a page on paper alone: the link to what is on it, and all settings of its experiment."""
     experiment = session.current().experiment
-    told = "; ".join(f"{field.label}: {field.write(getattr(experiment, name))}" for name, field in FIELDS.items())
+    told = "; ".join(f"{FIELDS[name].label}: {value}" for name, value in experiment.written().items())
     address = html.escape(link.current())
     st.html(f'<div class="on-paper"><p><b>{address}</b></p><p>{html.escape(told)}</p></div>')
