@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
+from pages.parts.server import keep_unsent, streamlits_clear
 from tests.browser.harness import Server, serve
 from tests.load.client import Session
 
@@ -200,3 +203,38 @@ def test_a_server_without_room_for_more_visitors_says_so(tmp_path: Path, monkeyp
         assert "Too many open files" not in server.log()
     assert any("Try again in a minute or two" in notice for notice in notices)
     assert 10 < count < 30
+
+
+def deltas(queue: ForwardMsgQueue) -> list[tuple[list[int], str]]:
+    return [(list(message.metadata.delta_path), message.delta.new_element.text.body) for message in queue.flush()]
+
+
+def drawn(path: list[int], fragment: str, text: str = "") -> ForwardMsg:
+    message = ForwardMsg()
+    message.metadata.delta_path[:] = path
+    message.delta.fragment_id = fragment
+    message.delta.new_element.text.body = text
+    return message
+
+
+def test_what_a_fragment_within_another_has_drawn_is_sent_with_its_neighbours() -> None:
+    """A page is drawn, and before all of it is sent its fragment is asked for: without this the page would be dead."""
+    queue = ForwardMsgQueue()
+    page = [([0, 1, 16], "outer"), ([0, 1, 17], "inner")]
+    for path, fragment in page:
+        queue.enqueue(drawn(path, fragment))
+    keep_unsent(queue, retain_lifecycle_msgs=True, fragment_ids_this_run=["outer"])
+    queue.enqueue(drawn([0, 1, 16], "outer", "newer"))
+    assert deltas(queue) == [([0, 1, 16], ""), ([0, 1, 17], ""), ([0, 1, 16], "newer")]
+    # A whole page leaves nothing of the last one.
+    queue.enqueue(drawn([0, 0], ""))
+    keep_unsent(queue, retain_lifecycle_msgs=True)
+    assert deltas(queue) == []
+
+
+def test_streamlit_still_needs_to_be_kept_from_it() -> None:
+    queue = ForwardMsgQueue()
+    for path, fragment in [([0, 1, 16], "outer"), ([0, 1, 17], "inner")]:
+        queue.enqueue(drawn(path, fragment))
+    streamlits_clear(queue, retain_lifecycle_msgs=True, fragment_ids_this_run=["outer"])
+    assert deltas(queue) == [([0, 1, 17], "")], "if it sends both or none, pages.parts.server.keep_unsent can go"

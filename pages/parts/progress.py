@@ -1,6 +1,8 @@
 """How training stands: a bar at the foot of every page while it runs, and why it ended before its time."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -26,25 +28,28 @@ def bar() -> None:
     if (job := training.in_training()) is not None:
         here.live = job
         server.redraw_when_over(job)
-
-    def look() -> None:
-        if not source.active:  # paused, or over in this very moment
-            link.rerun()
-        _bar()
-
     with st.bottom:
-        st.fragment(look, run_every=LOOK * crowd())()
+        _look(source, _bar)
 
 
 def beside(job: Job) -> None:
     """The bar of another job than that of what is on the screen, where a page waits for its result."""
 
+    _look(job, partial(_far, job))
+
+
+def _look(source: Source, draw: Callable[[], None]) -> None:
+    """Draw how far the training of `source` is, again and again; when that is over, the whole page."""
+    page_runs = True
+
     def look() -> None:
-        if not job.active:
+        # Where the whole page runs it is not begun anew for that: a click that the page has not come to would be lost.
+        if not source.active and not page_runs:
             link.rerun()
-        _far(job)
+        draw()
 
     st.fragment(look, run_every=LOOK * crowd())()
+    page_runs = False
 
 
 def _far(job: Job) -> None:

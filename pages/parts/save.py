@@ -36,7 +36,8 @@ def menu(
 ) -> None:
     """A menu of the files of a chart, or of a table alone.
 
-    A page has many of these: what is in one is made when it is opened, and a file when it is asked for.
+    A page has many of these: what is in one is made when it is opened, and a file when it is asked for. It is no
+    fragment of its own: every one costs as much as a menu, and it is rarely opened.
 
     Args:
         name: name of the chart on its page.
@@ -48,17 +49,13 @@ def menu(
         values: what a film's charts are at, as `core.charts.picture.inlined` takes it.
     """
 
-    @st.fragment
-    def files() -> None:
-        box = st.popover(
-            label, key=f"save_{name}", type="tertiary", icon=":material/download:", on_change="rerun",
-            help=f"Numbers, picture or specification: {words(name)}",
-        )  # fmt: skip
-        if box.open:
-            with box, st.container(gap="xxsmall"):
-                _files(name, what or name, rows, chart, of, values)
-
-    files()
+    box = st.popover(
+        label, key=f"save_{name}", type="tertiary", icon=":material/download:", on_change="rerun",
+        help=f"Numbers, picture or specification: {words(name)}",
+    )  # fmt: skip
+    if box.open:
+        with box, st.container(gap="xxsmall"):
+            _files(name, what or name, rows, chart, of, values)
 
 
 def _files(

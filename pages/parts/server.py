@@ -17,6 +17,7 @@ import streamlit as st
 from starlette.exceptions import HTTPException
 from streamlit.runtime import Runtime, get_instance
 from streamlit.runtime.caching.ttl_cache import TTLCache
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.session_manager import SessionInfo
@@ -32,6 +33,24 @@ EXPIRY_SECONDS = 10.0
 PATIENCE = 0.03  # seconds until a session that is busy is looked at again
 PARSING = "streamlit.web.server.starlette.starlette_websocket"
 SERVING = "uvicorn.error"
+
+
+streamlits_clear = ForwardMsgQueue.clear
+
+
+def keep_unsent(
+    self: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
+) -> None:
+    """Begin a run of fragments, or of a page, for which nothing of an older one may still be sent.
+
+    Streamlit drops what it has not yet sent of the fragments that begin, but not of those within them: the browser
+    then gets places whose neighbours it has not heard of, and the page is dead until it is loaded again. All is sent,
+    and nothing newer is put in its place in the queue, as if it had been sent in time.
+    """
+    if fragment_ids_this_run:
+        self._delta_index_map = {}
+    else:
+        streamlits_clear(self, retain_lifecycle_msgs, fragment_ids_this_run)
 
 
 class Sessions(TTLCache[str, SessionInfo]):
@@ -98,6 +117,7 @@ def prepare() -> None:
     runtime: Any = get_instance()
     if type(runtime) is not Runtime:  # a page without a server, in a test
         return
+    ForwardMsgQueue.clear = keep_unsent  # type: ignore[method-assign]
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
     manager: Any = runtime._session_mgr

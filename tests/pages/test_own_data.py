@@ -68,7 +68,7 @@ def box(at: AppTest, label: str) -> Any:
 
 def train(at: AppTest) -> Any:
     next(button for button in at.button if button.label == "Train on it").click()
-    at.run()
+    well(at.run())
     job = session_of(at).source
     assert isinstance(job, Job)
     assert job.wait(PATIENCE)
