@@ -13,7 +13,7 @@ from core.tables import choices
 from core.tables.choices import FEWEST_ROWS, MAX_ROWS, MISSING, MOST_CLASSES, MOST_ROWS, Choices, Examples, counted
 from core.tables.sniffing import ALLOWED, MAX_BYTES, MAX_CELLS, Reading, TableError
 from core.text import size, words
-from pages.parts import form, lesson, link, notices, own_table, session, training, upload
+from pages.parts import click, form, lesson, link, notices, own_table, session, training, upload
 from pages.parts.own_table import OpenFile, OwnTable
 
 ABOUT = f"""
@@ -172,7 +172,7 @@ def _train(file: OpenFile, dataset: Dataset, recipe: str) -> None:
     keep = training.registry().settings.store_tables and st.checkbox(
         "Results of it may be kept on this server", key=f"table_{file.number}_keep"
     )
-    if st.button("Train on it", type="primary", icon=":material/play_arrow:"):
+    if click.button("Train on it", key="train_table", type="primary", icon=":material/play_arrow:"):
         own_table.hold(OwnTable(file.name, dataset, recipe, keep))
         experiment, errors = form.experiment_on(dataset.name, scaling)
         if errors:

@@ -10,7 +10,7 @@ from core.charts import convergence as charts
 from core.experiment.experiment import FIELDS, Experiment, Run
 from core.results.convergence import with_diverged
 from core.schema import POINT, RUN, SCHEMA
-from pages.parts import chart, lens, link, notices, own_table, session, training, view
+from pages.parts import chart, click, lens, link, notices, own_table, session, training, view
 from pages.parts.catalogue import Runs
 from pages.parts.shown import Shown
 
@@ -87,7 +87,7 @@ def _settings(alone: Experiment) -> None:
 def _alone(alone: Experiment) -> None:
     st.markdown("**Trained alone**, it gives the same numbers to the bit. The link:")
     st.code(link.full(alone.to_params() | own_table.linked(alone)), language=None)
-    if st.button("Train it alone", key="train_alone", icon=":material/open_in_new:"):
+    if click.button("Train it alone", key="train_alone", icon=":material/open_in_new:"):
         training.train(alone)
         link.remember(Runs.run.name, "0")
         link.rerun()

@@ -15,7 +15,7 @@ from core.experiment.presets import PRESETS
 from core.registries.datasets import SETTINGS, dataset_of
 from core.registries.initialisers import INITIALISERS
 from core.text import listed, words
-from pages.parts import link, notices, session, start, training
+from pages.parts import click, link, notices, session, start, training
 
 # What the form offers where a setting takes more than a few names; any other value can be typed in.
 OFFERED: dict[str, tuple[str, ...]] = {
@@ -115,7 +115,7 @@ def _to_train(draft: Experiment, errors: Sequence[ExperimentError]) -> None:
     else:
         ahead = training.ahead(draft) if unchanged else "Edited: the pages show these settings after *Train*."
         st.caption(f"{notices.escaped(draft.in_words())}. Takes {draft.cost()}. {ahead}")
-    if st.button("Train", key="train", type="primary", width="stretch", disabled=bool(errors)):
+    if click.button("Train", key="train", type="primary", width="stretch", disabled=bool(errors)):
         if unchanged and training.settled():
             st.toast("Nothing has changed: these settings are on the screen already.", icon=":material/info:")
         else:

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import form, link, notices, own_table, paper, progress, server, session, training, turns, upload
+from pages.parts import click, form, link, notices, own_table, paper, progress, server, session, training, turns, upload
 from pages.parts.catalogue import PAGES, Entry
 
 NAME = "Initialisation lab"
@@ -67,6 +67,7 @@ def main() -> None:
     if ready:
         turns.step_back()
         _sidebar(pages, above, below)
+    click.forget()
 
 
 @cache

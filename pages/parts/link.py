@@ -14,7 +14,7 @@ from core.experiment.fields import shorten
 from core.registries.synonyms import suggested
 from core.tables.options import LINKED
 from core.text import listed
-from pages.parts import own_table, session, training
+from pages.parts import click, own_table, session, training
 from pages.parts.catalogue import PAGES, SHARED, Entry
 from pages.parts.controls import Given, accepted
 
@@ -43,6 +43,7 @@ def adopt(entry: Entry) -> None:
     if moved:
         here.ignored = {}
         here.playing = False
+        click.forget()
         training.leave_other()
         here.folds += 1
         _forget_controls()

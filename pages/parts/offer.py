@@ -5,7 +5,7 @@ from typing import Literal
 import streamlit as st
 
 from core.experiment.presets import PRESETS, Preset
-from pages.parts import link, training
+from pages.parts import click, link, training
 
 
 def preset(name: str, why: str) -> None:
@@ -18,7 +18,7 @@ def preset(name: str, why: str) -> None:
 def button(chosen: Preset, primary: bool = False) -> None:
     """A button that trains an experiment, and what that takes."""
     kind: Literal["primary", "secondary"] = "primary" if primary else "secondary"
-    if st.button(f"Train: {chosen.title}", key=f"offer_{chosen.name}", type=kind, icon=":material/play_arrow:"):
+    if click.button(f"Train: {chosen.title}", key=f"offer_{chosen.name}", type=kind, icon=":material/play_arrow:"):
         training.train(chosen.experiment)
         link.rerun()
     st.caption(f"{chosen.question} Takes {chosen.experiment.cost()}; trained once, it opens at once.")

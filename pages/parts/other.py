@@ -10,7 +10,7 @@ from core.experiment.fields import shorten
 from core.experiment.presets import PRESETS
 from core.jobs.job import Job
 from core.results.results import from_elsewhere
-from pages.parts import link, notices, progress, session, training, upload
+from pages.parts import click, link, notices, progress, session, training, upload
 from pages.parts.catalogue import Compare
 from pages.parts.shown import Shown
 from pages.parts.upload import Upload
@@ -68,7 +68,7 @@ def shown(experiment: Experiment) -> Shown | None:
     if source is None or source.status in ("failed", "cancelled", "paused"):
         if source is not None and source.error:
             st.text(notices.plain(source.error))
-        if st.button("Train B", key="train_other", type="primary", icon=":material/play_arrow:"):
+        if click.button("Train B", key="train_other", type="primary", icon=":material/play_arrow:"):
             training.train_other(experiment)
             link.rerun()
         st.caption(f"B is not trained yet. It takes {experiment.cost()}; what is on the screen stays there.")

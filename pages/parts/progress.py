@@ -43,7 +43,7 @@ def _look(source: Source, draw: Callable[[], None]) -> None:
     page_runs = True
 
     def look() -> None:
-        # Where the whole page runs it is not begun anew for that: a click that the page has not come to would be lost.
+        # Where the whole page runs already it shows what has come of it: it is not begun anew for that.
         if not source.active and not page_runs:
             link.rerun()
         draw()

@@ -57,6 +57,7 @@ class Session:
         link_box: where the link stands to be copied, if that is open.
         drawn: the newest numbers of a job in training that are on the screen.
         picked: whether run groups were picked in a legend since the page was last drawn.
+        clicked: the buttons that were clicked, by their keys, until the page comes to them.
         playing: whether a step slider moves on by itself.
         uploads: how many files were dropped.
         upload_refused: what was wrong with the last one, or "".
@@ -90,6 +91,7 @@ class Session:
     link_box: DeltaGenerator | None = None
     drawn: Drawn | None = None
     picked: bool = False
+    clicked: set[str] = field(default_factory=set)
     playing: bool = False
     uploads: int = 0
     upload_refused: str = ""
