@@ -23,6 +23,7 @@ from core.lessons.saturation import dead_flat_layers
 from core.results.convergence import survival
 from core.schema import LEVELS, PERCENTILES, names
 from core.text import percent
+from pages.parts.catalogue import not_too_many
 
 Tables = Any
 EPOCHS = (0, 1, 2, 3, 5, 8, 13, 21, 30, 40)
@@ -537,10 +538,14 @@ def seen_in_cam02_ucs(linear: Any) -> Any:
     )
 
 
-def least_difference(colours: Any, eye: str) -> float:
+def in_cam02_ucs(colours: Any, eye: str) -> Any:
     channels = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]) / 255
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    seen = seen_in_cam02_ucs(np.clip(linear @ np.transpose(SEEN[eye]), 0, 1))
+    return seen_in_cam02_ucs(np.clip(linear @ np.transpose(SEEN[eye]), 0, 1))
+
+
+def least_difference(colours: Any, eye: str) -> float:
+    seen = in_cam02_ucs(colours, eye)
     return min(float(np.linalg.norm(one - other)) for one, other in itertools.combinations(seen, 2))
 
 
@@ -580,7 +585,7 @@ def test_a_group_keeps_its_look_whichever_others_are_dropped() -> None:
         assert len(set(whole.values())) == len(groups)
         for dropped in groups:
             rest = tuple(group for group in groups if group != dropped)
-            assert looks(rest).items() <= whole.items(), "from the experiment"
+            assert all(looks(rest)[group][0] == whole[group][0] for group in rest), "from the experiment"
             assert looks(style.Chosen(rest, groups)).items() <= whole.items(), "from the page"
     odd = tuple(f"start {i}" for i in range(20))
     assert looks(style.Chosen(odd[7:9], odd)).items() <= looks(odd).items()
@@ -632,6 +637,42 @@ def test_forty_groups_each_have_their_own_pair_of_colour_and_dash() -> None:
     groups = [f"group {i}" for i in range(40)]
     looks = zip(style.group_colours(groups)[1], map(tuple, style.group_dashes(groups)[1]), strict=True)
     assert len(set(looks)) == 40
+
+
+def swept(count: int, kind: str) -> tuple[str, ...]:
+    """The groups of an experiment of that many: one scale of numbers, functions by starts, or names without order."""
+    if kind == "a scale":
+        return tuple(f"rate {place / 1000:g}" for place in range(1, count + 1))
+    if kind == "functions by a scale":
+        functions = ("logistic", "tanh", "relu")
+        return tuple(f"{functions[i % 3]} · normal:{(i // 3 + 1) / 50:g}" for i in range(count))
+    return tuple(f"start {place} of many" for place in range(count))
+
+
+@pytest.mark.parametrize("kind", ["a scale", "functions by a scale", "names"])
+def test_any_twelve_groups_of_an_experiment_of_any_size_are_told_apart(kind: str) -> None:
+    """By colours far apart for all cones, or by dash and shape; and a colour is always the group's own."""
+    rng = np.random.default_rng(1)
+    assert len(style.DASHES) == len(style.SHAPES) == len(set(map(tuple, style.DASHES))) == len(set(style.SHAPES)) == 12
+    for count in range(13, 101):
+        groups = swept(count, kind)
+        own = dict(zip(groups, style.group_colours(groups)[1], strict=True))
+        first = int(rng.integers(0, count - 11))
+        for drawn in (
+            groups[first : first + 12],  # as Previous and Next draw them
+            tuple(not_too_many(groups)),
+            tuple(groups[place] for place in sorted(rng.choice(count, 12, replace=False))),
+            tuple(sorted(groups, key=own.__getitem__))[:12],  # the most alike
+        ):
+            chosen = style.Chosen(drawn, groups)
+            (names, colours), (_, dashes) = style.group_colours(chosen), style.group_dashes(chosen)
+            shapes = style.group_shapes(chosen)[1]
+            assert colours == [own[name] for name in names], "a colour depends on what else is drawn"
+            seen = in_cam02_ucs(colours, "all cones")
+            for one, other in itertools.combinations(range(12), 2):
+                assert (dashes[one] == dashes[other]) == (shapes[one] == shapes[other])
+                apart = float(np.linalg.norm(seen[one] - seen[other]))
+                assert apart >= 12 or dashes[one] != dashes[other], (count, names[one], names[other])
 
 
 # --- numbers

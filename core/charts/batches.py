@@ -48,7 +48,7 @@ def pairs_by_batch(
     x = alt.X("size:Q", **x_axis)
     ends = [*medians["low"], *medians["high"], *theory["pairs"], FREE]
     y_axis = _share_axis(PAIRS, ends)
-    colour, pick = style.group_colour(lines), style.pick_group(lines)
+    colour, shape, pick = style.point_colour(lines), style.group_shape(lines), style.pick_group(lines)
 
     free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
     expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
@@ -66,7 +66,7 @@ def pairs_by_batch(
         base.mark_rule(strokeWidth=2).encode(
             y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), opacity=style.faded(pick)
         ),
-        base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
+        base.mark_point(filled=True, size=70).encode(y=y, shape=shape, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
     return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick)

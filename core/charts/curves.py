@@ -147,14 +147,18 @@ def over_steps(
     x = steps_axis(steps, x_title)
     referred = [] if reference is None else reference["value"].to_list()
     y_axis = style.position(y_title, [*medians["low"], *medians["high"], *referred], y_kind)
-    colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
+    colour, pick = style.group_colour(groups), style.pick_group(groups)
+    of_line: dict[str, Any] = {"strokeDash": style.group_dash(groups)}
+    of_point: dict[str, Any] = {}
+    if len(steps) == 1:  # points without a line have shapes in place of dashes
+        colour, of_line, of_point = style.point_colour(groups), {}, {"shape": style.group_shape(groups)}
     medians, beside = side_by_side(medians, groups)
 
     base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])
     base = base.encode(x=x, xOffset=beside, color=colour)
     y, low = alt.Y("median:Q", **y_axis), alt.Y("low:Q", **y_axis)
     behind = style.halo(medians, groups, x=x, xOffset=beside, y=y)
-    charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, strokeDash=dash, opacity=style.faded(pick))]
+    charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, opacity=style.faded(pick), **of_line)]
     charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
     if reference is not None and not reference.empty:
         dashed = alt.Chart(reference[["at", "value", "key"]]).mark_line(
@@ -165,7 +169,8 @@ def over_steps(
         ("group", "group"), ("at", x_title), ("median", "median", style.NUMBER), ("band", "25-75 % of runs"),
         ("finite", "runs", "d"),
     )  # fmt: skip
-    dots = base.mark_point(filled=True, size=60).encode(y=y, opacity=style.faded(pick), tooltip=tip)
+    dots = base.mark_point(filled=True, size=60)
+    dots = dots.encode(y=y, opacity=style.faded(pick), tooltip=tip, **of_point)
     subtitle = of_runs(subtitle, medians["runs"])
     place = "layer " if "layer" in x_title else ""
     said = style.extremes(

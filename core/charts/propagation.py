@@ -245,10 +245,15 @@ def _dots(
         filled=True, size=150, opacity=1, stroke="white", strokeWidth=1.5
     )
     present = [group for group in groups if group in set(known["group"])]
-    domain, colours = style.group_colours(groups)
-    shades = [colours[domain.index(group)] for group in present]
-    colour = style.colour("group", present, shades, style.legend(present))
-    chart: alt.Chart = dots.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, tooltip=tip)
+    key = style.legend(present)
+    looks = zip(*style.group_colours(groups), style.group_shapes(groups)[1], strict=True)
+    own = {group: look for group, *look in looks}
+    colour = style.colour("group", present, [own[group][0] for group in present], key)
+    shapes = alt.Scale(domain=present, range=[own[group][1] for group in present])
+    shape = alt.Shape("group:N", scale=shapes, legend=key)
+    chart: alt.Chart = dots.encode(
+        x=alt.X("sw:Q", **x_axis), y=alt.Y(f"{y}:Q", **y_axis), color=colour, shape=shape, tooltip=tip
+    )
     return chart
 
 

@@ -15,7 +15,6 @@ from core.text import percent
 
 SHARE = "share saturated"
 PICK_LAYER = "pick_layer"
-SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left")
 CELLS = 1600
 NAME = 20  # px: the line with a group's name
 INK, HALO = "#000000", "#ffffff"  # on the cells of a heatmap, which look alike in both themes
@@ -151,7 +150,7 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
     colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     shape = alt.Shape(
         "scheme:N",
-        scale=alt.Scale(domain=schemes, range=[SHAPES[i % len(SHAPES)] for i in range(len(schemes))]),
+        scale=alt.Scale(domain=schemes, range=[style.SHAPES[i % len(style.SHAPES)] for i in range(len(schemes))]),
         legend=style.legend(schemes, "top"),
     )
     pick = alt.selection_point(name=PICK_LAYER, fields=["name"], bind="legend")

@@ -12,7 +12,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 from zlib import crc32
@@ -40,8 +40,26 @@ FUNCTIONS = dict.fromkeys(
 STARTS = dict.fromkeys(("normal:0.01", "normal:1", "glorot_uniform", "he_normal", "normal:0.1", *INITIALISERS))
 PREFERRED = {name: place for names in (STARTS, FUNCTIONS) for place, name in enumerate(names)}
 """The place among the colours and dashes that a name has wherever no other one has taken it."""
-DASHES = ([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 6])
+DASHES = (
+    *([1, 0], [7, 3], [2, 2], [10, 3, 2, 3], [4, 6]),
+    *([2, 2, 2, 7], [16, 4], [1, 7], [6, 2, 2, 2, 2, 2], [5, 2, 5, 8], [2, 2, 2, 2, 2, 8], [10, 10]),
+)
+"""As many as groups are drawn together at most, each told from the others within the stroke of a legend."""
+USUAL = 5
+"""Of the dashes, those that stand for an activation function; the others part groups that would look alike."""
+SHAPES = (
+    *("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right", "triangle-left"),
+    *(
+        "M-1,-1L1,-1L-1,1L1,1Z",
+        "M-1,-1L1,1L1,-1L-1,1Z",
+        "M-1,-0.4L1,-0.4L1,0.4L-1,0.4Z",
+        "M-0.4,-1L0.4,-1L0.4,1L-0.4,1Z",
+    ),
+)
+"""A shape for every dash, where groups are points without a line."""
 CROSS = "M-0.8,-0.8L0.8,0.8M-0.8,0.8L0.8,-0.8"
+ALIKE = 0.2
+"""Of the ramp: colours that are nearer to each other are told apart by their dashes too."""
 RAMP = ("#537cf7", "#a06cc0", "#d9644a", "#a58a10")
 NEUTRAL = "#7b7b7b"
 PALE: dict[str, Any] = {"fillOpacity": 0.5, "strokeWidth": 1.5}
@@ -89,38 +107,73 @@ def group_colours(groups: Sequence[str]) -> tuple[list[str], list[str]]:
     It stands for all but the activation function, which has the dash; where groups differ in nothing else, for that.
     Of a scale of numbers it is one of an ordered ramp.
     """
-    looks, names = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups)), keyed(groups)
-    return list(names), [looks[group][0] for group in names]
+    names, looks = keyed(groups), _looks_of(groups)
+    return list(names), [looks[group].colour for group in names]
 
 
 def group_dashes(groups: Sequence[str]) -> tuple[list[str], list[list[int]]]:
-    """Domain and range of the stroke dashes: of the activation function, and of every lap through the colours."""
-    looks, names = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups)), keyed(groups)
-    return list(names), [DASHES[looks[group][1]] for group in names]
+    """Domain and range of the stroke dashes: that of the activation function, unless two would look alike."""
+    names, looks = keyed(groups), _looks_of(groups)
+    return list(names), [DASHES[looks[group].dash] for group in names]
+
+
+def group_shapes(groups: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Domain and range of the shapes of points, which stand for the same as dashes do."""
+    names, looks = keyed(groups), _looks_of(groups)
+    return list(names), [SHAPES[looks[group].dash] for group in names]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Colour and number of the dash of a group; `place` is where on the ramp the colour lies, if it is of that."""
+
+    colour: str
+    dash: int
+    place: float | None = None
+
+    def like(self, other: "_Look") -> bool:
+        """Whether the dash alone parts the two."""
+        if self.place is None or other.place is None:
+            return self.colour == other.colour
+        return abs(self.place - other.place) < ALIKE
+
+
+def _looks_of(groups: Sequence[str]) -> dict[str, _Look]:
+    """How those in the legend look: as among all of the experiment's, but for a dash where two would look alike."""
+    looks = _looks(groups.among if isinstance(groups, Chosen) else tuple(groups))
+    return _apart({group: looks[group] for group in keyed(groups)})
 
 
 @lru_cache(maxsize=64)
-def _looks(groups: tuple[str, ...]) -> dict[str, tuple[str, int]]:
-    """Colour and number of the dash of every group."""
+def _looks(groups: tuple[str, ...]) -> dict[str, _Look]:
+    """How each of an experiment's groups looks, whichever of them are drawn."""
     parts = [group.split(" · ") for group in groups]
     functions = [next((part for part in each if part.replace(" ", "_") in FUNCTIONS), "") for each in parts]
     others = [" · ".join(part for part in each if part != name) for each, name in zip(parts, functions, strict=True)]
     if len(set(others)) == 1:
         others = functions if len(set(functions)) > 1 else list(groups)
-    dashes = _places(functions, len(DASHES))
+    dashes = _places(functions, USUAL)
     colours, numbers = _places(others, len(PALETTE)), _scale(list(dict.fromkeys(others)))
     shades = dict(zip(numbers, ramp_at(list(numbers.values())), strict=True)) or {
         name: PALETTE[place % len(PALETTE)] for name, place in colours.items()
     }
-    laps = {name: 0 if others is functions else place // len(PALETTE) for name, place in colours.items()}
-    if numbers:  # neighbours among more than a dozen are too much alike
-        laps = {
-            name: place * (len(numbers) > 12) for place, name in enumerate(sorted(numbers, key=numbers.__getitem__))
+    laps = {name: 0 if numbers or others is functions else place // len(PALETTE) for name, place in colours.items()}
+    return _apart(
+        {
+            group: _Look(shades[other], (dashes[function] + laps[other]) % USUAL, numbers.get(other))
+            for group, function, other in zip(groups, functions, others, strict=True)
         }
-    return {
-        group: (shades[other], (dashes[function] + laps[other]) % len(DASHES))
-        for group, function, other in zip(groups, functions, others, strict=True)
-    }
+    )
+
+
+def _apart(looks: dict[str, _Look]) -> dict[str, _Look]:
+    """The looks, where one is like an earlier one with another dash: the first that no look like it has, if any."""
+    found: dict[str, _Look] = {}
+    for group, look in looks.items():
+        taken = {other.dash for other in found.values() if look.like(other)}
+        free = [dash for dash in (look.dash, *range(USUAL, len(DASHES)), *range(USUAL)) if dash not in taken]
+        found[group] = replace(look, dash=free[0] if free else look.dash)
+    return found
 
 
 def _places(names: Sequence[str], most: int) -> dict[str, int]:
@@ -217,6 +270,18 @@ def group_dash(groups: Sequence[str]) -> alt.StrokeDash:
     domain, dashes = group_dashes(groups)
     key = legend(domain, strokes=True, baseline=baseline_of(groups))
     return alt.StrokeDash("group:N", scale=alt.Scale(domain=domain, range=dashes), legend=key)
+
+
+def point_colour(groups: Sequence[str]) -> alt.Color:
+    """Colour by the column "group" where the dash is no group's: its points have a shape."""
+    return colour("group", *group_colours(groups), legend(keyed(groups), baseline=baseline_of(groups)))
+
+
+def group_shape(groups: Sequence[str]) -> alt.Shape:
+    """Shape of points by the column "group", in one legend with its colour."""
+    domain, shapes = group_shapes(groups)
+    key = legend(domain, baseline=baseline_of(groups))
+    return alt.Shape("group:N", scale=alt.Scale(domain=domain, range=shapes), legend=key)
 
 
 def row_colour(groups: Sequence[str]) -> alt.Color:
