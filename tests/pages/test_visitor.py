@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core import own_data
 from core.experiment.experiment import Experiment
 from core.jobs.jobs import Jobs
 from core.jobs.store import Store
@@ -97,7 +98,7 @@ def test_a_browser_finds_after_a_reload_what_it_had_on_the_screen_and_nobody_els
     store = Kept()
     monkeypatch.setattr(recent, "kept", lambda: store)
     first, second = several(2)
-    own = replace(first, dataset=("own-" + "0" * 12,))
+    own = replace(first, dataset=(own_data("mine", [[0.0], [1.0]] * 10, ["a", "b"] * 10).name,))
     assert own.own_table
     come("192.0.2.1", COOKIE)
     for experiment in (first, second, own, first):
