@@ -48,10 +48,13 @@ def _page(shown: Shown) -> None:
 
 def _groups(shown: Shown) -> Chosen:
     """The run groups that are taken: all of them, however many, until a person chooses."""
-    chosen = set(view.several(SweepMaps.groups))
+    several, marked = view.beside(
+        lambda: view.several(SweepMaps.groups), lambda: view.place(SweepMaps.baseline), (3, 1)
+    )
+    chosen, baseline = set(several), marked if marked in shown.groups else ""
     if len(chosen) < len(shown.groups):
         st.caption(f"Taken are {len(chosen):,} of {len(shown.groups):,} run groups.")
-    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups)
+    return Chosen(tuple(group for group in shown.groups if group in chosen), shown.groups, baseline)
 
 
 def _map(shown: Shown, groups: Chosen) -> None:
@@ -72,15 +75,17 @@ def _map(shown: Shown, groups: Chosen) -> None:
     pooled = maps.pooled(shown.experiment, columns, rows)
     chosen: list[str] = view.place(SweepMaps.only) if pooled else []
     only = tuple(chosen)
-    of = (shown, columns, rows, measure, when, where, groups.groups, only)
+    of = (shown, columns, rows, measure, when, where, groups.groups, only, groups.baseline)
     grid = (shown, columns, rows, "reached", maps.END, maps.MEAN, groups.groups, only)  # the same for all measures
     sweep = once(_sweep, *of)
     lens.box(once(_window, *grid), shown.by)
     chart.draw(
         "sweep_map", charts.heatmap, partial(_cells, *of),
-        across=sweep.columns, up=sweep.rows, measure=kind, critical=partial(_critical, *grid),
-        reach=partial(_reach, *grid), at=at, final=shown.final,
+        across=sweep.columns, up=sweep.rows, measure=sweep.measure, critical=partial(_critical, *grid),
+        reach=partial(_reach, *grid), at=at, final=shown.final, baseline=groups.baseline,
     )  # fmt: skip
+    if groups.baseline:
+        st.caption(notices.escaped(lesson.beside(sweep, groups.baseline)))
     st.caption(notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, only)}"))
     st.caption(
         f"Outlined is the trainable window: the cells in which more than half of the runs reached "

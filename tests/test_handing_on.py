@@ -163,6 +163,25 @@ def test_pictures_have_their_texts_and_their_size(spec: dict[str, Any]) -> None:
     assert picture.SCALE * picture.WIDTH <= width <= picture.SCALE * (picture.WIDTH + 200)
 
 
+def test_a_picture_holds_its_whole_legend_however_many_lines_that_has() -> None:
+    groups = [f"start {place} of many" for place in range(12)]
+    epochs = pd.DataFrame({"group": groups, "run": range(12), "epoch": 0, "train_loss": 1.0, "diverged": False})
+    drawn = learning_curves(epochs, groups=groups)
+    drawing = ElementTree.fromstring(picture.svg(picture.specification(drawn)))
+    heights: dict[str, float] = {}
+
+    def look(part: ElementTree.Element, above: float) -> None:
+        moved = re.match(r"translate\([^,]*,([^)]*)\)", part.get("transform", ""))
+        here = above + (float(moved[1]) if moved else 0.0)
+        heights.update({part.text: here} if part.text else {})
+        for inner in part:
+            look(inner, here)
+
+    look(drawing, 0.0)
+    assert set(groups) <= set(heights)
+    assert max(heights[group] for group in groups) < float(drawing.get("height", "0"))
+
+
 def test_the_next_picture_waits_as_long_as_the_last_one_took(monkeypatch: pytest.MonkeyPatch) -> None:
     now, slept = [100.0], []
 

@@ -93,6 +93,65 @@ def test_a_setting_on_no_axis_is_pooled_until_it_is_fixed(grid: Result) -> None:
     assert set(maps.pooled(both, "initialiser", "activation")) == {"hidden"}
 
 
+BESIDE = {
+    "updates_to_target": maps.TIMES_FEWER, "reached": maps.MINUS, "final_train_loss": maps.MINUS,
+    "best_test_accuracy": maps.MINUS, "gradient_norm": maps.DIVIDED, "saturated": maps.MINUS,
+    "preactivation_mean": maps.MINUS, "preactivation_std": maps.DIVIDED, "mean_update_cosine": maps.MINUS,
+    "singular_value_mean": maps.DIVIDED, "agreement_batch": maps.MINUS,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("measure", BESIDE)
+def test_a_cell_beside_a_baseline_is_the_median_over_pairs_of_seeds(grid: Result, measure: str) -> None:
+    baseline = next(group for group in grid.experiment.groups() if "normal:0.3 · 8 · rate 0.3" in group)
+    kind = MEASURES[measure]
+    sweep = maps.sweep_map(grid, "initialiser", "depth", measure, only=["learning rate: 0.3"], baseline=baseline)
+    assert sweep.measure.beside == BESIDE[measure]
+    assert "baseline" in sweep.measure.title
+    table = maps.values(grid, kind).assign(group=grid.runs["group"], seed=grid.runs["seed"])
+    theirs = table[table["group"] == baseline].set_index("seed")["value"]
+    for cell in rows_of(sweep.cells):
+        runs = of_runs(grid, cell.column, {"1": "8", "3": "8-8-8"}[cell.row], 0.3)
+        own = table.loc[runs.index].set_index("seed")
+        ratio = {
+            maps.MINUS: own["value"] - theirs, maps.DIVIDED: own["value"] / theirs,
+            maps.TIMES_FEWER: theirs / own["value"],
+        }[BESIDE[measure]]  # fmt: skip
+        ratio = ratio.mask(own["lost"] & theirs.notna(), -math.inf if kind.of_target else math.nan).dropna()
+        assert cell.pairs == len(ratio)
+        expected = ratio.mean() if kind.counted else ratio.median()
+        assert cell.value == pytest.approx(expected if math.isfinite(expected) else math.nan, nan_ok=True)
+        if set(runs["group"]) == {baseline} and cell.pairs:
+            assert cell.value == sweep.measure.equal
+
+
+def test_every_measure_that_is_taken_by_ratio_is_never_negative(grid: Result) -> None:
+    by_ratio = [name for name, kind in MEASURES.items() if kind.against_baseline().beside == maps.DIVIDED]
+    assert len(by_ratio) > 15
+    for name in by_ratio:
+        assert not (maps.values(grid, MEASURES[name])["value"] < 0).any(), name
+
+
+def test_a_cell_without_a_pair_is_empty_and_said() -> None:
+    result = train(Experiment.from_params(GRID | {"dataset": "two_moons,xor", "initialiser": "normal:1", "seeds": "1"}))
+    baseline = next(group for group in result.experiment.groups() if "two_moons · 8 · rate 0.3" in group)
+    sweep = maps.sweep_map(
+        result, "dataset", "depth", "final_train_loss", only=["learning rate: 0.3"], baseline=baseline
+    )
+    of = sweep.cells.set_index(["column", "row"])
+    assert of.loc["xor", "state"].eq(maps.NO_PAIR).all()
+    assert of.loc["xor", "value"].isna().all()
+    assert of.loc[("two_moons", "1"), "value"] == 0
+    assert "2 cells are empty: none of their runs has a pair" in lesson.beside(sweep, baseline)
+    spec = charts.heatmap(
+        sweep.cells, across=sweep.columns, up=sweep.rows, measure=sweep.measure, critical=lesson.NO_LINE,
+        reach=lesson.NO_CURVE, baseline=baseline,
+    ).to_dict()  # fmt: skip
+    assert " ".join(spec["title"]["text"]).startswith("Final training loss minus the baseline's by data set")
+    assert "baseline: two_moons" in " ".join(spec["title"]["subtitle"])
+    assert maps.NO_PAIR in str(spec)
+
+
 @pytest.mark.parametrize(
     ("updates", "diverged", "state", "value"),
     [
@@ -354,6 +413,12 @@ def test_any_result_with_two_swept_settings_has_maps_of_every_measure(case: Case
         assert np.isfinite(cells.loc[cells["state"] == maps.VALUE, "value"]).all()
         assert cells.loc[cells["state"] != maps.VALUE, "value"].isna().all()
         assert cells["window"].eq(2 * cells["reached"] > cells["runs"]).all()
+        baseline = result.experiment.groups()[place % len(result.experiment.groups())]
+        beside = maps.sweep_map(result, columns, rows, measure, when, where, baseline=baseline)
+        assert beside.cells["pairs"].le(beside.cells["runs"]).all()
+        assert beside.cells.loc[beside.cells["pairs"].eq(0), "value"].isna().all()
+        assert np.isfinite(beside.cells.loc[beside.cells["state"] == maps.VALUE, "value"]).all()
+        assert strange(lesson.beside(beside, baseline)) == []
         if place % 3 == 0:  # a chart takes longer than its numbers
             theory = lesson.over(result, sweep)
             spec = charts.heatmap(
@@ -361,6 +426,11 @@ def test_any_result_with_two_swept_settings_has_maps_of_every_measure(case: Case
                 reach=theory.reach, final=whole,
             ).to_dict()  # fmt: skip
             assert "NaN" not in str(spec["datasets"]).replace("'value': nan", "")
+            spec = charts.heatmap(
+                beside.cells, across=sweep.columns, up=sweep.rows, measure=beside.measure, critical=theory.critical,
+                reach=theory.reach, final=whole, baseline=baseline,
+            ).to_dict()  # fmt: skip
+            assert "baseline" in " ".join(spec["title"]["text"])
     theory, found = lesson.over(result, sweep), lesson.window(result, sweep)
     said = [*theory.said.split(" (")[:1], found.claim, found.evidence, found.limits]
     if len(result.experiment.learning_rate) > 1:

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from functools import partial
 from typing import Any, Literal
 
 import altair as alt
@@ -10,13 +11,26 @@ import pandas as pd
 
 from core.charts import style
 from core.charts.saturation import HALO, INK
-from core.results.maps import DIVERGED, NO_RUNS, NOT_MEASURED, NOT_REACHED, VALUE, Axis, Measure
+from core.results.maps import (
+    DIVERGED,
+    INFINITE,
+    MINUS,
+    NO_PAIR,
+    NO_RUNS,
+    NOT_MEASURED,
+    NOT_REACHED,
+    VALUE,
+    Axis,
+    Measure,
+)
 from core.text import amount, brief, count, number, percent, short_group
 
 MARKS = {
     NOT_REACHED: "triangle-right",
     DIVERGED: style.CROSS,
     NOT_MEASURED: "M-0.7,0L0.7,0",
+    NO_PAIR: "square",
+    INFINITE: "triangle-up",
     NO_RUNS: "circle",
 }
 """The mark of a cell without a number, by its state."""
@@ -40,6 +54,7 @@ def heatmap(
     reach: pd.DataFrame,
     at: str = "",
     final: bool = True,
+    baseline: str = "",
 ) -> alt.LayerChart:
     """A measure over two swept settings; cells in which more than half of the runs reached the target have an outline.
 
@@ -50,6 +65,7 @@ def heatmap(
         reach: columns x, y: theory's limit of depth, in order.
         at: when, and in which layer, where the measure is one of layers or epochs.
         final: whether training is over.
+        baseline: the run group that the measure is set beside, where it is.
     """
     title = f"{measure.title[0].upper()}{measure.title[1:]} by {across.noun} and {up.noun}"
     known = cells[cells["state"] == VALUE]
@@ -61,12 +77,13 @@ def heatmap(
     x, x2, y, y2 = alt.X("left:Q", **x_axis), alt.X2("right:Q"), alt.Y("base:Q", **y_axis), alt.Y2("top:Q")
     table = cells.assign(left=cells["x"], right=cells["x"] + 1, base=cells["y"], top=cells["y"] + 1)
     table = table.assign(across=cells["x"] + 0.5, up=cells["y"] + 0.5, **_texts(cells, measure, final))
+    pairs = [("pairs", "pairs with the baseline", "d")] if baseline else []
     tip = style.tip(
-        ("column", across.noun), ("row", up.noun), ("told", measure.title), ("band", "25-75 % of the runs"),
+        ("column", across.noun), ("row", up.noun), ("told", measure.title), ("band", "25-75 % of the runs"), *pairs,
         ("runs", "runs", "d"), ("reached", "of them reached the target", "d"), ("diverged", "of them diverged", "d"),
     )  # fmt: skip
     kept = ["left", "right", "base", "top", "across", "up", "column", "row", "told", "band", "runs"]
-    table = table[[*kept, "reached", "diverged", "value", "short", "state", "window"]]
+    table = table[[*kept, *["pairs"] * len(pairs), "reached", "diverged", "value", "short", "state", "window"]]
     known, marked = table[table["state"] == VALUE], table[table["state"] != VALUE]
     charts = [_frame(across, up, x_axis, y_axis)]
     if not known.empty:
@@ -83,16 +100,18 @@ def heatmap(
             places = {"x": alt.X("across:Q", **x_axis), "y": alt.Y("up:Q", **y_axis)}
             charts.append(words.encode(**places, text=alt.Text("short:N")))
     said = style.extremes(cells, "value", "{column}, {row},", percent if measure.share else number)
-    return style.layered(charts, title, _note(cells, measure, at), row * len(up.levels), said=said)
+    return style.layered(charts, title, _note(cells, measure, at, baseline), row * len(up.levels), said=said)
 
 
-def _note(cells: pd.DataFrame, measure: Measure, at: str) -> str:
+def _note(cells: pd.DataFrame, measure: Measure, at: str, baseline: str) -> str:
     """What is in the cells, and how many of them lie in the window."""
+    of = "median of the runs, each beside the baseline's of its seed" if baseline else "median of the runs"
     bright = ("bright: better" if measure.better else "bright: more") if cells["state"].eq(VALUE).any() else ""
     reached = "more than half of the runs reached the target"
     inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
     window = f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"
-    return "; ".join(filter(None, [at, "" if measure.counted else "median of the runs", bright, window]))
+    named = f"baseline: {short_group(baseline)}" if baseline else ""
+    return "; ".join(filter(None, [named, at, "" if measure.counted else of, bright, window]))
 
 
 def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
@@ -130,8 +149,11 @@ def _lines(name: str, room: int) -> list[str]:
 def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list[str]]:
     """What a cell says: in full, in short, and its spread."""
 
+    more = {True: "+", False: ""} if measure.beside == MINUS else {True: "", False: ""}
+
     def full(value: float) -> str:
-        return percent(value, 1) if measure.share else amount(value) if measure.of_target else number(value, 4)
+        whole = amount if measure.of_target and not measure.beside else partial(number, digits=4)
+        return more[value > 0] + (percent(value, 1) if measure.share else whole(value))
 
     def spread(low: float, high: float, measured: int) -> str:
         if measure.counted or measured < 2:
@@ -147,7 +169,8 @@ def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list
             for value, state in zip(values, cells["state"], strict=True)
         ],
         "short": [
-            "" if not np.isfinite(value) else percent(value) if measure.share else brief(value) for value in values
+            "" if not np.isfinite(value) else more[value > 0] + (percent(value) if measure.share else brief(value))
+            for value in values
         ],
         "band": [spread(*each) for each in ends],
     }
@@ -159,6 +182,23 @@ def _so_far(state: str, final: bool) -> str:
 
 def _colour(values: pd.Series, measure: Measure) -> tuple[alt.Color, "pd.Series[bool]"]:
     """The colour of cells, bright where it is better or more, by ratio where they lie far apart; and whose is dark."""
+    kind, low, high = _around(values, measure) if measure.beside else _range(values, measure)
+    bend = np.log if kind == "log" else np.log1p if kind == "symlog" else np.asarray
+    place = (bend(values.clip(low, high)) - bend(low)) / (bend(high) - bend(low))
+    reverse = measure.better < 0
+    scale = alt.Scale(type=kind, domain=[low, high], scheme="cividis", reverse=reverse, nice=False, clamp=True)
+    form = "%" if measure.share else ".3~s" if high >= 1000 else ".3~g"
+    key = alt.Legend(
+        title=measure.title, orient="bottom", gradientLength=220, titleLimit=300, format=form, labelOverlap="greedy"
+    )
+    return alt.Color("value:Q", scale=scale, legend=key), ((1 - place) if reverse else place) <= 0.55
+
+
+Ends = tuple[Literal["log", "symlog", "linear"], float, float]
+
+
+def _range(values: pd.Series, measure: Measure) -> Ends:
+    """Kind and ends of a scale of colours: all that there is, but not the least of differences spread out over it."""
     low, high = (0.0, 1.0) if measure.counted else (float(values.min()), float(values.max()))
     far = high > WIDE * (low if low > 0 else 1.0)
     kind: Literal["log", "symlog", "linear"] = "linear" if low < 0 or not far else "log" if low > 0 else "symlog"
@@ -166,15 +206,17 @@ def _colour(values: pd.Series, measure: Measure) -> tuple[alt.Color, "pd.Series[
         low, high = (low * high / SPAN) ** 0.5, (low * high * SPAN) ** 0.5
     elif low == high:
         low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
-    bend = np.log if kind == "log" else np.log1p if kind == "symlog" else np.asarray
-    place = (bend(values) - bend(low)) / (bend(high) - bend(low))
-    reverse = measure.better < 0
-    scale = alt.Scale(type=kind, domain=[low, high], scheme="cividis", reverse=reverse, nice=False)
-    form = "%" if measure.share else ".3~s" if high >= 1000 else ".3~g"
-    key = alt.Legend(
-        title=measure.title, orient="bottom", gradientLength=220, titleLimit=300, format=form, labelOverlap="greedy"
-    )
-    return alt.Color("value:Q", scale=scale, legend=key), ((1 - place) if reverse else place) <= 0.55
+    return kind, low, high
+
+
+def _around(values: pd.Series, measure: Measure) -> Ends:
+    """Kind and ends of a scale in whose middle lie the cells that are equal to the baseline."""
+    if measure.beside == MINUS:
+        most = float(values.abs().max()) or 1.0
+        return "linear", -most, most
+    above = values[values > 0]
+    most = max(float(above.max()), 1 / float(above.min()), SPAN) if len(above) else SPAN
+    return "log", 1 / most, most
 
 
 def _fitting(columns: int, row: int, longest: int) -> alt.ExprRef:

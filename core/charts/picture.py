@@ -119,7 +119,8 @@ def inlined(spec: Mapping[str, Any], **values: Any) -> dict[str, Any]:
     """
     rows = {name: table.to_pylist() for name, table in spec["datasets"].items()}
     params = [_by_itself(param, rows, values) for param in spec.get("params", ())]
-    found = {**spec, "datasets": rows, "width": WIDTH, "config": LIGHT}
+    # What is fitted to a width is laid out twice: the second time the legend may need another line, which is cut off.
+    found = {**spec, "datasets": rows, "width": WIDTH, "autosize": {"type": "pad"}, "config": LIGHT}
     return found | ({"params": params} if params else {})
 
 

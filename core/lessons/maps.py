@@ -19,7 +19,7 @@ from core.lessons import findings
 from core.lessons.findings import Finding
 from core.lessons.signal_propagation import random_groups
 from core.results.convergence import NAMED
-from core.results.maps import MEASURES, NO_RUNS, Axis, Map, level
+from core.results.maps import MEASURES, NO_PAIR, NO_RUNS, Axis, Map, level
 from core.results.results import Result
 from core.theory import theory
 
@@ -79,6 +79,20 @@ def extent(sweep: Map) -> str:
     more = text.count(len(said) - NAMED, "more stretch", "more stretches")
     rest = f", and so on over {more} of {across.noun}" if len(said) > NAMED else ""
     return f"Trains {', '.join(said[:NAMED])}{rest}"
+
+
+def beside(sweep: Map, baseline: str) -> str:
+    """How the cells are set beside a baseline, and which have no number for want of a pair."""
+    equal, title = text.number(sweep.measure.equal), sweep.measure.title
+    paired = f"Each run is set beside the run of {baseline} with its seed on the same data: {title}"
+    said = [f"{paired}, so that {equal}, the middle of the scale of colours, is equal to the baseline"]
+    if alone := int(sweep.cells["state"].eq(NO_PAIR).sum()):
+        none = "none of its runs has" if alone == 1 else "none of their runs has"
+        said.append(
+            f"{text.count(alone, 'cell')} {text.verb(alone, 'is', 'are')} empty: {none} a pair, on the same data with "
+            "a number of its own to be set beside"
+        )
+    return text.sentences(said)
 
 
 def _runs_of(inside: Sequence[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], list[tuple[int, tuple[int, ...]]]]]:

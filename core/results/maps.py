@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.experiment.experiment import FIELDS, Experiment, label
 from core.registries import starts
 from core.registries.initialisers import INITIALISERS, Argument
-from core.results.convergence import SETTINGS
+from core.results.convergence import SETTINGS, times_fewer
 from core.results.evidence import equal, step
 from core.results.results import Result, at_recorded_epochs, run_settings
 from core.schema import RUN, SCHEMA
@@ -29,9 +29,13 @@ WHERE = ("mean of the hidden layers", "first hidden layer", "last hidden layer",
 MEAN, FIRST, LAST, OUTPUT = WHERE
 """When, and in which layers, what is no column of the runs table is looked at."""
 VALUE, NOT_REACHED, DIVERGED = "value", "not reached", "diverged"
-NOT_MEASURED, NO_RUNS = "not measured", "no runs yet"
+NOT_MEASURED, NO_RUNS, NO_PAIR, INFINITE = "not measured", "no runs yet", "no pair with the baseline", "infinitely more"
 """What a cell may be: all but the first have no number. NOT_REACHED: no more than half of its runs reached the target;
-DIVERGED: half or more of them diverged, or all did before they reached it."""
+DIVERGED: half or more of them diverged, or all did before they reached it; NO_PAIR: none of its seeds has a number both
+here and in the baseline; INFINITE: a ratio to 0."""
+TIMES_FEWER, DIVIDED, MINUS = "times fewer", "divided by", "minus"
+"""How a measure is set beside a baseline: as on the other pages, updates by how many times fewer there are, losses and
+shares by how much more; other sizes that are never below 0 by their ratio."""
 
 AXES = {
     "initialiser": "initialiser",
@@ -98,6 +102,7 @@ class Measure:
         share: whether it is a share, from 0 to 1.
         better: 1 where more is better, -1 where less is, 0 where neither.
         counted: whether the cell has the share of its runs of which it is true, in place of a median.
+        beside: TIMES_FEWER, DIVIDED or MINUS where it is set beside that of a baseline, else "".
     """
 
     title: str
@@ -107,6 +112,7 @@ class Measure:
     share: bool = False
     better: int = 0
     counted: bool = False
+    beside: str = ""
 
     @property
     def of_target(self) -> bool:
@@ -122,6 +128,30 @@ class Measure:
     def worst(self) -> float:
         """What stands for a run that is worse than all others."""
         return -self.better * math.inf if self.outcome else math.nan
+
+    @property
+    def equal(self) -> float:
+        """Beside a baseline, what it is where both are equal."""
+        return 0.0 if self.beside == MINUS else 1.0
+
+    def against_baseline(self) -> "Measure":
+        """The same measure set beside that of a baseline, whose run of the same seed has the other number."""
+        way = MINUS if self.share or _SIGNED.search(self.column) else DIVIDED
+        title, better = f"{self.title} {way} the baseline's", self.better
+        if self.of_target:
+            way, better = TIMES_FEWER, 1
+            title = f"times fewer {self.title} than the baseline"
+        return replace(self, title=title, better=better, beside=way)
+
+    def set_beside(self, own: NDArray[np.float64], baseline: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The number of each run beside that of its pair."""
+        if self.beside == MINUS:
+            return own - baseline
+        return times_fewer(baseline, own) if self.beside == TIMES_FEWER else times_fewer(own, baseline)
+
+
+_SIGNED = re.compile(r"_loss$|_p\d\d$|cosine|agreement|dead_flat|(preactivation|activation|delta)_mean$")
+"""Columns of which a difference tells more than a ratio: losses, as on other pages, and what may be 0 or less."""
 
 
 def _numbers_of(table: str) -> dict[str, Measure]:
@@ -321,6 +351,7 @@ class Map:
             column and row (their levels), value (median; the share of runs of a measure that counts them), low and
             high (25 and 75 %; NaN of a share), runs (how many there are so far), measured (how many of them have a
             number), reached and diverged (how many did), window (whether more than half reached the target), state.
+            Beside a baseline also pairs: how many of the runs have a pair.
         groups: the run groups of the cells.
     """
 
@@ -333,9 +364,9 @@ class Map:
 
 def sweep_map(
     result: Result, columns: str, rows: str, measure: str, when: str = END, where: str = MEAN,
-    groups: Sequence[str] = (), only: Sequence[str] = (),
+    groups: Sequence[str] = (), only: Sequence[str] = (), baseline: str = "",
 ) -> Map:  # fmt: skip
-    """The map of a measure.
+    """The map of a measure, or of what it is beside a baseline.
 
     Args:
         columns, rows: two of `axes`.
@@ -343,6 +374,7 @@ def sweep_map(
         when, where: see `values`.
         groups: the run groups to take; none stands for all.
         only: of what is `pooled`, levels to take alone, as `tag` has them; none of a setting stands for all of it.
+        baseline: the run group whose run of the same seed, on the same data, each run is set beside; "" for none.
     """
     experiment = result.experiment
     plan = run_settings(replace(experiment, seeds=1))
@@ -353,19 +385,46 @@ def sweep_map(
             plan = plan[level(plan, name).isin(chosen)]
     across, up = (axis(result, plan, name) for name in (columns, rows))
     runs = result.runs[result.runs["group"].isin(plan["group"])]
-    kind = MEASURES[measure]
-    table = values(result, kind, when, where).loc[runs.index]
+    kind, table = MEASURES[measure], values(result, MEASURES[measure], when, where)
+    if baseline:
+        kind = kind.against_baseline()
+        table = _beside(result.runs, table, kind, baseline)
+    table = table.loc[runs.index]
     table = table.assign(reached=runs["updates_to_target"].notna(), diverged=runs["diverged_at"].notna())
     places = [level(runs, one.name).map(one.levels.index) for one in (across, up)]
     arrays = {str(name): own.to_numpy() for name, own in table.items()}
     members = table.groupby(places, sort=False).indices
     cells = {place: _cell({n: array[at] for n, array in arrays.items()}, kind) for place, at in members.items()}
     found = [
-        {"x": x, "y": y, "column": across.levels[x], "row": up.levels[y], **cells.get((x, y), EMPTY)}
+        {
+            "x": x,
+            "y": y,
+            "column": across.levels[x],
+            "row": up.levels[y],
+            **cells.get((x, y), EMPTY | ({"pairs": 0} if baseline else {})),
+        }
         for x in range(len(across.levels))
         for y in range(len(up.levels))
     ]
     return Map(across, up, kind, pd.DataFrame(found), tuple(plan["group"]))
+
+
+def _beside(runs: pd.DataFrame, table: pd.DataFrame, measure: Measure, baseline: str) -> pd.DataFrame:
+    """The `values` of runs beside those of the baseline's runs of their seeds, and which are `paired`, or `alone`."""
+    theirs = runs["group"] == baseline
+    own = table.assign(dataset=runs["dataset"])[theirs].set_index(runs.loc[theirs, "seed"]).reindex(runs["seed"])
+    on_same_data = (own["dataset"].to_numpy() == runs["dataset"]).to_numpy()
+    value = measure.set_beside(table["value"].to_numpy(), own["value"].to_numpy(np.float64))
+    paired = on_same_data & (~np.isnan(value) | (table["lost"].to_numpy() & own["value"].notna().to_numpy()))
+    return pd.DataFrame(
+        {
+            "value": np.where(paired, value, math.nan),
+            "lost": table["lost"] & paired,
+            "paired": paired,
+            "alone": ~paired & (table["value"].notna() | table["lost"]),
+        },
+        index=table.index,
+    )
 
 
 EMPTY = {
@@ -379,16 +438,23 @@ EMPTY = {
 def _cell(own: Mapping[str, NDArray[Any]], measure: Measure) -> dict[str, float | int | str | bool]:
     low, value, high, measured = _median(own, measure)
     if measure.counted:
-        low, value, high = math.nan, float(own["value"].mean()), math.nan
+        counted = own["value"][~np.isnan(own["value"])]
+        low, value, high = math.nan, float(counted.mean()) if len(counted) else math.nan, math.nan
     n, reached = len(own["value"]), int(own["reached"].sum())
     gone = own["diverged"] & ~own["reached"] if measure.of_target else own["diverged"]
     if math.isfinite(value):
         state = VALUE
+    elif "alone" in own and own["alone"].any() and not own["paired"].any():
+        state = NO_PAIR
+    elif value == math.inf and measure.beside:
+        state = INFINITE
     elif gone.all() or (measure.outcome and own["lost"].any() and not measure.of_target):
         state = DIVERGED
     else:
         state = NOT_REACHED if own["lost"].any() else NOT_MEASURED
+    pairs = {"pairs": int(own["paired"].sum())} if "paired" in own else {}
     return {
+        **pairs,
         "value": value if state == VALUE else math.nan,
         "low": low,
         "high": high,

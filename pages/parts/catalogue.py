@@ -315,6 +315,7 @@ class SweepMaps:
     when = buttons("Looked at", maps.WHEN, last)
     where = drop_down("In the", maps.WHERE)
     groups = several("Run groups", _groups, named=short_group)
+    baseline = _baseline()
     only = several("Only runs with", _pooled, named=short_group)
     curve = drop_down("Rates judged by", maps.CURVES, named=lambda name: maps.MEASURES[name].title)
 

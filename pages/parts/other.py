@@ -10,7 +10,7 @@ from core.experiment.fields import shorten
 from core.experiment.presets import PRESETS
 from core.jobs.job import Job
 from core.results.results import from_elsewhere
-from pages.parts import click, link, notices, progress, session, training, upload
+from pages.parts import click, link, notices, progress, recent, session, training, upload
 from pages.parts.catalogue import Compare
 from pages.parts.shown import Shown
 from pages.parts.upload import Upload
@@ -28,19 +28,21 @@ def named(experiment: Experiment) -> str:
 def choose() -> None:
     """The ways to choose B: what was on the screen before, a link, a file."""
     here = session.current()
-    recent = {one.experiment: one for one in here.recent if one.experiment != here.experiment}
+    browser = training.browser()
+    before = {one.experiment: one for one in recent.listed(browser) if one.experiment != here.experiment}
+    until = "for a day at most" if browser else "until the page is loaded anew"
 
     def listed(experiment: Experiment) -> str:
-        return f"{shorten(named(experiment), NAME)[1:-1]} · {_ago(recent[experiment].at)}"
+        return f"{shorten(named(experiment), NAME)[1:-1]} · {_ago(before[experiment].at)}"
 
-    if recent:
+    if before:
         st.selectbox(
-            "What was on the screen before", list(recent), index=None, format_func=listed, key="recent",
+            "What was on the screen before", list(before), index=None, format_func=listed, key="recent",
             on_change=_take_recent, placeholder="Choose one",
-            help=f"The last {training.RECENT} experiments, until the page is loaded anew.",
+            help=f"The last {recent.MOST} experiments of this browser, {until}.",
         )  # fmt: skip
     else:
-        st.caption("Experiments that you train or open from now on are listed here, until the page is loaded anew.")
+        st.caption(f"Experiments that you train or open from now on are listed here, {until}.")
     st.text_input(
         "Or a link, or settings", key="other_link", on_change=_take_link, placeholder="activation=tanh&seeds=10"
     )

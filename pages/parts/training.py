@@ -3,7 +3,6 @@
 import hashlib
 import ipaddress
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -15,8 +14,7 @@ from core.jobs.pool import JobError
 from core.jobs.store import Store
 from core.jobs.sweep import Visitor
 from core.settings import Settings
-from pages.parts import session
-from pages.parts.session import Recent
+from pages.parts import recent, session
 from pages.parts.shown import Source
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from pages.parts.own_table import OwnTable
 
 FORWARDED = "X-Forwarded-For"
-RECENT = 10
-"""Experiments that a session remembers."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -203,8 +199,8 @@ def visitor() -> Visitor:
 
     Who keeps no cookie could be somebody new at every visit: all of them from one address count as one.
     """
-    browser, address = _browser(), _address()
-    return Visitor(browser or session.current().visitor, browser or address, address)
+    known, address = browser(), _address()
+    return Visitor(known or session.current().visitor, known or address, address)
 
 
 def _address() -> str:
@@ -228,8 +224,11 @@ def _address() -> str:
     return str(address if address.version == 4 else ipaddress.ip_network((address, 64), strict=False))
 
 
-def _browser() -> str | None:
-    """What stays the same in Streamlit's cookie against cross-site requests: its token, masked anew at each load."""
+def browser() -> str | None:
+    """The name of the visitor's browser, None where it keeps no cookie.
+
+    It is what stays the same in Streamlit's cookie against cross-site requests: its token, masked anew at each load.
+    """
     try:
         _, mask, masked, _ = st.context.cookies.get("_streamlit_xsrf", "").split("|")
         key = bytes.fromhex(mask)
@@ -247,6 +246,5 @@ def _show(experiment: Experiment, source: Source | None) -> None:
         left.cancel(visitor().name)
     here = session.current()
     if isinstance(source, Job):
-        others = [one for one in here.recent if one.experiment != experiment]
-        here.recent = [Recent(experiment, time.time()), *others][:RECENT]
+        recent.note(experiment, browser())
     here.experiment, here.source, here.draft, here.train_refused, here.asked = experiment, source, None, "", None

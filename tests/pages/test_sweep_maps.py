@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core.experiment.experiment import Experiment
 from core.lessons.maps import sweeps
 from core.results.results import Result
+from pages.parts.controls import text_of
 from tests.engine import train
 from tests.pages.lessons import refused
 from tests.pages.results import captions, charts, menus, open_on
@@ -65,6 +66,21 @@ def test_the_map_follows_its_controls_and_they_are_in_the_link(monkeypatch: pyte
     again = open_on(monkeypatch, "sweep_maps", several, **own)
     assert refused(again) == []
     assert "The runs of a cell differ in their seed alone (2 seeds)" in said(again)
+
+
+def test_a_baseline_is_in_the_maps_title_and_in_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = result(learning_rate="0.1,1")
+    at = open_on(monkeypatch, "sweep_maps", several)
+    baseline = several.experiment.groups()[1]
+    at.selectbox(key="view_baseline").set_value(baseline).run()
+    assert not at.exception
+    assert at.query_params["baseline"] == text_of(baseline)
+    title = at.get("vega_lite_chart")[0].proto.alt
+    assert title.startswith("Times fewer updates to target than the baseline by")
+    assert "1, the middle of the scale of colours, is equal to the baseline" in said(at)
+    again = open_on(monkeypatch, "sweep_maps", several, baseline=text_of(baseline), measure="final_train_loss")
+    assert refused(again) == []
+    assert "0, the middle of the scale of colours, is equal to the baseline" in said(again)
 
 
 def test_without_a_test_part_a_map_of_the_test_loss_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

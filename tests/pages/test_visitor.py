@@ -12,11 +12,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core import own_data
 from core.experiment.experiment import Experiment
 from core.jobs.jobs import Jobs
 from core.jobs.store import Store
 from core.settings import Settings
-from pages.parts import session, training
+from pages.parts import recent, session, training
+from pages.parts.recent import BROWSERS, EXPIRY_SECONDS, MOST, Kept
+from pages.parts.session import Recent
 from tests.processes import PATIENCE, until
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +86,52 @@ def test_a_forwarded_address_counts_only_where_the_host_says_so(come: Any) -> No
     real = {"X-Real-IP": ["198.51.100.3"], **made_up}
     assert come(None, forwarded="X-Real-IP", headers=real).account == "198.51.100.3"
     assert come(None, forwarded="X-Real-IP", headers={"X-Real-IP": ["<b>"]}).account == come(None).account
+
+
+def several(count: int) -> list[Experiment]:
+    return [replace(Experiment(), epochs=epochs) for epochs in range(1, count + 1)]
+
+
+def test_a_browser_finds_after_a_reload_what_it_had_on_the_screen_and_nobody_else_does(
+    come: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Kept()
+    monkeypatch.setattr(recent, "kept", lambda: store)
+    first, second = several(2)
+    own = replace(first, dataset=(own_data("mine", [[0.0], [1.0]] * 10, ["a", "b"] * 10).name,))
+    assert own.own_table
+    come("192.0.2.1", COOKIE)
+    for experiment in (first, second, own, first):
+        recent.note(experiment, training.browser())
+    assert [one.experiment for one in recent.listed(training.browser())] == [first, own, second]
+    come("192.0.2.1", COOKIE)
+    assert [one.experiment for one in recent.listed(training.browser())] == [first, second], "the table is not open"
+    come("192.0.2.1", COOKIE.replace("6c6f6164", "6c6f6165"))
+    assert recent.listed(training.browser()) == []
+    come("192.0.2.1")
+    recent.note(second, training.browser())
+    assert [one.experiment for one in recent.listed(training.browser())] == [second]
+    come("192.0.2.1")
+    assert recent.listed(training.browser()) == []
+    assert len(store) == 1, "nothing is kept of who has no cookie"
+
+
+def test_what_is_remembered_of_browsers_is_bounded_and_forgotten_after_a_day() -> None:
+    now = [1000.0]
+    store = Kept(clock=lambda: now[0])
+    experiments = several(MOST + 3)
+    for at, experiment in enumerate(experiments):
+        store.add("somebody", Recent(experiment, now[0] + at))
+    assert [one.experiment for one in store.of("somebody")] == experiments[: -MOST - 1 : -1]
+    for number in range(BROWSERS + 5):
+        store.add(f"browser {number}", Recent(experiments[0], now[0]))
+    assert len(store) == BROWSERS
+    assert store.of("somebody") == store.of("browser 4") == []
+    assert store.of("browser 5")
+    now[0] += EXPIRY_SECONDS + 1
+    assert store.of("browser 5") == []
+    store.add("the next one", Recent(experiments[0], now[0]))
+    assert len(store) == 1
 
 
 def session_of(at: AppTest) -> Any:

@@ -7,8 +7,8 @@ import pytest
 from core.charts.style import Chosen
 from core.experiment.experiment import Experiment
 from core.lessons.glossary import GLOSSARY
-from pages.parts.catalogue import MANY, PAGES, Convergence, Saturation
-from pages.parts.controls import Given, accepted
+from pages.parts.catalogue import MANY, PAGES, Convergence, GradientSigns, Saturation, SignalPropagation
+from pages.parts.controls import Given, accepted, text_of
 from tests.engine import train
 from tests.pages.results import captions, open_on
 
@@ -42,10 +42,14 @@ def test_of_many_groups_some_are_shown_and_every_other_can_be() -> None:
     given = Given(many, {})
     groups = many.groups()
     assert len(groups) == 100
-    for control in (Convergence.groups, Saturation.groups):
+    for control in (Convergence.groups, Saturation.groups, GradientSigns.groups, SignalPropagation.groups):
         first = control.default(given)
         assert (len(first), first[0], first[-1]) == (MANY, groups[0], groups[-1])
         assert list(control.options(given)) == list(groups)
+        for group in groups:
+            link = {"groups": text_of(group)}
+            assert accepted({"groups": control}, many, link) == (link, [])
+            assert Given(many, link).value(control) == [group]
     few = Given(Experiment(), {})
     assert Convergence.groups.default(few) == []
 
