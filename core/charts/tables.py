@@ -13,13 +13,15 @@ TYPES = {str: pa.large_string(), bool: pa.bool_(), int: pa.int64(), float: pa.fl
 """By the kind of a column's values, the type that pandas would give it."""
 
 
-def few(columns: Mapping[str, Sequence[Any] | NDArray[Any]]) -> pa.Table:
+def few(columns: Mapping[str, Sequence[Any] | NDArray[Any] | pa.ChunkedArray]) -> pa.Table:
     """A few rows for a chart, by column, in a tenth of the time that pandas takes for them."""
     return pa.table({name: _column(values) for name, values in columns.items()})
 
 
-def _column(values: Sequence[Any] | NDArray[Any]) -> pa.Array:
-    kind = next((kind for known, kind in TYPES.items() if isinstance(values[0], known)), None)
+def _column(values: Sequence[Any] | NDArray[Any] | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, pa.ChunkedArray):
+        return values
+    kind = next((kind for known, kind in TYPES.items() if len(values) and isinstance(values[0], known)), None)
     return pa.array(values, kind, from_pandas=True)
 
 
