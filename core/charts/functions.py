@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from core.charts import curves, rows, style, tables
 from core.registries.activations import ACTIVATIONS
@@ -47,21 +48,24 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
     if quantity == "value":
         values = [max(-UNBOUNDED, min(low for low, _ in limits)), min(UNBOUNDED, max(high for _, high in limits)), 0.0]
     reach = float(table["x"].abs().max())
+    saturated = table["saturated"].to_numpy()
     x_axis = style.fixed("pre-activation x", -reach, reach, tickCount=6)
     y_axis = style.position(y_title, values)
     x, y = alt.X("x:Q", **x_axis), alt.Y(f"{quantity}:Q", **y_axis)
     colour, dash, pick = channels(names)
-    table = table.assign(
-        state=np.where(table["saturated"], "saturated", "not saturated"),
-        piece=(table["saturated"] != table["saturated"].shift()).cumsum(),
-    )
-    columns = ["activation", "x", quantity, "state"]
-    middle = pd.DataFrame({"from": [max(-reach, -1.96 * std)], "to": [min(reach, 1.96 * std)]})
+    columns = {"activation": table["activation"].to_list(), "x": table["x"].to_numpy()}
+    columns |= {quantity: table[quantity].to_numpy()}
+    columns |= {"state": ["saturated" if flat else "not saturated" for flat in saturated.tolist()]}
+    drawn = tables.few(columns)
+    # A line ends where a function saturates, and another one begins where it does no more.
+    piece = np.cumsum(np.append(True, saturated[1:] != saturated[:-1]))
+    pieces = drawn.append_column("piece", pa.array(piece)).filter(pa.array(~saturated))
+    middle = tables.few({"from": [max(-reach, -1.96 * std)], "to": [min(reach, 1.96 * std)]})
     grey = alt.Chart(middle).mark_rect(color=style.NEUTRAL, opacity=0.13)
-    zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=style.NEUTRAL, strokeWidth=1)
-    base = alt.Chart(table[columns]).encode(x=x, y=y, color=colour)
+    zero = alt.Chart(tables.few({"zero": [0.0]})).mark_rule(color=style.NEUTRAL, strokeWidth=1)
+    base = alt.Chart(drawn).encode(x=x, y=y, color=colour)
     thin = base.mark_line(strokeWidth=1.2, clip=True).encode(strokeDash=dash, opacity=style.faded(pick, 0.8))
-    steep = alt.Chart(table.loc[~table["saturated"], [*columns, "piece"]]).encode(x=x, y=y, color=colour)
+    steep = alt.Chart(pieces).encode(x=x, y=y, color=colour)
     thick = steep.mark_line(strokeWidth=3.2, clip=True).encode(
         strokeDash=dash, detail=alt.Detail("piece:N"), opacity=style.faded(pick)
     )
@@ -94,11 +98,11 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
     title = "Distribution of the output h = f(a)"
     names = outputs["activation"].to_list()
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
-    table = histogram.assign(
-        group=histogram["activation"],
-        place=histogram["activation"].map({name: i for i, name in enumerate(names)}),
-        range=tables.interval_text(histogram["left"], histogram["right"]),
-    ).sort_values(["place", "left"], kind="stable")
+    places = {name: place for place, name in enumerate(names)}
+    place = np.array([places[name] for name in histogram["activation"].to_list()])
+    table = histogram.iloc[np.lexsort((histogram["left"].to_numpy(), place))]
+    texts = tables.interval_text(table["left"], table["right"])
+    table = table.assign(group=table["activation"], place=np.sort(place), range=texts)
     notes = [f"mean {_mean_text(mean)}" for mean in outputs["mean"]]
     domain = (float(table["left"].min()), float(table["right"].max()))
     chart = rows.bars(
@@ -115,9 +119,8 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
     )
     x: dict[str, Any] = {"scale": alt.Scale(domain=list(domain), nice=False, zero=False)}
     y = style.row_axis("activation function", len(names))
-    zero = pd.DataFrame({"zero": [0.0]})
-    rule = alt.Chart(zero, name="layer_zero").mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
-    means = outputs[["activation", "mean"]].assign(y=np.arange(len(names)) + 0.98)
+    rule = alt.Chart(tables.few({"zero": [0.0]}), name="layer_zero").mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
+    means = tables.few({"activation": names, "mean": outputs["mean"].to_numpy(), "y": np.arange(len(names)) + 0.98})
     mark = alt.Chart(means, name="layer_mean").mark_point(
         shape="diamond", filled=True, size=130, color=style.NEUTRAL, opacity=1, stroke="white", strokeWidth=1
     )
@@ -143,20 +146,17 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
     """
     x_title, y_title = "standard deviation of the pre-activation", "share saturated"
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
-    x_axis = style.position(x_title, table["std"], "log")
+    x_axis = style.position(x_title, table["std"].to_numpy(), "log")
     y_axis = style.position(y_title, (), "share")
     colour, dash, pick = channels(names)
-    base = alt.Chart(table[["activation", "std", "saturated"]]).encode(
-        x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour
-    )
+    base = alt.Chart(table).encode(x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour)
     line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
-    at = alt.Chart(pd.DataFrame({"std": [std]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
-    two = 2.0 * outputs["sample_saturated_error"]
-    drawn = outputs.assign(
-        low=(outputs["sample_saturated"] - two).clip(0, 1), high=(outputs["sample_saturated"] + two).clip(0, 1)
-    )
-    columns = ["activation", "std", "sample_saturated", "sample_saturated_error", "saturated", "n", "low", "high"]
-    dot = alt.Chart(drawn[columns]).encode(x=alt.X("std:Q", **x_axis), color=colour)
+    at = alt.Chart(tables.few({"std": [std]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
+    share, two = outputs["sample_saturated"].to_numpy(), 2.0 * outputs["sample_saturated_error"].to_numpy()
+    columns = ["activation", "std", "sample_saturated", "sample_saturated_error", "saturated", "n"]
+    drawn = {name: outputs[name].to_list() for name in columns}
+    drawn |= {"low": (share - two).clip(0, 1), "high": (share + two).clip(0, 1)}
+    dot = alt.Chart(tables.few(drawn)).encode(x=alt.X("std:Q", **x_axis), color=colour)
     tip = style.tip(
         ("activation", "function"),
         ("std", "std of a", style.NUMBER),

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from core.charts import style, tables
+from core.charts.picture import arrow
 from core.lessons.zigzag import REACH, TILE, UPDATES
 from core.text import number, percent, words
 
@@ -52,10 +55,10 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
             (`core.lessons.gradient_paths.network_table`).
         bracket: the common factor of the gradients of w1 and w2.
     """
+    columns = [table[name].to_list() for name in table]
     parts: dict[str, dict[str, Any]] = {
-        row["name"]: {str(name): value for name, value in row.items()}
-        | {"label": LABELS[row["name"]], "text": number(row["value"]), "sign": _sign(row["value"])}
-        for row in table.to_dict("records")
+        row["name"]: row | {"label": LABELS[row["name"]], "text": number(row["value"]), "sign": _sign(row["value"])}
+        for row in (dict(zip(table, values, strict=True)) for values in zip(*columns, strict=True))
     }
     nodes = [_node(part, *PLACES[name]) for name, part in parts.items() if name in PLACES]
     edges = [_edge(part) for part in parts.values() if part["kind"] == "weight"]
@@ -64,7 +67,7 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
 
     key = alt.Legend(title=None, orient="bottom", symbolType="circle")
     colour = style.colour("sign", list(SIGNS), list(SIGNS.values()), key)
-    common = pd.DataFrame({"x": [0.59], "x2": [1.0], "y": [0.33], "y2": [0.65]})
+    common = tables.few({"x": [0.59], "x2": [1.0], "y": [0.33], "y2": [0.65]})
     rect = alt.Chart(common).mark_rect(color=COMMON, opacity=0.16, cornerRadius=8)
     charts = [rect.encode(x=_unit("x"), x2=alt.X2("x2:Q"), y=_unit("y"), y2=alt.Y2("y2:Q"))]
     tip = style.tip(("label", "weight"), ("value", "value", style.NUMBER), ("gradient", "gradient", style.NUMBER))
@@ -132,9 +135,11 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
     x_axis, y_axis = (
         style.fixed(f"change of {weight} (learning rate 1)", -reach, reach, tickCount=5) for weight in ("w₁", "w₂")
     )
-    area = table.assign(x=0.0, y=0.0, x2=reach * table["w1"], y2=reach * table["w2"])
-    area["text"] = ["can be reached" if allowed else "never on this example" for allowed in area["allowed"]]
-    corner = alt.Chart(area[["x", "y", "x2", "y2", "text", "allowed", "pattern"]])
+    x2, y2 = (reach * table[name].to_numpy() for name in ("w1", "w2"))
+    text = ["can be reached" if allowed else "never on this example" for allowed in table["allowed"]]
+    area = {"x": np.zeros(len(table)), "y": np.zeros(len(table)), "x2": x2, "y2": y2, "text": text}
+    area |= {"allowed": table["allowed"].to_numpy(), "pattern": table["pattern"].to_list()}
+    corner = alt.Chart(tables.few(area))
     fill = alt.ColorValue(style.NEUTRAL, condition={"test": "datum.allowed", "value": STEP})
     shade = alt.OpacityValue(0.07, condition={"test": "datum.allowed", "value": 0.28})
     x, y = alt.X("x:Q", **x_axis), alt.Y("y:Q", **y_axis)
@@ -143,18 +148,18 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
         x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"), color=fill, opacity=shade, tooltip=tip
     )
     beside = 0.1 if abs(own[1]) > abs(own[0]) else 0.9  # where the line does not run
-    place = area.assign(x=0.55 * area["x2"], y=beside * area["y2"])
-    names = alt.Chart(place[["x", "y", "text"]]).mark_text(color=style.NEUTRAL, fontSize=12)
+    place = tables.few({"x": 0.55 * x2, "y": beside * y2, "text": text})
+    names = alt.Chart(place).mark_text(color=style.NEUTRAL, fontSize=12)
     charts = [rect, names.encode(x=x, y=y, text=alt.Text("text:N"))]
 
     longest = max(abs(own[0]), abs(own[1]))
     if longest > 0:
         far = [reach * value / longest for value in own]
-        ends = pd.DataFrame({"x": [-far[0]], "y": [-far[1]], "x2": [far[0]], "y2": [far[1]]})
+        ends = tables.few({"x": [-far[0]], "y": [-far[1]], "x2": [far[0]], "y2": [far[1]]})
         line = alt.Chart(ends).mark_rule(color=style.NEUTRAL, strokeDash=[4, 4], strokeWidth=1.5)
         charts.append(line.encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q")))
     if step != (0.0, 0.0):
-        taken = pd.DataFrame({"x": [0.0], "y": [0.0], "x2": [step[0]], "y2": [step[1]]})
+        taken = tables.few({"x": [0.0], "y": [0.0], "x2": [step[0]], "y2": [step[1]]})
         charts.append(
             alt.Chart(taken).mark_rule(color=STEP, strokeWidth=4).encode(x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))
         )
@@ -174,30 +179,33 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     Args:
         table: columns function, pattern, count, share, examples (`core.lessons.gradient_paths.combination_table`).
     """
-    functions = list(dict.fromkeys(table["function"]))
-    zeros = table.loc[table["pattern"] == "zero", "count"].sum()
+    wanted = ("function", "pattern", "count", "share", "examples")
+    rows = list(zip(*(table[name].to_list() for name in wanted), strict=True))
+    zeros = any(count for _, pattern, count, *_ in rows if pattern == "zero")
     patterns = {pattern: text for pattern, text in PATTERNS.items() if pattern != "zero" or zeros}
-    drawn = table[table["pattern"].isin(patterns)].rename(columns={"function": "group"})
-    drawn = drawn.assign(signs=drawn["pattern"].map(patterns))
-    drawn["label"] = ["0" if share == 0 else percent(share).replace(" ", "") for share in drawn["share"]]
-    drawn["group"] = drawn["group"].map(words)
-    groups = [words(name) for name in functions]
+    drawn = [
+        {"group": words(function), "signs": patterns[pattern], "count": count, "share": share, "examples": examples}
+        | {"label": "0" if share == 0 else percent(share).replace(" ", "")}
+        for function, pattern, count, share, examples in rows
+        if pattern in patterns
+    ]
+    groups = list(dict.fromkeys(words(function) for function, *_ in rows))
     colour = style.colour("group", *style.group_colours(groups), style.legend(groups))
     x = alt.X(
         "signs:N", scale=alt.Scale(domain=list(patterns.values()), paddingInner=0.2),
         axis=alt.Axis(title="signs of the two gradients", labelAngle=0, labelLimit=90),
     )  # fmt: skip
-    top = max(0.5, 1.15 * float(drawn["share"].max()))
+    top = max(0.5, 1.15 * max(float(row["share"]) for row in drawn))
     y = alt.Y("share:Q", **style.fixed("share of the examples", 0, top, format="%", tickCount=5))
     offset = alt.XOffset("group:N", scale=alt.Scale(domain=groups))
     tip = style.tip(("group", "function"), ("signs", "signs"), ("count", "examples", ",d"), ("examples", "of", ",d"))
-    base = alt.Chart(drawn[["group", "signs", "count", "share", "examples", "label"]])
+    base = alt.Chart(_columns(drawn, *drawn[0]))
     pick = style.pick_group()
     bars = base.mark_bar().encode(x=x, y=y, xOffset=offset, color=colour, tooltip=tip, opacity=style.faded(pick))
     text = base.mark_text(dy=-6, fontSize=10, color=style.NEUTRAL).encode(
         x=x, y=y, xOffset=offset, text=alt.Text("label:N")
     )
-    subtitle = f"{int(table['examples'].iloc[0]):,} random examples for each function"
+    subtitle = f"{drawn[0]['examples']:,} random examples for each function"
     return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 320, pick)
 
 
@@ -230,26 +238,25 @@ def descent(
     charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
 
     w1, w2, right, up = (directions[name].to_numpy() for name in ("w1", "w2", "x", "y"))
-    allowed = pd.DataFrame(dict(directions.items()) | {"x2": w1 + WEDGE * right, "y2": w2 + WEDGE * up})
-    cell = alt.Chart(allowed).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
+    allowed = {str(name): values.to_list() for name, values in directions.items()}
+    allowed |= {"x2": w1 + WEDGE * right, "y2": w2 + WEDGE * up}
+    cell = alt.Chart(tables.few(allowed)).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
     fill = alt.FillOpacityValue(0.0, condition={"test": "datum.count > 0", "value": 0.26})
     charts.append(
         cell.encode(**place, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=alt.ColorValue(colour), fillOpacity=fill)
     )
 
-    rows = tables.masked(paths, ["w1", "w2", "loss"])[0][["updates", "step", "w1", "w2"]]
-    walked = rows[rows["step"] <= step]
+    rows, walked, ends = _up_to(step, paths)
     dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=list(UPDATES), range=UPDATE_DASHES), legend=None)
     for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
         path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
         charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
-    best = pd.DataFrame({"w1": [solution[0]], "w2": [solution[1]]})
-    now = walked.drop_duplicates("updates", keep="last")
-    for table, mark in zip((rows[rows["step"] == 0].head(1), best, now), _marks(colour), strict=True):
-        charts.append(alt.Chart(table[["w1", "w2"]]).mark_point(clip=True, opacity=1, **mark).encode(**place))
+    best = tables.few({"w1": [solution[0]], "w2": [solution[1]]})
+    for table, mark in zip((ends[0], best, ends[1]), _marks(colour), strict=True):
+        charts.append(alt.Chart(table).mark_point(clip=True, opacity=1, **mark).encode(**place))
 
     shares = [percent(share).replace(" ", "") for share in directions["share"]]
-    labels = pd.DataFrame({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
+    labels = tables.few({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
     # A path may cross them.
     bold: dict[str, Any] = {"clip": True, "fontSize": 11, "fontWeight": "bold"}
     halo = alt.Chart(labels).mark_text(**bold, stroke="#ffffff", strokeWidth=3, color="#ffffff")
@@ -259,6 +266,17 @@ def descent(
     charts += [each.encode(**place, text=alt.Text("text:N")) for each in (halo, ink)]
     charts.append(_tiles(tiles, hover))
     return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
+
+
+def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa.Table, pa.Table]]:
+    """The paths, that much of them, where they start, and where each of them is now."""
+    finite = np.isfinite(np.column_stack([paths[name].to_numpy() for name in ("w1", "w2", "loss")])).all(axis=1)
+    rows = arrow(paths[["updates", "step", "w1", "w2"]]).filter(pa.array(finite))
+    steps = rows["step"].to_numpy()
+    walked = rows.filter(pa.array(steps <= step))
+    now = {kind: place for place, kind in enumerate(walked["updates"].to_pylist())}
+    ends = rows.take(np.flatnonzero(steps == 0)[:1]), walked.take(list(now.values()))
+    return rows, walked, (ends[0].select(["w1", "w2"]), ends[1].select(["w1", "w2"]))
 
 
 def _marks(colour: str) -> tuple[dict[str, Any], ...]:
@@ -275,7 +293,7 @@ def _tiles(tiles: pd.DataFrame, hover: alt.Parameter) -> alt.Chart:
     half = TILE / 2
     w1, w2 = tiles["w1"].to_numpy(), tiles["w2"].to_numpy()
     sides = {"left": w1 - half, "right": w1 + half, "low": w2 - half, "high": w2 + half}
-    corners = pd.DataFrame(dict(tiles.items()) | sides)
+    corners = tables.few({str(name): values.to_numpy() for name, values in tiles.items()} | sides)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
     grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
     return grid.encode(
@@ -302,28 +320,30 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
         goal: the share that counts as arrived.
     """
     title, y_title = "Loss by step", "loss / loss at the start"
-    drawn = tables.masked(table, ["share"], log=["share"])[0]
-    drawn = drawn[drawn["share"] >= LEAST_SHARE]
-    drawn = drawn.assign(group=drawn["function"].map(words))
-    if drawn.empty:
+    share = table["share"].to_numpy()
+    keep = np.flatnonzero(np.isfinite(share) & (share >= LEAST_SHARE))
+    if not keep.size:
         return style.blank(title, "step", y_title)
-    present = [name for name in functions if name in set(drawn["function"])]
+    names, updates = (table[name].take(keep).to_list() for name in ("function", "updates"))
+    drawn = {"group": list(map(words, names)), "updates": updates}
+    drawn |= {"step": table["step"].to_numpy()[keep], "share": share[keep]}
+    present = [name for name in functions if name in names]
     shades = [colour for name, colour in zip(*style.group_colours(functions), strict=True) if name in present]
     named = [words(name) for name in present]
     colour = style.colour("group", named, shades, style.legend(named, strokes=True))
-    kinds = [kind for kind in UPDATES if kind in set(drawn["updates"])]
+    kinds = [kind for kind in UPDATES if kind in updates]
     dashes = [dash for kind, dash in zip(UPDATES, UPDATE_DASHES, strict=True) if kind in kinds]
     dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=kinds, range=dashes), legend=None)
-    x = alt.X("step:Q", **style.position("step", table["step"]))
-    y = alt.Y("share:Q", **style.position(y_title, [*drawn["share"], goal, 1.0], "log"))
+    x = alt.X("step:Q", **style.position("step", table["step"].to_numpy()))
+    y = alt.Y("share:Q", **style.position(y_title, [*share[keep], goal, 1.0], "log"))
     pick = style.pick_group()
     tip = style.tip(
         ("group", "function"), ("updates", "update from"), ("step", "step", "d"), ("share", y_title, style.NUMBER)
     )
-    base = alt.Chart(drawn[["group", "updates", "step", "share"]])
+    base = alt.Chart(tables.few(drawn))
     line = base.mark_line(strokeWidth=2.2).encode(x=x, y=y, color=colour, strokeDash=dash, opacity=style.faded(pick))
     dots = base.mark_circle(size=60, opacity=0).encode(x=x, y=y, tooltip=tip)
-    arrived = alt.Chart(pd.DataFrame({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
+    arrived = alt.Chart(tables.few({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
     lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
     subtitle = ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {percent(goal)} of the first loss"
     return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick)
@@ -334,8 +354,8 @@ def _unit(column: str) -> Any:
     return channel(f"{column}:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
 
 
-def _columns(rows: Sequence[dict[str, Any]], *names: str) -> pd.DataFrame:
-    return pd.DataFrame({name: [row[name] for row in rows] for name in names})
+def _columns(rows: Sequence[dict[str, Any]], *names: str) -> pa.Table:
+    return tables.few({name: [row[name] for row in rows] for name in names})
 
 
 def _text(rows: Sequence[dict[str, Any]], column: str, **mark: Any) -> alt.Chart:

@@ -43,14 +43,14 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
     Streamlit sends such tables as they are: rows as JSON it converts again on every run of a page.
     """
     tables: dict[str, pa.Table] = {}
-    seen: list[pd.DataFrame] = []
+    seen: list[pd.DataFrame | pa.Table] = []
 
-    def aside(rows: pd.DataFrame) -> dict[str, str]:
+    def aside(rows: pd.DataFrame | pa.Table) -> dict[str, str]:
         place = next((place for place, other in enumerate(seen) if other is rows), len(seen))
-        name = rows.attrs.get("name", f"rows_{place}")
+        name = f"rows_{place}" if isinstance(rows, pa.Table) else rows.attrs.get("name", f"rows_{place}")
         if place == len(seen):
             seen.append(rows)
-            tables[name] = arrow(rows)
+            tables[name] = rows if isinstance(rows, pa.Table) else arrow(rows)
         return {"name": name}
 
     spec: dict[str, Any] = AROUND | written(drawn, aside)
@@ -60,12 +60,12 @@ def specification(drawn: alt.LayerChart) -> dict[str, Any]:
     return spec | {"datasets": tables}
 
 
-def written(part: Any, aside: Callable[[pd.DataFrame], dict[str, str]]) -> Any:
+def written(part: Any, aside: Callable[[pd.DataFrame | pa.Table], dict[str, str]]) -> Any:
     """What altair's own `to_dict` makes of a part of a chart, in an eighth of the time.
 
     Altair looks into each table for the types of its columns; here every channel names its own.
     """
-    if isinstance(part, pd.DataFrame):
+    if isinstance(part, pd.DataFrame | pa.Table):
         return aside(part)
     if isinstance(part, alt.SchemaBase):
         parts: Any = part._args[0] if part._args else part._kwds

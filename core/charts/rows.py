@@ -6,8 +6,10 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from core.charts import style
+from core.charts import picture, style, tables
 
 BAR_HEIGHT = 0.56  # of a row, below its name
 
@@ -40,12 +42,11 @@ def bars(
         shaded: ranges of x to shade.
         groups: where rows are run groups, all of them: their baseline is marked.
     """
-    table = table.assign(left=table["left"].clip(*domain), right=table["right"].clip(*domain))
-    columns = ["share", "expected"] if reference else ["share"]
-    peaks = table.groupby("place")[columns].transform("max").max(axis=1) if own_peak else table[columns].max().max()
-    table["base"] = table["place"] + 0.98
-    table["top"] = table["base"] - BAR_HEIGHT * table["share"] / np.maximum(peaks, 1e-12)
-    drawn = table[table["share"] > 0]
+    left, right = (table[name].to_numpy().clip(*domain) for name in ("left", "right"))
+    place, share = (table[name].to_numpy() for name in ("place", "share"))
+    expected = table["expected"].to_numpy() if reference else share
+    peaks = np.maximum(_peaks(place, np.fmax(share, expected), own_peak), 1e-12)
+    base = place + 0.98
     x_axis: dict[str, Any] = {
         "scale": alt.Scale(domain=list(domain), nice=False, zero=False),
         "axis": alt.Axis(title=x_title, tickCount=6, format=x_format, grid=False),
@@ -57,26 +58,51 @@ def bars(
     ends = [(max(low, domain[0]), min(high, domain[1])) for low, high in shaded]
     ends = [(low, high) for low, high in ends if low < high]
     if ends:
-        ranges = pd.DataFrame(ends, columns=["left", "right"])
+        ranges = tables.few(dict(zip(("left", "right"), map(list, zip(*ends, strict=True)), strict=True)))
         charts.append(alt.Chart(ranges).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
-    shown = alt.Chart(drawn[["group", "left", "right", "top", "base", "share", "range"]]).mark_rect(strokeWidth=0)
+    kept = np.flatnonzero(share > 0)
+    texts = picture.arrow(table[["group", "range"]]).take(kept)
+    drawn = {
+        "group": texts["group"],
+        "left": left[kept],
+        "right": right[kept],
+        "top": (base - BAR_HEIGHT * share / peaks)[kept],
+    }
+    drawn |= {"base": base[kept], "share": share[kept], "range": texts["range"]}
+    shown = alt.Chart(tables.few(drawn)).mark_rect(strokeWidth=0)
     tip = style.tip(("group", y_title), ("range", x_title), ("share", "share in this bin", ".4~p"))
     charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip))
     if reference:
-        outline = _outline(table.assign(top=table["base"] - BAR_HEIGHT * table["expected"] / np.maximum(peaks, 1e-12)))
+        outline = _outline(place, left, right, base - BAR_HEIGHT * expected / peaks)
         dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
     charts += style.row_names(names, y_axis, groups=groups)
-    peaks = table.sort_values("share", kind="stable").groupby("place").tail(1).sort_values("place")
-    said = style.read_out(names["group"], names["note"])
-    said = said or style.read_out(peaks["group"], "most at " + peaks["range"])
+    said = style.read_out(names["group"], names["note"]) or _said(table)
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
 
 
-def _outline(table: pd.DataFrame) -> pd.DataFrame:
+def _peaks(place: NDArray[Any], height: NDArray[Any], own: bool) -> NDArray[Any]:
+    """The highest bar of each bar's row, or of all rows."""
+    if not own:
+        return np.fmax.reduce(height, initial=np.nan)
+    _, row = np.unique(place, return_inverse=True)
+    peaks = np.full(row.max(initial=0) + 1, np.nan)
+    np.fmax.at(peaks, row, height)
+    return peaks[row]
+
+
+def _said(table: pd.DataFrame) -> str:
+    """Where most of each row lies."""
+    peaks = table.sort_values("share", kind="stable").groupby("place").tail(1).sort_values("place")
+    return style.read_out(peaks["group"], "most at " + peaks["range"])
+
+
+def _outline(place: NDArray[Any], left: NDArray[Any], right: NDArray[Any], top: NDArray[Any]) -> pa.Table:
     """The steps of the expected share: every bin's left edge, and the last one's right."""
-    table = table[["place", "left", "top", "right"]]  # texts would be copied too
-    last = table.drop_duplicates("place", keep="last")
-    ends = last.assign(left=last["right"])
-    return pd.concat([table, ends])[["place", "left", "top"]].sort_values(["place", "left"], kind="stable")
+    _, from_the_end = np.unique(place[::-1], return_index=True)
+    last = len(place) - 1 - from_the_end
+    steps = {"place": (place, place), "left": (left, right), "top": (top, top)}
+    columns = {name: np.concatenate([of_bins, ends[last]]) for name, (of_bins, ends) in steps.items()}
+    order = np.lexsort((columns["left"], columns["place"]))
+    return tables.few({name: values[order] for name, values in columns.items()})

@@ -21,6 +21,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from core.charts import tables
+from core.charts.picture import arrow
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
 from core.text import number, short_group
@@ -420,10 +422,11 @@ def row_names(
 
     `names` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
-    table = names if "top" in names else names.assign(top=np.arange(len(names)) + 0.08)
-    marks = table["group"].eq(baseline_of(groups)).map({True: " (baseline)", False: ""})
-    table = table.assign(group=table["group"].map(short_group) + marks)
-    base = alt.Chart(table).encode(y=alt.Y("top:Q", **axis))
+    table, baseline = arrow(names), baseline_of(groups)
+    columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
+    columns["group"] = [short_group(group) + " (baseline)" * (group == baseline) for group in names["group"]]
+    columns.setdefault("top", np.arange(len(names)) + 0.08)
+    base = alt.Chart(tables.few(columns)).encode(y=alt.Y("top:Q", **axis))
     name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
     note = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
     return [

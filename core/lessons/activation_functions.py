@@ -149,21 +149,20 @@ def output_histogram(names: Sequence[str], std: float) -> pd.DataFrame:
     width = max(high - low, 1e-9) / BINS
     centre_bins = (np.floor(low / width), np.ceil(high / width))
     edges = (np.arange(centre_bins[0], centre_bins[1] + 2) - 0.5) * width
-    parts = []
+    share, expected = [], []
     for name, h in outputs.items():
-        expected = ACTIVATIONS[name].forward(std * z)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "activation": name,
-                    "left": edges[:-1],
-                    "right": edges[1:],
-                    "share": np.histogram(h.clip(edges[0], edges[-1]), edges)[0] / SAMPLE,
-                    "expected": np.histogram(expected.clip(edges[0], edges[-1]), edges, weights=weights)[0],
-                }
-            )
-        )
-    return pd.concat(parts).reset_index(drop=True)
+        share.append(np.histogram(h.clip(edges[0], edges[-1]), edges)[0] / SAMPLE)
+        by_quadrature = ACTIVATIONS[name].forward(std * z).clip(edges[0], edges[-1])
+        expected.append(np.histogram(by_quadrature, edges, weights=weights)[0])
+    return pd.DataFrame(
+        {
+            "activation": np.repeat(list(outputs), len(edges) - 1),
+            "left": np.tile(edges[:-1], len(outputs)),
+            "right": np.tile(edges[1:], len(outputs)),
+            "share": np.concatenate(share),
+            "expected": np.concatenate(expected),
+        }
+    )
 
 
 def centring(table: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """The drawn network in tables and words: every value on it, its two gradients, and signs over random examples."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -42,14 +43,16 @@ def network_table(network: DrawnNetwork, paths: GradientPaths) -> pd.DataFrame:
     }
     preactivations = {"h21": paths.a21, "h22": paths.a22, "h3": paths.a3}
     gradients = {"w1": paths.gradient_w1, "w2": paths.gradient_w2}
-    rows = [{"kind": "value", "name": name, "value": value} for name, value in values.items()]
-    rows += [{"kind": "weight", "name": name, "value": given[name]} for name in WEIGHTS]
-    table = pd.DataFrame(rows)
-    for end, place in (("start", 0), ("end", 1)):
-        table[end] = [WEIGHTS[name][place] if name in WEIGHTS else "" for name in table["name"]]
-    table["preactivation"] = table["name"].map(preactivations).astype(float)
-    table["gradient"] = table["name"].map(gradients).astype(float)
-    return table
+    names = [*values, *WEIGHTS]
+    columns = {
+        "kind": ["weight" if name in WEIGHTS else "value" for name in names],
+        "name": names,
+        "value": [given[name] if name in WEIGHTS else values[name] for name in names],
+    }
+    columns |= {end: [WEIGHTS.get(name, ("", ""))[i] for name in names] for i, end in enumerate(("start", "end"))}
+    for column, known in (("preactivation", preactivations), ("gradient", gradients)):
+        columns[column] = [known.get(name, math.nan) for name in names]
+    return pd.DataFrame(columns)
 
 
 def quadrant_table(paths: GradientPaths) -> pd.DataFrame:
@@ -70,12 +73,17 @@ def combination_table(
     network: DrawnNetwork, functions: Sequence[str], examples: int = EXAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """Signs of the two gradients over random examples: columns function, pattern, count, share, examples."""
-    rows = [
-        {"function": name, "pattern": pattern, "count": count, "share": count / examples, "examples": examples}
-        for name in functions
-        for pattern, count in sign_combinations(network, name, examples, seed).items()
-    ]
-    return pd.DataFrame(rows)
+    found = {name: sign_combinations(network, name, examples, seed) for name in functions}
+    counts = [count for counted in found.values() for count in counted.values()]
+    return pd.DataFrame(
+        {
+            "function": [name for name, counted in found.items() for _ in counted],
+            "pattern": [pattern for counted in found.values() for pattern in counted],
+            "count": counts,
+            "share": [count / examples for count in counts],
+            "examples": [examples] * len(counts),
+        }
+    )
 
 
 def formula(paths: GradientPaths, weight: int, colour: str) -> str:
@@ -113,9 +121,11 @@ def step_words(function: str, paths: GradientPaths) -> str:
 
 def combination_words(table: pd.DataFrame) -> str:
     """How often the gradients have opposite signs, function by function, and out of how many examples."""
-    opposite = table[table["pattern"].isin(OPPOSITE)].groupby("function", sort=False)["count"].sum()
+    opposite: dict[str, int] = {}
+    for name, pattern, count in zip(*(table[name].to_list() for name in ("function", "pattern", "count")), strict=True):
+        opposite[name] = opposite.get(name, 0) + (count if pattern in OPPOSITE else 0)
     examples = int(table["examples"].iloc[0])
-    parts = [f"{words(str(name))} {count:,} ({share(count / examples)})" for name, count in opposite.items()]
+    parts = [f"{words(name)} {count:,} ({share(count / examples)})" for name, count in opposite.items()]
     return f"Opposite signs, out of {examples:,} random examples each: {listed(parts)}."
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ class Descent:
 
     def neuron(self, function: str) -> Neuron:
         """The neuron that is fed by `function`."""
-        return make_neuron(function, self.std, EXAMPLES, SOLUTION, seed=self.draw)
+        return _neuron(function, self.std, self.draw)
 
     def learning_rate(self, condition: Conditioning, updates: str) -> float:
         """The learning rate of a path on that neuron."""
@@ -82,7 +83,7 @@ class Descent:
     def path(self, function: str, updates: str) -> Path:
         """Its path with updates of one example or of the full batch."""
         neuron = self.neuron(function)
-        rate = self.learning_rate(conditioning(neuron), updates)
+        rate = self.learning_rate(_conditioning(neuron), updates)
         size = 1 if updates == EXAMPLE else None
         return descend(neuron, self.start, rate, self.steps, size, self.momentum, self.draw)
 
@@ -91,18 +92,29 @@ class Descent:
         return {(function, kind): self.path(function, kind) for function in functions for kind in updates}
 
 
+# A descent asks for them again and again.
+_conditioning = lru_cache(maxsize=64)(conditioning)
+
+
+@lru_cache(maxsize=64)
+def _neuron(function: str, std: float, draw: int) -> Neuron:
+    return make_neuron(function, std, EXAMPLES, SOLUTION, seed=draw)
+
+
 def path_table(paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
     """All paths, by function and updates: columns function, updates, step, w1, w2, loss, share, direction.
 
     `share` is the loss over the first loss.
     """
-    frames = [
-        pd.DataFrame({"function": function, "updates": updates, **path.columns()}).assign(
-            share=path.loss / path.loss[0] if path.loss[0] > 0 else np.nan
-        )
-        for (function, updates), path in paths.items()
+    names: dict[str, list[str]] = {
+        column: [key[place] for key, path in paths.items() for _ in path.direction]
+        for place, column in enumerate(("function", "updates"))
+    }
+    each = [
+        path.columns() | {"share": path.loss / path.loss[0] if path.loss[0] > 0 else np.full(len(path.loss), np.nan)}
+        for path in paths.values()
     ]
-    return pd.concat(frames, ignore_index=True)
+    return pd.DataFrame(names | {name: np.concatenate([columns[name] for columns in each]) for name in each[0]})
 
 
 def contour_table(neuron: Neuron) -> pd.DataFrame:
@@ -147,7 +159,7 @@ def summary_table(descent: Descent, paths: dict[tuple[str, str], Path]) -> pd.Da
         {
             "function": words(function),
             "updates": updates,
-            "learning_rate": descent.learning_rate(conditioning(descent.neuron(function)), updates),
+            "learning_rate": descent.learning_rate(_conditioning(descent.neuron(function)), updates),
             "path_length": path.path_length,
             "straight_line": path.distance,
             "tortuosity": path.tortuosity,
@@ -170,19 +182,18 @@ def condition_table(neurons: dict[str, Neuron]) -> pd.DataFrame:
         "largest_rate": "largest_rate_full_batch",
         "largest_rate_per_example": "largest_rate_one_example",
     }
-    table = pd.DataFrame([vars(conditioning(neuron)) for neuron in neurons.values()])[list(named)]
-    table.insert(0, "function", list(map(words, neurons)))
-    return table.rename(columns=named)
+    found = [_conditioning(neuron) for neuron in neurons.values()]
+    columns = {column: [getattr(each, name) for each in found] for name, column in named.items()}
+    return pd.DataFrame({"function": list(map(words, neurons))} | columns)
 
 
 def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
     """How many examples pull straight towards the minimum from the point of each path after `step` steps."""
     parts = []
     for function, table in directions.items():
-        at = table[["w1", "w2"]].iloc[0]
-        wanted = sign_pattern(SOLUTION[0] - at["w1"], SOLUTION[1] - at["w2"])
-        towards = int(table.loc[table["pattern"] == wanted, "count"].sum())
-        free = int((table["count"] > 0).sum())
+        wanted = sign_pattern(*(best - table[name].iloc[0] for best, name in zip(SOLUTION, ("w1", "w2"), strict=True)))
+        counts = dict(zip(table["pattern"].to_list(), table["count"].to_list(), strict=True))
+        towards, free = counts.get(wanted, 0), sum(number > 0 for number in counts.values())
         said = share(towards / EXAMPLES) if "0" not in wanted else "at it" if wanted == "00" else "on one axis with it"
         parts.append(f"{words(function)} {said} ({free} of 4 quadrants open)")
     return f"After {count(step, 'step')}, single examples that step into the quadrant of the minimum: {listed(parts)}."
@@ -190,9 +201,10 @@ def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
 
 def outside_words(paths: pd.DataFrame, step: int) -> str:
     """Which paths are off the chart after `step` steps; "" if none is."""
-    now = paths[paths["step"] <= step].groupby(["function", "updates"], sort=False).tail(1)
-    off = now[now[["w1", "w2"]].abs().max(axis=1) > REACH]
-    names = [f"{words(name)} ({kind})" for name, kind in zip(off["function"], off["updates"], strict=True)]
+    known = paths["step"].to_numpy() <= step
+    names, kinds = (paths.loc[known, name].to_list() for name in ("function", "updates"))
+    now = dict(zip(zip(names, kinds, strict=True), paths[["w1", "w2"]].to_numpy()[known].tolist(), strict=True))
+    names = [f"{words(name)} ({kind})" for (name, kind), at in now.items() if max(map(abs, at)) > REACH]
     return f"Now off the chart: {listed(names)}." if names else ""
 
 

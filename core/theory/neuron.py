@@ -11,6 +11,7 @@ Sign patterns are strings of "+", "-" and "0", first w1 then w2: "+-" is up in w
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +31,8 @@ def sign_pattern(first: float, second: float) -> str:
 
 def _count_patterns(pairs: Floats) -> dict[str, int]:
     """How often each quadrant occurs among pairs (n, 2), all four listed; patterns with a zero under "zero"."""
-    signs = np.sign(pairs)
-    result = {pattern: int((signs == pair).all(axis=1).sum()) for pattern, pair in QUADRANTS.items()}
+    first, second = ({1: one > 0, -1: one < 0} for one in pairs.T)
+    result = {pattern: int(np.count_nonzero(first[x] & second[y])) for pattern, (x, y) in QUADRANTS.items()}
     return result | {"zero": len(pairs) - sum(result.values())}
 
 
@@ -147,10 +148,16 @@ def sign_combinations(
         Counts under "++", "-+", "--" and "+-", and under "zero" the examples on which a gradient is exactly 0.
     """
     function = resolve(activation)
-    drawn = np.random.default_rng(seed).standard_normal((examples, 3))
+    drawn = _drawn(examples, seed)
     _, h2, a3, _, y = _forward(network, function, drawn[:, :2])
     bracket = (y - drawn[:, 2]) * network.v * function.slope(a3)
     return _count_patterns(bracket[:, np.newaxis] * h2)
+
+
+@lru_cache(maxsize=4)
+def _drawn(examples: int, seed: int) -> Floats:
+    """Inputs and targets, the same for all networks: to be read only."""
+    return np.random.default_rng(seed).standard_normal((examples, 3))
 
 
 def _forward(network: DrawnNetwork, function: Activation, x: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
@@ -386,21 +393,21 @@ def descend(
     updates = np.zeros((steps, 2))
     per_pass = examples // size
     h, done = neuron.h, steps
-    for step in range(steps):
-        if size < examples:
-            position = step % per_pass
-            if position == 0:
-                order = rng.permutation(examples)
-            h = neuron.h[order[position * size : (position + 1) * size]]
-        gradient = _residuals(neuron, h, weights[step]) @ h / size
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        for step in range(steps):
+            if size < examples:
+                position = step % per_pass
+                if position == 0:
+                    order = rng.permutation(examples)
+                h = neuron.h[order[position * size : (position + 1) * size]]
+            gradient = _residuals(neuron, h, weights[step]) @ h / size
             updates[step] = -learning_rate * gradient
-        if momentum and step:
-            updates[step] += momentum * updates[step - 1]
-        weights[step + 1] = weights[step] + updates[step]
-        if not np.abs(weights[step + 1]).max() < 1e9:
-            done = step
-            break
+            if momentum and step:
+                updates[step] += momentum * updates[step - 1]
+            weights[step + 1] = weights[step] + updates[step]
+            if not all(abs(weight) < 1e9 for weight in weights[step + 1].tolist()):
+                done = step
+                break
 
     loss = loss_surface(neuron, weights[: done + 1, 0], weights[: done + 1, 1])
     passed = np.flatnonzero(loss > _DIVERGED * max(float(loss[0]), 1e-9))
@@ -410,6 +417,6 @@ def descend(
         w1=weights[: last + 1, 0],
         w2=weights[: last + 1, 1],
         loss=loss[: last + 1],
-        direction=("", *(sign_pattern(*update) for update in updates[:last])),
+        direction=("", *(sign_pattern(*update) for update in updates[:last].tolist())),
         diverged=last < steps or bool(passed.size),
     )
