@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from core.charts import style, tables
+from core.lessons.gradient_paths import OPPOSITE
 from core.lessons.zigzag import REACH, TILE, UPDATES
 from core.text import number, percent, words
 
@@ -100,7 +101,10 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text=alt.Text("text:N"), color=colour))
     shared = {"x": 1.0, "y": 0.69, "text": f"common factor {number(bracket)}"}
     charts.append(_text([shared], "text", color=COMMON, fontWeight="bold", align="right"))
-    return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
+    values = [f"{LABELS[name]} = {parts[name]['text']}" for name in PLACES] + [ends.replace("\n", ", ")]
+    said = f"{', '.join(str(note['text']) for note in notes)}, {shared['text']}. {', '.join(values)}"
+    subtitle = "colour: sign; thickness of a line: size of the weight"
+    return style.layered(charts, "The drawn network", subtitle, 340, said=said)
 
 
 def _sign(value: float) -> str:
@@ -164,8 +168,10 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
             shape="triangle-up", size=260, filled=True, opacity=1, color=STEP, angle=turn
         )
         charts.append(head.encode(x=alt.X("x2:Q", **x_axis), y=alt.Y("y2:Q", **y_axis), tooltip=tip))
-    title = "Where this example's step can go"
-    return style.layered(charts, title, "arrow: the step taken; dashed: the line it cannot leave", 320)
+    title, subtitle = "Where this example's step can go", "arrow: the step taken; dashed: the line it cannot leave"
+    open_ones = [PATTERNS[pattern] for pattern in table.loc[table["allowed"], "pattern"]]
+    said = f"Change of w₁ {number(step[0])}, of w₂ {number(step[1])}. Can be reached: {'; '.join(open_ones) or 'none'}"
+    return style.layered(charts, title, subtitle, 320, said=said)
 
 
 def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
@@ -198,7 +204,10 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
         x=x, y=y, xOffset=offset, text=alt.Text("label:N")
     )
     subtitle = f"{int(table['examples'].iloc[0]):,} random examples for each function"
-    return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 320, pick)
+    title = "Signs of the gradients of w₁ and w₂"
+    opposite = drawn["share"].where(drawn["pattern"].isin(OPPOSITE), 0.0).groupby(drawn["group"], sort=False).sum()
+    said = style.read_out(opposite.index, "opposite signs in " + opposite.map(percent))
+    return style.layered([bars, text], title, subtitle, 320, pick, said=said)
 
 
 def descent(
@@ -258,7 +267,13 @@ def descent(
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     charts += [each.encode(**place, text=alt.Text("text:N")) for each in (halo, ink)]
     charts.append(_tiles(tiles, hover))
-    return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
+    paths_at = [f"{kind}, step {step:,}" for kind, step in zip(now["updates"], now["step"], strict=True)]
+    said = style.read_out([*paths_at, "minimum"], map(_weights, [*now["w1"], solution[0]], [*now["w2"], solution[1]]))
+    return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1, said=said)
+
+
+def _weights(w1: float, w2: float) -> str:
+    return f"w₁ {number(w1)}, w₂ {number(w2)}"
 
 
 def _marks(colour: str) -> tuple[dict[str, Any], ...]:
@@ -326,7 +341,10 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     arrived = alt.Chart(pd.DataFrame({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
     lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
     subtitle = ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {percent(goal)} of the first loss"
-    return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick)
+    last = drawn.groupby(["group", "updates"], sort=False).tail(1)
+    ends = [f"{number(share)} at step {step:,}" for share, step in zip(last["share"], last["step"], strict=True)]
+    said = f"Last: {style.read_out(last['group'] + ', ' + last['updates'], ends)}"
+    return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick, said=said)
 
 
 def _unit(column: str) -> Any:

@@ -68,10 +68,15 @@ def bars(
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
     charts += style.row_names(names, y_axis, groups=groups)
-    peaks = table.sort_values("share", kind="stable").groupby("place").tail(1).sort_values("place")
-    said = style.read_out(names["group"], names["note"])
-    said = said or style.read_out(peaks["group"], "most at " + peaks["range"])
+    said = style.read_out(names["group"], _peaks(table, names["note"]))
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
+
+
+def _peaks(table: pd.DataFrame, notes: pd.Series) -> list[str]:
+    """Where each row has its peak, where it has bars, and its note."""
+    at = table.sort_values("share", kind="stable").drop_duplicates("place", keep="last").set_index("place")["range"]
+    most = [f"most at {at[place]}" if place in at.index else "" for place in range(len(notes))]
+    return [", ".join(filter(None, each)) for each in zip(most, notes, strict=True)]
 
 
 def _outline(table: pd.DataFrame) -> pd.DataFrame:
