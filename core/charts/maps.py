@@ -94,8 +94,7 @@ def _note(cells: pd.DataFrame, measure: Measure, at: str) -> str:
     """What is in the cells, and how many of them lie in the window."""
     bright = ("bright: better" if measure.better else "bright: more") if cells["state"].eq(VALUE).any() else ""
     reached = "more than half of the runs reached the target"
-    inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
-    window = f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"
+    window = f"white outline: {reached}" if cells["window"].any() else f"in no cell {reached}"
     return "; ".join(filter(None, [at, "" if measure.counted else "median of the runs", bright, window]))
 
 
