@@ -15,7 +15,7 @@ SUPPORTED, MIXED, NOT_SUPPORTED, UNDECIDED = VERDICTS = ("supported", "mixed", "
 NOT_MEASURED = "not measured (needs full statistics)"
 """What is said in place of numbers that standard statistics leave out."""
 
-ONE_SEED = "One seed shows no chance, so these runs cannot tell."
+ONE_SEED = "One seed cannot tell an effect from chance, so these runs decide nothing."
 """Why runs of one seed leave a claim undecided."""
 
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -114,6 +114,11 @@ def ordinal(n: int) -> str:
 def listed(parts: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'; '' of nothing."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def few(parts: Sequence[str], most: int = 3) -> str:
+    """The first of several in a sentence, and how many more there are: 'a, b, c and 37 more'."""
+    return listed([*parts[:most], *[f"{len(parts) - most:,} more"] * (len(parts) > most)])
 
 
 def first(parts: Sequence[str], total: int, noun: str) -> str:

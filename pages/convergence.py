@@ -125,7 +125,7 @@ def _speed_up(shown: Shown, groups: Chosen) -> None:
         st.caption(
             "How many times fewer updates the median run takes than that of the baseline"
             + ("; the interval is a bootstrap over paired seeds." if shown.experiment.seeds > 1 else ".")
-            + (" One seed shows no chance: there is no interval." if shown.experiment.seeds == 1 else "")
+            + (" With one seed there is no interval." if shown.experiment.seeds == 1 else "")
             + _at_once(shown.runs(), medians)
             + (
                 ""

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -76,11 +77,20 @@ def _page(shown: Shown) -> None:
             outcome=found.outcome, functions=functions,
         )  # fmt: skip
     with right:
-        chart.draw(f"rates_{outcome}", convergence.rate_grid, partial(_grid, shown, network), quantity=outcome)
+        chart.draw(f"rates_{outcome}", _rates, partial(_grid, shown, network), quantity=outcome)
     st.caption("Parallel lines on the left: centring brings the same at either slope.")
-    st.dataframe(found.cells[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
+    st.dataframe(_in_words(found.cells)[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="cells")
     _formulas()
     link.to_page("convergence")
+
+
+def _in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """The functions as this page calls them."""
+    return table.assign(activation=table["activation"].map(text.words))
+
+
+def _rates(runs: pd.DataFrame, *, quantity: str) -> alt.LayerChart:
+    return convergence.rate_grid(_in_words(runs), quantity=quantity)
 
 
 def _untested(shown: Shown, network: str) -> bool:

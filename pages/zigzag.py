@@ -155,10 +155,7 @@ def _page() -> None:
                 columns = st.columns(min(3, len(functions)))
             key = f"descent_{function}_{descent.start}"
             with columns[place % 3], st.container(key=f"chart_descent_{function}"):
-                st.vega_lite_chart(
-                    now.charts[function], width="stretch", key=key, selection_mode=charts.START,
-                    on_select=lambda key=key: _start(key),
-                )  # fmt: skip
+                chart.place(now.charts[function], key, selection_mode=charts.START, on_select=partial(_start, key))
                 save.menu(
                     f"descent_{function}",
                     partial(_path, walk, function),

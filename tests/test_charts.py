@@ -17,7 +17,7 @@ import pytest
 from altair.utils.schemapi import debug_mode
 
 from core import Experiment, run
-from core.charts import convergence, maps, saturation, signs, style, tables
+from core.charts import convergence, maps, picture, saturation, signs, style, tables
 from core.experiment.presets import PRESETS
 from core.lessons.saturation import dead_flat_layers
 from core.results.convergence import survival
@@ -445,6 +445,19 @@ def test_a_chart_says_what_it_comes_to_to_who_cannot_see_it() -> None:
     one = pd.DataFrame({"group": ["a", "b"], "value": [2.0, np.nan]})
     assert style.extremes(one, "value", "{group}") == "Only a with 2"
     assert style.extremes(one.iloc[1:], "value", "{group}") == ""
+    # What ties is not told as if one were ahead.
+    ties = pd.DataFrame({"group": ["a", "b", "c"], "value": [2.0, 2.0, 1.0]})
+    assert style.extremes(ties, "value", "{group}") == "Largest: a and 1 more with 2; smallest: c with 1"
+    assert style.extremes(ties.head(2), "value", "{group}") == "All 2: 2"
+
+
+def test_a_chart_that_can_draw_nothing_says_why_and_a_heading_that_asks_keeps_its_question_mark() -> None:
+    spec = style.blank("Who is first?", "x", "y", "nothing was measured").to_dict()
+    assert picture.in_words(spec) == "Who is first? nothing was measured"
+    lost = lecture().runs.assign(updates_to_target=np.nan)
+    assert convergence.rate_grid(lost).to_dict()["description"] == "No line has a median at any learning rate"
+    accuracy = convergence.learning_curves(curves(lecture().epochs), groups=lecture().groups, quantity="test_accuracy")
+    assert re.search(r": \d+ % at epoch \d+(;|$)", accuracy.to_dict()["description"])
 
 
 @pytest.mark.parametrize("chart", CHARTS)

@@ -342,7 +342,7 @@ def test_one_seed_has_no_interval_and_decides_nothing() -> None:
     found = effects.finding(decompose(runs(one)))
     assert found.verdict == UNDECIDED
     assert "centring 4x; slope 2x; width 1x" in found.evidence
-    assert "One seed shows no chance" in found.evidence
+    assert "One seed cannot tell an effect from chance" in found.evidence
     assert "interval" not in found.sentence
 
 

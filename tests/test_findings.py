@@ -115,7 +115,7 @@ def test_scales_at_which_nothing_saturates_tell_nothing_of_large_weights() -> No
 def test_one_seed_decides_nothing_about_saturation() -> None:
     found = findings.saturation(by_scheme({"normal:0.01": (0.01, 0.0), "normal:1": (1.0, 0.6)}, seeds=1))
     assert found.verdict == UNDECIDED
-    assert "One seed shows no chance" in found.evidence
+    assert "One seed cannot tell an effect from chance" in found.evidence
 
 
 def at_the_end(*shares: float) -> Result:
@@ -330,7 +330,7 @@ def test_one_seed_decides_nothing_and_has_no_interval() -> None:
     found = findings.convergence(one_each([300.0], [100.0], HUNDREDS, seeds=1))
     assert found.verdict == UNDECIDED
     assert "needed 3 times fewer updates than logistic (1 seed)" in found.evidence
-    assert "One seed shows no chance" in found.evidence
+    assert "One seed cannot tell an effect from chance" in found.evidence
 
 
 def test_medians_within_a_recorded_step_are_no_difference() -> None:

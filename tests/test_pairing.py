@@ -158,7 +158,7 @@ def test_one_seed_decides_nothing_and_a_tie_is_a_tie(plain: Result) -> None:
     assert row.said == "not decided: B needed 4 times fewer updates than A (1 seed)"
     rows = pairing.effects(with_runs(plain, [40.0]), with_runs(plain, [10.0]), pairing.by_hand("x", "x"), UPDATES)
     assert rows["said"].tolist() == ["no runs with a value of both"]
-    assert "One seed shows no chance" in pairing.finding(rows.assign(runs_a=1, runs_b=1), 1).limits
+    assert "One seed cannot tell an effect from chance" in pairing.finding(rows.assign(runs_a=1, runs_b=1), 1).limits
     tie = only(with_runs(plain, [40.0, 40]), with_runs(plain, [40.0, 40]))
     assert (tie.better, tie.said) == (SAME, "no difference: medians of 40 updates and 40 updates (2 seeds)")
 

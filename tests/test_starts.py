@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -333,3 +334,22 @@ def test_every_scheme_draws_networks_of_any_shape() -> None:
         for hidden in (((),), (1,), (3, 7, 2)):
             weights = drawn(initialiser=text, hidden=hidden)
             assert all(np.isfinite(w).all() for w in weights)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("weights*0.5", "has 'weights' in place of a scheme; a factor comes after a scheme, as in he_normal*0.5"),
+        ("normal:1;last*0.5", "has 'last' in place of a scheme"),
+        ("biases", "has 'biases' in place of a scheme"),
+        ("0.5*he_normal", "comes after it, as in he_normal*0.5"),
+        ("hidden=normal:1", "and then give each role once, as he_normal;last=zeros does"),
+    ],
+)
+def test_a_word_of_the_grammar_out_of_its_place_is_answered_with_what_goes_there(given: str, said: str) -> None:
+    with pytest.raises(ValueError, match="allowed") as caught:
+        Experiment(initialiser=(given,))
+    assert said in str(caught.value)
+    example = re.search(r"as (?:in )?(he_normal[*;][^; ,]+)", str(caught.value))
+    assert example is not None
+    assert Experiment(initialiser=(example[1],)).initialiser == (example[1],)

@@ -100,3 +100,10 @@ def test_one_verdict_of_several() -> None:
 )
 def test_many_layers_of_one_width_are_written_as_depth_by_width(label: str, short: str) -> None:
     assert text.short_group(label) == short
+
+
+def test_of_many_a_sentence_names_a_few() -> None:
+    many = [f"normal:{n}" for n in range(1, 41)]
+    assert text.few(many) == "normal:1, normal:2, normal:3 and 37 more"
+    assert text.few(many[:3]) == "normal:1, normal:2 and normal:3"
+    assert text.few([]) == ""

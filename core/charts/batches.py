@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.charts import curves, style, tables
 from core.lessons.batch_size import FREE, QUANTITIES
+from core.text import percent
 
 PAIRS = "pairs of gradient signs that agree"
 COLOURS = {"pairs": style.PALETTE[0], "saturated": style.PALETTE[1]}
@@ -69,7 +70,8 @@ def pairs_by_batch(
         base.mark_point(filled=True, size=70).encode(y=y, shape=shape, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
-    return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick)
+    said = style.extremes(medians, "median", "{group} with batches of {size:,}", percent)
+    return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick, said=said)
 
 
 def pairs_by_layer(
@@ -137,7 +139,11 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
     charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
     subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}; dashed: theory, large batch"
-    return style.layered(charts, title, subtitle, curves.HEIGHT)
+    ends = [
+        style.extremes(table[table["name"] == name], "mean", "{initialiser}, scale {scale:.3g},", percent)
+        for name in names
+    ]
+    return style.layered(charts, title, subtitle, curves.HEIGHT, said=style.read_out(names, ends))
 
 
 def _share_axis(title: str, values: Sequence[float]) -> dict[str, Any]:

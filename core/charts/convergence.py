@@ -351,7 +351,8 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
 
 def _said(reached: pd.DataFrame, accuracy: bool) -> str:
     whose = "{group}, learning rate {learning_rate:g},"
-    return style.extremes(reached, "median", whose, text.percent if accuracy else text.number)
+    ends = style.extremes(reached, "median", whose, text.percent if accuracy else text.number)
+    return ends or "No line has a median at any learning rate"
 
 
 def _no_median(lost: pd.DataFrame) -> alt.Chart:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.charts import style, tables
-from core.text import count, number, percent, short_group
+from core.text import count, number, short_group
 
 HEIGHT = 320
 BAND = "median and 25-75 % of the runs"
@@ -79,8 +79,7 @@ def over_training(
         return style.blank(title, TIMES[x], y_title, empty)
     along = alt.X(f"{x}:Q", **style.position(TIMES[x], drawn.times, "symlog" if log_x else "count"))
     heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
-    y_axis = style.position(y_title, heights, y_kind)
-    y = partial(_height, y_axis)
+    y = partial(_height, y_axis := style.position(y_title, heights, y_kind))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
     base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
     behind = style.halo(medians[["group", x, "drawn"]], groups, x=along, y=y("drawn"))
@@ -102,14 +101,16 @@ def over_training(
     for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
     subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
-    return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=_ends(medians, x))
+    said = last(medians, x, y_kind)
+    return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 
-def _ends(medians: pd.DataFrame, x: str) -> str:
+def last(medians: pd.DataFrame, x: str, kind: style.Kind) -> str:
     """The last median of each group, as many as a person listens to."""
-    last = medians.groupby("group", sort=False).tail(1).head(style.MOST_KEYS)
-    ends = [f"{short_group(row['group'])} {number(row['median'])} at {x} {row[x]:,}" for row in last.to_dict("records")]
-    return f"Last: {'; '.join(ends)}"
+    ends = medians.groupby("group", sort=False).tail(1)
+    told = style.told(kind)
+    notes = [f"{told(median)} at {x} {time:,.0f}" for median, time in zip(ends["median"], ends[x], strict=True)]
+    return f"Last: {style.read_out(ends['group'], notes)}"
 
 
 def _height(axis: dict[str, Any], column: str) -> alt.Y:
@@ -129,6 +130,7 @@ def over_steps(
     y_kind: style.Kind = "linear",
     reference: pd.DataFrame | None = None,
     empty: str = style.NOTHING,
+    whose: str = "{group} at layer {at}",
 ) -> alt.LayerChart:
     """Median and 25-75 % interval over the runs of each group, at each of a few ordered `steps`.
 
@@ -138,6 +140,7 @@ def over_steps(
         subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
         reference: columns at, value and key: a dashed neutral line for each key, which the subtitle has to explain.
         empty: why there is nothing to draw, where that is so.
+        whose: a median is, a format of group and at.
     """
     table = table.loc[table["group"].isin(groups), ["group", "at", column]]
     medians = tables.masked(tables.spread(table, ["group", "at"], column), ["low", "median", "high"])[0]
@@ -172,10 +175,7 @@ def over_steps(
     dots = base.mark_point(filled=True, size=60)
     dots = dots.encode(y=y, opacity=style.faded(pick), tooltip=tip, **of_point)
     subtitle = of_runs(subtitle, medians["runs"])
-    place = "layer " if "layer" in x_title else ""
-    said = style.extremes(
-        medians, "median", f"{{group}} at {place}{{at}}", percent if y_kind in ("share", "part") else number
-    )
+    said = style.extremes(medians, "median", whose, style.told(y_kind))
     return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 

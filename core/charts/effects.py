@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.charts import style
 from core.lessons.effects import AT_ONCE, TANH, Outcome
-from core.text import words
+from core.text import number, words
 
 # Not among the first hues, which are those of the functions.
 PART, WHOLE = style.PALETTE[5], style.NEUTRAL
@@ -138,7 +138,7 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     subtitle = "solid: centred, dashed: not"
     if table["seeds"].max() > 1:
         subtitle = f"95 % intervals; {subtitle}"
-    return style.layered(charts, title, subtitle, 320)
+    return style.layered(charts, title, subtitle, 320, said=style.read_out(table["name"], table["outcome"]))
 
 
 def _by_slope(cells: pd.DataFrame, worst: str) -> pd.DataFrame:
@@ -152,6 +152,7 @@ def _by_slope(cells: pd.DataFrame, worst: str) -> pd.DataFrame:
         name=cells["activation"].map(words),
     )
     table["outcome"] = [
-        f"{at:.4g}" + (" or worse" if lost else "") for at, lost in zip(table["at"], table["censored"], strict=True)
+        f"{number(at, 4) if np.isfinite(at) else 'unknown'}{' or worse' * bool(lost)}"
+        for at, lost in zip(table["at"], table["censored"], strict=True)
     ]
     return table

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from core.charts import curves, rows, style, tables
 from core.registries.activations import ACTIVATIONS
+from core.text import number, percent
 
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
 UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape
@@ -73,6 +74,8 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
         ("activation", "function"), ("x", "x", style.NUMBER), (quantity, y_title, style.NUMBER), ("state", "state")
     )
     dots = base.mark_point(filled=True, size=60, clip=True).encode(opacity=alt.OpacityValue(0), tooltip=tip)
+    ends = table.groupby("activation", sort=False)[quantity].agg(["min", "max"])
+    spans = [f"{number(least)} to {number(most)}" for least, most in zip(ends["min"], ends["max"], strict=True)]
     return style.layered(
         [
             thin,
@@ -85,6 +88,7 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
         "thin: saturated; grey: 95 % of the pre-activations",
         280,
         pick,
+        said=f"For x from {number(-reach)} to {number(reach)}: {style.read_out(ends.index, spans)}",
     )
 
 
@@ -166,6 +170,7 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
         ("n", "samples", ",d"),
     )
     opacity = style.faded(pick)
+    said = style.read_out(outputs["activation"], map(percent, outputs["saturated"]))
     return style.layered(
         [
             line,
@@ -179,6 +184,7 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
         f"lines: theory; dots at {std:g}: {n:,} samples, ± 2 standard errors",
         260,
         pick,
+        said=f"With a standard deviation of {std:g}: {said}",
     )
 
 
@@ -224,11 +230,13 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
     forward = base.mark_rect().encode(x=alt.X("zero:Q", **x_axis), x2=alt.X2("forward:Q")).transform_calculate(zero="0")
     backward = base.mark_rect(**style.PALE).encode(x=alt.X("forward:Q", **x_axis), x2=alt.X2("total:Q"))
     backward = backward.encode(stroke=style.edged(colour))
+    times = [f"{a:.2f} ns forward, {b:.2f} ns backward" for a, b in zip(wide["forward"], wide["backward"], strict=True)]
     return style.layered(
         [forward, backward, *style.row_names(names, y_axis)],
         title,
         f"{dtype}; solid: forward, pale: backward; cheapest first",
         36 * len(wide),
+        said=style.read_out(wide["activation"], times),
     )
 
 
@@ -261,4 +269,5 @@ def step_shares(table: pd.DataFrame) -> alt.LayerChart:
     line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
     dots = base.mark_point(filled=True, size=60).encode(opacity=style.faded(pick), tooltip=tip)
     subtitle = f"{table['dtype'].iloc[0]}; passes through all hidden layers, both ways"
-    return style.layered([line, dots], title, subtitle, curves.HEIGHT, pick)
+    said = style.extremes(table, "share", "{activation} with {width:g} units", percent)
+    return style.layered([line, dots], title, subtitle, curves.HEIGHT, pick, said=said)

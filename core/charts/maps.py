@@ -99,17 +99,20 @@ def heatmap(
             words = alt.Chart(part[["across", "up", "short"]]).mark_text(color=ink, fontSize=size, tooltip=False)
             places = {"x": alt.X("across:Q", **x_axis), "y": alt.Y("up:Q", **y_axis)}
             charts.append(words.encode(**places, text=alt.Text("short:N")))
-    said = style.extremes(cells, "value", "{column}, {row},", percent if measure.share else number)
+    whose = f"{across.noun} {{column}}, {up.noun} {{row}},"
+    said = style.extremes(cells, "value", whose, percent if measure.share else number)
+    states = cells.loc[cells["state"] != VALUE, "state"].value_counts()
+    without = style.read_out((_so_far(state, final) for state in states.index), (count(n, "cell") for n in states))
+    said = "; ".join(filter(None, [said, without]))
     return style.layered(charts, title, _note(cells, measure, at, baseline), row * len(up.levels), said=said)
 
 
 def _note(cells: pd.DataFrame, measure: Measure, at: str, baseline: str) -> str:
-    """What is in the cells, and how many of them lie in the window."""
+    """What is in the cells, and what their outline says."""
     of = "median of the runs, each beside the baseline's of its seed" if baseline else "median of the runs"
     bright = ("bright: better" if measure.better else "bright: more") if cells["state"].eq(VALUE).any() else ""
     reached = "more than half of the runs reached the target"
-    inside = f"{int(cells['window'].sum())} of {count(len(cells), 'cell')}"
-    window = f"white outline: {reached} ({inside})" if cells["window"].any() else f"in no cell {reached}"
+    window = f"white outline: {reached}" if cells["window"].any() else f"in no cell {reached}"
     named = f"baseline: {short_group(baseline)}" if baseline else ""
     return "; ".join(filter(None, [named, at, "" if measure.counted else of, bright, window]))
 

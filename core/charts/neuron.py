@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from core.charts import style, tables
 from core.charts.picture import arrow
+from core.lessons.gradient_paths import OPPOSITE
 from core.lessons.zigzag import REACH, TILE, UPDATES
 from core.text import number, percent, words
 
@@ -103,7 +104,10 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     charts.append(gradients.encode(x=_unit("x"), y=_unit("y"), text=alt.Text("text:N"), color=colour))
     shared = {"x": 1.0, "y": 0.69, "text": f"common factor {number(bracket)}"}
     charts.append(_text([shared], "text", color=COMMON, fontWeight="bold", align="right"))
-    return style.layered(charts, "The drawn network", "colour: sign; thickness of a line: size of the weight", 340)
+    values = [f"{LABELS[name]} = {parts[name]['text']}" for name in PLACES] + [ends.replace("\n", ", ")]
+    said = f"{', '.join(str(note['text']) for note in notes)}, {shared['text']}. {', '.join(values)}"
+    subtitle = "colour: sign; thickness of a line: size of the weight"
+    return style.layered(charts, "The drawn network", subtitle, 340, said=said)
 
 
 def _sign(value: float) -> str:
@@ -169,8 +173,10 @@ def quadrants(table: pd.DataFrame, *, step: tuple[float, float], own: tuple[floa
             shape="triangle-up", size=260, filled=True, opacity=1, color=STEP, angle=turn
         )
         charts.append(head.encode(x=alt.X("x2:Q", **x_axis), y=alt.Y("y2:Q", **y_axis), tooltip=tip))
-    title = "Where this example's step can go"
-    return style.layered(charts, title, "arrow: the step taken; dashed: the line it cannot leave", 320)
+    title, subtitle = "Where this example's step can go", "arrow: the step taken; dashed: the line it cannot leave"
+    open_ones = [PATTERNS[pattern] for pattern in table.loc[table["allowed"], "pattern"]]
+    said = f"Change of w₁ {number(step[0])}, of w₂ {number(step[1])}. Can be reached: {'; '.join(open_ones) or 'none'}"
+    return style.layered(charts, title, subtitle, 320, said=said)
 
 
 def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
@@ -184,7 +190,14 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     zeros = any(count for _, pattern, count, *_ in rows if pattern == "zero")
     patterns = {pattern: text for pattern, text in PATTERNS.items() if pattern != "zero" or zeros}
     drawn = [
-        {"group": words(function), "signs": patterns[pattern], "count": count, "share": share, "examples": examples}
+        {
+            "group": words(function),
+            "pattern": pattern,
+            "signs": patterns[pattern],
+            "count": count,
+            "share": share,
+            "examples": examples,
+        }
         | {"label": "0" if share == 0 else percent(share).replace(" ", "")}
         for function, pattern, count, share, examples in rows
         if pattern in patterns
@@ -199,14 +212,19 @@ def sign_combinations(table: pd.DataFrame) -> alt.LayerChart:
     y = alt.Y("share:Q", **style.fixed("share of the examples", 0, top, format="%", tickCount=5))
     offset = alt.XOffset("group:N", scale=alt.Scale(domain=groups))
     tip = style.tip(("group", "function"), ("signs", "signs"), ("count", "examples", ",d"), ("examples", "of", ",d"))
-    base = alt.Chart(_columns(drawn, *drawn[0]))
+    base = alt.Chart(_columns(drawn, "group", "signs", "count", "share", "examples", "label"))
     pick = style.pick_group()
     bars = base.mark_bar().encode(x=x, y=y, xOffset=offset, color=colour, tooltip=tip, opacity=style.faded(pick))
     text = base.mark_text(dy=-6, fontSize=10, color=style.NEUTRAL).encode(
         x=x, y=y, xOffset=offset, text=alt.Text("label:N")
     )
     subtitle = f"{drawn[0]['examples']:,} random examples for each function"
-    return style.layered([bars, text], "Signs of the gradients of w₁ and w₂", subtitle, 320, pick)
+    title = "Signs of the gradients of w₁ and w₂"
+    opposite = dict.fromkeys(groups, 0.0)
+    for row in drawn:
+        opposite[row["group"]] += row["share"] if row["pattern"] in OPPOSITE else 0.0
+    said = style.read_out(opposite, (f"opposite signs in {percent(share)}" for share in opposite.values()))
+    return style.layered([bars, text], title, subtitle, 320, pick, said=said)
 
 
 def descent(
@@ -253,7 +271,8 @@ def descent(
         charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
     best = tables.few({"w1": [solution[0]], "w2": [solution[1]]})
     for table, mark in zip((ends[0], best, ends[1]), _marks(colour), strict=True):
-        charts.append(alt.Chart(table).mark_point(clip=True, opacity=1, **mark).encode(**place))
+        at = table.select(["w1", "w2"])
+        charts.append(alt.Chart(at).mark_point(clip=True, opacity=1, **mark).encode(**place))
 
     shares = [percent(share).replace(" ", "") for share in directions["share"]]
     labels = tables.few({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
@@ -265,7 +284,14 @@ def descent(
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     charts += [each.encode(**place, text=alt.Text("text:N")) for each in (halo, ink)]
     charts.append(_tiles(tiles, hover))
-    return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1)
+    now = ends[1].to_pydict()
+    paths_at = [f"{kind}, step {step:,}" for kind, step in zip(now["updates"], now["step"], strict=True)]
+    said = style.read_out([*paths_at, "minimum"], map(_weights, [*now["w1"], solution[0]], [*now["w2"], solution[1]]))
+    return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1, said=said)
+
+
+def _weights(w1: float, w2: float) -> str:
+    return f"w₁ {number(w1)}, w₂ {number(w2)}"
 
 
 def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa.Table, pa.Table]]:
@@ -275,8 +301,7 @@ def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa
     steps = rows["step"].to_numpy()
     walked = rows.filter(pa.array(steps <= step))
     now = {kind: place for place, kind in enumerate(walked["updates"].to_pylist())}
-    ends = rows.take(np.flatnonzero(steps == 0)[:1]), walked.take(list(now.values()))
-    return rows, walked, (ends[0].select(["w1", "w2"]), ends[1].select(["w1", "w2"]))
+    return rows, walked, (rows.take(np.flatnonzero(steps == 0)[:1]), walked.take(list(now.values())))
 
 
 def _marks(colour: str) -> tuple[dict[str, Any], ...]:
@@ -346,7 +371,10 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     arrived = alt.Chart(tables.few({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
     lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
     subtitle = ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {percent(goal)} of the first loss"
-    return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick)
+    rows = zip(drawn["group"], updates, drawn["step"], drawn["share"], strict=True)
+    last = {f"{group}, {kind}": f"{number(left)} at step {step:,}" for group, kind, step, left in rows}
+    said = f"Last: {style.read_out(last, last.values())}"
+    return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick, said=said)
 
 
 def _unit(column: str) -> Any:

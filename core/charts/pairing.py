@@ -65,7 +65,9 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     ]
     cut = f"; the first {len(named)} of {len(groups)} pairs" if len(named) < len(groups) else ""
     subtitle = curves.of_runs(curves.BAND, medians["runs"]) + cut
-    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots)
+    sides = medians.assign(group=medians["group"] + ", " + medians["side"])
+    said = curves.last(sides, x, "share" if accuracy else "linear")
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=said)
 
 
 def times_fewer(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:

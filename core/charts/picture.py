@@ -106,8 +106,10 @@ def arrow(rows: pd.DataFrame) -> pa.Table:
 
 def in_words(spec: Mapping[str, Any]) -> str:
     """What a chart shows, for who cannot see it: its title, what stands below that, and what it comes to."""
-    title = ": ".join(" ".join(spec["title"][part]) for part in ("text", "subtitle") if spec["title"].get(part))
-    return ". ".join(filter(None, [title, spec.get("description")]))
+    title, subtitle = (" ".join(spec["title"].get(part, ())) for part in ("text", "subtitle"))
+    heading = f"{title}{'' if title.endswith('?') else ':'} {subtitle}" if subtitle else title
+    said = spec.get("description", "")
+    return f"{heading}{' ' if heading.endswith('?') else '. '}{said}" if said else heading
 
 
 def inlined(spec: Mapping[str, Any], **values: Any) -> dict[str, Any]:

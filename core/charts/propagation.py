@@ -1,6 +1,6 @@
 """Charts of signal propagation: theory over measurement, layer by layer, and the phase diagram."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import altair as alt
@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts import curves, style, tables
 from core.lessons.signal_propagation import layers_text
-from core.text import count, number
+from core.text import count, number, percent, short_group
 
 QUANTITIES: dict[str, tuple[str, str, style.Kind]] = {
     "length": ("Size q of the pre-activations", "q: mean square of a", "log"),
@@ -79,7 +79,24 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         curves.HEIGHT,
         pick,
         pick_on=len(behind),
+        said=_beside_theory(measured, predicted, kind),
     )
+
+
+def _beside_theory(measured: pd.DataFrame, predicted: pd.DataFrame, kind: style.Kind) -> str:
+    """The ends of what was measured and where theory is furthest from it, by ratio on a log axis; else of theory."""
+    told, whose = style.told(kind), "{group} at layer {layer}"
+    if measured.empty:
+        return f"Theory alone. {style.extremes(predicted, 'predicted', whose, told)}"
+    ends = style.extremes(measured, "median", whose, told)
+    both = tables.masked(measured, ["predicted"], log=["predicted"] if kind == "log" else [])[0]
+    if both.empty:
+        return ends
+    median, theory = (both[name].to_numpy(dtype=np.float64) for name in ("median", "predicted"))
+    away = np.abs(np.log(median) - np.log(theory) if kind == "log" else median - theory)
+    far = both.iloc[int(away.argmax())]
+    where = short_group(whose.format(**far[["group", "layer"]]))
+    return f"{ends}. Furthest from theory: {where}, {told(far['median'])} measured, {told(far['predicted'])} predicted"
 
 
 def weight_gradients(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -152,6 +169,7 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
         f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; condition number at the "
         f"right; medians of the runs{note}",
         style.row_height(len(named)) + 10,
+        said=style.read_out(table["group"], ("root mean square " + table["rms"].map(number)) + ", " + table["note"]),
     )
 
 
@@ -198,7 +216,17 @@ def phase_diagram(
         charts.append(cross.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), tooltip=tip))
     charts.append(_dots(points, "sb", x_axis, y_axis, groups))
     subtitle = "thick line: χ₁ = 1; grey: gradients reach deep; dots: these runs" + ("; ×: tried" if trial else "")
-    return style.layered(charts, title, subtitle, 360)
+    notes = [_at(row) for row in points.to_dict("records")]
+    return style.layered(charts, title, subtitle, 360, said=style.read_out(points["group"], notes))
+
+
+def _at(point: dict[Hashable, Any]) -> str:
+    """Where a group starts in the phase diagram, and what that means for its gradients."""
+    if not np.isfinite(point["sw"]):
+        return str(point["note"])
+    if not np.isfinite(point["chi"]):
+        return f"σw {number(point['sw'])}, {point['note']}"
+    return f"σw {number(point['sw'])}, σb {number(point['sb'])}, χ₁ {number(point['chi'])}"
 
 
 def _shading(cells: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> alt.Chart:
@@ -302,7 +330,13 @@ def depth_scales(points: pd.DataFrame, *, curve: pd.DataFrame, groups: Sequence[
     dots = _dots(points.assign(drawn=points["depth_scale"].clip(SHALLOWEST, DEEPEST)), "drawn", x_axis, y_axis, groups)
     of = "curve: biases 0, dots: each group's own" if points["sb"].any() else "biases 0"
     subtitle = f"{of}; below the dashed line a gradient's mean square changes by more than e across the network"
-    return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT)
+    survived = [_survived(row["depth_scale"], str(row["note"])) for row in points.to_dict("records")]
+    said = f"Networks of {count(depth, 'hidden layer')}. {style.read_out(points['group'], survived)}"
+    return style.layered([line, dashed, label, dots], title, subtitle, curves.HEIGHT, said=said)
+
+
+def _survived(depth_scale: float, note: str) -> str:
+    return note if np.isnan(depth_scale) else layers_text(depth_scale) if np.isfinite(depth_scale) else "no limit"
 
 
 def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerChart:
@@ -332,7 +366,10 @@ def length_maps(table: pd.DataFrame, *, fixed_point: float | None) -> alt.LayerC
     if rule is not None:
         fixed = alt.Chart(pd.DataFrame({"q": [rule]})).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4])
         charts.append(fixed.encode(y=alt.Y("q:Q", **y_axis), strokeWidth=alt.StrokeWidthValue(1.8)))
-    return style.layered(charts, title, "dashed: fixed point q*" if rule is not None else "", 280)
+    last = table.groupby("name", sort=False).tail(1)
+    ends = [f"{number(q)} at layer {layer}" for q, layer in zip(last["q"], last["layer"], strict=True)]
+    said = style.read_out(last["name"], ends) + ("" if rule is None else f"; fixed point {number(rule)}")
+    return style.layered(charts, title, "dashed: fixed point q*" if rule is not None else "", 280, said=said)
 
 
 def drawn_weights(histogram: pd.DataFrame, *, start: str) -> alt.LayerChart:
@@ -345,4 +382,7 @@ def drawn_weights(histogram: pd.DataFrame, *, start: str) -> alt.LayerChart:
     bars = bars.encode(
         x=alt.X("left:Q", **x), x2=alt.X2("right:Q"), y=alt.Y("none:Q", **y), y2=alt.Y2("share:Q"), tooltip=tip
     )
-    return style.layered([bars], start, "one draw for the first layer", 110)
+    most = table.iloc[int(table["share"].argmax())]
+    ends = f"{number(table['left'].min())} to {number(table['right'].max())}"
+    said = f"Weights from {ends}; most, {percent(most['share'])}, at {most['range']}"
+    return style.layered([bars], start, "one draw for the first layer", 110, said=said)

@@ -78,7 +78,7 @@ def bars(
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
     charts += style.row_names(names, y_axis, groups=groups)
-    said = style.read_out(names["group"], names["note"]) or _said(table)
+    said = style.read_out(names["group"], _notes(table, names["note"]))
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
 
 
@@ -92,10 +92,11 @@ def _peaks(place: NDArray[Any], height: NDArray[Any], own: bool) -> NDArray[Any]
     return peaks[row]
 
 
-def _said(table: pd.DataFrame) -> str:
-    """Where most of each row lies."""
-    peaks = table.sort_values("share", kind="stable").groupby("place").tail(1).sort_values("place")
-    return style.read_out(peaks["group"], "most at " + peaks["range"])
+def _notes(table: pd.DataFrame, notes: pd.Series) -> list[str]:
+    """Where each row has its peak, where it has bars, and its note."""
+    at = table.sort_values("share", kind="stable").drop_duplicates("place", keep="last").set_index("place")["range"]
+    most = [f"most at {at[place]}" if place in at.index else "" for place in range(len(notes))]
+    return [", ".join(filter(None, each)) for each in zip(most, notes, strict=True)]
 
 
 def _outline(place: NDArray[Any], left: NDArray[Any], right: NDArray[Any], top: NDArray[Any]) -> pa.Table:

@@ -150,6 +150,7 @@ def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: in
         title=f"Agreement of gradient signs in layer {layer}",
         subtitle=_subtitle(style.when(epoch)),
         x_title="gradient of one example, one batch, one epoch",
+        whose="{group}, one {at},",
         y_title=AGREEMENT,
         y_kind="share",
         reference=_random(table),

@@ -25,7 +25,7 @@ from core.charts import tables
 from core.charts.picture import arrow
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
-from core.text import number, short_group
+from core.text import number, percent, short_group
 
 Kind = Literal["linear", "count", "share", "part", "log", "symlog"]
 
@@ -445,9 +445,25 @@ def extremes(table: pd.DataFrame, column: str, whose: str, told: Callable[[float
     known = table[np.isfinite(table[column].to_numpy(dtype=np.float64))]
     if known.empty:
         return ""
-    ends = known.iloc[[known[column].argmax(), known[column].argmin()]].to_dict("records")
-    most, least = (f"{short_group(whose.format(**end))} with {told(end[column])}" for end in ends)
+    values = known[column].to_numpy(dtype=np.float64)
+    if len(known) > 1 and values.min() == values.max():
+        return f"All {len(known):,}: {told(values[0])}"
+    most, least = (
+        f"{short_group(whose.format(**known.iloc[place].to_dict()))}{_and_more(values == values[place])}"
+        f" with {told(values[place])}"
+        for place in (int(values.argmax()), int(values.argmin()))
+    )
     return f"Only {most}" if len(known) == 1 else f"Largest: {most}; smallest: {least}"
+
+
+def _and_more(alike: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
+    """How many there are beside the first of those that are alike."""
+    return f" and {alike.sum() - 1:,} more" if alike.sum() > 1 else ""
+
+
+def told(kind: Kind) -> Callable[[float], str]:
+    """How the numbers of an axis of that kind are written."""
+    return percent if kind in ("share", "part") else number
 
 
 def read_out(groups: Iterable[str], notes: Iterable[str]) -> str:
@@ -474,7 +490,7 @@ def layered(
     *picks: alt.Parameter,
     pick_on: int = 0,
     told: alt.Chart | None = None,
-    said: str = "",
+    said: str,
 ) -> alt.LayerChart:
     """The charts over each other, as wide as their container, with fixed names so that equal data give equal specs.
 
@@ -498,7 +514,7 @@ def layered(
         layer=list(charts),
         params=params or alt.Undefined,
         title=_title(title, subtitle),
-        description=said or alt.Undefined,
+        description=said,
         width="container",
         height=height,
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
@@ -528,7 +544,7 @@ def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
         "x": alt.X("x:Q", scale=scale, axis=alt.Axis(title=x, values=[])),
         "y": alt.Y("y:Q", scale=scale, axis=alt.Axis(title=y, values=[])),
     }
-    return layered([note.encode(**axes, text=alt.Text("text:N"))], title, "", 160)
+    return layered([note.encode(**axes, text=alt.Text("text:N"))], title, "", 160, said=why)
 
 
 def _title(title: str, subtitle: str) -> alt.TitleParams:

@@ -7,7 +7,7 @@ move together, in the browser alone. Surfaces and weights are pictures, one a fr
 import base64
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.charts import style
+from core.charts import style, tables
 from core.schema import SCHEMA
+from core.text import number, percent
 
 FRAME = "frame"
 SHADES = tuple(np.array([int(shade[i : i + 2], 16) for i in (1, 3, 5)], dtype=float) for shade in style.PALETTE)
@@ -58,9 +59,11 @@ def decision(table: pd.DataFrame, *, examples: pd.DataFrame, names: tuple[str, s
             tooltip=style.tip(("name", "class"), ("x", names[0], style.NUMBER), ("y", names[1], style.NUMBER)),
         ),
     ]  # fmt: skip
-    return _bound(
-        style.layered(charts, title, "paler where the network is less sure; points: training examples", 320), slider
-    )
+    subtitle = "paler where the network is less sure; points: training examples"
+    parts = {name: table["class"].eq(label) for label, name in zip(key["class"], key["name"], strict=True)}
+    shares = {name: [percent(share) for share in part.groupby(table["frame"]).mean()] for name, part in parts.items()}
+    said = f"Share of the plane: {_course(shares)}"
+    return _bound(style.layered(charts, title, subtitle, 320, said=said), slider)
 
 
 def units(table: pd.DataFrame, *, layer: int, of: int, slider: str) -> Any:
@@ -91,7 +94,8 @@ def units(table: pd.DataFrame, *, layer: int, of: int, slider: str) -> Any:
         .encode(x=alt.X("column:Q", **x), y=alt.Y("row:Q", **y), text=alt.Text("unit:N")),
     ]  # fmt: skip
     subtitle = f"blue: positive, red: negative, white: 0; the strongest colour is {most:.3g}{cut}"
-    return _bound(style.layered(charts, f"What each unit of layer {layer} gives out", subtitle, rows * height), slider)
+    title, said = f"What each unit of layer {layer} gives out", _course({"all units": _spans(table, "activation")})
+    return _bound(style.layered(charts, title, subtitle, rows * height, said=said), slider)
 
 
 def weights(table: pd.DataFrame, *, slider: str) -> Any:
@@ -123,7 +127,8 @@ def weights(table: pd.DataFrame, *, slider: str) -> Any:
         *style.row_names(pd.DataFrame(names), y),
     ]  # fmt: skip
     subtitle = "blue: positive, red: negative; first column: biases"
-    return _bound(style.layered(charts, "Weights", subtitle, len(names) * height), slider)
+    said = _course({f"into layer {layer}": _spans(own, "weight") for layer, own in table.groupby("layer")})
+    return _bound(style.layered(charts, "Weights", subtitle, len(names) * height, said=said), slider)
 
 
 def histogram(table: pd.DataFrame, *, of: str, slider: str) -> Any:
@@ -150,9 +155,11 @@ def histogram(table: pd.DataFrame, *, of: str, slider: str) -> Any:
         ),
         *style.row_names(names, y),
     ]  # fmt: skip
-    return _bound(
-        style.layered(charts, title, "each row scaled to its own peak", style.row_height(len(numbers))), slider
-    )
+    peaks = table.sort_values("count", kind="stable").groupby(["layer", "frame"]).tail(1).sort_values("frame")
+    peaks["range"] = tables.interval_text(peaks["left"], peaks["right"])
+    most = {f"layer {layer}": list(own["range"]) for layer, own in peaks.groupby("layer")}
+    subtitle, said = "each row scaled to its own peak", f"Most often: {_course(most)}"
+    return _bound(style.layered(charts, title, subtitle, style.row_height(len(numbers)), said=said), slider)
 
 
 def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: Sequence[str], slider: str) -> Any:
@@ -193,7 +200,13 @@ def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: S
         _now(table[["group", "line", "frame", time, column]]).mark_point(filled=True, size=60, opacity=1)
         .encode(x=encoded["x"], y=encoded["y"], color=encoded["color"], tooltip=tip),
     ]  # fmt: skip
-    return _bound(style.layered(charts, title, "the grey line is the frame on the screen", 220), slider)
+    told = percent if column in SHARES else number
+    courses = {
+        " ".join(dict.fromkeys(map(str, key))): list(map(told, own[column]))
+        for key, own in table.groupby(["group", "line"], sort=False)
+    }
+    subtitle = "the grey line is the frame on the screen"
+    return _bound(style.layered(charts, title, subtitle, 220, said=_course(courses)), slider)
 
 
 def bent(table: pd.DataFrame, *, layer: int, names: Sequence[str], slider: str) -> Any:
@@ -216,9 +229,25 @@ def bent(table: pd.DataFrame, *, layer: int, names: Sequence[str], slider: str) 
         .encode(**places, color=style.colour("name", names, shades, style.legend(names))),
     ]  # fmt: skip
     title = f"The plane as layer {layer} bends it"
-    return _bound(
-        style.layered(charts, title, "its two units; lines: straight and even in the plane above", 320), slider
-    )
+    subtitle = "its two units; lines: straight and even in the plane above"
+    said = _course({f"unit {i}": _spans(table, f"h{i}") for i in (1, 2)})
+    return _bound(style.layered(charts, title, subtitle, 320, said=said), slider)
+
+
+def _course(of: Mapping[str, Sequence[str]]) -> str:
+    """What each comes to at the first frame and at the last: between them the film moves in the browser alone."""
+    ends = [(each[0], each[-1]) for each in of.values()]
+    notes = [
+        f"{first} at first, {last} at last" if first != last else f"{first} at first and at last"
+        for first, last in ends
+    ]
+    return style.read_out(of, notes)
+
+
+def _spans(table: pd.DataFrame, column: str) -> list[str]:
+    """From where to where a column goes in each frame."""
+    frames = table.groupby("frame")[column]
+    return [f"{number(low)} to {number(high)}" for low, high in zip(frames.min(), frames.max(), strict=True)]
 
 
 def _now(table: pd.DataFrame) -> alt.Chart:

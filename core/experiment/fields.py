@@ -432,6 +432,8 @@ def scheme(names: Collection[str] = INITIALISERS, word: str = "") -> Kind:
             if word and accepted(text, (word,), {}):
                 problem = f"combines {word!r}, which stands alone: as the weights of each layer, their factors included"
                 raise _RefusedError(problem, word)
+            if accepted(text, (starts.LIKE_WEIGHTS,), {}):
+                raise _RefusedError(f"has {text!r} {starts.NO_SCHEME}")
             try:
                 return str(one.parse(text))
             except _RefusedError as refusal:

@@ -55,7 +55,7 @@ def window(result: Result, sweep: Map) -> Finding:
         said.append(f"In {text.count(lost, 'cell')} all runs diverged")
     limits = _edges(sweep)
     if cells["runs"].max() == 1:
-        limits.append("Each cell has one run, so chance cannot be told")
+        limits.append("Each cell has one run, so a difference between cells may be chance")
     return Finding(claim, "", text.sentences(said), " ".join([findings.limits(own), text.sentences(limits)]).strip())
 
 
@@ -128,10 +128,10 @@ def _range(axis: Axis, places: Sequence[int]) -> str:
 
 
 def _names(axis: Axis, at: Sequence[int]) -> str:
-    names = [text.short_group(axis.levels[place]) for place in at]
+    names = [text.short_group(axis.labels[place]) for place in at]
     if axis.name == "activation":
         names = list(map(text.words, names))
-    return text.listed([*names[:NAMED], *([f"{len(names) - NAMED} more"] if len(names) > NAMED else [])])
+    return text.few(names, NAMED)
 
 
 def _edges(sweep: Map) -> list[str]:
@@ -336,12 +336,15 @@ def rates(curves: pd.DataFrame, measure: str) -> list[str]:
         f"{missed} rate, so that there is no best one: ": never,
     }
     found = [f"{what}{_first(who)}." for what, who in said.items() if who]
-    return [*found, "There is one run at each rate, so chance cannot be told."] if curves["runs"].max() == 1 else found
+    return (
+        [*found, "There is one run at each rate, so a difference between rates may be chance."]
+        if curves["runs"].max() == 1
+        else found
+    )
 
 
 def _first(names: Sequence[str]) -> str:
-    rest = [f"{len(names) - NAMED} more"] if len(names) > NAMED else []
-    return text.listed([*map(text.short_group, names[:NAMED]), *rest])
+    return text.few(list(map(text.short_group, names)), NAMED)
 
 
 # Sweeps to see

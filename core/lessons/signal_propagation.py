@@ -17,7 +17,7 @@ from core.registries.activations import ACTIVATIONS
 from core.registries.starts import is_random, part
 from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
-from core.text import ONE_SEED, UNDECIDED, count, listed, number, sentences, share, verb, verdict
+from core.text import ONE_SEED, UNDECIDED, count, few, listed, number, sentences, share, verb, verdict
 from core.theory import theory
 
 QUANTITIES = {
@@ -510,7 +510,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     if skipped:
         text = (
             "Theory is of weights and biases that are random about 0, or biases that are 0. No line is drawn for "
-            f"{listed(skipped)}, which start otherwise."
+            f"{few(skipped)}, which start otherwise."
         )
         found.append(("No prediction", text))
     return found

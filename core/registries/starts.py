@@ -23,6 +23,11 @@ LIKE_WEIGHTS = "weights"
 """Biases that are drawn as the weights of their layer."""
 FACTOR = Argument("factor", 0.1, 1e-9, 1000, False, "factor on the weights of one scheme")
 ALLOWED = "by layer as he_normal;last=normal:0.01 or normal:1;normal:0.1;zeros, with a factor as he_normal*0.1"
+NO_SCHEME = (
+    "in place of a scheme; a factor comes after a scheme, as in he_normal*0.5, and a role before one, as in "
+    "he_normal;last=zeros"
+)
+"""What is wrong where a word of this grammar stands alone."""
 FOR_BIASES = Names(lambda: (name for name, scheme in INITIALISERS.items() if scheme.independent))
 """Schemes that biases may have: those that draw each weight by itself."""
 
@@ -63,7 +68,9 @@ def canonical(text: str, complete: Callable[[str], str]) -> str:
     (role, base), *others = items
     by_role = dict(others)
     if role or "" in by_role or len(by_role) < len(others):
-        raise ValueError("does not begin with a scheme for all layers and then give each role once")
+        raise ValueError(
+            "does not begin with a scheme for all layers and then give each role once, as he_normal;last=zeros does"
+        )
     inner = by_role.get("hidden", base)
     ends = [(role, by_role.get(role, base)) for role in ("first", "last")]
     return ";".join([inner, *(f"{role}={scheme}" for role, scheme in ends if scheme != inner)])
@@ -78,6 +85,10 @@ def _item(item: str, complete: Callable[[str], str]) -> tuple[str, str]:
     if role is None:
         raise ValueError(f"has {given.strip()[:20]!r} for a role, which {', '.join(ROLES)} are")
     scheme, star, factor = (part.strip() for part in rest.partition("*"))
+    if star and factor in INITIALISERS and _is_number(scheme):
+        raise ValueError(f"has the factor before its scheme; it comes after it, as in {factor}*{scheme}")
+    if word := accepted(scheme, (*ROLES, "biases"), {}):
+        raise ValueError(f"has {word!r} {NO_SCHEME}")
     if not scheme:
         raise ValueError(f"names no scheme for {role}" if role else "names no scheme in one of its places")
     try:
@@ -85,6 +96,13 @@ def _item(item: str, complete: Callable[[str], str]) -> tuple[str, str]:
     except ValueError:
         raise ValueError(f"does not end in a {FACTOR.allowed}, as he_normal*0.1 does") from None
     return role, complete(scheme) + (f"*{repr(value).removesuffix('.0')}" if value != 1 else "")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(float(text))
+    except ValueError:
+        return False
 
 
 def listed(text: str) -> int:

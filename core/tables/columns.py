@@ -118,11 +118,11 @@ def read(content: bytes, reading: Reading) -> Table:
             f"the table has {len(rows):,} rows of {width:,} columns, {len(rows) * width:,} cells; "
             f"allowed: at most {MAX_CELLS:,} cells, such as the first {MAX_CELLS // width:,} rows"
         )
+    if len(rows) == 1:
+        raise TableError("the file has one row alone, of names or values; allowed: at least 2 rows below any names")
     headed = reading.header == "yes"
     names = named(rows[0].cells if headed else [""] * width)
     rows = rows[headed:]
-    if not rows:
-        raise TableError("the file has names of columns and no row below them; allowed: at least 2 rows")
     if len(rows) < 2:
         below = " below its header" if headed else ""
         raise TableError(f"the table has {count(len(rows), 'row')}{below}; allowed: at least 2")

@@ -57,16 +57,19 @@ def draw(
 
 def show(name: str, spec: dict[str, Any], groups: Sequence[str] | None = None) -> None:
     """Show a chart as wide as there is room, with its title as its name; its legend picks among the groups."""
-    words, key = in_words(spec), f"chart_{name}"
-    # The words say it too; of a chart that has both Streamlit writes a warning, which takes longer than the chart.
-    spec = {part: value for part, value in spec.items() if part != "description"}
+    key = f"chart_{name}"
     if isinstance(groups, Chosen) and any(each["name"] == PICK_GROUP for each in spec.get("params", ())):
         key += f"_{hash(groups):x}"  # the browser keeps what was picked in a chart of one key, whatever it shows
-        st.vega_lite_chart(
-            spec, width="stretch", key=key, alt=words, selection_mode=PICK_GROUP, on_select=partial(_pick, key)
-        )
+        place(spec, key, selection_mode=PICK_GROUP, on_select=partial(_pick, key))
     else:
-        st.vega_lite_chart(spec, width="stretch", key=key, alt=words)
+        place(spec, key)
+
+
+def place(spec: dict[str, Any], key: str, **selection: Any) -> None:
+    """Place a chart of that key; `selection` is Streamlit's of what is picked in it."""
+    # The words say it too; of a chart that has both Streamlit writes a warning, which takes longer than the chart.
+    bare = {part: value for part, value in spec.items() if part != "description"}
+    st.vega_lite_chart(bare, width="stretch", key=key, alt=in_words(spec), **selection)
 
 
 def _pick(key: str) -> None:

@@ -22,7 +22,8 @@ NAME = 90
 def named(experiment: Experiment) -> str:
     """An experiment in a few words: the preset that it is, or its settings that are not the usual ones."""
     preset = next((preset.title for preset in PRESETS.values() if preset.experiment == experiment), "")
-    return preset or ", ".join(f"{FIELDS[name].label}: {value}" for name, value in experiment.to_params().items())
+    own = experiment.to_params().items()
+    return preset or "; ".join(f"{FIELDS[name].label}: {text.few(value.split(','))}" for name, value in own)
 
 
 def choose() -> None:

@@ -112,7 +112,7 @@ def test_with_one_learning_rate_there_is_no_best_one(monkeypatch: pytest.MonkeyP
         ("none reached", "No run has reached the target: there is nothing to compare.", 4),
         ("no hidden layer", "There is one group only", 4),
         ("all at once", "All of these groups had reached the target before any training.", 5),
-        ("one seed", "One seed shows no chance: there is no interval.", 5),
+        ("one seed", "With one seed there is no interval.", 5),
     ],
 )
 def test_a_comparison_that_says_nothing_is_not_drawn_and_extremes_are_said(

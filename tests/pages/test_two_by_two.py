@@ -11,6 +11,7 @@ from core.experiment.presets import PRESETS
 from core.lessons import effects
 from core.lessons.effects import FOUR, TANH
 from core.results.results import Result
+from core.text import words
 from tests.engine import train
 from tests.pages.lessons import again, refused, said
 from tests.pages.results import captions, charts, menus, open_on
@@ -73,6 +74,15 @@ def test_each_network_has_a_2_x_2_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     again(at)
     expected = effects.decompose(effects.settings(two.runs)[network.options[1]])
     assert at.dataframe[0].value["median_low"].tolist() == pytest.approx(expected.cells["median_low"].tolist())
+
+
+def test_a_function_has_one_name_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = open_on(monkeypatch, "two_by_two", result())
+    names = {words(name) for name in (*FOUR, TANH)}
+    assert set(at.dataframe[0].value["activation"]) == names
+    shown = [chart.proto.alt + chart.proto.spec for chart in at.get("vega_lite_chart")]
+    assert not any("centred_logistic" in each for each in shown)
+    assert all("centred logistic" in each for each in shown[1:])
 
 
 def test_without_the_four_functions_the_page_says_why_and_offers_them(monkeypatch: pytest.MonkeyPatch) -> None:
