@@ -134,7 +134,7 @@ def _program(shown: Shown) -> None:
     group, library = view.beside(lambda: view.place(Runs.start), lambda: view.place(Runs.library), (3, 2))
     framework = next(name for name, framework in FRAMEWORKS.items() if framework.title == library)
     first = replace(shown.experiment, seeds=1)
-    run = first.runs()[first.groups().index(group)]
+    run = first.run_number(first.groups().index(group))
     box = st.expander(f"The program for {library}", icon=":material/code:", key="program", on_change="rerun")
     if box.open:  # what colours a program is fetched with the first one, and weighs a quarter of a page
         with box:

@@ -659,3 +659,12 @@ def test_shortened_values_are_short_and_printable(value: object) -> None:
 def test_limits_hold_as_documented() -> None:
     assert MAX_TEXT == 2_000
     assert MAX_RUNS == 100_000
+
+
+def test_a_run_by_its_number_is_the_one_among_all() -> None:
+    experiment = Experiment(hidden=((4,), (4, 4)), learning_rate=(0.1, 1), seeds=3, first_seed=7)
+    runs = experiment.runs()
+    assert tuple(map(experiment.run_number, range(len(runs)))) == runs
+    for number in (-1, len(runs), 10**9):
+        with pytest.raises(IndexError):
+            experiment.run_number(number)

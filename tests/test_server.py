@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.media_file_storage import MediaFileStorageError
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from pages.parts.server import keep_unsent, streamlits_clear
+from pages.parts.server import GRACE_SECONDS, Downloads, keep_unsent, streamlits_clear
 from tests.browser.harness import Server, serve
 from tests.load.client import Session
 
@@ -66,6 +68,38 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.2)
     return False
+
+
+def test_a_file_can_be_downloaded_for_a_while_after_its_button_was_made_anew_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("pages.parts.server.time.monotonic", lambda: now[0])
+    files = Downloads(MemoryMediaFileStorage("/media"))
+    files.unused_since = {}
+
+    def draw() -> str:
+        """A page with one button, as Streamlit runs it."""
+        files.clear_session_refs()
+        name = files.add_deferred(lambda: b"a,b", "text/csv", "0.1", "rows.csv")
+        files.remove_orphaned_files()
+        return name
+
+    older, newer = draw(), draw()
+    for _ in range(4):
+        made = files.execute_deferred(older)
+        now[0] += 1
+        draw()
+    assert files.read_file(made.rpartition("/")[2].partition(".")[0]) is not None
+    now[0] += GRACE_SECONDS
+    last = draw()
+    now[0] += GRACE_SECONDS + 1
+    draw()
+    for gone in (older, newer):
+        with pytest.raises(MediaFileStorageError):
+            files.execute_deferred(gone)
+    assert files.execute_deferred(last)
+    assert len(files._file_metadata) == 1, "the file that was just made"
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")

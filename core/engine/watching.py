@@ -54,7 +54,7 @@ class Film:
     @property
     def run(self) -> Run:
         """The settings of the network."""
-        return self.experiment.runs()[0]
+        return self.experiment.run_number(0)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -71,7 +71,7 @@ def alone(experiment: Experiment, group: str, seed: int, frames: int = FRAMES) -
     groups = experiment.groups()
     if group not in groups:
         raise ValueError(f"group is {group!r}; allowed: {', '.join(groups)}")
-    run = replace(experiment, seeds=1).runs()[groups.index(group)]
+    run = replace(experiment, seeds=1).run_number(groups.index(group))
     own: dict[str, Any] = {name: (getattr(run, name),) for name in VARIED}
     target = FIELDS["target"].default  # another may need a test part, which another data set has
     of_data = replace(experiment, target=target).on(run.dataset)

@@ -402,6 +402,17 @@ class Experiment:
         combinations = itertools.product(*(getattr(self, name) for name in VARIED), seeds)
         return tuple(Run(number, *values) for number, values in enumerate(combinations))
 
+    def run_number(self, number: int) -> Run:
+        """The run of that number, without the others. Raises IndexError where there is none."""
+        options = [*(getattr(self, name) for name in VARIED), range(self.first_seed, self.first_seed + self.seeds)]
+        rest, values = number, []
+        for own in reversed(options):
+            rest, place = divmod(rest, len(own))
+            values.append(own[place])
+        if rest:
+            raise IndexError(f"there is no run {number}")
+        return Run(number, *reversed(values))
+
     def groups(self) -> tuple[str, ...]:
         """The labels of the groups (runs that differ in nothing but their seed), in run order."""
         return _groups(self)

@@ -48,7 +48,7 @@ def check(result: Result) -> None:
 
 
 def _check_run(result: Result, number: int, trained: bool) -> None:
-    run = result.experiment.runs()[number]
+    run = result.experiment.run_number(number)
     epochs, layers = (table[table["run"] == number] for table in (result.epochs, result.layers))
     state = start(result.experiment, [run], data_of(result.experiment, run.dataset))
     for record in advance(state, int(epochs["epoch"].max()) if trained else 0)[1]:
@@ -79,7 +79,7 @@ def weights(result: Result, run: int, epoch: int) -> Parameters:
         raise ValueError(f"run is {run!r}; allowed: the runs of the result, 0 to {len(experiment.runs()) - 1}")
     if epoch not in range(experiment.epochs + 1):
         raise ValueError(f"epoch is {epoch!r}; allowed: 0 to {experiment.epochs}")
-    chosen = experiment.runs()[run]
+    chosen = experiment.run_number(run)
     state, records = advance(start(experiment, [chosen], data_of(experiment, chosen.dataset)), epoch)
     own = result.epochs[result.epochs["run"] == run].set_index("update")["train_loss"]
     for record in records:
@@ -106,7 +106,7 @@ def units(result: Result, run: int, epoch: int) -> pd.DataFrame:
     Raises as `weights` does.
     """
     experiment = result.experiment
-    parameters, chosen = weights(result, run, epoch), experiment.runs()[run]
+    parameters, chosen = weights(result, run, epoch), experiment.run_number(run)
     data = data_of(experiment, chosen.dataset)
     activation = ACTIVATIONS[chosen.activation]
     inputs = data.train_x.astype(experiment.dtype)

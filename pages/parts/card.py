@@ -32,7 +32,7 @@ def draw(shown: Shown, became: pd.Series) -> None:
     if not text:
         st.caption("Select a row, at its left end, to open the card of its run.")
         return
-    run = shown.experiment.runs()[int(text)]
+    run = shown.experiment.run_number(int(text))
     with st.container(border=True, key="card"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header(f"Run {run.run}: {notices.escaped(shown.experiment.label(run))}, seed {run.seed}")

@@ -206,7 +206,7 @@ def _features(given: Given) -> Sequence[str]:
     """The features that a plane can be drawn through, which all data have; nothing of a table that is not open."""
     try:
         place = given.experiment.groups().index(given.value(Watch.group))
-        run = dataclasses.replace(given.experiment, seeds=1).runs()[place]
+        run = dataclasses.replace(given.experiment, seeds=1).run_number(place)
         return list(dict.fromkeys(dataset_of(run.dataset).feature_names))
     except ValueError:
         return []

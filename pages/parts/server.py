@@ -9,6 +9,7 @@ Streamlit has no place where this could be set; it is done in its own objects, o
 import asyncio
 import logging
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.exceptions import HTTPException
 from streamlit.runtime import Runtime, get_instance
 from streamlit.runtime.caching.ttl_cache import TTLCache
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.session_manager import SessionInfo
@@ -31,6 +33,8 @@ FULL = 0.9
 """Share of the descriptors that may be open before the next visitor is asked to come later."""
 EXPIRY_SECONDS = 10.0
 PATIENCE = 0.03  # seconds until a session that is busy is looked at again
+GRACE_SECONDS = 5.0
+"""How long a file may be downloaded from a page that is no more: what makes it holds the result of that page."""
 PARSING = "streamlit.web.server.starlette.starlette_websocket"
 SERVING = "uvicorn.error"
 
@@ -87,6 +91,33 @@ class Uploads(MemoryUploadedFileManager):
         super().add_file(session_id, file)
 
 
+class Downloads(MediaFileManager):
+    """Files to download, and what makes them: there for a while after a newer page has replaced them.
+
+    Streamlit drops what makes a file as soon as a run has made the button anew, and the file when two runs of anybody
+    have ended: a press on the button that is still on the screen, or the fetching of its file, then comes too late.
+    """
+
+    unused_since: dict[str, float]
+
+    def remove_orphaned_files(self) -> None:
+        """Remove what no session has had on its page for GRACE_SECONDS."""
+        now = time.monotonic()
+        with self._lock:
+            makers = set(self._deferred_callables)
+            for own in self._files_by_session_and_coord.values():
+                makers.difference_update(own.values())
+            files = self._get_inactive_file_ids()
+            self.unused_since = {name: self.unused_since.get(name, now) for name in (*files, *makers)}
+            for name, since in self.unused_since.items():
+                if now - since <= GRACE_SECONDS:
+                    continue
+                if name in files:
+                    self._delete_file(name)
+                else:
+                    self._drop_deferred_id(name)
+
+
 def _in_one_line(record: logging.LogRecord) -> bool:
     """Say in a line, without the traceback, that somebody has sent what no browser sends."""
     if record.name == PARSING and record.exc_info:
@@ -120,6 +151,9 @@ def prepare() -> None:
     ForwardMsgQueue.clear = keep_unsent  # type: ignore[method-assign]
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
+    if type(runtime.media_file_mgr) is MediaFileManager:
+        runtime.media_file_mgr.__class__ = Downloads
+        runtime.media_file_mgr.unused_since = {}
     manager: Any = runtime._session_mgr
     sessions = manager._session_storage._cache
     if type(sessions) is TTLCache:
