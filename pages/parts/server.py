@@ -151,9 +151,10 @@ def prepare() -> None:
     ForwardMsgQueue.clear = keep_unsent  # type: ignore[method-assign]
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
-    if type(runtime.media_file_mgr) is MediaFileManager:
-        runtime.media_file_mgr.__class__ = Downloads
-        runtime.media_file_mgr.unused_since = {}
+    downloads: Any = runtime.media_file_mgr
+    if not isinstance(downloads, Downloads):
+        downloads.__class__ = Downloads
+        downloads.unused_since = {}
     manager: Any = runtime._session_mgr
     sessions = manager._session_storage._cache
     if type(sessions) is TTLCache:
