@@ -6,6 +6,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# The lab is compiled once, not in each of the hundreds of processes that the suite starts.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test check format bench load clean
 
 run: .venv/run.stamp

@@ -81,7 +81,6 @@ def test_nothing_is_measured_before_an_estimate_is_asked_for() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells what memory a process has had on Linux only")
-@pytest.mark.timeout(150)
 def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent() -> None:
     """The most that they have at a time, beyond what they have after two small sweeps; shared pages count once."""
     program = in_process("""

@@ -31,8 +31,6 @@ from tests.processes import PATIENCE, SMALL, kill_own_process, until
 
 pytest.importorskip("distributed", reason="a cluster takes the package distributed")
 
-pytestmark = pytest.mark.timeout(180)  # on a busy machine a scheduler and its workers take long to start
-
 ROOT = Path(__file__).parents[1]
 DASK = Path(sys.executable).with_name("dask")
 SWEEP = replace(SMALL, epochs=100, record="log")

@@ -17,8 +17,6 @@ from tests.processes import SMALL, until
 
 pytest.importorskip("distributed", reason="a cluster takes the package distributed")
 
-pytestmark = pytest.mark.timeout(180)
-
 ROOT = Path(__file__).parents[1]
 DASK = str(Path(sys.executable).with_name("dask"))
 OF = ("SCHEDULER", "WORKER", "CLIENT")

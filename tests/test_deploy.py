@@ -14,8 +14,6 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
 from core.settings import Settings, cpu_count, memory_size
 from tests.processes import until
 
@@ -91,7 +89,6 @@ def test_the_container_runs_as_a_user_without_rights() -> None:
     assert environment()["STREAMLIT_SERVER_PORT"] == command("EXPOSE")
 
 
-@pytest.mark.timeout(120)
 def test_what_the_container_holds_serves_and_passes_its_health_check(tmp_path: Path) -> None:
     app, store = tmp_path / "app", tmp_path / "store"
     for step in STEPS:

@@ -12,8 +12,6 @@ from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.presets import PRESETS
 from tests.fuzz import COUNT, FORMULAS
 
-pytestmark = pytest.mark.timeout(180)  # a quarter of it on an idle machine
-
 LINKS = 3000
 ODD = (
     *FORMULAS, "", " ", ",", ",,,", "-", "--", "0", "-0", "-1", "1e308", "1e999", "nan", "inf", "1_000", "0x1F", "١",

@@ -16,8 +16,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 COPIED = ("core", "pages", "dashboard.py", ".streamlit", "tests/__init__.py", "tests/processes.py", "tests/pages")
 
-pytestmark = pytest.mark.timeout(180)  # the copy is trained and opened in a process of its own
-
 ENTRIES: dict[str, tuple[str, str, str]] = {
     "activation": (
         "core/registries/activations.py",

@@ -353,8 +353,13 @@ def _by_parts(function: Callable[..., Array]) -> Callable[..., Array]:
         if a.size <= PART or a.ndim < 2:
             return function(a, out=out)
         out = np.empty_like(a) if out is None else out
-        for part, own in zip(a, out, strict=True):
-            parted(part, out=own)
+        rows = PART // (a.size // len(a))
+        if rows == 0:
+            for part, own in zip(a, out, strict=True):
+                parted(part, out=own)
+        else:
+            for begin in range(0, len(a), rows):
+                function(a[begin : begin + rows], out=out[begin : begin + rows])
         return out
 
     return parted

@@ -21,7 +21,9 @@ FAILED = pytest.StashKey[bool]()
 
 
 class OpenPage(Protocol):
-    def __call__(self, *, width: int = DESKTOP, color_scheme: Literal["light", "dark"] = "light") -> Page: ...
+    def __call__(
+        self, *, width: int = DESKTOP, color_scheme: Literal["light", "dark"] = "light", moving: bool = False
+    ) -> Page: ...
 
 
 class StartServer(Protocol):
@@ -31,7 +33,7 @@ class StartServer(Protocol):
 def pytest_itemcollected(item: pytest.Item) -> None:
     if Path(__file__).parent in item.path.parents:
         item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.timeout(180))
+        item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,11 +95,19 @@ def open_page(
     server: StartServer,  # windows close before the servers behind them end
     problems: list[str],
 ) -> Iterator[OpenPage]:
-    """Open windows, each with cookies and storage of its own; the test fails on any problem in any of them."""
+    """Open windows, each with cookies and storage of its own; the test fails on any problem in any of them.
+
+    A window asks for little motion unless it is `moving`: what turns while a page waits takes half of all the work.
+    """
     pages: list[Page] = []
 
-    def open_one(*, width: int = DESKTOP, color_scheme: Literal["light", "dark"] = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=color_scheme)
+    def open_one(
+        *, width: int = DESKTOP, color_scheme: Literal["light", "dark"] = "light", moving: bool = False
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=color_scheme,
+            reduced_motion="no-preference" if moving else "reduce",
+        )  # fmt: skip
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         watch(page, problems)

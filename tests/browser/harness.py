@@ -31,7 +31,8 @@ FLAGS = (
 )
 LOOKED_FOR = ("/_stcore/health", "/_stcore/host-config")
 DESKTOP, PHONE = 1280, 390
-PATIENCE = 30_000  # ms: how long a page may take on a slow, busy machine
+PATIENCE = 60_000  # ms: how long a page may take on a slow, busy machine
+LOOK = 100  # ms between two looks at a page that is waited for; by itself Playwright looks at every frame
 
 # Streamlit shows an exception as an element that the next run may take away again: report it when it appears.
 REPORT_EXCEPTIONS = """
@@ -189,7 +190,7 @@ def wait_until_idle(page: Page, timeout: float = PATIENCE) -> None:
     """
     deadline = time.monotonic() + timeout / 1000
     while True:
-        page.wait_for_function(IDLE, timeout=max(1, 1000 * (deadline - time.monotonic())))
+        page.wait_for_function(IDLE, timeout=max(1, 1000 * (deadline - time.monotonic())), polling=LOOK)
         page.wait_for_timeout(200)  # the change of a widget takes a moment to set off a run
         if page.evaluate(IDLE):
             return
@@ -211,7 +212,7 @@ def link_to_copy(page: Page) -> Locator:
 
 def chart_ready(page: Page, count: int = 1) -> Locator:
     """Wait until at least `count` charts are there, and all that are there are drawn; returns them."""
-    page.wait_for_function(DRAWN, arg=count, timeout=PATIENCE)
+    page.wait_for_function(DRAWN, arg=count, timeout=PATIENCE, polling=LOOK)
     return page.get_by_test_id("stVegaLiteChart")
 
 

@@ -31,7 +31,10 @@ def share_done(page: Page, least: int = 0) -> int:
     return int(found[1])
 
 
-def test_the_first_visit_shows_the_lectures_experiment_without_a_click(server: StartServer, page: Page) -> None:
+def test_the_first_visit_shows_the_lectures_experiment_without_a_click(
+    server: StartServer, open_page: OpenPage
+) -> None:
+    page = open_page(moving=True)
     page.goto(server().link())
     chart_ready(page)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
