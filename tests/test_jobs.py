@@ -617,6 +617,28 @@ def test_what_nobody_looks_at_any_more_leaves_its_place_to_others(open_registry:
     waiter.join()
 
 
+def test_a_look_that_takes_long_keeps_its_sweep_in_training(
+    open_registry: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = open_registry(unwatched_seconds=0.3)
+    job = registry.submit(experiment(0, 10**4), "ann")
+    while not job.records:
+        time.sleep(0.01)
+    collect = merging.completed
+
+    def slowly(*of: Any) -> Result:
+        time.sleep(1.0)
+        return collect(*of)
+
+    monkeypatch.setattr(merging, "completed", slowly)
+    job.latest()
+    assert job.active
+    while job.active:
+        time.sleep(0.01)
+    assert job.status == "paused"
+    assert job.progress().share == 0.0
+
+
 def test_what_nobody_waits_for_any_more_leaves_the_queue(
     open_registry: Open, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

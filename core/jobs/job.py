@@ -61,7 +61,8 @@ class Job:
 
     def latest(self) -> tuple["Result | None", str]:
         """The result so far, and its version: a version that changes when the numbers do."""
-        with self._collecting:
+        # Of large tables that takes minutes on a busy machine.
+        with self._registry.watching(self), self._collecting:
             # Asked before the records, of which there may be more by then, but never fewer.
             done = self.status == "done"
             records = self.records

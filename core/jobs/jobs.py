@@ -194,7 +194,7 @@ class Jobs:
         """How far `job` is. Who asks looks at it."""
         with self._lock:
             job.sweep.looked = time.monotonic()
-            if job.sweep.speedometer is not None:
+            if job.sweep.speedometer is not None and job.sweep.works:  # one that was paused has none
                 progress = job.sweep.speedometer.progress(job.sweep.works, self._workers)
                 return progress if job.active else replace(progress, seconds_left=0.0)
             active = len(self._active())
