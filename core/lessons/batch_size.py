@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
-from core.lessons.comparisons import PLAIN, is_plain, plain_networks
+from core.lessons.comparisons import PLAIN, plain_networks
 from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
