@@ -51,7 +51,7 @@ def _page(shown: Shown) -> None:
     chosen = view.several(BatchSize.lines)
     _curves(shown, epoch, layer, names, chosen)
     lens.finding(shown, lesson.larger_batches, epoch, layer)
-    for sentence in shown.once(lesson.apart_from_theory, epoch, layer):
+    for sentence in lesson.apart_from_theory(shown.once(lesson.by_layer, epoch), layer):
         st.caption(notices.escaped(sentence))
     if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
@@ -84,7 +84,7 @@ def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen
 
 def _of(shown: Shown, lines: tuple[str, ...], make: Callable[..., pd.DataFrame], *at: int) -> pd.DataFrame:
     """The rows of these lines in a table that `make` makes of the result."""
-    table = shown.of(make, *at)
+    table = shown.once(make, *at)
     return table[table["line"].isin(lines)]
 
 

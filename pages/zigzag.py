@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import altair as alt
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from core.charts import neuron as charts
@@ -60,6 +61,7 @@ class _Walk:
 
     neurons: dict[str, Neuron]
     paths: pd.DataFrame
+    path_of: dict[str, pd.DataFrame]
     contours: dict[str, pd.DataFrame]
     tiles: dict[str, pd.DataFrame]
     summary: pd.DataFrame
@@ -70,6 +72,7 @@ class _Walk:
 def _walk(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent) -> _Walk:
     neurons = {function: descent.neuron(function) for function in functions}
     walked = descent.paths(functions, updates)
+    paths = zigzag.path_table(walked)
     summary = zigzag.summary_table(descent, walked)
     plain = replace(descent, momentum=0.0)
     before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
@@ -77,7 +80,8 @@ def _walk(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     land = Descent(std=descent.std, draw=descent.draw)
     return _Walk(
         neurons,
-        paths=zigzag.path_table(walked),
+        paths=paths,
+        path_of={name: paths[paths["function"] == name] for name in functions},
         contours={name: once(_contours, land, name) for name in functions},
         tiles={name: once(_tiles, land, name) for name in functions},
         summary=summary,
@@ -107,11 +111,18 @@ class _Step:
     directions: dict[str, pd.DataFrame]
 
 
-def _descent(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> alt.LayerChart:
-    return charts.descent(
+def _tables(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> list[pa.Table]:
+    return charts.descent_tables(
         _path(walk, function), contours=walk.contours[function], tiles=walk.tiles[function],
-        directions=directions, solution=SOLUTION, step=step, colour=COLOURS[function], title=words(function),
+        directions=directions, solution=SOLUTION, step=step,
     )  # fmt: skip
+
+
+def _form(function: str, on_screen: bool) -> dict[str, Any]:
+    """The specification of a function's chart, whose tables are still to come."""
+    empty = [pa.table({}) for _ in range(charts.DESCENT_TABLES)]
+    drawn = charts.descent_form(empty, colour=COLOURS[function], title=words(function), said="")
+    return chart.specification(drawn) if on_screen else picture.specification(drawn)
 
 
 def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent, step: int) -> _Step:
@@ -120,19 +131,22 @@ def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     directions, drawn = {}, {}
     for function, neuron in walk.neurons.items():
         mine = _path(walk, function)
-        here = mine[(mine["updates"] == updates[0]) & (mine["step"] <= step)].iloc[-1]
-        directions[function] = zigzag.direction_table(neuron, (here["w1"], here["w2"]))
-        drawn[function] = chart.specification(_descent(walk, function, directions[function], step))
+        here = np.flatnonzero((mine["updates"] == updates[0]) & (mine["step"].to_numpy() <= step))[-1]
+        at = (float(mine["w1"].iloc[here]), float(mine["w2"].iloc[here]))
+        directions[function] = zigzag.direction_table(neuron, at)
+        tables = _tables(walk, function, directions[function], step)
+        drawn[function] = picture.with_tables(once(_form, function, True), tables, charts.descent_words(tables))
     said = f"**{zigzag.direction_words(directions, step)}** {zigzag.outside_words(walk.paths, step)}"
     return _Step(drawn, said, directions)
 
 
 def _plain(walk: _Walk, function: str, directions: pd.DataFrame, step: int) -> dict[str, Any]:
-    return picture.specification(_descent(walk, function, directions, step))
+    tables = _tables(walk, function, directions, step)
+    return picture.with_tables(once(_form, function, False), tables, charts.descent_words(tables))
 
 
 def _path(walk: _Walk, function: str) -> pd.DataFrame:
-    return walk.paths[walk.paths["function"] == function]
+    return walk.path_of[function]
 
 
 def _start(key: str) -> None:

@@ -292,7 +292,7 @@ def test_inputs_that_are_never_negative_tie_the_first_layer_whatever_the_functio
 def test_where_theory_and_the_whole_training_set_part_the_side_is_named(full: float, side: str) -> None:
     limit = pair_agreement(0.5, 0.2)
     assert limit == pytest.approx(0.83, abs=0.01)
-    said = lesson.apart_from_theory(pairs((1.0, full), (1.0, limit)), 0, 2)
+    said = lesson.apart_from_theory(lesson.by_layer(pairs((1.0, full), (1.0, limit)), 0), 2)
     assert [f"lies {side} theory" in sentence for sentence in said] == [True] * bool(side)
 
 

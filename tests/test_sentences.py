@@ -45,7 +45,7 @@ def texts_of(result: Result) -> Iterator[str]:
     for final in (True, False):
         yield exploded_text(result, final)
     for epoch, layer in places(result):
-        yield from batch_size.apart_from_theory(result, epoch, layer)
+        yield from batch_size.apart_from_theory(batch_size.by_layer(result, epoch), layer)
     for epoch in sorted({epoch for epoch, _ in places(result)}):
         if result.layers["role"].eq("hidden").any():
             yield from (why for _, why in signal_propagation.reasons(result, epoch))

@@ -44,6 +44,7 @@ LABEL_PLACES = {
 PATTERNS = {"++": "both positive", "-+": "w₁ −, w₂ +", "--": "both negative", "+-": "w₁ +, w₂ −", "zero": "one is 0"}
 START = "pick_start"
 WEDGE = 0.9
+DESCENT_TABLES = 9
 UPDATE_DASHES = ([1, 0], [5, 4])
 LEAST_SHARE = 1e-6
 
@@ -251,31 +252,53 @@ def descent(
         solution: the weights at the minimum.
         colour: of the paths.
     """
-    place: dict[str, Any] = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
-    lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
-    charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
+    drawn = descent_tables(
+        paths, contours=contours, directions=directions, tiles=tiles, solution=solution, step=step
+    )  # fmt: skip
+    return descent_form(drawn, colour=colour, title=title, said=descent_words(drawn))
 
+
+def descent_tables(
+    paths: pd.DataFrame,
+    *,
+    contours: pd.DataFrame,
+    directions: pd.DataFrame,
+    tiles: pd.DataFrame,
+    solution: tuple[float, float],
+    step: int,
+) -> list[pa.Table]:
+    """The tables of `descent`, which alone change with the step: what it draws with them is `descent_form`."""
     w1, w2, right, up = (directions[name].to_numpy() for name in ("w1", "w2", "x", "y"))
     allowed = {str(name): values.to_list() for name, values in directions.items()}
     allowed |= {"x2": w1 + WEDGE * right, "y2": w2 + WEDGE * up}
-    cell = alt.Chart(tables.few(allowed)).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
+    rows, walked, (start, now) = _up_to(step, paths)
+    best = {"w1": [solution[0]], "w2": [solution[1]]}
+    shares = [percent(share).replace(" ", "") for share in directions["share"]]
+    labels = {"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares}
+    half, middle = TILE / 2, {str(name): values.to_numpy() for name, values in tiles.items()}
+    sides = {"left": middle["w1"] - half, "right": middle["w1"] + half}
+    sides |= {"low": middle["w2"] - half, "high": middle["w2"] + half}
+    made = [tables.few(columns) for columns in (allowed, best, labels, middle | sides)]
+    return [arrow(contours), made[0], rows, walked, start, made[1], now, *made[2:]]
+
+
+def descent_form(drawn: Sequence[pa.Table], *, colour: str, title: str, said: str) -> alt.LayerChart:
+    """The chart `descent` of its tables; `said` is what they come to."""
+    contours, allowed, rows, walked, start, best, now, labels, corners = drawn
+    place: dict[str, Any] = {"x": alt.X("w1:Q", **_weight_axis("w₁")), "y": alt.Y("w2:Q", **_weight_axis("w₂"))}
+    lines = alt.Chart(contours).mark_line(clip=True, color=style.NEUTRAL, opacity=0.45, strokeWidth=1)
+    charts = [lines.encode(**place, order=alt.Order("order:Q"), detail=alt.Detail("loss:Q"))]
+    cell = alt.Chart(allowed).mark_rect(clip=True, stroke=style.NEUTRAL, strokeWidth=1, strokeOpacity=0.7)
     fill = alt.FillOpacityValue(0.0, condition={"test": "datum.count > 0", "value": 0.26})
     charts.append(
         cell.encode(**place, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=alt.ColorValue(colour), fillOpacity=fill)
     )
-
-    rows, walked, ends = _up_to(step, paths)
     dash = alt.StrokeDash("updates:N", scale=alt.Scale(domain=list(UPDATES), range=UPDATE_DASHES), legend=None)
     for table, opacity, width in ((rows, 0.3, 1.2), (walked, 1.0, 2.4)):
         path = alt.Chart(table).mark_line(clip=True, opacity=opacity, strokeWidth=width, color=colour)
         charts.append(path.encode(**place, order=alt.Order("step:Q"), strokeDash=dash))
-    best = tables.few({"w1": [solution[0]], "w2": [solution[1]]})
-    for table, mark in zip((ends[0], best, ends[1]), _marks(colour), strict=True):
-        at = table.select(["w1", "w2"])
-        charts.append(alt.Chart(at).mark_point(clip=True, opacity=1, **mark).encode(**place))
-
-    shares = [percent(share).replace(" ", "") for share in directions["share"]]
-    labels = tables.few({"w1": w1 + 0.78 * WEDGE * right, "w2": w2 + 0.78 * WEDGE * up, "text": shares})
+    for table, mark in zip((start, best, now), _marks(colour), strict=True):
+        charts.append(alt.Chart(table).mark_point(clip=True, opacity=1, **mark).encode(**place))
     # A path may cross them.
     bold: dict[str, Any] = {"clip": True, "fontSize": 11, "fontWeight": "bold"}
     halo = alt.Chart(labels).mark_text(**bold, stroke="#ffffff", strokeWidth=3, color="#ffffff")
@@ -283,15 +306,15 @@ def descent(
     hover = alt.selection_point(name="hover_tile", on="pointerover", clear="pointerout", empty=False)
     pick = alt.selection_point(name=START, fields=["w1", "w2"], on="click", clear=False, empty=False)
     charts += [each.encode(**place, text=alt.Text("text:N")) for each in (halo, ink)]
-    charts.append(_tiles(tiles, hover))
-    now = ends[1].to_pydict()
-    paths_at = [f"{kind}, step {step:,}" for kind, step in zip(now["updates"], now["step"], strict=True)]
-    said = style.read_out([*paths_at, "minimum"], map(_weights, [*now["w1"], solution[0]], [*now["w2"], solution[1]]))
+    charts.append(_tiles(corners, hover))
     return style.layered(charts, title, "", 330, hover, pick, pick_on=len(charts) - 1, said=said)
 
 
-def _weights(w1: float, w2: float) -> str:
-    return f"w₁ {number(w1)}, w₂ {number(w2)}"
+def descent_words(drawn: Sequence[pa.Table]) -> str:
+    """What the chart `descent` comes to, of its tables: where its paths are, and the minimum."""
+    best, now = drawn[5].to_pylist(), drawn[6].to_pylist()
+    names = [*(f"{at['updates']}, step {at['step']:,}" for at in now), "minimum"]
+    return style.read_out(names, [f"w₁ {number(at['w1'])}, w₂ {number(at['w2'])}" for at in [*now, *best]])
 
 
 def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa.Table, pa.Table]]:
@@ -301,7 +324,8 @@ def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa
     steps = rows["step"].to_numpy()
     walked = rows.filter(pa.array(steps <= step))
     now = {kind: place for place, kind in enumerate(walked["updates"].to_pylist())}
-    return rows, walked, (rows.take(np.flatnonzero(steps == 0)[:1]), walked.take(list(now.values())))
+    ends = rows.take(np.flatnonzero(steps == 0)[:1]), walked.take(np.array(list(now.values()), np.int64))
+    return rows, walked, (ends[0].select(["w1", "w2"]), ends[1])
 
 
 def _marks(colour: str) -> tuple[dict[str, Any], ...]:
@@ -313,12 +337,8 @@ def _marks(colour: str) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _tiles(tiles: pd.DataFrame, hover: alt.Parameter) -> alt.Chart:
+def _tiles(corners: pa.Table, hover: alt.Parameter) -> alt.Chart:
     """Invisible tiles over a chart of two weights, which show where the mouse is."""
-    half = TILE / 2
-    w1, w2 = tiles["w1"].to_numpy(), tiles["w2"].to_numpy()
-    sides = {"left": w1 - half, "right": w1 + half, "low": w2 - half, "high": w2 + half}
-    corners = tables.few({str(name): values.to_numpy() for name, values in tiles.items()} | sides)
     tip = style.tip(("w1", "start here: w₁", ".2f"), ("w2", "w₂", ".2f"), ("loss", "loss", style.NUMBER))
     grid: alt.Chart = alt.Chart(corners).mark_rect(clip=True, color=style.NEUTRAL, cursor="crosshair", aria=False)
     return grid.encode(

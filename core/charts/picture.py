@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -102,6 +102,11 @@ def arrow(rows: pd.DataFrame) -> pa.Table:
         name: values.to_numpy() if isinstance(values.dtype, np.dtype) else values.array for name, values in rows.items()
     }
     return pa.table({str(name): pa.array(values, from_pandas=True) for name, values in columns.items()})
+
+
+def with_tables(spec: dict[str, Any], tables: Iterable[pa.Table], said: str) -> dict[str, Any]:
+    """The specification with these tables in the places of its own, in their order, and what they come to."""
+    return spec | {"description": said, "datasets": dict(zip(spec["datasets"], tables, strict=True))}
 
 
 def in_words(spec: Mapping[str, Any]) -> str:

@@ -33,11 +33,15 @@ from core.text import size
 
 if TYPE_CHECKING:
     from core.results.merging import Part
+    from core.results.results import Result
 
 P = ParamSpec("P")
 T = TypeVar("T")
 KEPT_SHARE = 4
 """Results that are kept for whoever asks next take a quarter of the memory at most."""
+
+UNDISTURBED_SECONDS = 1.0
+"""How long a result waits to be stored: that takes half a second of the processor that its pages are drawn with."""
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +83,9 @@ class Jobs:
         self._thread: threading.Thread | None = None
         # Loads data and collects results, so that the coordinator never keeps workers waiting.
         self._helpers = ThreadPoolExecutor(2, thread_name_prefix="lab-helper")
+        # Stores results, one after the other, and soon after a job's end at the latest when it is closed.
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="lab-keeper")
+        self._closing = threading.Event()
 
     def submit(self, experiment: Experiment, visitor: Visitor | str, keep: bool = False) -> Job:
         """Train `experiment`, unless it is trained or in training already: then that job, at once.
@@ -157,6 +164,7 @@ class Jobs:
 
     def close(self) -> None:
         """Cancel everything and end the workers. Not needed at the end of the program."""
+        self._closing.set()
         with self._lock:
             self._closed = True
             for job in self._active():
@@ -167,6 +175,7 @@ class Jobs:
         if self._executor is not None and self._executor is not self._given:
             self._executor.shutdown(cancel_futures=True)
         self._helpers.shutdown(cancel_futures=True)
+        self._keeper.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -553,9 +562,22 @@ class Jobs:
                 work.records.clear()
             self._end(job, "done")
             stored = self._is_stored(job)
-        if self.store is not None and stored and result is not None and self.store.save(job.key, result):
+        if self.store is None or not stored or result is None:
+            return
+        keep = functools.partial(self._keep, self.store, job, result, time.monotonic() + UNDISTURBED_SECONDS)
+        try:
+            self._keeper.submit(keep)
+        except RuntimeError:  # the program is ending
+            keep()
+
+    # In the keeper's thread
+
+    def _keep(self, store: Store, job: Job, result: "Result", after: float) -> None:
+        """Store the result, once its pages are drawn or the server closes; until then what was saved last is kept."""
+        self._closing.wait(max(0.0, after - time.monotonic()))
+        if store.save(job.key, result):
             with job.sweep.saving:
-                self.store.drop_checkpoint(job.key)
+                store.drop_checkpoint(job.key)
 
 
 def _wake_up() -> None:

@@ -10,7 +10,10 @@ activations, and agree with probability 1/2 + asin(rho) / pi.
 """
 
 import dataclasses
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 from core.experiment.data import data_of
 from core.experiment.experiment import Experiment, all_but
 from core.lessons import findings
-from core.lessons.comparisons import PLAIN, is_plain, plain_networks
+from core.lessons.comparisons import PLAIN, plain_networks
 from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
@@ -46,6 +49,10 @@ ALIKE = "Starts that are not random are not judged: their units are alike, which
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 LINE = all_but("batch_size")
 """What runs of one line share: all but seed and batch size."""
+MOMENTS = ["activation_mean", "activation_std", "preactivation_std"]
+SETTINGS = ["line", "activation", "dataset", "initialiser", "hidden", *PLAIN, "fan_in"]
+FEEDING = [*SETTINGS[1:], *MOMENTS]
+"""Columns that tell what feeds a layer."""
 NO_PAIRS = "each neuron has one incoming weight here, so there are no pairs"
 NO_GRADIENT = "no neuron has two weights with a gradient here"
 
@@ -68,18 +75,26 @@ def labels(experiment: Experiment) -> dict[str, str]:
     return {experiment.label(run): bare.label(run) for run in dataclasses.replace(experiment, seeds=1).runs()}
 
 
-def _rows(result: Result, epoch: int, columns: list[str]) -> pd.DataFrame:
+def _rows(result: Result, epoch: int, columns: Sequence[str]) -> pd.DataFrame:
     """These columns of the layers table at an epoch, with line and size; runs that differ in nothing are one.
 
     Two runs differ in nothing where their batches hold the same number of examples, all there are.
     """
-    kept = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
-    # The few columns that matter: a filter copies all that a table has, and this one has fifty.
-    rows = result.layers.loc[result.layers["epoch"] == epoch, list(kept)]
+    layers = result.layers
+    at = np.flatnonzero(layers["epoch"].to_numpy() == epoch)
+    # All runs of a group are of one line and have batches of one size: texts are looked at once for each.
+    code, groups = pd.factorize(layers["group"].array.take(at))
+    _, first = np.unique(code, return_index=True)
+    data, batches = (layers[name].array.take(at[first]) for name in ("dataset", "batch_size"))
     by_name = {name: sizes(result.experiment, name) for name in result.experiment.dataset}
-    examples = [by_name[name][size] for name, size in zip(rows["dataset"], rows["batch_size"], strict=True)]
-    rows = rows.assign(line=rows["group"].map(labels(result.experiment)), size=np.array(examples, np.int64))
-    return rows.drop_duplicates(["line", "seed", "size", "layer"])
+    size = np.array([by_name[name][batch] for name, batch in zip(data, batches, strict=True)], np.int64)
+    known = labels(result.experiment)
+    line = np.array([known[str(group)] for group in groups], object)
+    alike = [pd.factorize(line)[0][code], size[code], *(layers[name].to_numpy()[at] for name in ("seed", "layer"))]
+    kept = np.flatnonzero(~pd.DataFrame(dict(enumerate(alike))).duplicated().to_numpy())
+    wanted = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
+    found = {name: layers[name].array.take(at[kept]) for name in wanted}
+    return pd.DataFrame(found | {"line": line[code[kept]], "size": size[code[kept]]})
 
 
 def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
@@ -116,10 +131,11 @@ def one_size(experiment: Experiment) -> bool:
 
 def unmeasured(result: Result, epoch: int, layer: int) -> str:
     """Why there is no agreement of pairs in a layer, in words; "" where there is one."""
-    rows = result.layers[(result.layers["epoch"] == epoch) & (result.layers["layer"] == layer)]
     if result.experiment.statistics != "full":
         return NOT_MEASURED
-    if rows[[f"pair_agreement_{level}" for level in LEVELS]].notna().any(axis=None):
+    layers, wanted = result.layers, ["fan_in", *(f"pair_agreement_{level}" for level in LEVELS)]
+    rows = layers.loc[(layers["epoch"] == epoch) & (layers["layer"] == layer), wanted]
+    if rows[wanted[1:]].notna().any(axis=None):
         return ""
     if rows.empty:
         return "nothing was measured here"
@@ -134,31 +150,57 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     the networks not plain. Columns: line, activation, dataset, mean, std, preactivation_std (empty for inputs), rho,
     limit.
     """
-    columns = ["activation_mean", "activation_std", "preactivation_std"]
-    rows = _rows(result, epoch, ["activation", "dataset", "initialiser", "hidden", *PLAIN, "fan_in", *columns])
-    below = rows[rows["layer"] == max(layer - 1, 1)]
-    table = below.groupby(["line", "activation", "dataset"], sort=False)[columns].mean().reset_index()
-    table = table.rename(columns={"activation_mean": "mean", "activation_std": "std"})
-    if layer == 1:
-        moments = [_input_moments(result.experiment, name) for name in table["dataset"]]
-        table["mean"], table["std"] = np.array(moments, np.float64).reshape(-1, 2).T
-        table["preactivation_std"] = np.nan
-    square = table["mean"] ** 2
-    table["rho"] = square / (square + table["std"] ** 2).replace(0.0, np.nan)
-    into = rows[rows["layer"] == layer].set_index("line")
-    known = into.index[(into["fan_in"] > 1) & _drawn(into, layer) & is_plain(into)]
-    table["limit"] = [
-        pair_agreement(mean, std) if predicted and mean * mean + std * std > 0 else np.nan
-        for mean, std, predicted in zip(table["mean"], table["std"], table["line"].isin(known), strict=True)
-    ]
-    return table
+    return _feeding(result, _rows(result, epoch, FEEDING), [layer]).drop(columns="layer")
+
+
+def _feeding(result: Result, rows: pd.DataFrame, layers: Sequence[int]) -> pd.DataFrame:
+    """The same of several layers, which the column layer names, from `_rows` with the columns FEEDING."""
+    line, number = pd.factorize(rows["line"])[0], rows["layer"].to_numpy()
+    moments = {}
+    for below in {max(layer - 1, 1) for layer in layers}:
+        at = np.flatnonzero(number == below)
+        means = rows[MOMENTS].take(at).groupby(line[at]).mean()
+        moments |= {(below, code): values for code, values in zip(means.index, means.to_numpy().tolist(), strict=True)}
+    # All rows of a line in one layer have the same settings: the first tells them.
+    _, first = np.unique(np.column_stack([number, line]), axis=0, return_index=True)
+    heads = {(number[place], line[place]): place for place in np.sort(first)}
+    told = {name: rows[name].take(list(heads.values())).to_list() for name in SETTINGS}
+    settings = {at: {name: told[name][place] for name in SETTINGS} for place, at in enumerate(heads)}
+    found = []
+    for layer in layers:
+        for (below, code), own in settings.items():
+            if below != max(layer - 1, 1):
+                continue
+            mean, std, before = moments[below, code]
+            if layer == 1:
+                (mean, std), before = _input_moments(result.experiment, own["dataset"]), np.nan
+            square, limit = mean * mean, np.nan
+            whole = square + std * std
+            if whole > 0 and _predicted(settings.get((layer, code)), layer):
+                limit = pair_agreement(mean, std)
+            named = (layer, own["line"], own["activation"], own["dataset"])
+            found.append((*named, mean, std, before, square / whole if whole else np.nan, limit))
+    numbers = dict.fromkeys(["mean", "std", "preactivation_std", "rho", "limit"], np.float64)
+    table = pd.DataFrame(found, columns=["layer", "line", "activation", "dataset", *numbers])
+    return table.astype(numbers)
+
+
+def _predicted(settings: Mapping[str, Any] | None, layer: int) -> bool:
+    """Whether theory has a limit for a layer of these settings; None where there is no such layer."""
+    if settings is None or settings["fan_in"] < 2 or any(settings[name] != plain for name, plain in PLAIN.items()):
+        return False
+    return starts.part(settings["initialiser"], layer, _layers_of(settings["hidden"])).about_0
+
+
+def _layers_of(hidden: str) -> int:
+    """How many layers have weights, of a network with these hidden ones."""
+    return len(re.findall(r"\d+", hidden)) + 1
 
 
 def _drawn(rows: pd.DataFrame, layer: int) -> NDArray[np.bool_]:
     """Whether the weights of a layer are drawn at random about 0, row by row."""
-    layers = rows["hidden"].str.count(r"\d+") + 1
-    texts = list(zip(rows["initialiser"], layers, strict=True))
-    known = {(text, of): starts.part(text, layer, of).about_0 for text, of in set(texts)}
+    texts = list(zip(rows["initialiser"], rows["hidden"], strict=True))
+    known = {(text, of): starts.part(text, layer, _layers_of(of)).about_0 for text, of in set(texts)}
     return np.array([known[each] for each in texts], bool)
 
 
@@ -197,14 +239,12 @@ def by_layer(result: Result, epoch: int) -> pd.DataFrame:
 
     Columns: line, layer, pairs (median over runs), low, high (25 and 75 %), runs, mean, std, rho, limit.
     """
-    runs = by_layer_runs(result, epoch)
-    parts = []
-    for layer in sorted(int(layer) for layer in result.layers["layer"].unique()):
-        pairs = runs[runs["layer"] == layer].groupby("line", sort=False)["pairs"]
-        measured = pd.DataFrame({"pairs": pairs.median(), "low": pairs.quantile(0.25), "high": pairs.quantile(0.75)})
-        measured = measured.assign(runs=pairs.count(), layer=layer).reset_index()
-        parts.append(measured.merge(feeding(result, epoch, layer), on="line"))
-    table = pd.concat(parts)
+    rows = _rows(result, epoch, ["pair_agreement_epoch", *FEEDING])
+    pairs = rows.groupby(["layer", "line"], sort=False)["pair_agreement_epoch"]
+    found = {"pairs": pairs.median(), "low": pairs.quantile(0.25), "high": pairs.quantile(0.75), "runs": pairs.count()}
+    measured = pd.DataFrame(found).reset_index().sort_values("layer", kind="stable")
+    theory = _feeding(result, rows, measured["layer"].unique().tolist())
+    table = measured.merge(theory, on=["layer", "line"])
     return table[["line", "layer", "pairs", "low", "high", "runs", "mean", "std", "rho", "limit"]]
 
 
@@ -283,12 +323,9 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     drawn = _drawn(tied, layer)
     if not drawn.all():
         evidence, tied = f"{evidence} {ALIKE}", tied[drawn]
-    holds = []
-    for _, rows in tied.groupby(["line", "seed"], sort=False):
-        by_size = rows.groupby("size")["pairs"].mean()
-        if len(by_size) > 1:
-            first, last = float(by_size.iloc[0]), float(by_size.iloc[-1])
-            holds.append(first - last > NOTICEABLE and last - FREE > NOTICEABLE)
+    of_runs = tied.groupby(["line", "seed", "size"])["pairs"].mean().groupby(level=["line", "seed"])
+    ends = zip(of_runs.first(), of_runs.last(), of_runs.size(), strict=True)
+    holds = [first - last > NOTICEABLE and last - FREE > NOTICEABLE for first, last, batches in ends if batches > 1]
     if tied["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *findings.limits_of(told))
     return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
@@ -398,9 +435,11 @@ def _examples(size: float) -> str:
     return "one example" if size == 1 else count(int(size), "example")
 
 
-def apart_from_theory(result: Result, epoch: int, layer: int) -> list[str]:
-    """Where the whole training set's gradient and theory part by more than `APART`, and why they may: sentences."""
-    table = by_layer(result, epoch)
+def apart_from_theory(table: pd.DataFrame, layer: int) -> list[str]:
+    """Where the whole training set's gradient and theory part by more than `APART`, and why they may: sentences.
+
+    `table` is what `by_layer` gives.
+    """
     table = table[table["layer"] == layer].set_index("line")
     apart = table["pairs"] - table["limit"]
     said = []

@@ -34,7 +34,7 @@ def bar() -> None:
 
 def beside(job: Job) -> None:
     """The bar of another job than that of what is on the screen, where a page waits for its result."""
-
+    server.redraw_when_over(job)
     _look(job, partial(_far, job))
 
 

@@ -183,7 +183,7 @@ def redraw_when_over(job: Job) -> None:
     def redraw() -> None:
         info = runtime._session_mgr.get_active_session_info(name)
         # A job is paused because nobody looks at it: the next look is what lets it go on.
-        if info is None or here.live is not job or job.status == "paused":
+        if info is None or job not in (here.live, here.other) or job.status == "paused":
             return
         if info.session._scriptrunner is not None:
             # What runs may be of another page or address, which its visitor has just asked for: that comes first.
