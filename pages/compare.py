@@ -41,14 +41,14 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**A**, on the screen: {notices.escaped(shown.experiment.in_words())}")
-        st.caption(notices.escaped(other.named(shown.experiment)))
+        st.caption(notices.told(other.named(shown.experiment)))
     second = None
     with right, st.container(border=True, height="stretch"):
         if experiment is None:
             st.markdown("**B**: choose what to compare it with.")
         else:
             st.markdown(f"**B**: {notices.escaped(experiment.in_words())}")
-            st.caption(notices.escaped(other.named(experiment)))
+            st.caption(notices.told(other.named(experiment)))
             second = other.shown(experiment)
         other.refused()
         with st.expander("Choose B", expanded=experiment is None, key="choose_other"):
@@ -108,7 +108,7 @@ def _settings(first: Shown, second: Shown, own_target: str) -> None:
             pd.DataFrame(alike, columns=["", "both"]), hide_index=True, key="same",
         )  # fmt: skip
     for caution in pairing.cautions(first.result, second.result, own_target):
-        st.markdown(f":material/info: {notices.escaped(caution)}")
+        st.markdown(f":material/info: {notices.told(caution)}")
 
 
 def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str, total: int) -> None:
@@ -126,8 +126,9 @@ def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str,
             "times_fewer", charts.times_fewer, partial(_ratios, first, second, drawn),
             groups=tuple(pair.label for pair in drawn),
         )  # fmt: skip
+    named = rows.assign(pair=rows["pair"].map(text.short_group))
     st.dataframe(
-        rows.replace([math.inf, -math.inf], math.nan), hide_index=True, column_config=EFFECTS,
+        named.replace([math.inf, -math.inf], math.nan), hide_index=True, column_config=EFFECTS,
         column_order=list(EFFECTS), key=f"effects_{measure}", placeholder="",
     )  # fmt: skip
     effect, lost = (

@@ -105,7 +105,7 @@ def _list(shown: Shown, became: pd.Series, kept: "pd.Series[bool]", baseline: st
     if len(chosen) > LISTED:
         st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
     if exploded := shown.once(convergence.exploded_text, shown.final):
-        st.caption(notices.escaped(exploded))
+        st.caption(notices.told(exploded))
 
 
 def _found(shown: Shown, search: str) -> "pd.Series[bool]":

@@ -71,7 +71,7 @@ FAINT = 0.12
 MOST_ROWS = 60
 MOST_KEYS = 12
 TITLE_WIDTH = 46
-SUBTITLE_WIDTH = 56
+SUBTITLE_WIDTH = 52
 PICK_GROUP = "pick_group"
 NOTHING = "no finite values to draw"
 
@@ -531,8 +531,8 @@ def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
 def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
     return alt.TitleParams(
-        text=textwrap.wrap(title, TITLE_WIDTH, break_on_hyphens=False) or [""],
-        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
+        text=textwrap.wrap(short_group(title), TITLE_WIDTH, break_on_hyphens=False) or [""],
+        subtitle=textwrap.wrap(short_group(subtitle), SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
         anchor="start",
         offset=12,
         fontSize=15,
