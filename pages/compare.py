@@ -95,7 +95,7 @@ def _settings(first: Shown, second: Shown, own_target: str) -> None:
     st.header("What differs?")
     differing = pairing.settings(a, b)
     versions = changes(first.result.versions, second.result.versions)
-    rows = [(FIELDS[each.name].label, each.first, each.second) for each in differing]
+    rows = [(FIELDS[each.name].label, *map(text.short_group, (each.first, each.second))) for each in differing]
     rows += [(f"version: {each.name}", each.first, each.second) for each in versions]
     if rows:
         st.dataframe(pd.DataFrame(rows, columns=["", "A", "B"]), hide_index=True, key="differing")
@@ -103,7 +103,9 @@ def _settings(first: Shown, second: Shown, own_target: str) -> None:
         st.caption("No setting and no version: two trainings, or two files, of one experiment.")
     with st.expander(f"Settings that are the same ({len(FIELDS) - len(differing)})", key="alike"):
         apart = {each.name for each in differing}
-        alike = [(FIELDS[name].label, value) for name, value in a.written().items() if name not in apart]
+        alike = [
+            (FIELDS[name].label, text.short_group(value)) for name, value in a.written().items() if name not in apart
+        ]
         st.dataframe(
             pd.DataFrame(alike, columns=["", "both"]), hide_index=True, key="same",
         )  # fmt: skip
