@@ -158,12 +158,12 @@ def _looks(groups: tuple[str, ...]) -> dict[str, _Look]:
         name: PALETTE[place % len(PALETTE)] for name, place in colours.items()
     }
     laps = {name: 0 if numbers or others is functions else place // len(PALETTE) for name, place in colours.items()}
-    return _apart(
-        {
-            group: _Look(shades[other], (dashes[function] + laps[other]) % USUAL, numbers.get(other))
-            for group, function, other in zip(groups, functions, others, strict=True)
-        }
-    )
+    looks = {
+        group: _Look(shades[other], (dashes[function] + laps[other]) % USUAL, numbers.get(other))
+        for group, function, other in zip(groups, functions, others, strict=True)
+    }
+    # More than there are pairs cannot all be apart: those that are drawn together are.
+    return _apart(looks) if len(looks) <= len(PALETTE) * len(DASHES) else looks
 
 
 def _apart(looks: dict[str, _Look]) -> dict[str, _Look]:
