@@ -151,9 +151,9 @@ def prepare() -> None:
     ForwardMsgQueue.clear = keep_unsent  # type: ignore[method-assign]
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
-    if type(runtime.media_file_mgr) is MediaFileManager:
-        runtime.media_file_mgr.__class__ = Downloads
-        runtime.media_file_mgr.unused_since = {}
+    files: Any = runtime.media_file_mgr
+    if type(files) is MediaFileManager:
+        files.__class__, files.unused_since = Downloads, {}
     manager: Any = runtime._session_mgr
     sessions = manager._session_storage._cache
     if type(sessions) is TTLCache:
