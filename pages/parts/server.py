@@ -151,8 +151,8 @@ def prepare() -> None:
     ForwardMsgQueue.clear = keep_unsent  # type: ignore[method-assign]
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
-    files: Any = runtime.media_file_mgr
-    if type(files) is MediaFileManager:
+    if type(runtime.media_file_mgr) is MediaFileManager:
+        files: Any = runtime.media_file_mgr
         files.__class__, files.unused_since = Downloads, {}
     manager: Any = runtime._session_mgr
     sessions = manager._session_storage._cache
