@@ -133,9 +133,9 @@ def words(name: str) -> str:
 
 
 def short_group(label: str) -> str:
-    """A group's label as it is shown: of four and more layers of one width, how many: 24 × 64 for 64-64-..."""
+    """A group's label, or a sentence with some, as shown: of four and more layers of one width 24 × 64 for 64-64-..."""
     return re.sub(
-        r"(?<![\d.:-])(\d+)(?:-\1){3,}(?![\d.-])", lambda found: f"{found[0].count('-') + 1} × {found[1]}", label
+        r"(?<![\d.:-])(\d+)(?:-\1){3,}(?![\d-]|\.\d)", lambda found: f"{found[0].count('-') + 1} × {found[1]}", label
     )
 
 

@@ -52,7 +52,7 @@ def _page(shown: Shown) -> None:
     _curves(shown, epoch, layer, names, chosen)
     lens.finding(shown, lesson.larger_batches, epoch, layer)
     for sentence in lesson.apart_from_theory(shown.once(lesson.by_layer, epoch), layer):
-        st.caption(notices.escaped(sentence))
+        st.caption(notices.told(sentence))
     if lesson.one_size(experiment):
         offer.preset("batch_size", THREE_SIZES)
 

@@ -41,14 +41,14 @@ def _page(shown: Shown) -> None:
     left, right = st.columns(2)
     with left, st.container(border=True, height="stretch"):
         st.markdown(f"**A**, on the screen: {notices.escaped(shown.experiment.in_words())}")
-        st.caption(notices.escaped(other.named(shown.experiment)))
+        st.caption(notices.told(other.named(shown.experiment)))
     second = None
     with right, st.container(border=True, height="stretch"):
         if experiment is None:
             st.markdown("**B**: choose what to compare it with.")
         else:
             st.markdown(f"**B**: {notices.escaped(experiment.in_words())}")
-            st.caption(notices.escaped(other.named(experiment)))
+            st.caption(notices.told(other.named(experiment)))
             second = other.shown(experiment)
         other.refused()
         with st.expander("Choose B", expanded=experiment is None, key="choose_other"):
@@ -95,7 +95,7 @@ def _settings(first: Shown, second: Shown, own_target: str) -> None:
     st.header("What differs?")
     differing = pairing.settings(a, b)
     versions = changes(first.result.versions, second.result.versions)
-    rows = [(FIELDS[each.name].label, each.first, each.second) for each in differing]
+    rows = [(FIELDS[each.name].label, *map(text.short_group, (each.first, each.second))) for each in differing]
     rows += [(f"version: {each.name}", each.first, each.second) for each in versions]
     if rows:
         st.dataframe(pd.DataFrame(rows, columns=["", "A", "B"]), hide_index=True, key="differing")
@@ -103,12 +103,14 @@ def _settings(first: Shown, second: Shown, own_target: str) -> None:
         st.caption("No setting and no version: two trainings, or two files, of one experiment.")
     with st.expander(f"Settings that are the same ({len(FIELDS) - len(differing)})", key="alike"):
         apart = {each.name for each in differing}
-        alike = [(FIELDS[name].label, value) for name, value in a.written().items() if name not in apart]
+        alike = [
+            (FIELDS[name].label, text.short_group(value)) for name, value in a.written().items() if name not in apart
+        ]
         st.dataframe(
             pd.DataFrame(alike, columns=["", "both"]), hide_index=True, key="same",
         )  # fmt: skip
     for caution in pairing.cautions(first.result, second.result, own_target):
-        st.markdown(f":material/info: {notices.escaped(caution)}")
+        st.markdown(f":material/info: {notices.told(caution)}")
 
 
 def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str, total: int) -> None:
@@ -126,8 +128,9 @@ def _effects(first: Shown, second: Shown, drawn: tuple[Pair, ...], measure: str,
             "times_fewer", charts.times_fewer, partial(_ratios, first, second, drawn),
             groups=tuple(pair.label for pair in drawn),
         )  # fmt: skip
+    named = rows.assign(pair=rows["pair"].map(text.short_group))
     st.dataframe(
-        rows.replace([math.inf, -math.inf], math.nan), hide_index=True, column_config=EFFECTS,
+        named.replace([math.inf, -math.inf], math.nan), hide_index=True, column_config=EFFECTS,
         column_order=list(EFFECTS), key=f"effects_{measure}", placeholder="",
     )  # fmt: skip
     effect, lost = (

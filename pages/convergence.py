@@ -92,7 +92,7 @@ def _curves(shown: Shown, groups: Chosen) -> None:
         + (f"{text.count(masked, 'point')} {_no_place(masked)}" if masked else "")
     )
     if exploded := shown.once(convergence.exploded_text, shown.final):
-        st.caption(notices.escaped(exploded))
+        st.caption(notices.told(exploded))
 
     st.header("How many runs reach the target, and when?")
     chart.draw(

@@ -81,8 +81,8 @@ def _card(claim: Claim, found: Finding) -> None:
     with st.container(border=True, height="stretch", key=f"claim_{claim.id}"):
         colour = lens.COLOURS.get(found.verdict, "gray")
         st.markdown(f":{colour}-badge[{found.verdict}] **{claim.id}. {claim.sentence}**")
-        st.markdown(notices.escaped(found.evidence))
-        st.caption(notices.escaped(found.limits.partition(", on ")[0]))
+        st.markdown(notices.told(found.evidence))
+        st.caption(notices.told(found.limits.partition(", on ")[0]))
         link.to_page(claim.page)
 
 

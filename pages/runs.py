@@ -92,6 +92,7 @@ def _list(shown: Shown, became: pd.Series, kept: "pd.Series[bool]", baseline: st
         *(name for name in settings if name not in (*varying, "seed")),
     ]
     listed = chosen[columns].head(LISTED)
+    listed = listed.assign(hidden=listed["hidden"].map(text.short_group))
     st.dataframe(
         listed, key="runs", hide_index=True, column_config=_columns(varying), placeholder="",
         on_select=partial(card.chosen, listed["run"].tolist()), selection_mode="single-row",
@@ -105,7 +106,7 @@ def _list(shown: Shown, became: pd.Series, kept: "pd.Series[bool]", baseline: st
     if len(chosen) > LISTED:
         st.caption(f"Listed are the first {LISTED:,} of these; runs.csv holds all.")
     if exploded := shown.once(convergence.exploded_text, shown.final):
-        st.caption(notices.escaped(exploded))
+        st.caption(notices.told(exploded))
 
 
 def _found(shown: Shown, search: str) -> "pd.Series[bool]":
@@ -120,7 +121,8 @@ def _found(shown: Shown, search: str) -> "pd.Series[bool]":
 
 def _in_words(shown: Shown) -> pd.Series:
     """The row of each run as one text, its numbers as the table shows them."""
-    columns = shown.runs().assign(outcome=_became(shown)).astype(object).items()
+    runs = shown.runs().assign(outcome=_became(shown))
+    columns = runs.assign(depth=runs["hidden"].map(text.short_group)).astype(object).items()
     texts = [
         column.map(lambda value: f"{value:.6g}" if isinstance(value, float) else str(value), na_action="ignore")
         for _, column in columns

@@ -13,6 +13,7 @@ from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import select
+from core.text import short_group
 from core.theory.theory import saturated_intervals
 from pages.parts import chart, lens, link, player, save, view
 from pages.parts.catalogue import Saturation
@@ -84,7 +85,8 @@ def _dead_flat(shown: Shown) -> None:
     table = once(_dead_flat_layers, shown)
     if not table.empty:
         lens.finding(shown, findings.dead_flat)
-        st.dataframe(table, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
+        named = table.assign(group=table["group"].map(short_group))
+        st.dataframe(named, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
         save.menu("dead_flat", partial(once, _dead_flat_layers, shown))
 
 

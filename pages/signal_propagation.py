@@ -9,7 +9,7 @@ import streamlit as st
 from core.charts import propagation as charts
 from core.charts.style import Chosen
 from core.lessons import signal_propagation as lesson
-from core.text import NOT_MEASURED, words
+from core.text import NOT_MEASURED, short_group, words
 from pages.parts import chart, lens, notices, save, view
 from pages.parts.catalogue import SignalPropagation
 from pages.parts.shown import Recorded, Shown
@@ -61,7 +61,7 @@ def _layers(shown: Shown, recorded: Recorded, groups: Chosen) -> None:
     reasons = shown.once(lesson.reasons, epoch)
     if reasons:
         st.markdown("Where dots and lines part, these runs show why they may:")
-        st.markdown("\n".join(f"- **{name}.** {notices.escaped(text)}" for name, text in reasons))
+        st.markdown("\n".join(f"- **{name}.** {notices.told(text)}" for name, text in reasons))
     with st.expander("Formulas", icon=":material/function:"):
         st.latex(r"q_l = \sigma_w^2\,\mathbb{E}\left[f(\sqrt{q_{l-1}}\,z)^2\right] + \sigma_b^2, \quad z \sim N(0, 1)")
         st.latex(r"\chi_1 = \sigma_w^2\,\mathbb{E}\left[f'(\sqrt{q^*}\,z)^2\right], \qquad \xi = 1 / |\log \chi_1|")
@@ -111,7 +111,8 @@ def _diagram(shown: Shown, groups: Chosen) -> None:
         "depth_scales", charts.depth_scales, partial(_points, shown, activation),
         curve=partial(lesson.depth_table, activation, low, high), groups=groups, depth=int(own["depth"].max()),
     )  # fmt: skip
-    st.dataframe(points[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
+    named = points.assign(group=points["group"].map(short_group))
+    st.dataframe(named[list(COLUMNS)], column_config=COLUMNS, hide_index=True, key="points")
     st.caption(
         ("All networks here start with biases 0, on the lower edge of the diagram. " if not own["sb"].any() else "")
         + "χ₁ holds at q*, which a deep network settles at; σw and σb are those of the layers fed by a hidden layer."

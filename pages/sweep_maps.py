@@ -36,7 +36,7 @@ def _page(shown: Shown) -> None:
         groups = Chosen(shown.groups, shown.groups)
         have = f"one: {maps.AXES[swept[0]]}" if swept else "none"
         st.markdown(FEW.format(have=have))
-        st.caption(notices.escaped(shown.once(findings.limits)))
+        st.caption(notices.told(shown.once(findings.limits)))
     st.header("Which learning rate suits which start?")
     if len(shown.experiment.learning_rate) > 1:
         lens.part(shown, lambda: _rates(shown, groups))
@@ -85,13 +85,13 @@ def _map(shown: Shown, groups: Chosen) -> None:
         reach=partial(_reach, *grid), at=at, final=shown.final, baseline=groups.baseline,
     )  # fmt: skip
     if groups.baseline:
-        st.caption(notices.escaped(lesson.beside(sweep, groups.baseline)))
+        st.caption(notices.told(lesson.beside(sweep, groups.baseline)))
     st.caption(notices.escaped(f"{text.sentence(f'{kind.title}: {kind.meaning}')} {_pooling(shown, pooled, only)}"))
     st.caption(
         f"Outlined is the trainable window: the cells in which more than half of the runs reached "
         f"{findings.target_text(shown.experiment.target)}. A run that diverged is worse than all others."
     )
-    st.caption(notices.escaped(once(_theory, *grid).said))
+    st.caption(notices.told(once(_theory, *grid).said))
     link.to_page("signal_propagation")
 
 
@@ -127,7 +127,7 @@ def _rates(shown: Shown, groups: Chosen) -> None:
     if len(lines) < len(there):
         st.caption(f"Drawn are {len(lines):,} of {len(there):,} curves: any others can be chosen by their run groups.")
     for said in lesson.rates(rows(), measure):
-        st.caption(notices.escaped(said))
+        st.caption(notices.told(said))
     st.caption(
         "Each point is the median of its runs; best is the best median on this grid of rates, "
         + ("so far." if not shown.final else "which a finer one may better.")

@@ -204,7 +204,7 @@ def _player(films: list[Film], groups: list[str], key: str, clock: str) -> None:
 
 def _one(made: _Watched, plane: Plane, data: Data, layer: int, slider: str, of: str, columns: int) -> None:
     """What a film comes to, and its charts in so many columns; `of` ends their names."""
-    st.markdown(notices.escaped(watching.summary(made.film)))
+    st.markdown(notices.told(watching.summary(made.film)))
     drawn = _drawn(made.film, plane, data, layer, slider)
     places = st.columns(columns)
     for place, (name, spec) in enumerate(made.charts.items()):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from core.charts import propagation as charts
+from core.charts.style import Chosen
 from core.experiment.experiment import Experiment
 from core.lessons import signal_propagation as lesson
 from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -320,8 +321,11 @@ def test_the_phase_diagram_names_its_phases_and_holds_the_runs_points(name: str)
 @pytest.mark.parametrize("name", ["tanh", "relu", "identity"])
 def test_a_depth_scale_without_bound_is_drawn_at_the_edge(name: str) -> None:
     runs = result(hidden="8-8-8", activation=(name,), initialiser=("glorot_normal", "orthogonal", "zeros"))
-    points = lesson.points(runs)
+    points, groups = lesson.points(runs), runs.experiment.groups()
     curve = lesson.depth_table(name, *lesson.sw_range(points))
+    for shown in ((), groups[1:2]):
+        some = charts.depth_scales(points, curve=curve, groups=Chosen(shown, groups), depth=3)
+        assert [row["group"] for rows in rows_of(some) for row in rows if "chi" in row and "group" in row] == [*shown]
     assert math.isinf(curve["depth_scale"].max())
     data = rows_of(charts.depth_scales(points, curve=curve, groups=runs.experiment.groups(), depth=3))
     drawn = [row["drawn"] for rows in data for row in rows if "drawn" in row]

@@ -138,11 +138,10 @@ def test_a_cell_without_a_pair_is_empty_and_said() -> None:
     sweep = maps.sweep_map(
         result, "dataset", "depth", "final_train_loss", only=["learning rate: 0.3"], baseline=baseline
     )
-    cells = sweep.cells
-    other = cells[cells["column"] == "xor"]
-    assert other["state"].eq(maps.NO_PAIR).all()
-    assert other["value"].isna().all()
-    assert cells.loc[(cells["column"] == "two_moons") & (cells["row"] == "1"), "value"].to_list() == [0]
+    xor = sweep.cells["column"] == "xor"
+    assert sweep.cells[xor]["state"].eq(maps.NO_PAIR).all()
+    assert sweep.cells[xor]["value"].isna().all()
+    assert sweep.cells[~xor & sweep.cells["row"].eq("1")]["value"].tolist() == [0]
     assert "2 cells are empty: none of their runs has a pair" in lesson.beside(sweep, baseline)
     spec = charts.heatmap(
         sweep.cells, across=sweep.columns, up=sweep.rows, measure=sweep.measure, critical=lesson.NO_LINE,

@@ -255,7 +255,7 @@ def speed_up(
         words = alt.Chart(table.loc[~has_point, ["text", "y"]])
         words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
         charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
-    charts += style.row_names(names, y_axis, room=140, groups=groups)
+    charts += style.row_names(names, y_axis, room=140 if has_point.any() else 4, groups=groups)
     return style.layered(
         charts,
         title,

@@ -150,11 +150,8 @@ def over_steps(
     x = steps_axis(steps, x_title)
     referred = [] if reference is None else reference["value"].to_list()
     y_axis = style.position(y_title, [*medians["low"], *medians["high"], *referred], y_kind)
-    colour, pick = style.group_colour(groups), style.pick_group(groups)
-    of_line: dict[str, Any] = {"strokeDash": style.group_dash(groups)}
-    of_point: dict[str, Any] = {}
-    if len(steps) == 1:  # points without a line have shapes in place of dashes
-        colour, of_line, of_point = style.point_colour(groups), {}, {"shape": style.group_shape(groups)}
+    colour, of_line, of_point = _looks(groups, alone=len(steps) == 1)
+    pick = style.pick_group(groups)
     medians, beside = side_by_side(medians, groups)
 
     base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])
@@ -177,6 +174,13 @@ def over_steps(
     subtitle = of_runs(subtitle, medians["runs"])
     said = style.extremes(medians, "median", whose, style.told(y_kind))
     return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
+
+
+def _looks(groups: Sequence[str], alone: bool) -> tuple[alt.Color, dict[str, Any], dict[str, Any]]:
+    """Colour of the groups, and what else tells their lines, or their points where these stand `alone`, apart."""
+    if alone:
+        return style.point_colour(groups), {}, {"shape": style.group_shape(groups)}
+    return style.group_colour(groups), {"strokeDash": style.group_dash(groups)}, {}
 
 
 def of_runs(subtitle: str, runs: pd.Series) -> str:

@@ -262,7 +262,7 @@ def _dots(
     points: pd.DataFrame, y: str, x_axis: dict[str, Any], y_axis: dict[str, Any], groups: Sequence[str]
 ) -> alt.Chart:
     """The groups as dots; those without a value are left out."""
-    known = tables.masked(points, ["sw", y], log=["sw"])[0]
+    known = tables.masked(points[points["group"].isin(list(groups))], ["sw", y], log=["sw"])[0]
     known = known.assign(
         depth=[layers_text(value) if np.isfinite(value) else "no limit" for value in known["depth_scale"]]
     )

@@ -73,7 +73,7 @@ FAINT = 0.12
 MOST_ROWS = 60
 MOST_KEYS = 12
 TITLE_WIDTH = 46
-SUBTITLE_WIDTH = 56
+SUBTITLE_WIDTH = 52
 PICK_GROUP = "pick_group"
 NOTHING = "no finite values to draw"
 
@@ -160,12 +160,12 @@ def _looks(groups: tuple[str, ...]) -> dict[str, _Look]:
         name: PALETTE[place % len(PALETTE)] for name, place in colours.items()
     }
     laps = {name: 0 if numbers or others is functions else place // len(PALETTE) for name, place in colours.items()}
-    return _apart(
-        {
-            group: _Look(shades[other], (dashes[function] + laps[other]) % USUAL, numbers.get(other))
-            for group, function, other in zip(groups, functions, others, strict=True)
-        }
-    )
+    looks = {
+        group: _Look(shades[other], (dashes[function] + laps[other]) % USUAL, numbers.get(other))
+        for group, function, other in zip(groups, functions, others, strict=True)
+    }
+    # More than there are pairs cannot all be apart: those that are drawn together are.
+    return _apart(looks) if len(looks) <= len(PALETTE) * len(DASHES) else looks
 
 
 def _apart(looks: dict[str, _Look]) -> dict[str, _Look]:
@@ -550,8 +550,8 @@ def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
 def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
     return alt.TitleParams(
-        text=textwrap.wrap(title, TITLE_WIDTH, break_on_hyphens=False) or [""],
-        subtitle=textwrap.wrap(subtitle, SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
+        text=textwrap.wrap(short_group(title), TITLE_WIDTH, break_on_hyphens=False) or [""],
+        subtitle=textwrap.wrap(short_group(subtitle), SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
         anchor="start",
         offset=12,
         fontSize=15,

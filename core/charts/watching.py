@@ -124,7 +124,7 @@ def weights(table: pd.DataFrame, *, slider: str) -> Any:
         _now(pictures)
         .mark_image(width=_size("width"), height=HEAT, aspect=False, smooth=False, yOffset=NAME + HEAT / 2)
         .encode(url=alt.Url("image:N"), x=_middle(alt.XValue, "width"), y=alt.Y("row:Q", **y)),
-        *style.row_names(pd.DataFrame(names), y),
+        *style.row_names(pd.DataFrame(names).assign(top=lambda of: of["row"] + 3 / height), y),
     ]  # fmt: skip
     subtitle = "blue: positive, red: negative; first column: biases"
     said = _course({f"into layer {layer}": _spans(own, "weight") for layer, own in table.groupby("layer")})

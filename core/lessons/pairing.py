@@ -345,10 +345,12 @@ def finding(rows: pd.DataFrame, total: int) -> Finding:
 
 
 def brief(rows: pd.DataFrame) -> list[str]:
-    """The effect and its interval in each row, or what is said where there is no ratio."""
+    """The effect and its interval in each row, or what is said, numbers left out, where there is no ratio."""
     found = []
     for effect, low, high, said in zip(rows["effect"], rows["low"], rows["high"], rows["said"], strict=True):
-        found.append(f"{text.number(effect)}x{ends_text(low, high)}" if 0 < effect < math.inf else said)
+        found.append(
+            f"{text.number(effect)}x{ends_text(low, high)}" if 0 < effect < math.inf else said.partition(" (")[0]
+        )
     return found
 
 

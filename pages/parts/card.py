@@ -35,7 +35,7 @@ def draw(shown: Shown, became: pd.Series) -> None:
     run = shown.experiment.run_number(int(text))
     with st.container(border=True, key="card"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.header(f"Run {run.run}: {notices.escaped(shown.experiment.label(run))}, seed {run.seed}")
+            st.header(f"Run {run.run}: {notices.told(shown.experiment.label(run))}, seed {run.seed}")
             st.button("Close", key="close_card", on_click=link.remember, args=(Runs.run.name, None))
         own = shown.runs().index[shown.runs()["run"] == run.run]
         if own.empty:

@@ -179,7 +179,7 @@ class TwoByTwo:
         lambda given: [TwoByTwo.BEST, *(f"{rate:g}" for rate in given.experiment.learning_rate)],
         help="One rate for all is no fair comparison.",
     )
-    network = drop_down("Network", lambda given: _networks(given.experiment), _if_any)
+    network = drop_down("Network", lambda given: _networks(given.experiment), _if_any, named=short_group)
 
 
 class BatchSize:
@@ -224,8 +224,11 @@ class Watch:
     """The networks that are watched, their clock, what is drawn of them, and the frame that the player is at."""
 
     NOBODY, PRINCIPAL = "no other", "principal directions"
-    group = drop_down("Network", _groups)
-    beside = drop_down("Beside it", lambda given: [Watch.NOBODY, *_groups(given)], help="From the same seed, in step.")
+    group = drop_down("Network", _groups, named=short_group)
+    beside = drop_down(
+        "Beside it", lambda given: [Watch.NOBODY, *_groups(given)], help="From the same seed, in step.",
+        named=short_group,
+    )  # fmt: skip
     seed = slider("Seed", _seeds, help="Those after the experiment's own give fresh networks.")
     clock = buttons("A frame after", watching.CLOCKS)
     begin = slider("Updates from epoch", lambda given: range(given.experiment.epochs))
@@ -344,7 +347,7 @@ class Runs:
     baseline = _baseline()
     run = by_other_means(_run_number)
     at = _epoch(last)
-    start = drop_down("Run group", _groups)
+    start = drop_down("Run group", _groups, named=short_group)
     library = buttons("Library", [framework.title for framework in FRAMEWORKS.values()])
 
 

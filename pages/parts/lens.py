@@ -98,9 +98,9 @@ def box(found: Finding, by: str, page: str = "") -> None:
     verdict = f"{found.verdict} by {by}" if found.verdict else "so far" if by.endswith("so far") else ""
     badge = f":{COLOURS.get(found.verdict, 'gray')}-badge[{verdict}] " if verdict else ""
     with st.container(border=True):
-        st.markdown(f"{badge}**{notices.escaped(found.claim)}**")
-        st.markdown(notices.escaped(found.evidence).replace(" %", "\N{NO-BREAK SPACE}%"))
-        st.caption(notices.escaped(found.limits))
+        st.markdown(f"{badge}**{notices.told(found.claim)}**")
+        st.markdown(notices.told(found.evidence).replace(" %", "\N{NO-BREAK SPACE}%"))
+        st.caption(notices.told(found.limits))
         if page:
             link.to_page(page)
 

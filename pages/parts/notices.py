@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from core.text import short_group
+
 LONGEST = 600
 
 
@@ -17,6 +19,11 @@ def plain(text: str) -> str:
 def escaped(text: str) -> str:
     """`text` as markdown that shows it letter by letter."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)
+
+
+def told(text: str) -> str:
+    """A sentence of our own as markdown, in which deep networks have their short names."""
+    return escaped(short_group(text))
 
 
 def refused(title: str, reasons: Iterable[str]) -> None:

@@ -108,7 +108,7 @@ def _with_baseline(control: Control[list[str]], baseline: Control[str], shown: S
     if marked not in shown.groups:  # none, or one that is found by its numbers
         return chosen, ""
     if marked not in chosen:
-        st.caption(notices.escaped(f"The baseline, {marked}, is not among the run groups shown: choose it above too."))
+        st.caption(notices.told(f"The baseline, {marked}, is not among the run groups shown: choose it above too."))
         return chosen, ""
     return chosen, marked
 
