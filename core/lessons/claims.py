@@ -126,7 +126,7 @@ def small_is_best(result: Result, claim: str) -> Finding:
     if not parts:
         why = "No logistic network that reached the target starts from two clearly different scales"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
-    what = "Scale of the weights (root mean square) and median updates to target"
+    what = "Median updates to target by the scale of the weights (root mean square)"
     said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", text.ONE_SEED if one_seed else ""]
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
 
@@ -201,7 +201,7 @@ def few_directions(result: Result, claim: str) -> Finding:
         name = TANH if TANH in centred else centred[0]
         number = told.number("mean same_sign_example", activation=name)
         if math.isfinite(number.value):
-            parts.append(f"fed by {text.words(name)} {number} by one example's")
+            parts.append(f"of those fed by {text.words(name)} {number} by one example's gradient")
     parts += _orthants(told, seen)
     said = ["; ".join(parts)]
     if seen["seed"].nunique() < SEEDS:
