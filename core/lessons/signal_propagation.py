@@ -492,7 +492,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     if relative.max() > 0.05:
         widest = spread.iloc[int(np.argmax(relative))]
         text = (
-            "In endlessly wide layers every seed gives the same q. Here the narrowest has "
+            "In infinitely wide layers every seed gives the same q. Here the narrowest has "
             f"{count(int(start['fan_out'].min()), 'unit')}, and the middle half of the seeds spans up to "
             f"{share(relative.max())} of the median ({_layer(widest)})."
         )
