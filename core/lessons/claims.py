@@ -72,7 +72,7 @@ class Claim:
         left_out = len(result.runs) - len(judged.runs)
         what = "residual connections or layer normalisation"
         if left_out and judged.runs.empty:
-            judged, lacking = result, f"This is said of plain networks, and all runs here have {what}."
+            judged, lacking = result, f"The claim is about plain networks, and all runs here have {what}."
         else:
             lacking = _lacking(judged, *self.of)
         if lacking:
@@ -243,7 +243,7 @@ def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
         last = int(told.number("last epoch fed", activation=LOGISTIC, fan_in=width).value)
         number = told("mean orthants_visited", activation=LOGISTIC, fan_in=width, epoch=last)
         visited.append(f"{number} of 2{str(width).translate(text.SUPERSCRIPT)} by epoch {last:,}")
-    return [f"in training they visited on average {text.first(visited, len(widths), 'width')}"]
+    return [f"in training those fed by the logistic visited on average {text.first(visited, len(widths), 'width')}"]
 
 
 def exponential_costs(result: Result, claim: str) -> Finding:
