@@ -60,8 +60,8 @@ def _page(shown: Shown) -> None:
         groups=groups, quantity="saturated",
     )  # fmt: skip
     st.caption(
-        "Theory knows only the variance of the initial weights and the mean square of the inputs, and takes layers for "
-        "endlessly wide. Signal propagation says where that falls short."
+        "Theory knows only the variance of the initial weights and the mean square of the inputs, and treats layers as "
+        "infinitely wide. Signal propagation says where that falls short."
     )
     link.to_page("signal_propagation")
 

@@ -244,3 +244,8 @@ def test_a_measurement_that_is_not_there_leaves_a_chart_that_says_so() -> None:
     assert "no finite values" in json.dumps(charts.activation_costs(table.head(0), dtype="float32").to_dict())
     nowhere = steps().assign(share=math.nan)
     assert "no finite values" in json.dumps(charts.step_shares(nowhere).to_dict())
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_function_is_called_in_a_chart_as_in_a_sentence(name: str) -> None:
+    assert "_logistic" not in json.dumps(DRAWN[name]().to_dict())

@@ -161,7 +161,7 @@ def test_neurons_of_different_widths_are_not_averaged() -> None:
     experiment = replace(TWO_BY_TWO, activation=("logistic",), initialiser=("normal:1",))
     evidence = judged("Q5", made_up(experiment, rows, **updates(FAST))).evidence
     assert "2 of 2ⁿ directions (orthants), n = 8 to 12 weights," in evidence
-    assert "they visited on average 2 of 2⁸ by epoch 1; 6 of 2¹² by epoch 1" in evidence
+    assert "those fed by the logistic visited on average 2 of 2⁸ by epoch 1; 6 of 2¹² by epoch 1" in evidence
 
 
 @pytest.mark.parametrize("name", ["Q4", "Q5"])

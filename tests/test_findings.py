@@ -279,7 +279,7 @@ HUNDREDS = list(range(0, 1001, 100))
     [
         ([15.0] * 3, [15.0] * 3, [0, 15, 30], UNDECIDED, "tanh (median 15 updates) and logistic"),
         ([15.0] * 3, [15.0] * 3, [0, 15, 30], UNDECIDED, "recorded 15 updates apart there"),
-        ([0.0] * 3, [0.0] * 3, HUNDREDS, UNDECIDED, "All 6 runs met train accuracy ≥ 0.9 at update 0"),
+        ([0.0] * 3, [0.0] * 3, HUNDREDS, UNDECIDED, "All 6 runs met training accuracy ≥ 0.9 at update 0"),
         ([300.0, 0.0, 0.0], [0.0] * 3, HUNDREDS, UNDECIDED, "median runs of tanh and logistic both met it at update 0"),
         ([300.0] * 3, NEVER, HUNDREDS, NOT_SUPPORTED, "tanh did not (0 of 3 runs)"),
         (
@@ -306,7 +306,7 @@ HUNDREDS = list(range(0, 1001, 100))
         ([100.0] * 3, [200.0] * 3, HUNDREDS, NOT_SUPPORTED, "(3 seeds; recorded 100 updates apart there)"),
         ([100.0, *NEVER[:2]], [300.0] * 3, HUNDREDS, UNDECIDED, "in logistic no more than half did (1 of 3 runs)"),
         ([100.0, *NEVER[:2]], [300.0, *NEVER[:2]], HUNDREDS, UNDECIDED, "In no group have more than half of the runs"),
-        (NEVER, NEVER, HUNDREDS, UNDECIDED, "None of the 6 runs has reached train accuracy ≥ 0.9."),
+        (NEVER, NEVER, HUNDREDS, UNDECIDED, "None of the 6 runs has reached training accuracy ≥ 0.9."),
     ],
 )
 def test_ties_and_extremes_are_said_in_words(
@@ -349,7 +349,7 @@ def test_that_all_diverged_is_said_and_no_accuracy() -> None:
     result = one_each(NEVER, NEVER, HUNDREDS)
     lost = result.runs.assign(status="diverged", diverged_at=100.0, final_test_accuracy=0.1)
     found = replace(result, runs=lost)
-    assert "All 6 runs diverged before reaching train accuracy ≥ 0.9." in findings.convergence(found).evidence
+    assert "All 6 runs diverged before reaching training accuracy ≥ 0.9." in findings.convergence(found).evidence
     assert findings.runs(found).evidence == "All 6 runs diverged."
 
 
@@ -374,7 +374,7 @@ def test_what_still_trains_has_not_stopped() -> None:
     result = one_each(NEVER, NEVER, HUNDREDS)
     early = replace(result, epochs=result.epochs[result.epochs["update"] < 500])
     assert "none reached the target and 6 are not trained to the end yet" in findings.runs(early).limits
-    assert "None of the 6 runs has reached train accuracy ≥ 0.9, so far." in findings.convergence(early).evidence
+    assert "None of the 6 runs has reached training accuracy ≥ 0.9, so far." in findings.convergence(early).evidence
     assert "none reached the target and 6 stopped before reaching it" in findings.runs(result).limits
 
 

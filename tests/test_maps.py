@@ -231,22 +231,23 @@ FUNCTION = Axis("activation", "activation function", "", ("tanh", "relu", "hard_
     [
         (
             ["....", ".xx.", ".xx."], DEPTH,
-            "Trains at depth 1 to 2 between standard deviation 0.1 and 1, at depth 4 nowhere", "",
+            "It does so at depth 1 to 2 between standard deviation 0.1 and 1, at depth 4 nowhere", "",
         ),
         (
             ["..x.", "xxxx", "x.xx"],
             DEPTH,
             (
-                "Trains at depth 1 at standard deviation 0.01 and between standard deviation 1 and 10, at depth 2 at "
-                "every standard deviation, at depth 4 at standard deviation 1 alone"
+                "It does so at depth 1 at standard deviation 0.01 and between standard deviation 1 and 10, at depth 2 "
+                "at every standard deviation, at depth 4 at standard deviation 1 alone"
             ),
             "standard deviation 0.01, standard deviation 10 and depth 4",
         ),
         (
             [".x..", "....", ".x.."], FUNCTION,
-            "Trains for tanh and hard tanh at standard deviation 0.1 alone, for relu nowhere", "",
+            "It does so for tanh and hard tanh at standard deviation 0.1 alone, for relu nowhere", "",
         ),
-        (["xxxx"] * 3, DEPTH, "Trains everywhere here", "standard deviation 0.01, standard deviation 10 and depth 4"),
+        (["xxxx"] * 3, DEPTH, "It does so everywhere here",
+         "standard deviation 0.01, standard deviation 10 and depth 4"),
     ],
 )  # fmt: skip
 def test_the_window_is_said_in_words(inside: list[str], rows: Axis, said: str, edges: str) -> None:

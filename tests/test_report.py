@@ -83,7 +83,7 @@ def test_the_command_prints_the_table_for_people_and_for_machines(
     assert main(["report", place]) == 0
     head, *_, last = capsys.readouterr().out.splitlines()
     assert head.split("  ")[0] == "initialiser"
-    assert last.startswith("Updates to train accuracy ≥ 0.9 at each one's best learning rate.")
+    assert last.startswith("Updates to training accuracy ≥ 0.9 at each one's best learning rate.")
     assert main(["report", place, "--format", "csv"]) == 0
     written = pd.read_csv(io.StringIO(capsys.readouterr().out), dtype={"batch_size": "str", "residual": "str"})
     written["note"] = written["note"].fillna("")

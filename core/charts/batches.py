@@ -25,7 +25,7 @@ def pairs_by_batch(
     full: int,
     why: str = style.NOTHING,
 ) -> alt.LayerChart:
-    """Share of pairs of gradient signs that agree against batch size: median and 25-75 % of the runs, theory dashed.
+    """Share of pairs of gradient signs that agree against batch size: median and 25-75 % of the runs, theory dotted.
 
     Args:
         table: `core.lessons.batch_size.by_batch`.
@@ -52,7 +52,9 @@ def pairs_by_batch(
     colour, shape, pick = style.point_colour(lines), style.group_shape(lines), style.pick_group(lines)
 
     free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
-    expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[5, 4], strokeWidth=1.6)
+    # Dashes tell functions of one start apart, as on every page: theory is dotted.
+    dash = style.group_dash(lines)
+    expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[1, 3], strokeWidth=1.8)
     expected_y = alt.Y("pairs:Q", **y_axis)
     base = alt.Chart(medians[["group", "size", "low", "median", "high", "band", "finite"]]).encode(x=x, color=colour)
     y = alt.Y("median:Q", **y_axis)
@@ -61,7 +63,7 @@ def pairs_by_batch(
         ("band", "25-75 % of runs"), ("finite", "runs", "d"),
     )  # fmt: skip
     marks = [
-        base.mark_line(strokeWidth=2.2).encode(y=y, opacity=style.faded(pick)),
+        base.mark_line(strokeWidth=2.2).encode(y=y, strokeDash=dash, opacity=style.faded(pick)),
         free.encode(y=y),
         expected.encode(x=x, y=expected_y, color=colour, opacity=style.faded(pick, 0.8)),
         base.mark_rule(strokeWidth=2).encode(
@@ -69,7 +71,7 @@ def pairs_by_batch(
         ),
         base.mark_point(filled=True, size=70).encode(y=y, shape=shape, opacity=style.faded(pick), tooltip=tip),
     ]
-    subtitle = f"{style.when(epoch)}; {curves.BAND}; dashed: theory; grey: random signs"
+    subtitle = f"{style.when(epoch)}; {curves.BAND}; dotted: theory; grey: random signs"
     said = style.extremes(medians, "median", "{group} with batches of {size:,}", percent)
     return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick, said=said)
 

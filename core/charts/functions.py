@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from core.charts import curves, rows, style, tables
 from core.registries.activations import ACTIVATIONS
-from core.text import number, percent
+from core.text import number, percent, words
 
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
 UNBOUNDED = 2.0  # how far a curve without bound is drawn, so that those with one keep their shape
@@ -25,14 +25,19 @@ def _look(names: Sequence[str], channel: str) -> list[Any]:
 
 
 def channels(names: Sequence[str]) -> tuple[alt.Color, alt.StrokeDash, alt.Parameter]:
-    """Colour and dash by the column "activation" in one legend, a click on which isolates a function."""
-    key = style.legend(names, strokes=True)
-    dashes = alt.Scale(domain=list(names), range=_look(names, "dash"))
+    """Colour and dash by the column "activation", in words, in one legend, a click on which isolates a function."""
+    said = list(map(words, names))
+    key = style.legend(said, strokes=True)
+    dashes = alt.Scale(domain=said, range=_look(names, "dash"))
     return (
-        style.colour("activation", names, _look(names, "colour"), key),
+        style.colour("activation", said, _look(names, "colour"), key),
         alt.StrokeDash("activation:N", scale=dashes, legend=key),
         alt.selection_point(name=PICK_ACTIVATION, fields=["activation"], bind="legend"),
     )
+
+
+def _in_words(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(activation=table["activation"].map(words))
 
 
 def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float) -> alt.LayerChart:
@@ -54,7 +59,7 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
     y_axis = style.position(y_title, values)
     x, y = alt.X("x:Q", **x_axis), alt.Y(f"{quantity}:Q", **y_axis)
     colour, dash, pick = channels(names)
-    columns = {"activation": table["activation"].to_list(), "x": table["x"].to_numpy()}
+    columns = {"activation": list(map(words, table["activation"])), "x": table["x"].to_numpy()}
     columns |= {quantity: table[quantity].to_numpy()}
     columns |= {"state": ["saturated" if flat else "not saturated" for flat in saturated.tolist()]}
     drawn = tables.few(columns)
@@ -100,9 +105,10 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
         outputs: a row for each function, in order: columns activation, std, mean, saturated, n.
     """
     title = "Distribution of the output h = f(a)"
-    names = outputs["activation"].to_list()
+    names, outputs, histogram = outputs["activation"].to_list(), _in_words(outputs), _in_words(histogram)
+    said = outputs["activation"].to_list()
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: place for place, name in enumerate(said)}
     place = np.array([places[name] for name in histogram["activation"].to_list()])
     table = histogram.iloc[np.lexsort((histogram["left"].to_numpy(), place))]
     texts = tables.interval_text(table["left"], table["right"])
@@ -111,13 +117,13 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
     domain = (float(table["left"].min()), float(table["right"].max()))
     chart = rows.bars(
         table,
-        pd.DataFrame({"group": names, "note": notes}),
+        pd.DataFrame({"group": said, "note": notes}),
         title=title,
         subtitle=f"bars: {n:,} samples of a ~ N(0, {std:g}²); dashed: theory; ◆: mean; solid line: 0",
         x_title="output h",
         y_title="activation function",
         domain=domain,
-        colour=style.colour("group", names, _look(names, "colour"), None),
+        colour=style.colour("group", said, _look(names, "colour"), None),
         own_peak=True,
         reference=True,
     )
@@ -149,6 +155,7 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
         outputs: a row for each function: activation, std, sample_saturated, sample_saturated_error, n.
     """
     x_title, y_title = "standard deviation of the pre-activation", "share saturated"
+    table, outputs = _in_words(table), _in_words(outputs)
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
     x_axis = style.position(x_title, table["std"].to_numpy(), "log")
     y_axis = style.position(y_title, (), "share")
@@ -196,7 +203,7 @@ def activation_costs(table: pd.DataFrame, *, dtype: str) -> alt.LayerChart:
     """
     title = "Time per element"
     x_title, y_title = "nanoseconds per element", "activation function"
-    part = tables.masked(table[table["dtype"] == dtype], ["seconds_per_element"])[0]
+    part = _in_words(tables.masked(table[table["dtype"] == dtype], ["seconds_per_element"])[0])
     if part.empty:
         return style.blank(title, x_title, y_title)
     wide = part.assign(ns=1e9 * part["seconds_per_element"]).pivot_table(
@@ -257,6 +264,7 @@ def step_shares(table: pd.DataFrame) -> alt.LayerChart:
     high = float(table["share"].max()) * 1.1
     y = alt.Y("share:Q", **style.fixed(y_title, 0, high, format=".0%" if high > 0.05 else ".1%", tickCount=6))
     colour, dash, pick = channels(names)
+    table = _in_words(table)
     drawn = table.assign(microseconds=1e6 * table["seconds_per_step"])
     base = alt.Chart(drawn[["activation", "width", "share", "microseconds", "repeats"]]).encode(x=x, y=y, color=colour)
     tip = style.tip(

@@ -206,7 +206,9 @@ def phase_diagram(
         charts.append(critical.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), order=alt.Order("order:Q")))
     names = _phases(cells)
     if not names.empty:
-        text = alt.Chart(names).mark_text(fontSize=13, fontWeight="bold", color=style.NEUTRAL, lineBreak="\n")
+        text = alt.Chart(names).mark_text(
+            fontSize=alt.ExprRef("width < 280 ? 10 : 13"), fontWeight="bold", color=style.NEUTRAL, lineBreak="\n"
+        )
         charts.append(text.encode(x=alt.X("sw:Q", **x_axis), y=alt.Y("sb:Q", **y_axis), text=alt.Text("phase:N")))
     if trial is not None:
         cross = alt.Chart(tried(*trial)).mark_point(

@@ -24,6 +24,7 @@ SHADES = tuple(np.array([int(shade[i : i + 2], 16) for i in (1, 3, 5)], dtype=fl
 WHITE = np.full(3, 255.0)
 UNSURE, SURE = 0.1, 0.75
 """How strongly a class has its colour on its border, and far from it."""
+SHAPES = ("circle", "triangle-up", "square", "diamond")
 ACROSS = 6
 """Units in a row."""
 NAME, UNIT, HEAT = 18, 54, 74
@@ -48,14 +49,13 @@ def decision(table: pd.DataFrame, *, examples: pd.DataFrame, names: tuple[str, s
     low, high = _ends(table)
     x, y = (style.fixed(name, low[i], high[i], tickCount=5) for i, name in enumerate(names))
     key = examples.drop_duplicates("class").sort_values("class")
-    shade = [style.PALETTE[i % len(style.PALETTE)] for i in key["class"]]
     points = alt.Chart(examples).mark_point(filled=True, size=36, opacity=1, stroke="white", strokeWidth=1)
     charts = [
         _now(pictures).mark_image(width=_size("width"), height=_size("height"), aspect=False)
         .encode(url=alt.Url("image:N"), x=_middle(alt.XValue, "width"), y=_middle(alt.YValue, "height")),
         points.encode(
             x=alt.X("x:Q", **x), y=alt.Y("y:Q", **y),
-            color=style.colour("name", list(key["name"]), shade, style.legend(list(key["name"]))),
+            **_classes(list(key["name"]), list(key["class"])),
             tooltip=style.tip(("name", "class"), ("x", names[0], style.NUMBER), ("y", names[1], style.NUMBER)),
         ),
     ]  # fmt: skip
@@ -114,6 +114,7 @@ def weights(table: pd.DataFrame, *, slider: str) -> Any:
         names.append(
             {
                 "row": place,
+                "top": place + 2 / (HEAT + NAME + 6),
                 "group": f"into layer {layer}: {grid.shape[-1] - 1:,} to {fan_out:,}",
                 "note": f"up to {most:.3g}",
             }
@@ -219,19 +220,28 @@ def bent(table: pd.DataFrame, *, layer: int, names: Sequence[str], slider: str) 
     lines, points = (table[table["kind"] == kind] for kind in ("line", "example"))
     points = points.assign(name=[names[label] for label in points["class"]])
     x, y = (style.position(f"unit {i}", table[f"h{i}"]) for i in (1, 2))
-    shades = [style.PALETTE[i % len(style.PALETTE)] for i in range(len(names))]
     places: dict[str, Any] = {"x": alt.X("h1:Q", **x), "y": alt.Y("h2:Q", **y)}
     charts = [
         _now(lines[["frame", "line", "h1", "h2"]].assign(order=np.arange(len(lines))))
         .mark_line(color=style.NEUTRAL, strokeWidth=1, opacity=0.7)
         .encode(**places, detail=alt.Detail("line:N"), order=alt.Order("order:Q")),
         _now(points[["frame", "name", "h1", "h2"]]).mark_point(filled=True, size=36, opacity=1)
-        .encode(**places, color=style.colour("name", names, shades, style.legend(names))),
+        .encode(**places, **_classes(names, range(len(names)))),
     ]  # fmt: skip
     title = f"The plane as layer {layer} bends it"
     subtitle = "its two units; lines: straight and even in the plane above"
     said = _course({f"unit {i}": _spans(table, f"h{i}") for i in (1, 2)})
     return _bound(style.layered(charts, title, subtitle, 320, said=said), slider)
+
+
+def _classes(names: Sequence[str], classes: Sequence[int]) -> dict[str, Any]:
+    """Colour and shape of examples by the column "name": where colours begin anew, the shape is another one."""
+    key, many = style.legend(names), len(style.PALETTE)
+    shapes = alt.Scale(domain=list(names), range=[SHAPES[label // many % len(SHAPES)] for label in classes])
+    return {
+        "color": style.colour("name", names, [style.PALETTE[label % many] for label in classes], key),
+        "shape": alt.Shape("name:N", scale=shapes, legend=key),
+    }
 
 
 def _course(of: Mapping[str, Sequence[str]]) -> str:

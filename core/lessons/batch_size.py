@@ -38,12 +38,12 @@ QUANTITIES = {"saturated": "hidden units that are saturated", "pairs": "pairs of
 WHOSE = {"example": "one example's", "batch": "a mini-batch's", "epoch": "the whole training set's"}
 APART = 0.05
 ABOVE = (
-    "few neurons scatter; and theory takes the units below to vary from example to example; where they differ from "
-    "each other more than between examples, as in deeper layers, the signs are tied more."
+    "a share of few neurons scatters; and theory takes the units below to vary from example to example; where they "
+    "differ from each other more than between examples, as in deeper layers, the signs are tied more."
 )
 BELOW = (
-    "few neurons scatter; and theory takes the deltas of examples to be independent; those of a whole training set "
-    "with balanced classes nearly cancel, and training ties them to what feeds the neuron."
+    "a share of few neurons scatters; and theory takes the deltas of examples to be independent; those of a whole "
+    "training set with balanced classes nearly cancel, and training ties them to what feeds the neuron."
 )
 ALIKE = "Starts that are not random are not judged: their units are alike, which ties the signs whatever feeds them."
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)

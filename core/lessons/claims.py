@@ -72,7 +72,7 @@ class Claim:
         left_out = len(result.runs) - len(judged.runs)
         what = "residual connections or layer normalisation"
         if left_out and judged.runs.empty:
-            judged, lacking = result, f"This is said of plain networks, and all runs here have {what}."
+            judged, lacking = result, f"The claim is about plain networks, and all runs here have {what}."
         else:
             lacking = _lacking(judged, *self.of)
         if lacking:
@@ -126,7 +126,7 @@ def small_is_best(result: Result, claim: str) -> Finding:
     if not parts:
         why = "No logistic network that reached the target starts from two clearly different scales"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
-    what = "Scale of the weights (root mean square) and median updates to target"
+    what = "Median updates to target by the scale of the weights (root mean square)"
     said = [f"{what}: {text.first(parts, len(verdicts), 'network')}", text.ONE_SEED if one_seed else ""]
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
 
@@ -201,7 +201,7 @@ def few_directions(result: Result, claim: str) -> Finding:
         name = TANH if TANH in centred else centred[0]
         number = told.number("mean same_sign_example", activation=name)
         if math.isfinite(number.value):
-            parts.append(f"fed by {text.words(name)} {number} by one example's")
+            parts.append(f"of those fed by {text.words(name)} {number} by one example's gradient")
     parts += _orthants(told, seen)
     said = ["; ".join(parts)]
     if seen["seed"].nunique() < SEEDS:
@@ -243,7 +243,7 @@ def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
         last = int(told.number("last epoch fed", activation=LOGISTIC, fan_in=width).value)
         number = told("mean orthants_visited", activation=LOGISTIC, fan_in=width, epoch=last)
         visited.append(f"{number} of 2{str(width).translate(text.SUPERSCRIPT)} by epoch {last:,}")
-    return [f"in training they visited on average {text.first(visited, len(widths), 'width')}"]
+    return [f"in training those fed by the logistic visited on average {text.first(visited, len(widths), 'width')}"]
 
 
 def exponential_costs(result: Result, claim: str) -> Finding:

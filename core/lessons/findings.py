@@ -416,9 +416,9 @@ def unmeasured(result: Result) -> str:
 
 
 def target_text(target: str) -> str:
-    """A target in words: train_accuracy:0.9 is "train accuracy ≥ 0.9"."""
+    """A target in words: train_accuracy:0.9 is "training accuracy ≥ 0.9"."""
     name, _, value = target.partition(":")
-    return f"{name.replace('_', ' ')} {'≤' if name.endswith('loss') else '≥'} {value}"
+    return f"{text.words(name).replace('train ', 'training ')} {'≤' if name.endswith('loss') else '≥'} {value}"
 
 
 def _scheme(initialiser: str, gain: float) -> str:

@@ -60,9 +60,9 @@ def window(result: Result, sweep: Map) -> Finding:
 
 
 def extent(sweep: Map) -> str:
-    """Where more than half reached it: 'At depth 1 to 2 between standard deviation 0.1 and 1, at depth 8 nowhere'."""
+    """Where more than half reached it: 'It does so at depth 1 to 2 with standard deviations 0.1 to 1'."""
     if sweep.cells["window"].all():
-        return "Trains everywhere here"
+        return "It does so everywhere here"
     along, across, key = sweep.columns, sweep.rows, "y"
     if across.numbers and not along.numbers:
         along, across, key = across, along, "x"
@@ -78,7 +78,7 @@ def extent(sweep: Map) -> str:
     said = [f"{_where(across, at)} {_range(along, places)}" for places, at in parts]
     more = text.count(len(said) - NAMED, "more stretch", "more stretches")
     rest = f", and so on over {more} of {across.noun}" if len(said) > NAMED else ""
-    return f"Trains {', '.join(said[:NAMED])}{rest}"
+    return f"It does so {', '.join(said[:NAMED])}{rest}"
 
 
 def beside(sweep: Map, baseline: str) -> str:

@@ -15,6 +15,7 @@ from core.lessons.comparisons import PLAIN, is_plain
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.registries.starts import is_random, part
+from core.results.convergence import NAMED
 from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
 from core.text import ONE_SEED, UNDECIDED, count, few, listed, number, sentences, share, verb, verdict
@@ -492,7 +493,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     if relative.max() > 0.05:
         widest = spread.iloc[int(np.argmax(relative))]
         text = (
-            "In endlessly wide layers every seed gives the same q. Here the narrowest has "
+            "In infinitely wide layers every seed gives the same q. Here the narrowest has "
             f"{count(int(start['fan_out'].min()), 'unit')}, and the middle half of the seeds spans up to "
             f"{share(relative.max())} of the median ({_layer(widest)})."
         )
@@ -510,7 +511,7 @@ def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
     if skipped:
         text = (
             "Theory is of weights and biases that are random about 0, or biases that are 0. No line is drawn for "
-            f"{few(skipped)}, which start otherwise."
+            f"{few(skipped, NAMED)}, which start otherwise."
         )
         found.append(("No prediction", text))
     return found

@@ -39,13 +39,14 @@ rate above which, without momentum, a step can make worse the very loss that it 
 of the Hessian for the full batch, 2 over the largest |h|² for one example. One rate for all favours whichever it suits.
 """
 VALLEY = f"""
-A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is for endlessly
-many independent examples; measured are these {EXAMPLES}. The mean μ comes in squared: activations centred on 0
-add nothing to κ. The neuron is linear with a squared error, and learns to answer as one with w₁ = 1 and w₂ = −1 does.
+A condition number of 1 is a round bowl; the larger, the longer and narrower the valley. The formula is for infinitely
+many independent examples; what is measured is of these {EXAMPLES}. The mean μ comes in squared: activations centred on
+0 add nothing to κ. The neuron is linear with a squared error, and learns to answer as one with w₁ = 1 and w₂ = −1
+does.
 """
 KEY = f"""
-Solid: updates from one example; dashed: from the full batch. Ring: start, click anywhere for another. Cross: minimum.
-Four squares round the current point: share of the {EXAMPLES} examples that would each step into that quadrant.
+Solid: updates from one example; dashed: from the full batch. Ring: the start; click anywhere for another. Cross: the
+minimum. Four squares round the current point: share of the {EXAMPLES} examples that would each step into that quadrant.
 """
 
 

@@ -235,7 +235,7 @@ class Watch:
     across = drop_down("Plane", _across, help="Through which the surfaces are drawn.")
     up = drop_down("And", lambda given: _features(given) or [""], lambda options: options[min(1, len(options) - 1)])
     layer = _layer("Units of hidden layer", lambda options: options[0], output=False)
-    measure = buttons("Of each layer", list(MEASURES))
+    measure = drop_down("Of each layer", list(MEASURES))
     frame = slider("Frame", range(watching.FRAMES + 1))
 
 

@@ -91,7 +91,7 @@ def test_b_is_chosen_by_a_pasted_link_trained_beside_a_and_kept_in_the_link(comp
     text = shown(at)
     assert session_of(at).experiment == A
     assert re.search(r"B needed fewer updates than A in \d of 6 pairs of groups", text)
-    assert "needed to reach the target, train accuracy ≥ 0.9" in captions(at)
+    assert "needed to reach the target, training accuracy ≥ 0.9" in captions(at)
     assert "6 pairs of groups in every measure" in captions(at)
     assert "3 seeds a group, paired" in text.replace("\\", "")
     assert table(at, "A").to_numpy().tolist() == [["Optimisers", "sgd", "momentum"]]

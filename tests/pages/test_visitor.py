@@ -181,8 +181,8 @@ def test_two_visitors_with_two_targets_share_one_training_and_each_sees_their_ow
     second = page(epochs="2", target="train_loss:1000")
     assert session_of(second).source is job
     said = [" ".join(str(element.value) for element in at.run().markdown) for at in (first, second)]
-    assert "train loss ≤ 0" in said[0]
-    assert "train loss ≤ 1000" in said[1]
+    assert "training loss ≤ 0" in said[0]
+    assert "training loss ≤ 1000" in said[1]
     assert not first.exception
     assert not second.exception
 
