@@ -231,22 +231,22 @@ FUNCTION = Axis("activation", "activation function", "", ("tanh", "relu", "hard_
     [
         (
             ["....", ".xx.", ".xx."], DEPTH,
-            "It does so at depth 1 to 2 between standard deviation 0.1 and 1, at depth 4 nowhere", "",
+            "Reached at depth 1 to 2 between standard deviation 0.1 and 1, at depth 4 nowhere", "",
         ),
         (
             ["..x.", "xxxx", "x.xx"],
             DEPTH,
             (
-                "It does so at depth 1 at standard deviation 0.01 and between standard deviation 1 and 10, at depth 2 "
+                "Reached at depth 1 at standard deviation 0.01 and between standard deviation 1 and 10, at depth 2 "
                 "at every standard deviation, at depth 4 at standard deviation 1 alone"
             ),
             "standard deviation 0.01, standard deviation 10 and depth 4",
         ),
         (
             [".x..", "....", ".x.."], FUNCTION,
-            "It does so for tanh and hard tanh at standard deviation 0.1 alone, for relu nowhere", "",
+            "Reached for tanh and hard tanh at standard deviation 0.1 alone, for relu nowhere", "",
         ),
-        (["xxxx"] * 3, DEPTH, "It does so everywhere here",
+        (["xxxx"] * 3, DEPTH, "Reached everywhere here",
          "standard deviation 0.01, standard deviation 10 and depth 4"),
     ],
 )  # fmt: skip

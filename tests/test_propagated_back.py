@@ -262,3 +262,15 @@ def test_weight_gradients_are_drawn_by_layer_the_output_layer_the_last() -> None
     drawn = {row["at"]: row["median"] for row in rows if row["group"] == "orthogonal"}
     assert drawn == pytest.approx({str(k): v for k, v in layers.groupby("layer")["gradient_std"].median().items()})
     assert min(row["median"] for row in rows) > 0
+
+
+def test_what_is_said_of_initialisation_is_of_no_update_of_the_first_epoch() -> None:
+    found = train(change(SMALL, record="updates", epochs=1, seeds=3, batch_size=8, learning_rate=3.0))
+    first = found.epochs[found.epochs["update"] == 0]
+    assert (found.epochs["epoch"] == 0).sum() > len(first)
+    table = lesson.jacobians(found)
+    assert table["mean"].item() == first["singular_value_mean"].median()
+    assert table["runs"].item() == 3
+    numbers = {number.measure: number.value for number in lesson.backward(found).numbers}
+    assert numbers["median singular_value_mean"] == first["singular_value_mean"].median()
+    assert numbers["median condition_number"] == first["condition_number"].median()

@@ -3,6 +3,8 @@
 import base64
 import io
 import itertools
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -250,3 +252,11 @@ def test_every_chart_follows_the_player_and_is_whole() -> None:
         charts.weights(lesson.heat(taken), slider="#a").to_dict()
         == charts.weights(lesson.heat(taken), slider="#a").to_dict()
     )
+
+
+def test_a_loss_that_looks_the_same_is_not_said_to_rise_and_a_film_of_one_frame_goes_nowhere() -> None:
+    still = filmed(change(MOONS, learning_rate=1e-9, epochs=1))
+    assert re.search(r"to update \d+ the training loss stays at [\d.]+\.", lesson.summary(still))
+    one = replace(still, records=still.records[:1], weights=[layer[:1] for layer in still.weights], lost=True)
+    assert re.search(r"^At update 0 the training loss is [\d.]+\. ", lesson.summary(one))
+    assert lesson.summary(one).endswith("Then the run diverged.")

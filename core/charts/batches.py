@@ -49,7 +49,8 @@ def pairs_by_batch(
     x = alt.X("size:Q", **x_axis)
     ends = [*medians["low"], *medians["high"], *theory["pairs"], FREE]
     y_axis = _share_axis(PAIRS, ends)
-    colour, shape, pick = style.point_colour(lines), style.group_shape(lines), style.pick_group(lines)
+    lines = _drawn(lines, medians["group"])
+    colour, shape, pick = style.point_colour(lines), style.group_shape(lines), style.pick_group()
 
     free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
     # Dashes tell functions of one start apart, as on every page: theory is dotted.
@@ -71,7 +72,7 @@ def pairs_by_batch(
         ),
         base.mark_point(filled=True, size=70).encode(y=y, shape=shape, opacity=style.faded(pick), tooltip=tip),
     ]
-    subtitle = f"{style.when(epoch)}; {curves.BAND}; dotted: theory; grey: random signs"
+    subtitle = f"{style.when(epoch)}; {curves.BAND}{_of_theory('dotted: theory', theory)}; grey: random signs"
     said = style.extremes(medians, "median", "{group} with batches of {size:,}", percent)
     return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick, said=said)
 
@@ -89,17 +90,19 @@ def pairs_by_layer(
     """
     steps = [str(number) for number in sorted(table["layer"].unique())]
     reference = limits.assign(at=limits["layer"].astype(str), value=limits["limit"], key=limits["line"])
+    reference = tables.masked(reference, ["value"])[0][["at", "value", "key"]]
     return curves.over_steps(
         table.assign(group=table["line"], at=table["layer"].astype(str)),
-        lines,
+        _drawn(lines, table["line"]),
         "pairs",
         steps=steps,
         title="Which layers does a full batch leave tied?",
-        subtitle=f"gradient of the whole training set, {style.when(epoch)}; {curves.BAND}; dashed: theory",
+        subtitle=f"gradient of the whole training set, {style.when(epoch)}; {curves.BAND}"
+        + _of_theory("grey: theory", reference),
         x_title="layer (the last is the output)",
         y_title=PAIRS,
         y_kind="share",
-        reference=tables.masked(reference, ["value"])[0][["at", "value", "key"]],
+        reference=reference,
         empty=why,
     )
 
@@ -140,12 +143,25 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
         charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour, detail=network))
     charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
-    subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}; dashed: theory, large batch"
+    subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}"
+    subtitle += _of_theory("dashed: theory, large batch", expected)
     ends = [
         style.extremes(table[table["name"] == name], "mean", "{initialiser}, scale {scale:.3g},", percent)
         for name in names
     ]
     return style.layered(charts, title, subtitle, curves.HEIGHT, said=style.read_out(names, ends))
+
+
+def _drawn(lines: Sequence[str], there: pd.Series) -> Sequence[str]:
+    """Of more lines than a legend has room for, those that are there, which look as they do among all of them."""
+    present = set(there)
+    own = tuple(line for line in lines if line in present)
+    return style.Chosen(own, tuple(lines)) if len(lines) > style.MOST_KEYS else lines
+
+
+def _of_theory(words: str, drawn: pd.DataFrame) -> str:
+    """What the subtitle says of theory's lines, where there are any."""
+    return "" if drawn.empty else f"; {words}"
 
 
 def _share_axis(title: str, values: Sequence[float]) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
         ],
         title,
         f"at initialisation; dots: root mean square, lines: least to greatest, grey: theory; condition number at the "
-        f"right; medians of the runs{note}",
+        f"right; {'medians of the runs' if table['runs'].max() > 1 else curves.ONE_RUN}{note}",
         style.row_height(len(named)) + 10,
         said=style.read_out(table["group"], ("root mean square " + table["rms"].map(number)) + ", " + table["note"]),
     )

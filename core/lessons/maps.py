@@ -45,7 +45,7 @@ def window(result: Result, sweep: Map) -> Finding:
         epochs=result.epochs[result.epochs["group"].isin(sweep.groups)],
     )
     inside, total = int(cells["window"].sum()), len(cells)
-    claim = f"Training reaches {goal} in {inside:,} of {text.count(total, 'cell')}"
+    claim = f"{goal[0].upper()}{goal[1:]}: reached in {inside:,} of {text.count(total, 'cell')}"
     said = [extent(sweep) if inside else "In no cell did more than half of the runs reach it"]
     waiting = int(cells["state"].eq(NO_RUNS).sum())
     if waiting:
@@ -60,9 +60,9 @@ def window(result: Result, sweep: Map) -> Finding:
 
 
 def extent(sweep: Map) -> str:
-    """Where more than half reached it: 'It does so at depth 1 to 2 with standard deviations 0.1 to 1'."""
+    """Where more than half reached it: 'Reached at depth 1 to 2 with standard deviations 0.1 to 1'."""
     if sweep.cells["window"].all():
-        return "It does so everywhere here"
+        return "Reached everywhere here"
     along, across, key = sweep.columns, sweep.rows, "y"
     if across.numbers and not along.numbers:
         along, across, key = across, along, "x"
@@ -78,7 +78,7 @@ def extent(sweep: Map) -> str:
     said = [f"{_where(across, at)} {_range(along, places)}" for places, at in parts]
     more = text.count(len(said) - NAMED, "more stretch", "more stretches")
     rest = f", and so on over {more} of {across.noun}" if len(said) > NAMED else ""
-    return f"It does so {', '.join(said[:NAMED])}{rest}"
+    return f"Reached {', '.join(said[:NAMED])}{rest}"
 
 
 def beside(sweep: Map, baseline: str) -> str:

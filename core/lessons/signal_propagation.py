@@ -168,7 +168,10 @@ def jacobians(result: Result) -> pd.DataFrame:
     Columns: group; mean, rms, least, greatest and condition (medians over the runs), runs; predicted (of rms, from
     sum of squares = outputs sw^2 chi_1 ... chi_L, sw^2 of the output layer; empty where the theory does not apply).
     """
-    start = result.epochs[result.epochs["epoch"] == 0].rename(columns=lambda name: name.removeprefix("singular_value_"))
+    # Not by the epoch: of the first one single updates may be recorded too.
+    start = result.epochs[result.epochs["update"] == 0].rename(
+        columns=lambda name: name.removeprefix("singular_value_")
+    )
     start = start.assign(rms=np.hypot(start["mean"], start["std"])).rename(
         columns={"min": "least", "max": "greatest", "condition_number": "condition"}
     )
@@ -451,8 +454,8 @@ def backward(result: Result) -> Finding:
 
 
 def _singular(told: Told, group: str) -> str:
-    mean = told("median singular_value_mean", epoch=0, group=group)
-    of = {"epoch": 0, "group": group}
+    of = {"update": 0, "group": group}
+    mean = told("median singular_value_mean", **of)
     if not select(told.tables.epochs, of)["condition_number"].notna().any():
         return f"mean {mean} in {group}, with no finite condition number"
     return f"mean {mean}, condition number {told('median condition_number', **of)} in {group}"

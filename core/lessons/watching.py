@@ -169,12 +169,16 @@ def summary(film: Film) -> str:
         if end
     ]
     earlier = f"; at the start {sum(begun):,} had" if begun != ended else ""
-    change = "falls" if after < before else "rises" if after > before else "stays"
-    training = f"from update {first.update:,} to update {last.update:,} the training loss {change}"
+    course = f"{'falls' if after < before else 'rises'} from {number(before)} to {number(after)}"
+    if number(before) == number(after):
+        course = f"stays at {number(after)}"
+    training = f"from update {first.update:,} to update {last.update:,} the training loss {course}"
+    if last.update == first.update:
+        training = f"at update {first.update:,} the training loss is {number(before)}"
     same = f"{listed(alike)} {verb(sum(ended), 'has', 'have')} at the end the very weights of another unit"
     return sentences(
         [
-            f"{training} from {number(before)} to {number(after)}",
+            training,
             f"{same}, and so the same surface{earlier}" if alike else "",
             "then the run diverged" if film.lost else "",
         ]
