@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from pages.parts.server import GRACE_SECONDS, Downloads, keep_unsent, streamlits_clear
+from pages.parts.server import FILES_SECONDS, MAKERS_SECONDS, Downloads, keep_unsent, streamlits_clear
 from tests.browser.harness import Server, serve
 from tests.load.client import Session
 
@@ -91,15 +91,16 @@ def test_a_file_can_be_downloaded_for_a_while_after_its_button_was_made_anew_and
         now[0] += 1
         draw()
     assert files.read_file(made.rpartition("/")[2].partition(".")[0]) is not None
-    now[0] += GRACE_SECONDS
+    now[0] += MAKERS_SECONDS
     last = draw()
-    now[0] += GRACE_SECONDS + 1
+    assert files.read_file(made.rpartition("/")[2].partition(".")[0]) is not None
+    now[0] += FILES_SECONDS + 1
     draw()
     for gone in (older, newer):
         with pytest.raises(MediaFileStorageError):
             files.execute_deferred(gone)
-    assert files.execute_deferred(last)
-    assert len(files._file_metadata) == 1, "the file that was just made"
+        assert files.read_file(made.rpartition("/")[2].partition(".")[0]) is None
+    assert files.execute_deferred(last), "which the page before still had"
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not list descriptors")

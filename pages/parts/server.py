@@ -33,8 +33,8 @@ FULL = 0.9
 """Share of the descriptors that may be open before the next visitor is asked to come later."""
 EXPIRY_SECONDS = 10.0
 PATIENCE = 0.03  # seconds until a session that is busy is looked at again
-GRACE_SECONDS = 5.0
-"""How long a file may be downloaded from a page that is no more: what makes it holds the result of that page."""
+MAKERS_SECONDS, FILES_SECONDS = 5.0, 30.0
+"""How long a file can be made for a page that is no more, which holds the result of that page, and then be fetched."""
 PARSING = "streamlit.web.server.starlette.starlette_websocket"
 SERVING = "uvicorn.error"
 
@@ -101,7 +101,7 @@ class Downloads(MediaFileManager):
     unused_since: dict[str, float]
 
     def remove_orphaned_files(self) -> None:
-        """Remove what no session has had on its page for GRACE_SECONDS."""
+        """Remove what no session has had on its page for so long."""
         now = time.monotonic()
         with self._lock:
             makers = set(self._deferred_callables)
@@ -110,12 +110,10 @@ class Downloads(MediaFileManager):
             files = self._get_inactive_file_ids()
             self.unused_since = {name: self.unused_since.get(name, now) for name in (*files, *makers)}
             for name, since in self.unused_since.items():
-                if now - since <= GRACE_SECONDS:
-                    continue
-                if name in files:
-                    self._delete_file(name)
-                else:
+                if name in makers and now - since > MAKERS_SECONDS:
                     self._drop_deferred_id(name)
+                if name in files and now - since > FILES_SECONDS:
+                    self._delete_file(name)
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
