@@ -262,6 +262,25 @@ def test_a_server_killed_in_mid_sweep_goes_on_when_asked_again(
     assert "checkpoint" not in names(tmp_path), "what is done is kept once"
 
 
+@pytest.mark.parametrize("room", [True, False])
+def test_pages_see_the_end_before_the_result_is_stored_and_what_was_saved_stays_until_it_is(
+    room: bool, threads: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, seen = Store(tmp_path, 10**9), []
+    store.save_checkpoint(SWEEP.key, dump(train(untrained(SWEEP, 2))))
+    save = Store.save
+    with Jobs(SETTINGS, store, threads) as registry:
+
+        def watched(self: Store, key: str, result: Result) -> bool:
+            seen.append((registry.get(key).status, self.holds_checkpoint(key)))  # type: ignore[union-attr]
+            return room and save(self, key, result)
+
+        monkeypatch.setattr(Store, "save", watched)
+        assert registry.submit(SWEEP, "ann").wait(PATIENCE)
+    assert seen == [("done", True)]
+    assert (store.holds(SWEEP.key), store.holds_checkpoint(SWEEP.key)) == (room, not room)
+
+
 def interrupt(store: Store, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave behind what a server does that was stopped in the middle of the sweep."""
     monkeypatch.setattr(jobs, "segment", Watched(32))

@@ -60,16 +60,8 @@ def bars(
     if ends:
         ranges = tables.few(dict(zip(("left", "right"), map(list, zip(*ends, strict=True)), strict=True)))
         charts.append(alt.Chart(ranges).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
-    kept = np.flatnonzero(share > 0)
-    texts = picture.arrow(table[["group", "range"]]).take(kept)
-    drawn = {
-        "group": texts["group"],
-        "left": left[kept],
-        "right": right[kept],
-        "top": (base - BAR_HEIGHT * share / peaks)[kept],
-    }
-    drawn |= {"base": base[kept], "share": share[kept], "range": texts["range"]}
-    shown = alt.Chart(tables.few(drawn)).mark_rect(strokeWidth=0)
+    edges = {"left": left, "right": right, "top": base - BAR_HEIGHT * share / peaks, "base": base, "share": share}
+    shown = alt.Chart(_drawn(table, edges)).mark_rect(strokeWidth=0)
     tip = style.tip(("group", y_title), ("range", x_title), ("share", "share in this bin", ".4~p"))
     charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip))
     if reference:
@@ -80,6 +72,14 @@ def bars(
     charts += style.row_names(names, y_axis, groups=groups)
     said = style.read_out(names["group"], _notes(table, names["note"]))
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
+
+
+def _drawn(table: pd.DataFrame, edges: dict[str, NDArray[Any]]) -> pa.Table:
+    """The bars that have a height."""
+    kept = np.flatnonzero(edges["share"] > 0)
+    texts = picture.arrow(table[["group", "range"]]).take(kept)
+    found = {name: values[kept] for name, values in edges.items()}
+    return tables.few({"group": texts["group"], **found, "range": texts["range"]})
 
 
 def _peaks(place: NDArray[Any], height: NDArray[Any], own: bool) -> NDArray[Any]:

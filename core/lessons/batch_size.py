@@ -156,7 +156,7 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 def _feeding(result: Result, rows: pd.DataFrame, layers: Sequence[int]) -> pd.DataFrame:
     """The same of several layers, which the column layer names, from `_rows` with the columns FEEDING."""
     line, number = pd.factorize(rows["line"])[0], rows["layer"].to_numpy()
-    moments = {}
+    moments: dict[tuple[int, int], list[float]] = {}
     for below in {max(layer - 1, 1) for layer in layers}:
         at = np.flatnonzero(number == below)
         means = rows[MOMENTS].take(at).groupby(line[at]).mean()
@@ -324,8 +324,8 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     if not drawn.all():
         evidence, tied = f"{evidence} {ALIKE}", tied[drawn]
     of_runs = tied.groupby(["line", "seed", "size"])["pairs"].mean().groupby(level=["line", "seed"])
-    ends = zip(of_runs.first(), of_runs.last(), of_runs.size(), strict=True)
-    holds = [first - last > NOTICEABLE and last - FREE > NOTICEABLE for first, last, batches in ends if batches > 1]
+    both = zip(of_runs.first(), of_runs.last(), of_runs.size(), strict=True)
+    holds = [first - last > NOTICEABLE and last - FREE > NOTICEABLE for first, last, batches in both if batches > 1]
     if tied["seed"].nunique() == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *findings.limits_of(told))
     return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
