@@ -9,6 +9,8 @@ import pytest
 from core.experiment import cost
 from core.experiment.cost import REFERENCE, Cost, Speed, speed
 from core.experiment.experiment import Experiment, ExperimentError
+from core.jobs.running import run
+from core.schema import SCHEMA
 from core.settings import Settings
 from tests.processes import PATIENCE, in_process
 
@@ -137,3 +139,20 @@ def test_a_sweep_that_records_thousands_of_points_is_seen_to_take_gigabytes() ->
     assert sweep.cost().runs == 6
     with pytest.raises(ExperimentError, match=r"about \d\.\d GB.* of memory .* up to 1\.0 GB here"):
         sweep.check_limit(limit_bytes=Settings.limit_bytes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hidden=4&seeds=100&epochs=3&statistics=standard",
+        "hidden=2-2&seeds=2&epochs=100&record=every",
+        "hidden=8-8&epochs=20&gain=0.5,1,2&learning_rate=0.01,0.1,1&seeds=2",
+    ],
+)
+def test_tables_take_what_is_estimated(text: str) -> None:
+    """Of many runs, of many recorded points, of many groups: each has another table for its largest."""
+    base = "dataset=two_moons&samples=60&batch_size=full&initialiser=normal:1&activation=tanh,logistic"
+    experiment = Experiment.from_text(f"{base}&{text}")
+    result = run(experiment)
+    measured = sum(int(result.table(name).memory_usage(deep=True).sum()) for name in SCHEMA)
+    assert experiment.cost().table_bytes == pytest.approx(measured, rel=0.3)

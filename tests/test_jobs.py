@@ -669,6 +669,14 @@ def test_a_result_is_stored_and_opens_at_once_in_another_server(pool: Pool, tmp_
         assert job.progress().share == 1
 
 
+def test_of_those_who_look_at_a_result_nothing_is_kept(pool: Pool) -> None:
+    with Jobs(Settings(store=Path(), workers=2), executor=pool) as registry:
+        job = registry.submit(SMALL, "ann")
+        ended(job)
+        assert all(registry.submit(SMALL, name) is job for name in ("bob", "cleo"))
+        assert not job.sweep.visitors
+
+
 def test_a_store_that_cannot_be_written_costs_no_result(pool: Pool, tmp_path: Path, expected: Result) -> None:
     (tmp_path / "file").write_text("not a folder", encoding="ascii")
     store = Store(tmp_path / "file" / "store", 10**9)

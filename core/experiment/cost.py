@@ -60,11 +60,9 @@ quarter of it Python's share grows: measured on an AMD EPYC (Zen 4) with chunks 
 # Fitted to the memory of a server and its two workers during nine sweeps, docs/speed.md has the table.
 IDLE_BYTES = 5 * 10**6
 """A sweep, however small, in the server and again in each worker."""
-ROW_BYTES = 570
-"""One row of the layers table with its share of the tables of epochs and runs."""
-HISTOGRAM_BYTES = 220
-"""One row of the histograms table."""
-TABLES = 4.5
+RUN_BYTES, EPOCH_BYTES, LAYER_BYTES, HISTOGRAM_BYTES = 350, 300, 570, 270
+"""One row of each table."""
+TABLES = 3.5
 """What the server holds at most for each byte of the final tables: those of two looks, of which one is being put
 together, the records that they are from, and the text of a part."""
 POINT_BYTES = {False: 15_000, True: 37_000}
@@ -284,8 +282,9 @@ class Load:
     @property
     def table_bytes(self) -> float:
         """The rows that all runs leave behind."""
-        rows = self.runs * (len(self.widths) - 1) * ROW_BYTES
-        return self.points * (rows + self.groups * self.histogram_rows * HISTOGRAM_BYTES)
+        layers = self.points * (len(self.widths) - 1) * LAYER_BYTES
+        rows = self.runs * (RUN_BYTES + (self.points + self.within) * EPOCH_BYTES + layers)
+        return rows + self.points * self.groups * self.histogram_rows * HISTOGRAM_BYTES
 
     @property
     def histogram_rows(self) -> float:

@@ -110,7 +110,8 @@ class Jobs:
                     self._alive.add(job)
                 self._jobs[job.key] = job
                 self._jobs.move_to_end(job.key)
-                job.sweep.visitors[visitor.name] = visitor
+                if job.active:  # who looks at a result is not noted: in a term there are thousands
+                    job.sweep.visitors[visitor.name] = visitor
                 job.sweep.looked = time.monotonic()
                 job.sweep.keep |= keep
             if new:
@@ -276,6 +277,8 @@ class Jobs:
         for future in tuple(sweep.futures):
             future.cancel()
         job.end(status, error)
+        if status == "done":
+            sweep.visitors.clear()
         if status == "paused":
             # Others may still hold the job: not its records.
             sweep.works, sweep.known = [], []
