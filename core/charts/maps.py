@@ -99,12 +99,17 @@ def heatmap(
             words = alt.Chart(part[["across", "up", "short"]]).mark_text(color=ink, fontSize=size, tooltip=False)
             places = {"x": alt.X("across:Q", **x_axis), "y": alt.Y("up:Q", **y_axis)}
             charts.append(words.encode(**places, text=alt.Text("short:N")))
+    said = _said(cells, across, up, measure, final)
+    return style.layered(charts, title, _note(cells, measure, at, baseline), row * len(up.levels), said=said)
+
+
+def _said(cells: pd.DataFrame, across: Axis, up: Axis, measure: Measure, final: bool) -> str:
+    """What the map comes to: its least and greatest value, and how many cells have none, and why."""
     whose = f"{across.noun} {{column}}, {up.noun} {{row}},"
-    said = style.extremes(cells, "value", whose, percent if measure.share else number)
+    ends = style.extremes(cells, "value", whose, percent if measure.share else number)
     states = cells.loc[cells["state"] != VALUE, "state"].value_counts()
     without = style.read_out((_so_far(state, final) for state in states.index), (count(n, "cell") for n in states))
-    said = "; ".join(filter(None, [said, without]))
-    return style.layered(charts, title, _note(cells, measure, at, baseline), row * len(up.levels), said=said)
+    return "; ".join(filter(None, [ends, without]))
 
 
 def _note(cells: pd.DataFrame, measure: Measure, at: str, baseline: str) -> str:
