@@ -163,7 +163,10 @@ def with_function(runs: pd.DataFrame) -> pd.DataFrame:
 def settled(result: Result, groups: Collection[str], update: float) -> bool:
     """Whether all runs of these groups have been trained to that update, reached the target before it, or ended."""
     runs = result.runs
-    short = unfinished(result) & runs["updates_to_target"].isna() & (runs["last_update"] < update)
+    waiting = unfinished(result)
+    if not waiting.any():  # as of every whole result
+        return True
+    short = waiting & runs["updates_to_target"].isna() & (runs["last_update"] < update)
     return not (short & runs["group"].isin(groups)).any()
 
 
@@ -175,7 +178,8 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
     Networks without a hidden layer use no activation function, and are left out.
     """
     found = []
-    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False):
+    needed = ["activation", "group", "dataset", "seed", "updates_to_target", "diverged_at"]
+    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False)[needed]:
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):
@@ -187,7 +191,8 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
 def _comparison(
     result: Result, pair: pd.DataFrame, fast: str, slow: str, functions: tuple[str, str]
 ) -> list[Comparison]:
-    row = speed_up(pair, slow).set_index("group").to_dict("index")[fast]
+    table = speed_up(pair, slow)
+    row = table.iloc[table["group"].tolist().index(fast)]
     medians = (row["median"], row["baseline_median"])
     if math.isnan(row["ratio"]) or len(pair) > 2 * row["pairs"] or not settled(result, [fast, slow], min(medians)):
         return []

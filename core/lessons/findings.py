@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from core import text
@@ -16,7 +17,7 @@ from core.experiment.experiment import FIELDS, label, residual_layers
 from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
-from core.results.evidence import Number, Told, select, worst_first_median
+from core.results.evidence import Number, Told, select
 from core.results.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -337,12 +338,8 @@ def _tested(told: Told, of: Mapping[str, Any]) -> str:
     table, experiment = select(told.tables.result.runs, of), told.tables.result.experiment
     if set(table["dataset"]) <= set(experiment.untested):
         return "Nothing is kept back for testing"
-    accuracy = pd.Series(
-        {
-            str(group): worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())
-            for group, rows in table.groupby("group", sort=False)
-        }
-    ).dropna()
+    worst_first = table["final_test_accuracy"].mask(table["diverged_at"].notna(), -np.inf)
+    accuracy = worst_first.groupby(table["group"], sort=False).median().dropna()
     if accuracy.empty:
         return ""
     if not math.isfinite(accuracy.max()):

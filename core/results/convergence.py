@@ -44,9 +44,7 @@ SETTINGS = all_but("learning_rate")
 
 def unfinished(result: Result) -> pd.Series:
     """Whether each run has neither been trained to its last epoch nor diverged; in the order of the runs table."""
-    runs = result.runs
-    last = runs["run"].map(result.epochs.groupby("run")["epoch"].max())
-    return last.lt(result.experiment.epochs) & runs["diverged_at"].isna()
+    return result.unfinished
 
 
 def remarks(result: Result) -> list[str]:
@@ -241,15 +239,14 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
         baseline_reached, text (the ratio in words).
     """
     missed = runs[axis].isna()
-    table = runs.assign(time=runs[axis].fillna(np.inf), lost=(missed & runs["diverged_at"].notna()).astype(np.float64))
-    pivoted = (table.pivot(index="seed", columns="group", values=name) for name in ("time", "lost"))
-    times, losses = (dict(zip(of.columns, of.to_numpy().T, strict=True)) for of in pivoted)
+    times = _by_seed(runs, runs[axis].fillna(np.inf))
+    losses = _by_seed(runs, (missed & runs["diverged_at"].notna()).astype(np.float64))
     rows = []
     data = dict(zip(runs["group"], runs["dataset"], strict=True))
-    medians = median_updates(runs.assign(updates_to_target=runs[axis]))
     for group in runs["group"].unique():
         if data[group] != data[baseline]:
-            rows.append((group, medians[group], *[math.nan] * 3, 0, 0, math.nan, 0, f"on {data[group]}: other data"))
+            median = float(_median(times[group][~np.isnan(times[group])]))
+            rows.append((group, median, *[math.nan] * 3, 0, 0, math.nan, 0, f"on {data[group]}: other data"))
             continue
         both = ~np.isnan(times[group]) & ~np.isnan(times[baseline])
         n = int(both.sum())
@@ -269,6 +266,15 @@ def speed_up(runs: pd.DataFrame, baseline: str, axis: str = "updates_to_target",
         rows.append((group, one.median, ratio, low, high, n, one.reached, other.median, other.reached, words))
     columns = ["group", "median", "ratio", "low", "high", "pairs", "reached", "baseline_median", "baseline_reached"]
     return pd.DataFrame(rows, columns=[*columns, "text"])
+
+
+def _by_seed(runs: pd.DataFrame, values: pd.Series) -> dict[str, Float]:
+    """By group the value of its run of each seed that any group has, in their order; NaN where it has none."""
+    seeds, place = np.unique(runs["seed"], return_inverse=True)
+    row, groups = pd.factorize(runs["group"])
+    found = np.full((len(groups), len(seeds)), np.nan)
+    found[row, place] = values
+    return dict(zip(groups, found, strict=True))
 
 
 BESIDE = ("times_fewer_updates", "train_loss_difference", "test_accuracy_difference")

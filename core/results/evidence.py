@@ -125,8 +125,7 @@ def select(table: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
 
 def steps(result: Result, group: str) -> list[int]:
     """The updates at which the group was recorded, in order."""
-    own = result.epochs["group"] == group
-    return sorted({int(update) for update in result.epochs.loc[own, "update"]})
+    return result.recorded_updates.get(group, [])
 
 
 def step(recorded: list[int], update: float) -> int:

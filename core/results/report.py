@@ -22,9 +22,11 @@ def report(result: Result) -> pd.DataFrame:
         for.
     """
     best = best_rates(result.runs)
+    settings = [*SETTINGS, "learning_rate"]
+    places_of = result.runs.groupby(settings, sort=False).indices
     rows = []
-    for row in best[[*SETTINGS, "learning_rate"]].to_dict("records"):
-        own = result.runs[(result.runs[list(row)] == pd.Series(row)).all(axis=1)]
+    for row in best[settings].itertuples(index=False, name=None):
+        own = result.runs.iloc[places_of.get(row, [])]
         times = own["updates_to_target"].fillna(np.inf).to_numpy(np.float64)
         median = float(np.median(times)) if len(times) else math.inf
         low, high = median_interval(times) if len(times) > 1 else (math.nan, math.nan)

@@ -167,6 +167,18 @@ class Result:
         return self.experiment.notes()
 
     @cached_property
+    def recorded_updates(self) -> dict[str, list[int]]:
+        """The updates at which each group was recorded, in order."""
+        points = self.epochs[["group", "update"]].drop_duplicates().sort_values("update")
+        return {str(group): own.astype(int).tolist() for group, own in points.groupby("group")["update"]}
+
+    @cached_property
+    def unfinished(self) -> pd.Series:
+        """Whether each run has neither been trained to its last epoch nor diverged; in the order of the runs table."""
+        last = self.runs["run"].map(self.epochs.groupby("run")["epoch"].max())
+        return last.lt(self.experiment.epochs) & self.runs["diverged_at"].isna()
+
+    @cached_property
     def settings(self) -> str:
         """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
         content = {
@@ -324,7 +336,7 @@ def run_settings(experiment: Experiment) -> pd.DataFrame:
     """The settings columns of the tables, one row per run, indexed by run number."""
     runs = experiment.runs()
     rows: dict[str, list[Any]] = {
-        "group": [experiment.label(run) for run in runs],
+        "group": [group for group in experiment.groups() for _ in range(experiment.seeds)],
         **{name: [getattr(run, name) for run in runs] for name in ("run", *VARIED, "seed")},
     }
     rows |= {
