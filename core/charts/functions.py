@@ -154,7 +154,7 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
     at = alt.Chart(tables.few({"std": [std]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
     share, two = outputs["sample_saturated"].to_numpy(), 2.0 * outputs["sample_saturated_error"].to_numpy()
     columns = ["activation", "std", "sample_saturated", "sample_saturated_error", "saturated", "n"]
-    drawn = {name: outputs[name].to_list() for name in columns}
+    drawn: dict[str, Any] = {name: outputs[name].to_list() for name in columns}
     drawn |= {"low": (share - two).clip(0, 1), "high": (share + two).clip(0, 1)}
     dot = alt.Chart(tables.few(drawn)).encode(x=alt.X("std:Q", **x_axis), color=colour)
     tip = style.tip(

@@ -59,7 +59,7 @@ def drawn_network(table: pd.DataFrame, *, bracket: float) -> alt.LayerChart:
     columns = [table[name].to_list() for name in table]
     parts: dict[str, dict[str, Any]] = {
         row["name"]: row | {"label": LABELS[row["name"]], "text": number(row["value"]), "sign": _sign(row["value"])}
-        for row in (dict(zip(table, values, strict=True)) for values in zip(*columns, strict=True))
+        for row in (dict(zip(map(str, table), values, strict=True)) for values in zip(*columns, strict=True))
     }
     nodes = [_node(part, *PLACES[name]) for name, part in parts.items() if name in PLACES]
     edges = [_edge(part) for part in parts.values() if part["kind"] == "weight"]
@@ -251,7 +251,7 @@ def descent_tables(
 ) -> list[pa.Table]:
     """The tables of `descent`, which alone change with the step: what it draws with them is `descent_form`."""
     w1, w2, right, up = (directions[name].to_numpy() for name in ("w1", "w2", "x", "y"))
-    allowed = {str(name): values.to_list() for name, values in directions.items()}
+    allowed: dict[str, Any] = {str(name): values.to_list() for name, values in directions.items()}
     allowed |= {"x2": w1 + WEDGE * right, "y2": w2 + WEDGE * up}
     rows, walked, (start, now) = _up_to(step, paths)
     best = {"w1": [solution[0]], "w2": [solution[1]]}
@@ -345,7 +345,7 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     if not keep.size:
         return style.blank(title, "step", y_title)
     names, updates = (table[name].take(keep).to_list() for name in ("function", "updates"))
-    drawn = {"group": list(map(words, names)), "updates": updates}
+    drawn: dict[str, Any] = {"group": list(map(words, names)), "updates": updates}
     drawn |= {"step": table["step"].to_numpy()[keep], "share": share[keep]}
     present = [name for name in functions if name in names]
     shades = [colour for name, colour in zip(*style.group_colours(functions), strict=True) if name in present]

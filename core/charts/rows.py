@@ -85,7 +85,7 @@ def _drawn(table: pd.DataFrame, edges: dict[str, NDArray[Any]]) -> pa.Table:
 def _peaks(place: NDArray[Any], height: NDArray[Any], own: bool) -> NDArray[Any]:
     """The highest bar of each bar's row, or of all rows."""
     if not own:
-        return np.fmax.reduce(height, initial=np.nan)
+        return np.array(np.fmax.reduce(height, initial=np.nan))
     _, row = np.unique(place, return_inverse=True)
     peaks = np.full(row.max(initial=0) + 1, np.nan)
     np.fmax.at(peaks, row, height)
