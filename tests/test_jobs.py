@@ -632,10 +632,8 @@ def test_a_look_that_takes_long_keeps_its_sweep_in_training(
 
     monkeypatch.setattr(merging, "completed", slowly)
     job.latest()
-    assert [job.active] == [True]
-    while job.active:
-        time.sleep(0.01)
-    assert job.status == "paused"
+    assert job.active
+    until(lambda: job.status == "paused")
     assert job.progress().share == 0.0
 
 
