@@ -56,11 +56,12 @@ def percent(value: float, decimals: int = 0) -> str:
     if not math.isfinite(value):
         return "not measured"
     step = 10.0**-decimals
-    if 0 < value < step / 200:
+    written = f"{100 * value:.{decimals}f}"
+    if value > 0 and float(written) == 0:
         return f"<{step:.{decimals}f} %"
-    if 1 - step / 200 < value < 1:
+    if value < 1 and float(written) == 100:
         return f">{100 - step:.{decimals}f} %"
-    return f"{100 * value:.{decimals}f} %".replace("-", MINUS)
+    return f"{written} %".replace("-", MINUS)
 
 
 def shares(values: Sequence[float]) -> str:

@@ -34,7 +34,15 @@ def test_with_any_number_of_decimals_only_none_is_0_and_only_all_is_100_per_cent
 
 @pytest.mark.parametrize(
     ("value", "decimals", "said"),
-    [(0.003, 0, "<1 %"), (0.014, 0, "1 %"), (0.997, 0, ">99 %"), (0.128649, 2, "12.86 %"), (1e-9, 2, "<0.01 %")],
+    [
+        (0.003, 0, "<1 %"),
+        (0.014, 0, "1 %"),
+        (0.997, 0, ">99 %"),
+        (0.128649, 2, "12.86 %"),
+        (1e-9, 2, "<0.01 %"),
+        (0.995, 0, ">99 %"),
+        (0.005, 0, "<1 %"),
+    ],
 )
 def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: str) -> None:
     assert text.percent(value, decimals) == said
