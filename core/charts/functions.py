@@ -93,7 +93,7 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
         "thin: saturated; grey: 95 % of the pre-activations",
         280,
         pick,
-        said=f"For x from {number(-reach)} to {number(reach)}: {style.read_out(ends.index, spans)}",
+        said=f"For x from {number(-reach)} to {number(reach)}: {style.read_out(map(words, ends.index), spans)}",
     )
 
 
@@ -130,7 +130,7 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
     x: dict[str, Any] = {"scale": alt.Scale(domain=list(domain), nice=False, zero=False)}
     y = style.row_axis("activation function", len(names))
     rule = alt.Chart(tables.few({"zero": [0.0]}), name="layer_zero").mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
-    means = tables.few({"activation": names, "mean": outputs["mean"].to_numpy(), "y": np.arange(len(names)) + 0.98})
+    means = tables.few({"activation": said, "mean": outputs["mean"].to_numpy(), "y": np.arange(len(names)) + 0.98})
     mark = alt.Chart(means, name="layer_mean").mark_point(
         shape="diamond", filled=True, size=130, color=style.NEUTRAL, opacity=1, stroke="white", strokeWidth=1
     )
