@@ -50,11 +50,10 @@ def pairs_by_batch(
     ends = [*medians["low"], *medians["high"], *theory["pairs"], FREE]
     y_axis = _share_axis(PAIRS, ends)
     lines = _drawn(lines, medians["group"])
-    colour, shape, pick = style.point_colour(lines), style.group_shape(lines), style.pick_group()
+    colour, dash, pick = style.group_colour(lines), style.group_dash(lines), style.pick_group()
 
     free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
     # Dashes tell functions of one start apart, as on every page: theory is dotted.
-    dash = style.group_dash(lines)
     expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[1, 3], strokeWidth=1.8)
     expected_y = alt.Y("pairs:Q", **y_axis)
     base = alt.Chart(medians[["group", "size", "low", "median", "high", "band", "finite"]]).encode(x=x, color=colour)
@@ -70,7 +69,7 @@ def pairs_by_batch(
         base.mark_rule(strokeWidth=2).encode(
             y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), opacity=style.faded(pick)
         ),
-        base.mark_point(filled=True, size=70).encode(y=y, shape=shape, opacity=style.faded(pick), tooltip=tip),
+        base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
     ]
     subtitle = f"{style.when(epoch)}; {curves.BAND}{_of_theory('dotted: theory', theory)}; grey: random signs"
     said = style.extremes(medians, "median", "{group} with batches of {size:,}", percent)
