@@ -188,8 +188,9 @@ def test_without_workers_a_sweep_waits_for_one_can_be_cancelled_and_goes_on(
         process.kill()
     until(lambda: not cluster._client.nthreads())
     with Jobs(processes.settings, executor=cluster) as registry:
-        unwanted, job = registry.submit(SMALL, "bob"), registry.submit(SWEEP, "ann")
-        until(lambda: unwanted.status == "running")
+        unwanted = registry.submit(SMALL, "bob")
+        until(lambda: unwanted.status == "running")  # it has the one turn: what is loaded first begins first
+        job = registry.submit(SWEEP, "ann")
         assert unwanted.cancel("bob")
         until(lambda: job.status == "running")
         processes.start_worker()

@@ -54,7 +54,7 @@ def test_a_finger_on_a_chart_scrolls_the_page_and_two_zoom_it_while_the_chart_st
     drag(cdp, page, x, y, 0, -150)
     assert down_the_page(page) > before + 100
     drag(cdp, page, x, y, 0, 150)
-    assert abs(down_the_page(page) - before) < 20
+    assert abs(down_the_page(page) - before) < 75, "back again, but for a finger's own slack"
     drag(cdp, page, x, y, -120, 0)
     assert chart.locator("svg").inner_html() == drawn, "a finger has zoomed the chart"
     cdp.send("Input.synthesizePinchGesture", {"x": x, "y": y, "scaleFactor": 2.0})
