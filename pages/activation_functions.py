@@ -28,7 +28,7 @@ def _page() -> None:
         with column:
             chart.draw(
                 f"curves_{quantity}", charts.function_curves, partial(lesson.curve_table, functions, threshold),
-                names=functions, quantity=quantity, std=std,
+                moved=charts.middle(std, lesson.REACH), names=functions, quantity=quantity,
             )  # fmt: skip
     with st.expander("Formulas", icon=":material/function:"), st.container(key="formulas"):
         for name in functions:
@@ -45,7 +45,7 @@ def _page() -> None:
 
     st.header("When does it saturate?")
     chart.draw(
-        "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
+        "saturation_by_std", charts.saturation_by_std, partial(once, lesson.saturation_table, functions, threshold),
         outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
     st.dataframe(lesson.summary(outputs), hide_index=True, key="outputs")
