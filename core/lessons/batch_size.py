@@ -511,13 +511,10 @@ def apart_from_theory(table: pd.DataFrame, layer: int) -> list[str]:
 
     `table` is what `by_layer` gives.
     """
-    table = table[table["layer"] == layer].set_index("line")
-    apart = table["pairs"] - table["limit"]
+    apart = (table["pairs"] - table["limit"]).to_numpy()
+    here, lines = table["layer"].to_numpy() == layer, table["line"].to_numpy()
     said = []
-    for names, side, why in (
-        (apart.index[apart > APART], "above", ABOVE),
-        (apart.index[apart < -APART], "below", BELOW),
-    ):
-        if len(names):
-            said.append(f"The whole training set lies {side} theory in {listed([str(name) for name in names])}: {why}")
+    for far, side, why in ((apart > APART, "above", ABOVE), (apart < -APART, "below", BELOW)):
+        if names := lines[here & far].tolist():
+            said.append(f"The whole training set lies {side} theory in {listed(names)}: {why}")
     return said
