@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.charts import functions as charts
 from core.lessons import activation_functions as lesson
+from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.text import words
 from core.theory import timing
@@ -63,8 +64,8 @@ def _cost() -> None:
     st.header("What does eˣ cost on this machine?")
     precision: timing.Dtype = "float64" if view.place(ActivationFunctions.float64) else "float32"
     with st.spinner("Measuring on this machine: about 2 seconds"):
-        (costs, measured), (steps, then) = _costs(), _steps(precision)
-    lens.box(lesson.cost(costs, steps, timing.machine()), "these measurements")
+        (_, measured), (_, then) = _costs(), _steps(precision)
+    lens.box(once(_finding, precision, measured, then), "these measurements")
     left, right = st.columns(2)
     with left:
         chart.draw("activation_costs", charts.activation_costs, partial(_costs_of, measured), dtype=precision)
@@ -98,6 +99,11 @@ def _costs_of(measured: int) -> pd.DataFrame:
 def _steps_of(precision: timing.Dtype, measured: int) -> pd.DataFrame:
     """The table that was measured then: it is the newest."""
     return _steps(precision)[0]
+
+
+def _finding(precision: timing.Dtype, measured: int, then: int) -> Finding:
+    """What the tables say that were measured then."""
+    return lesson.cost(_costs_of(measured), _steps_of(precision, then), timing.machine())
 
 
 def _forget() -> None:
