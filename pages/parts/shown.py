@@ -18,6 +18,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 KEPT = 1000  # things made of what does not change any more: charts of some tens of kilobytes, mostly
 KEPT_GROWING = 400
+KEPT_CALCULATED = 300
+"""What is made of a slider's value and of no result, for which hardly anybody else asks: the least recently used goes,
+and must not take the charts of results with it."""
 
 
 class Source(Protocol):
@@ -133,8 +136,10 @@ def once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     seen: list[Shown] = []
     call = _identity(partial(function, *args, **kwargs), seen)
-    # A version that will soon be replaced must not push out what lasts.
-    keep = _lasting if all(shown.final for shown in seen) else _growing
+    keep = _calculated
+    if seen:
+        # A version that will soon be replaced must not push out what lasts.
+        keep = _lasting if all(shown.final for shown in seen) else _growing
     made: T = keep(call, partial(function, *args, **kwargs))
     return made
 
@@ -146,6 +151,11 @@ def _lasting(call: str, _make: Callable[[], Any]) -> Any:
 
 @st.cache_resource(max_entries=KEPT_GROWING, show_spinner=False)
 def _growing(call: str, _make: Callable[[], Any]) -> Any:
+    return _make()
+
+
+@st.cache_resource(max_entries=KEPT_CALCULATED, show_spinner=False)
+def _calculated(call: str, _make: Callable[[], Any]) -> Any:
     return _make()
 
 
