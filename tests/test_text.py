@@ -17,7 +17,16 @@ def test_only_none_is_0_and_only_all_is_100_per_cent(value: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.0, "0 %"), (0.0003, "<0.1 %"), (0.052, "5.2 %"), (0.14, "14 %"), (0.997, "just under 100 %"), (1.0, "100 %")],
+    [
+        (0.0, "0 %"),
+        (0.0003, "<0.1 %"),
+        (0.052, "5.2 %"),
+        (0.14, "14 %"),
+        (0.997, "just under 100 %"),
+        (1.0, "100 %"),
+        (614.4, "61,440 %"),
+        (-12.0, "−1,200 %"),
+    ],
 )
 def test_a_share_is_said_in_per_cent(value: float, said: str) -> None:
     assert text.share(value) == said
@@ -42,6 +51,7 @@ def test_with_any_number_of_decimals_only_none_is_0_and_only_all_is_100_per_cent
         (1e-9, 2, "<0.01 %"),
         (0.995, 0, ">99 %"),
         (0.005, 0, "<1 %"),
+        (12.345678, 1, "1,234.6 %"),
     ],
 )
 def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: str) -> None:
@@ -117,3 +127,16 @@ def test_of_many_a_sentence_names_a_few() -> None:
     assert text.few(many) == "normal:1, normal:2, normal:3 and 37 more"
     assert text.few(many[:3]) == "normal:1, normal:2 and normal:3"
     assert text.few([]) == ""
+
+
+VERDICT = st.sampled_from(text.VERDICTS)
+
+
+@given(st.lists(VERDICT, max_size=8), st.integers(3, 5))
+def test_what_is_named_of_many_shows_why_the_overall_verdict_is_what_it_is(verdicts: list[str], most: int) -> None:
+    named = text.telling(verdicts, most)
+    assert named == sorted(set(named))
+    assert len(named) == min(most, len(verdicts))
+    assert text.overall([verdicts[place] for place in named]) == text.overall(verdicts)
+    if text.UNDECIDED in [verdicts[place] for place in named]:
+        assert {verdicts[place] for place in range(len(verdicts)) if place not in named} <= {text.UNDECIDED}
