@@ -18,18 +18,18 @@ NOT_MEASURED = "not measured (needs full statistics)"
 ONE_SEED = "One seed cannot tell an effect from chance, so these runs decide nothing."
 """Why runs of one seed leave a claim undecided."""
 
-SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07, 1.2 × 10⁻⁷."""
-    written = f"{value + 0.0:.{digits}g}"  # there is one zero: -0.0 + 0.0 is 0.0
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2 × 10⁷, 1.2 × 10⁻⁷."""
+    written = f"{value + 0.0:,.{digits}g}"  # there is one zero: -0.0 + 0.0 is 0.0
     if "e+" in written and abs(value) < 1e7:
         written = f"{float(written):,.0f}"
-    mantissa, _, power = written.partition("e-")
+    mantissa, _, power = written.partition("e")
     if power:
-        written = f"{mantissa} × 10⁻{str(int(power)).translate(SUPERSCRIPT)}"
+        written = f"{mantissa} × 10{str(int(power)).translate(SUPERSCRIPT)}"
     return written.replace("-", MINUS)
 
 

@@ -1,6 +1,7 @@
 """Numbers in words."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -63,10 +64,19 @@ def test_numbers_have_three_digits_a_real_minus_and_a_power_of_ten_where_huge_or
         "−0.123",
         "2",
         "1,230",
-        "2e+08",
+        "2 × 10⁸",
         "0",
         "−1.23 × 10⁻¹⁰",
     ]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 8))
+def test_a_number_is_written_without_a_computers_notation_and_is_that_number(value: float, digits: int) -> None:
+    said = text.number(value, digits)
+    mantissa, _, power = said.replace(",", "").replace(text.MINUS, "-").partition(" × 10")
+    plain = power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+    assert re.fullmatch(r"−?\d{1,3}(,\d{3})*(\.\d+)?( × 10⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)?", said)
+    assert float(f"{mantissa}e{plain or 0}") == float(f"{value:.{digits}g}")
 
 
 def test_a_share_that_is_not_there_is_said_so() -> None:

@@ -93,7 +93,7 @@ def units(table: pd.DataFrame, *, layer: int, of: int, slider: str) -> Any:
         alt.Chart(names).mark_text(baseline="top", dy=3, color=style.NEUTRAL, fontSize=12)
         .encode(x=alt.X("column:Q", **x), y=alt.Y("row:Q", **y), text=alt.Text("unit:N")),
     ]  # fmt: skip
-    subtitle = f"blue: positive, red: negative, white: 0; the strongest colour is {most:.3g}{cut}"
+    subtitle = f"blue: positive, red: negative, white: 0; the strongest colour is {number(most)}{cut}"
     title, said = f"What each unit of layer {layer} gives out", _course({"all units": _spans(table, "activation")})
     return _bound(style.layered(charts, title, subtitle, rows * height, said=said), slider)
 
@@ -116,7 +116,7 @@ def weights(table: pd.DataFrame, *, slider: str) -> Any:
                 "row": place,
                 "top": place + 2 / (HEAT + NAME + 6),
                 "group": f"into layer {layer}: {grid.shape[-1] - 1:,} to {fan_out:,}",
-                "note": f"up to {most:.3g}",
+                "note": f"up to {number(most)}",
             }
         )
     pictures, height = pd.concat(parts, ignore_index=True), HEAT + NAME + 6
