@@ -78,6 +78,7 @@ TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 52
 PICK_GROUP = "pick_group"
 NOTHING = "no finite values to draw"
+NO_HIDDEN = "nothing was measured in a hidden layer"
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,16 @@ def histogram(table: pd.DataFrame, *, of: str, slider: str) -> Any:
     return _bound(style.layered(charts, title, subtitle, style.row_height(len(numbers)), said=said), slider)
 
 
-def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: Sequence[str], slider: str) -> Any:
+def over_time(
+    table: pd.DataFrame,
+    *,
+    column: str,
+    of: str,
+    time: str,
+    groups: Sequence[str],
+    slider: str,
+    why: str = style.NOTHING,
+) -> Any:
     """A line for each group, or layer of a group, over the frames, and where the player is.
 
     Args:
@@ -171,11 +180,12 @@ def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: S
         of: the column in words.
         time: epoch or update.
         groups: the experiment's.
+        why: what stands in place of the lines where there are none.
     """
     title = f"{of[:1].upper()}{of[1:]} over {time}s"
     table = table[np.isfinite(table[column])]
     if table.empty:
-        return _bound(style.blank(title, time, of), slider)
+        return _bound(style.blank(title, time, of, why), slider)
     by_layer = "layer" in table
     table = table.assign(line=[f"layer {n}" for n in table["layer"]] if by_layer else table["group"])
     x = style.fixed(time, float(table[time].min()), float(max(table[time].max(), table[time].min() + 1)), tickCount=6)

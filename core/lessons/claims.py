@@ -6,6 +6,7 @@ and one that compares it with others by runs of both.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -82,10 +83,9 @@ class Claim:
             found = self.found(judged, self.said)
         if left_out and judged is not result:
             numbers = tuple(replace(number, of=(*number.of, *PLAIN.items())) for number in found.numbers)
-            rest = (
-                f" Of plain networks; {text.count(left_out, 'run')} more {text.verb(left_out, 'has', 'have')} {what}."
-            )
-            found = replace(found, limits=found.limits + rest, numbers=numbers)
+            counted = re.sub(r"^(n = [\d,]+ runs?)", r"\1 of plain networks", found.limits)
+            rest = f" {text.count(left_out, 'more run')} {text.verb(left_out, 'has', 'have')} {what}."
+            found = replace(found, limits=counted + rest, numbers=numbers)
         return replace(found, limits=found.limits + self.caution)
 
 
