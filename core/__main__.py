@@ -422,21 +422,27 @@ def _print_report(result: "Result", table: "DataFrame") -> None:
     rows: Rows = [(*varying, "best rate", "place", "median updates", "95 % interval", "reached", "of it to know")]
     for row in table.to_dict("records"):
         median, low, high = (row[name] for name in ("updates_to_target", "low", "high"))
-        ends = "-" if low != low else f"{amount(low)} to {amount(high) if high < math.inf else 'never'}"
+        ends = f"{amount(low)} to {amount(high) if high < math.inf else 'never'}" if low < math.inf else "never"
         rows.append(
             (
                 *(FIELDS[name].kind.format(row[name]) if name == "gain" else str(row[name]) for name in varying),
                 "-" if row["learning_rate"] != row["learning_rate"] else f"{row['learning_rate']:g}",
                 "-" if row["place"] != row["place"] else f"{row['place']:.0f}",
                 "-" if median != median else amount(median),
-                ends if low < math.inf else "never",
+                "-" if low != low else ends,
                 "-" if row["reached"] != row["reached"] else f"{row['reached'] * row['runs']:.0f} of {row['runs']}",
                 row["note"] or "-",
             )
         )
     _print_table(rows)
+    rates = experiment.learning_rate
+    at = (
+        "each one's best learning rate"
+        if len(rates) > 1
+        else f"learning rate {rates[0]:g}: another may suit some better"
+    )
     told = (
-        f"\nUpdates to {target_text(experiment.target)} at each one's best learning rate. One place: medians that lie "
+        f"\nUpdates to {target_text(experiment.target)} at {at}. One place: medians that lie "
         "within a recorded step of each other."
     )
     for data, part in table.groupby("dataset", sort=False):

@@ -18,18 +18,18 @@ NOT_MEASURED = "not measured (needs full statistics)"
 ONE_SEED = "One seed cannot tell an effect from chance, so these runs decide nothing."
 """Why runs of one seed leave a claim undecided."""
 
-SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _ORDINALS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2e+07, 1.2 × 10⁻⁷."""
-    written = f"{value + 0.0:.{digits}g}"  # there is one zero: -0.0 + 0.0 is 0.0
+    """A number of `digits` significant digits, with a real minus sign: 0.123, −4.5, 1,230, 1.2 × 10⁷, 1.2 × 10⁻⁷."""
+    written = f"{value + 0.0:,.{digits}g}"  # there is one zero: -0.0 + 0.0 is 0.0
     if "e+" in written and abs(value) < 1e7:
         written = f"{float(written):,.0f}"
-    mantissa, _, power = written.partition("e-")
+    mantissa, _, power = written.partition("e")
     if power:
-        written = f"{mantissa} × 10⁻{str(int(power)).translate(SUPERSCRIPT)}"
+        written = f"{mantissa} × 10{str(int(power)).translate(SUPERSCRIPT)}"
     return written.replace("-", MINUS)
 
 
@@ -48,7 +48,7 @@ def share(value: float) -> str:
         return "<0.1 %"
     if 0 < value < 0.0995:
         return f"{100 * value:.1f} %"
-    return f"{100 * value:.0f} %".replace("-", MINUS)
+    return f"{100 * value:,.0f} %".replace("-", MINUS)
 
 
 def percent(value: float, decimals: int = 0) -> str:
@@ -56,10 +56,10 @@ def percent(value: float, decimals: int = 0) -> str:
     if not math.isfinite(value):
         return "not measured"
     step = 10.0**-decimals
-    written = f"{100 * value:.{decimals}f}"
-    if value > 0 and float(written) == 0:
+    written = f"{100 * value:,.{decimals}f}"
+    if value > 0 and not written.strip("0."):
         return f"<{step:.{decimals}f} %"
-    if value < 1 and float(written) == 100:
+    if value < 1 and written.partition(".")[0] == "100":
         return f">{100 - step:.{decimals}f} %"
     return f"{written} %".replace("-", MINUS)
 
@@ -126,6 +126,17 @@ def first(parts: Sequence[str], total: int, noun: str) -> str:
     """The first few of `total` parts, and how many more there are: 'a; b; and 3 more groups'."""
     rest = total - len(parts)
     return "; ".join([*parts, f"and {count(rest, f'more {noun}')}"] if rest > 0 else parts)
+
+
+def telling(verdicts: Sequence[str], most: int = 3) -> list[int]:
+    """Which of several things to name where there is room for `most`, as places in their order.
+
+    One of each verdict is named, so that what is named shows why the overall verdict is what it is; then others that
+    decide something, and then those that do not.
+    """
+    firsts = [verdicts.index(verdict) for verdict in dict.fromkeys(verdicts) if verdict != UNDECIDED]
+    deciding = [place for place, verdict in enumerate(verdicts) if verdict != UNDECIDED]
+    return sorted(list(dict.fromkeys([*firsts, *deciding, *range(len(verdicts))]))[:most])
 
 
 def words(name: str) -> str:

@@ -69,7 +69,8 @@ def _page(shown: Shown) -> None:
         table = limits[list(COLUMNS)].assign(mean=limits["mean"].round(9) + 0.0)
         st.dataframe(table, column_config=COLUMNS, hide_index=True, key="by_layer")
         save.menu("theory_by_layer", partial(_of, *of))
-    _scale(shown, epoch, layer)
+    if any(experiment.hidden):
+        _scale(shown, epoch, layer)
     _formulas()
     link.to_page("gradient_signs")
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.charts import picture
 from core.charts import watching as charts
+from core.charts.style import NO_HIDDEN, NOTHING
 from core.engine import watching as engine
 from core.engine.watching import UPDATES, Film, Plane
 from core.experiment.data import data_of
@@ -250,7 +251,8 @@ def _over_time(films: list[Film], groups: list[str], clock: str, slider: str) ->
         measure = view.place(Watch.measure)
         layers = pd.concat([watching.layers(*each) for each in zip(films, groups, strict=True)])
         of = MEASURES[measure]
-        drawn = charts.over_time(layers, column=of, of=measure, time=time, groups=every, slider=slider)
+        why = NOTHING if any(single.experiment.hidden[0] for single in films) else NO_HIDDEN
+        drawn = charts.over_time(layers, column=of, of=measure, time=time, groups=every, slider=slider, why=why)
         spec = chart.specification(drawn)
         chart.show(f"layers_{of}_{slider}", spec)
         save.menu("layers", lambda: layers, lambda: picture.specification(drawn), **of_films)

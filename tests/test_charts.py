@@ -14,6 +14,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 from altair.utils.schemapi import debug_mode
 
 from core import Experiment, run
@@ -1051,6 +1052,18 @@ def test_ticks_of_a_log_axis_are_few_in_order_and_inside(low: float, high: float
     assert 2 <= len(ticks) <= 12
     assert ticks == sorted(set(ticks))
     assert low <= ticks[0] < ticks[-1] <= high
+
+
+@pytest.mark.parametrize("kind", ["linear", "count", "log", "symlog"])
+@pytest.mark.parametrize("most", [1.5, 2e4, 3e6, 1.3e12, 4e20, 1e38])
+def test_an_axis_of_any_size_has_labels_short_enough_to_be_read(kind: Any, most: float) -> None:
+    y = alt.Y("y:Q", **style.position("loss", [0.5, most], kind))
+    chart = alt.Chart(pd.DataFrame({"y": [0.5, most]})).mark_point().encode(y=y)
+    drawn = re.findall(r"<text[^>]*>([^<]*)</text>", vl_convert.vegalite_to_svg(chart.to_dict()))
+    labels = [label for label in drawn if label != "loss"]
+    assert 2 <= len(labels) == len(set(labels))
+    assert max(map(len, labels)) <= 8, labels
+    assert all("…" not in label and "Y" not in label for label in labels)
 
 
 def test_ticks_of_a_symlog_axis_start_at_initialisation() -> None:

@@ -143,6 +143,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "no place": (["run", "seeds=1"], "the result has no place to go; allowed: --out FOLDER, --zip FILE, --store or"),
     "unknown name": (["run", "activation=tnah", "--out", "o"], "activation: 'tnah' is not a known name; .*'tanh'"),
     "unknown setting": (["run", "activaton=tanh", "--out", "o"], "activaton: 'tanh' belongs to no known setting"),
+    "no name": (["run", "=5", "--out", "o"], "a setting without a name: '5' belongs to no known setting"),
     "no setting": (["run", "tanh", "--out", "o"], "experiment: 'tanh' is not a setting with its value"),
     "script": (["run", "seeds=<script>\n\x1b[31m", "--out", "o"], r"seeds: '<script>\\n\\x1b\[31m' is not a whole"),
     "bytes": (["run", "seeds=\udcff", "--out", "o"], "seeds: '.*' is not a whole number"),

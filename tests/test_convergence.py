@@ -294,6 +294,19 @@ def test_a_group_that_diverged_at_every_rate_has_no_best_one() -> None:
     assert (found["learning_rate"], found["note"]) == (1, "")
 
 
+@pytest.mark.parametrize(
+    ("fates", "note"),
+    [
+        ((5.0, 5.0, NEVER), ""),
+        ((5.0, NEVER, NEVER), "no more than half reached the target"),
+        ((LOST, LOST, NEVER), "half of the runs or more diverged"),
+        ((LOST, LOST, LOST), "diverged"),
+    ],
+)
+def test_of_one_rate_nothing_is_said_to_be_chosen(fates: tuple[float, ...], note: str) -> None:
+    assert best([("tanh", 0.1, fate, 0.5) for fate in fates])["note"] == note
+
+
 def test_rates_that_are_equal_to_the_recorded_step_tie_and_the_table_says_how_that_was_broken() -> None:
     rows = [("tanh", rate, 45.0, loss) for rate, loss in ((0.01, 0.4), (0.1, 0.3), (1.0, 0.2), (10.0, 0.3))]
     found = best(rows)

@@ -70,6 +70,25 @@ def test_saturation_follows_the_shares_at_both_ends_of_the_scale(
     assert f"logistic {logistic[0]:.0%} (normal:0.01) to {logistic[1]:.0%}".replace("%", " %") in found.evidence
 
 
+def test_of_many_networks_those_that_decide_are_named() -> None:
+    shares = dict.fromkeys(("logistic", "softsign", "lecun_tanh", "centred_logistic"), (0.0, 0.001))
+    found = findings.saturation(saturated(**shares, tanh=(0.0, 0.9)))
+    assert found.verdict == SUPPORTED
+    assert "tanh 0 % (normal:0.01) to 90 % (normal:1); and 2 more networks" in found.evidence
+
+
+def test_of_many_functions_one_that_breaks_the_rule_and_one_that_is_free_are_named() -> None:
+    tied = dict.fromkeys(("logistic", "relu", "softplus", "hard_logistic"), 1.0)
+    evidence = findings.gradient_signs(signs(**tied, tanh=0.1)).evidence
+    assert "tanh 10 % for one example" in evidence
+    assert evidence.startswith(
+        "Neurons fed by a hidden layer whose weight gradients all share one sign: logistic 100 %"
+    )
+    broken = findings.gradient_signs(signs(**tied, steep_logistic=0.5))
+    assert broken.verdict == NOT_SUPPORTED
+    assert "steep logistic 50 % for one example" in broken.evidence
+
+
 def test_one_initial_scale_decides_nothing_about_scale() -> None:
     layers = [{"activation": "tanh", "weight_rms": 1.0, "saturated": 0.4, "epoch": 0, "layer": 1, "role": "hidden"}]
     result = made_up(replace(TWO_BY_TWO, activation=("tanh",), initialiser=("normal:1",)), layers, **updates(FAST))

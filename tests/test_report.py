@@ -95,6 +95,22 @@ def test_the_command_prints_the_table_for_people_and_for_machines(
     assert "target: 'loss' is not a known name" in capsys.readouterr().err
 
 
+def test_the_command_says_nothing_of_chance_or_choice_where_there_is_one_seed_and_one_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = train(
+        Experiment.from_text("dataset=iris&hidden=2&activation=tanh&initialiser=zeros,normal:1&epochs=1&seeds=1")
+    )
+    one.to_zip(tmp_path / "one.zip")
+    assert main(["report", str(tmp_path / "one.zip")]) == 0
+    head, *rows, _, last = capsys.readouterr().out.splitlines()
+    place = head.index("95 % interval")
+    assert {row[place : place + 13].strip() for row in rows} == {"-"}
+    assert all(row.endswith("no more than half reached the target") for row in rows)
+    assert "at learning rate 0.1: another may suit some better." in last
+    assert "best" not in last
+
+
 def test_methods_of_a_result_give_what_the_pages_compute(result: Result) -> None:
     assert len(result.best_rates()) == 8
     assert set(result.survival()["group"]) == set(result.speed_up(GRID.groups()[0])["group"]) == set(GRID.groups())

@@ -1,6 +1,7 @@
 """Several data sets in one sweep: each network trains on one of them, as it would alone, and is told apart."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from core.experiment.data import data_of
-from core.experiment.experiment import FIELDS, Experiment, ExperimentError
+from core.experiment.experiment import FIELDS, VARIED, Experiment, ExperimentError
 from core.jobs.checkpoint import dump, restore
 from core.jobs.plan import Work, recorded, segment, untrained
 from core.jobs.running import run
@@ -69,6 +70,16 @@ def test_several_stand_in_links_json_groups_and_words() -> None:
     assert SEVERAL.in_words().endswith("on iris, two_moons and parity:3")
     deep = replace(SEVERAL, hidden=((8,), (8, 8)))
     assert " × 2 networks × " in deep.in_words()
+
+
+@pytest.mark.parametrize("name", VARIED)
+def test_settings_that_vary_are_counted_in_the_plural(name: str) -> None:
+    two = {"residual": "false,true", "normalisation": "none,layer", "gain": "1,2", "learning_rate": "0.1,0.2"}
+    two |= {"dataset": "iris,wine", "activation": "tanh,relu", "initialiser": "zeros,he_normal", "hidden": "3,4"}
+    two |= {"batch_size": "8,16", "optimiser": "sgd,adam", "bias_initialiser": "zeros,constant:1"}
+    one = {"dataset": "iris", "activation": "tanh", "initialiser": "zeros"}
+    said = Experiment.from_params(one | {name: two[name]}).in_words()
+    assert re.match(r"2 (\w+ )*\w+s( of \w+( \w+)?)? × 5 seeds", said), said
     assert [run.dataset for run in SEVERAL.runs()] == sorted((r.dataset for r in SEVERAL.runs()), key=NAMES.index)
 
 

@@ -215,6 +215,27 @@ def test_what_teaches_nothing_is_proposed_to_be_left_out_with_the_reason() -> No
     assert choices.propose(table).leave_out == ("id", "name", "same", "day", "few")
 
 
+@pytest.mark.parametrize("decimal", ["point", "comma"])
+@pytest.mark.parametrize("different", [3, 40])
+def test_numbers_with_both_decimal_marks_are_called_that_and_not_an_identifier(decimal: str, different: int) -> None:
+    lines = [f"{i % different}{'.,'[i % 2]}{i % 3}5;{i % 7};{'ab'[i % 2]}" for i in range(60)]
+    content = "\n".join(["mixed;whole;class", *lines]).encode()
+    table = columns.read(content, sniffing.propose(content, decimal=decimal))
+    assert table.column("mixed").leave == "some of its numbers have a decimal point and others a decimal comma"
+    assert choices.propose(table).leave_out == ("mixed",)
+    assert table.column("class").leave == table.column("whole").leave == ""
+
+
+@pytest.mark.parametrize("value", ["1e101", "-1e300"])
+def test_a_number_that_is_too_large_is_named_with_its_column_as_the_file_has_them(value: str) -> None:
+    rows = [(value if i == 17 else i * 0.5, i % 7, "ab"[i % 2]) for i in range(40)]
+    with pytest.raises(TableError) as refused:
+        examples_of(csv(rows, "weight,count,class"))
+    assert str(refused.value) == (
+        f"column 'weight' holds '{value}'; allowed: numbers up to 1e+100 in size; leave it out"
+    )
+
+
 def test_rare_classes_are_in_both_parts_or_named() -> None:
     examples = examples_of(wine_quality())
     assert any("1 class has a single example, which is in the training part: '3'." in said for said in examples.said)

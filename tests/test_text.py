@@ -1,6 +1,7 @@
 """Numbers in words."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,16 @@ def test_only_none_is_0_and_only_all_is_100_per_cent(value: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.0, "0 %"), (0.0003, "<0.1 %"), (0.052, "5.2 %"), (0.14, "14 %"), (0.997, "just under 100 %"), (1.0, "100 %")],
+    [
+        (0.0, "0 %"),
+        (0.0003, "<0.1 %"),
+        (0.052, "5.2 %"),
+        (0.14, "14 %"),
+        (0.997, "just under 100 %"),
+        (1.0, "100 %"),
+        (614.4, "61,440 %"),
+        (-12.0, "−1,200 %"),
+    ],
 )
 def test_a_share_is_said_in_per_cent(value: float, said: str) -> None:
     assert text.share(value) == said
@@ -42,6 +52,7 @@ def test_with_any_number_of_decimals_only_none_is_0_and_only_all_is_100_per_cent
         (1e-9, 2, "<0.01 %"),
         (0.995, 0, ">99 %"),
         (0.005, 0, "<1 %"),
+        (12.345678, 1, "1,234.6 %"),
     ],
 )
 def test_tables_and_marks_have_fewer_words(value: float, decimals: int, said: str) -> None:
@@ -53,10 +64,19 @@ def test_numbers_have_three_digits_a_real_minus_and_a_power_of_ten_where_huge_or
         "−0.123",
         "2",
         "1,230",
-        "2e+08",
+        "2 × 10⁸",
         "0",
         "−1.23 × 10⁻¹⁰",
     ]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers(1, 8))
+def test_a_number_is_written_without_a_computers_notation_and_is_that_number(value: float, digits: int) -> None:
+    said = text.number(value, digits)
+    mantissa, _, power = said.replace(",", "").replace(text.MINUS, "-").partition(" × 10")
+    plain = power.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
+    assert re.fullmatch(r"−?\d{1,3}(,\d{3})*(\.\d+)?( × 10⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)?", said)
+    assert float(f"{mantissa}e{plain or 0}") == float(f"{value:.{digits}g}")
 
 
 def test_a_share_that_is_not_there_is_said_so() -> None:
@@ -117,3 +137,16 @@ def test_of_many_a_sentence_names_a_few() -> None:
     assert text.few(many) == "normal:1, normal:2, normal:3 and 37 more"
     assert text.few(many[:3]) == "normal:1, normal:2 and normal:3"
     assert text.few([]) == ""
+
+
+VERDICT = st.sampled_from(text.VERDICTS)
+
+
+@given(st.lists(VERDICT, max_size=8), st.integers(3, 5))
+def test_what_is_named_of_many_shows_why_the_overall_verdict_is_what_it_is(verdicts: list[str], most: int) -> None:
+    named = text.telling(verdicts, most)
+    assert named == sorted(set(named))
+    assert len(named) == min(most, len(verdicts))
+    assert text.overall([verdicts[place] for place in named]) == text.overall(verdicts)
+    if text.UNDECIDED in [verdicts[place] for place in named]:
+        assert {verdicts[place] for place in range(len(verdicts)) if place not in named} <= {text.UNDECIDED}

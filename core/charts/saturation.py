@@ -277,8 +277,12 @@ def mean_activation(layers: pd.DataFrame, *, groups: Sequence[str], layer: int) 
 
 def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int) -> alt.LayerChart:
     """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
-    hidden = (layers["epoch"] == epoch) & (layers["role"] == "hidden")
-    table = layers.loc[hidden, ["group", "layer", "activation_mean"]]
+    title, x_title = f"Mean activation by layer {style.when(epoch)}", "hidden layer"
+    y_title = "mean of h over examples and units"
+    hidden = layers["role"] == "hidden"
+    if len(layers) and not hidden.any():
+        return style.blank(title, x_title, y_title, style.NO_HIDDEN)
+    table = layers.loc[hidden & (layers["epoch"] == epoch), ["group", "layer", "activation_mean"]]
     steps = [str(number) for number in sorted(table["layer"].unique())]
     zero = pd.DataFrame({"at": steps, "value": 0.0, "key": "zero"})
     return curves.over_steps(
@@ -286,10 +290,10 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
         groups,
         "activation_mean",
         steps=steps,
-        title=f"Mean activation by layer {style.when(epoch)}",
+        title=title,
         subtitle=f"{curves.BAND}; dashed: zero-centred",
-        x_title="hidden layer",
-        y_title="mean of h over examples and units",
+        x_title=x_title,
+        y_title=y_title,
         reference=zero,
     )
 

@@ -68,6 +68,8 @@ PALE: dict[str, Any] = {"fillOpacity": 0.5, "strokeWidth": 1.5}
 EDGE: dict[str, Any] = {"stroke": NEUTRAL, "strokeWidth": 1.0}
 """Around a tile of a heatmap: the darkest would be lost on a dark page, the brightest on a white one."""
 NUMBER = ".8~g"
+HUGE = 1e15
+"""From here on an axis has powers of ten, as few know the prefixes beyond tera, and vega has none beyond yotta."""
 HOVER = "hover"
 FAINT = 0.12
 MOST_ROWS = 60
@@ -76,6 +78,7 @@ TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 52
 PICK_GROUP = "pick_group"
 NOTHING = "no finite values to draw"
+NO_HIDDEN = "nothing was measured in a hidden layer"
 
 
 @dataclass(frozen=True)
@@ -376,16 +379,17 @@ def position(title: str, values: Iterable[float], kind: Kind = "linear", ticks: 
     elif kind == "count":
         high = max(float(_finite(values).max(initial=0.0)), 1.0)
         scale = alt.Scale(domain=[0, high], nice=False)
-        axis = alt.Axis(title=title, tickCount=6, tickMinStep=1)
+        axis = alt.Axis(title=title, tickCount=6, tickMinStep=1, **_short_labels(0, high))
     else:
         low, high = linear_domain(values)
         scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-        axis = alt.Axis(title=title, tickCount=6)
+        axis = alt.Axis(title=title, tickCount=6, **_short_labels(low, high))
     return {"scale": scale, "axis": axis}
 
 
 def fixed(title: str, low: float, high: float, **axis: Any) -> dict[str, Any]:
     """Title, scale and axis of a position channel from `low` to `high`."""
+    axis = _short_labels(low, high) | axis
     return {"scale": alt.Scale(domain=[low, high], nice=False), "axis": alt.Axis(title=title, **axis)}
 
 
@@ -567,5 +571,13 @@ def _finite(values: Iterable[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def _tick_format(low: float, high: float) -> str:
+    if high >= HUGE:
+        return ".3~g"
     # With an explicit precision: vega would take that of the axis's range, and write 0.5 as 0k.
     return ".3~s" if high >= 1000 and not 0 < low < 1 else ".6~g"
+
+
+def _short_labels(low: float, high: float) -> dict[str, str]:
+    """The format of a linear axis whose numbers written in full would be cut; vega's own serves any other."""
+    most = max(abs(low), abs(high))
+    return {} if most < 1e6 else {"format": ".4~s" if most < HUGE else ".3~g"}

@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from core.text import number
+
 QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 TYPES = {str: pa.large_string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 """By the kind of a column's values, the type that pandas would give it."""
@@ -108,6 +110,6 @@ def smoothed(table: pd.DataFrame, by: str, column: str, window: int) -> pd.Serie
 def interval_text(low: pd.Series, high: pd.Series) -> list[str]:
     """'low to high' with 4 significant digits; 'not finite' where an end is not."""
     return [
-        f"{a:.4g} to {b:.4g}" if np.isfinite(a) and np.isfinite(b) else "not finite"
+        f"{number(a, 4)} to {number(b, 4)}" if np.isfinite(a) and np.isfinite(b) else "not finite"
         for a, b in zip(low, high, strict=True)
     ]

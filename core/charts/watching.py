@@ -93,7 +93,7 @@ def units(table: pd.DataFrame, *, layer: int, of: int, slider: str) -> Any:
         alt.Chart(names).mark_text(baseline="top", dy=3, color=style.NEUTRAL, fontSize=12)
         .encode(x=alt.X("column:Q", **x), y=alt.Y("row:Q", **y), text=alt.Text("unit:N")),
     ]  # fmt: skip
-    subtitle = f"blue: positive, red: negative, white: 0; the strongest colour is {most:.3g}{cut}"
+    subtitle = f"blue: positive, red: negative, white: 0; the strongest colour is {number(most)}{cut}"
     title, said = f"What each unit of layer {layer} gives out", _course({"all units": _spans(table, "activation")})
     return _bound(style.layered(charts, title, subtitle, rows * height, said=said), slider)
 
@@ -116,7 +116,7 @@ def weights(table: pd.DataFrame, *, slider: str) -> Any:
                 "row": place,
                 "top": place + 2 / (HEAT + NAME + 6),
                 "group": f"into layer {layer}: {grid.shape[-1] - 1:,} to {fan_out:,}",
-                "note": f"up to {most:.3g}",
+                "note": f"up to {number(most)}",
             }
         )
     pictures, height = pd.concat(parts, ignore_index=True), HEAT + NAME + 6
@@ -163,7 +163,16 @@ def histogram(table: pd.DataFrame, *, of: str, slider: str) -> Any:
     return _bound(style.layered(charts, title, subtitle, style.row_height(len(numbers)), said=said), slider)
 
 
-def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: Sequence[str], slider: str) -> Any:
+def over_time(
+    table: pd.DataFrame,
+    *,
+    column: str,
+    of: str,
+    time: str,
+    groups: Sequence[str],
+    slider: str,
+    why: str = style.NOTHING,
+) -> Any:
     """A line for each group, or layer of a group, over the frames, and where the player is.
 
     Args:
@@ -171,11 +180,12 @@ def over_time(table: pd.DataFrame, *, column: str, of: str, time: str, groups: S
         of: the column in words.
         time: epoch or update.
         groups: the experiment's.
+        why: what stands in place of the lines where there are none.
     """
     title = f"{of[:1].upper()}{of[1:]} over {time}s"
     table = table[np.isfinite(table[column])]
     if table.empty:
-        return _bound(style.blank(title, time, of), slider)
+        return _bound(style.blank(title, time, of, why), slider)
     by_layer = "layer" in table
     table = table.assign(line=[f"layer {n}" for n in table["layer"]] if by_layer else table["group"])
     x = style.fixed(time, float(table[time].min()), float(max(table[time].max(), table[time].min() + 1)), tickCount=6)

@@ -535,9 +535,13 @@ class Experiment:
 
     def in_words(self) -> str:
         """What is run: '2 activation functions × 3 initialisers × 5 seeds, 30 epochs on digits'."""
-        words = {"hidden": "networks"}  # what its label counts are layers
+        counted = {
+            "hidden": "networks",  # what its label counts are layers
+            "residual": "choices of residual connections",
+            "normalisation": "choices of normalisation",
+        }
         varied = [
-            f"{len(getattr(self, name))} {words.get(name, FIELDS[name].label.lower())}" for name in self.varying()
+            f"{len(getattr(self, name))} {counted.get(name, FIELDS[name].label.lower())}" for name in self.varying()
         ]
         each = " × ".join([*varied, count(self.seeds, "seed")])
         return f"{each}, {count(self.epochs, 'epoch')} on {listed(self.dataset)}"

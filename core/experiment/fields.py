@@ -68,7 +68,7 @@ class ExperimentError(ValueError):
 
     def __str__(self) -> str:
         hint = f"; did you mean '{self.nearest}'?" if self.nearest else ""
-        field = shorten(self.field).strip("'")
+        field = shorten(self.field).strip("'") or "a setting without a name"
         return f"{field}: {shorten(self.value)} {self.problem}; allowed: {self.allowed}{hint}"
 
 

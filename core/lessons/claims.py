@@ -6,9 +6,11 @@ and one that compares it with others by runs of both.
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +30,7 @@ from core.lessons.comparisons import (
 from core.lessons.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.registries.activations import ACTIVATIONS
 from core.results.convergence import median_updates
-from core.results.evidence import Told, timed
+from core.results.evidence import Number, Told, timed
 from core.results.results import Result
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
@@ -81,10 +83,9 @@ class Claim:
             found = self.found(judged, self.said)
         if left_out and judged is not result:
             numbers = tuple(replace(number, of=(*number.of, *PLAIN.items())) for number in found.numbers)
-            rest = (
-                f" Of plain networks; {text.count(left_out, 'run')} more {text.verb(left_out, 'has', 'have')} {what}."
-            )
-            found = replace(found, limits=found.limits + rest, numbers=numbers)
+            counted = re.sub(r"^(n = [\d,]+ runs?)", r"\1 of plain networks", found.limits)
+            rest = f" {text.count(left_out, 'more run')} {text.verb(left_out, 'has', 'have')} {what}."
+            found = replace(found, limits=counted + rest, numbers=numbers)
         return replace(found, limits=found.limits + self.caution)
 
 
@@ -105,7 +106,7 @@ def small_is_best(result: Result, claim: str) -> Finding:
     start = layers[(layers["epoch"] == 0) & (layers["role"] == "hidden")].groupby("group")["weight_rms"].mean()
     medians = median_updates(result.runs)
     verdicts: list[str] = []
-    parts: list[str] = []
+    judged: list[tuple[pd.DataFrame, pd.Series, pd.Series, list[str]]] = []
     one_seed = False
     for _, members in groups.groupby(all_but("initialiser", "gain"), sort=False):
         scales = start.reindex(members["group"]).dropna().sort_values(kind="stable")
@@ -121,8 +122,10 @@ def small_is_best(result: Result, claim: str) -> Finding:
         # The least scale is best: supported. The greatest is: not. A window between two edges: mixed. Both: a tie.
         verdict = UNDECIDED if small and large else SUPPORTED if small else NOT_SUPPORTED if large else MIXED
         verdicts.append(UNDECIDED if seeds < SEEDS else verdict)
-        if len(parts) < NAMED:
-            parts.append(_setting(result.experiment, members) + _by_scale(told, scales, times, fastest))
+        judged.append((members, scales, times, fastest))
+    parts = []
+    for members, scales, times, fastest in (judged[place] for place in text.telling(verdicts, NAMED)):
+        parts.append(_setting(result.experiment, members) + _by_scale(told, scales, times, fastest))
     if not parts:
         why = "No logistic network that reached the target starts from two clearly different scales"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
@@ -258,7 +261,7 @@ def exponential_costs(result: Result, claim: str) -> Finding:
         return Finding(claim, UNDECIDED, why, *limits_of(told))
     runs = timed(with_function(distinct_batches(result)))
     verdicts: list[str] = []
-    parts: list[str] = []
+    judged: list[tuple[pd.DataFrame, str, Number, dict[str, Any]]] = []
     one_seed = False
     alike = ["dataset", "hidden", "batch_size", "optimiser", "last_update"]
     for settings, members in runs.groupby(alike, sort=False):
@@ -269,12 +272,14 @@ def exponential_costs(result: Result, claim: str) -> Finding:
             few = members.groupby("activation")["seed"].nunique()[[LOGISTIC, cheap]].min() < SEEDS
             one_seed |= few
             verdicts.append(UNDECIDED if few else SUPPORTED if ratio.value > TIMES_APART else NOT_SUPPORTED)
-            if len(parts) < NAMED:
-                times = [told("microseconds per update", activation=name, **of) for name in (LOGISTIC, cheap)]
-                parts.append(
-                    f"{ratio} times as long as one of {text.words(cheap)} "
-                    f"({_setting(result.experiment, members)}{times[0]} against {times[1]} µs)"
-                )
+            judged.append((members, cheap, ratio, of))
+    parts = []
+    for members, cheap, ratio, of in (judged[place] for place in text.telling(verdicts, NAMED)):
+        times = [told("microseconds per update", activation=name, **of) for name in (LOGISTIC, cheap)]
+        parts.append(
+            f"{ratio} times as long as one of {text.words(cheap)} "
+            f"({_setting(result.experiment, members)}{times[0]} against {times[1]} µs)"
+        )
     if not parts:
         why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told))

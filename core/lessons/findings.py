@@ -77,7 +77,7 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     start = hidden[hidden["epoch"] == 0]
     runs = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)[["weight_rms", "saturated"]]
     verdicts: list[str] = []
-    parts: list[str] = []
+    judged: list[tuple[dict[str, Any], list[tuple[str, float]]]] = []
     unbounded: list[str] = []
     one_seed = False
     for alike, members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
@@ -96,14 +96,9 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
         one_seed |= large and len(change) < SEEDS
         decided = large and len(change) >= SEEDS
         verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
-        if len(parts) < NAMED:
-            shares = [
-                told("mean saturated", **network, initialiser=scheme, gain=gain, epoch=0)
-                + f" ({_scheme(scheme, gain)})"
-                for scheme, gain in ends
-            ]
-            where = [label(network, [name]) for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
-            parts.append(f"{' · '.join([text.words(activation), *where])}{':' if where else ''} {' to '.join(shares)}")
+        judged.append((network, ends))
+    varying = [name for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
+    parts = [_saturated_from(told, *judged[place], varying) for place in text.telling(verdicts, NAMED)]
     said = []
     if parts:
         by_scale = text.first(parts, len(verdicts), "network")
@@ -122,6 +117,19 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     if one_seed:
         said.append(text.ONE_SEED)
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
+
+
+def _saturated_from(
+    told: Told, network: Mapping[str, Any], ends: Sequence[tuple[str, float]], varying: Sequence[str]
+) -> str:
+    """The share saturated in one network's smallest and largest start, and which network it is."""
+    shares = [
+        told("mean saturated", **network, initialiser=scheme, gain=gain, epoch=0) + f" ({_scheme(scheme, gain)})"
+        for scheme, gain in ends
+    ]
+    where = [label(network, [name]) for name in varying]
+    named = " · ".join([text.words(network["activation"]), *where])
+    return f"{named}{':' if where else ''} {' to '.join(shares)}"
 
 
 def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str:
@@ -200,11 +208,13 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
     free = ~fed["activation"].map(never_negative)
     tied = fed[ties]
     names = list(dict.fromkeys([*tied["activation"], *fed.loc[free, "activation"]]))
+    broken = set(tied.loc[tied["same_sign_example"] < 1, "activation"])
+    kinds = ["broken" if name in broken else "tied" if never_negative(name) else "free" for name in names]
     parts = [
         f"{text.words(name)} {told('mean same_sign_example', activation=name)} for one example, "
         f"{told('mean same_sign_batch', activation=name)} for a mini-batch, "
         f"{told('mean same_sign_epoch', activation=name)} for the whole training set"
-        for name in names[:NAMED]
+        for name in (names[place] for place in text.telling(kinds, NAMED))
     ]
     said = (
         "Neurons fed by a hidden layer whose weight gradients all share one sign: "
@@ -250,7 +260,8 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
             "the same, of which at least one reached it"
         )
         return Finding(claim, UNDECIDED, text.sentences([*best, why]), *limits_of(told))
-    parts = text.first([one.said(told) for one in found[:NAMED]], len(found), "comparison")
+    named = [found[place] for place in text.telling([one.verdict for one in found], NAMED)]
+    parts = text.first([one.said(told) for one in named], len(found), "comparison")
     if all(one.pairs < SEEDS for one in found):
         said = [*best, f"In one seed: {parts}", text.ONE_SEED]
     else:

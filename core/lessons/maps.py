@@ -375,6 +375,8 @@ def sweeps(experiment: Experiment) -> list[Preset]:
             {"initialiser": SCALES, "gain": (1.0,), "activation": ("logistic", "tanh", "softsign", "relu")},
         ),
     }
+    if not widths:  # without a hidden layer no function is used
+        del offered["function_by_scale"]
     found = []
     for name, (title, question, swept) in offered.items():
         with suppress(ExperimentError):  # biases given layer by layer fit no other network

@@ -390,7 +390,8 @@ def best_rates(runs: pd.DataFrame) -> pd.DataFrame:
         best, note = _best_rate(by_rate)
         if math.isnan(best):
             all_lost = bool(members["lost"].all())
-            note = "diverged at every rate" if all_lost else "half of the runs or more diverged at every rate"
+            everywhere = " at every rate" if len(by_rate) > 1 else ""
+            note = f"{'' if all_lost else 'half of the runs or more '}diverged{everywhere}"
         medians = [math.nan, math.nan] if math.isnan(best) else by_rate.loc[[best]].to_numpy()[0].tolist()
         rows.append((*settings, best, *medians, note))
     columns = [*SETTINGS, "learning_rate", "updates_to_target", "final_train_loss", "note"]
@@ -410,13 +411,15 @@ def _best_rate(medians: pd.DataFrame) -> tuple[float, str]:
         return math.nan, ""
     best = float(least.index[0])
     notes = []
+    if len(medians) == 1:  # nothing was chosen
+        return best, "" if math.isfinite(updates.min()) else "no more than half reached the target"
     if not math.isfinite(updates.min()):
         notes.append("at no rate did more than half reach the target: chosen by final training loss")
     elif others := [_rate(rate) for rate in fastest.index.difference(least.index)]:
         notes.append(f"as fast at {text.listed(others)}: chosen by final training loss")
     if ties := [_rate(rate) for rate in least.index[1:]]:
         notes.append(f"no difference from {text.listed(ties)}")
-    if len(medians) > 1 and best in (medians.index[0], medians.index[-1]):
+    if best in (medians.index[0], medians.index[-1]):
         end, beyond = ("lower", "lower") if best == medians.index[0] else ("upper", "higher")
         notes.append(f"at the {end} end of the rates: a {beyond} one may be better")
     return best, "; ".join(notes)

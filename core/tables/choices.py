@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.experiment.fields import shorten
 from core.registries.datasets import MAX_FEATURES, Dataset
-from core.registries.own_data import made_of
+from core.registries.own_data import LARGEST, made_of
 from core.tables import sniffing
 from core.tables.columns import Bools, Column, Table, read
 from core.tables.sniffing import ALLOWED, TableError, is_number, named
@@ -300,6 +300,11 @@ def _features(features: Sequence[Column], choices: Choices, kept: Bools, said: l
         values = (pd.Series(column.numbers) if numeric else column.cells)[kept].mask(gaps)
         if gaps.all():
             raise TableError(f"column {shorten(column.name)} has no value in any row that is used; leave it out")
+        if numeric and (huge := column.cells[kept][values.abs() > LARGEST]).any():
+            raise TableError(
+                f"column {shorten(column.name)} holds {shorten(huge.iloc[0])}; allowed: numbers up to {LARGEST:g} in "
+                "size; leave it out"
+            )
         if gaps.any():
             fill = _fill(values, choices.missing if numeric else "most_frequent")
             filled.append(f"{gaps.sum():,} in {shorten(column.name)}")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.experiment.fields import shorten
 from core.tables import sniffing
-from core.tables.sniffing import MAX_CELLS, Reading, TableError, is_missing, named, number
+from core.tables.sniffing import MAX_CELLS, Reading, TableError, is_missing, is_number, named, number
 from core.text import amount, count
 
 MOST_LEVELS = 50
@@ -18,6 +18,7 @@ MOST_LEVELS = 50
 MOSTLY = 0.9
 """Share of the cells with a value that make a column one of numbers or of dates."""
 EXAMPLES = 4
+OTHER = {"point": "comma", "comma": "point"}
 COUNTED = 5
 """Numbers from which on they may count the rows."""
 
@@ -155,7 +156,14 @@ def _column(name: str, cells: tuple[str, ...], lines: list[int], decimal: str) -
         dates = rows[[bool(_DATE.fullmatch(text)) for text in texts]].sum() >= MOSTLY * total
         shown = ", ".join(shorten(text, 20)[1:-1] for text in known[:EXAMPLES])
         column = replace(column, kind="dates" if dates else "text", distinct=len(known), shown=shown)
+        if rows[is_one].any() and rows[_either(texts, is_one, decimal)].sum() >= MOSTLY * total:
+            return replace(column, leave="some of its numbers have a decimal point and others a decimal comma")
     return replace(column, leave=_why_not(column))
+
+
+def _either(texts: Any, is_one: Bools, decimal: str) -> Bools:
+    """Which of the texts are numbers with the decimal mark, as those known are, or with the other one."""
+    return np.array([one or is_number(text, OTHER[decimal]) for text, one in zip(texts, is_one, strict=True)])
 
 
 def _first(odd: Any, cells: tuple[str, ...], lines: list[int]) -> str:

@@ -69,6 +69,14 @@ def test_every_page_opens(monkeypatch: pytest.MonkeyPatch, name: str, page: str)
     assert refused(open_on(monkeypatch, page, result(name))) == []
 
 
+@pytest.mark.parametrize("page", OF_A_RESULT)
+def test_no_page_speaks_of_hidden_units_where_there_are_none(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    at = open_on(monkeypatch, page, result("no hidden layer"))
+    specifications = " ".join(chart.proto.spec for chart in at.get("vega_lite_chart"))
+    assert "no finite values" not in specifications
+    assert "hidden units that are" not in specifications
+
+
 def test_the_cases_are_what_they_are_called() -> None:
     assert result("all diverged at initialisation").layers.empty
     none = result("the same without a hidden layer's numbers, or none")

@@ -61,6 +61,7 @@ def test_every_kind_of_data_and_network_is_watched(monkeypatch: pytest.MonkeyPat
     assert charts(at) == number
     assert len(frames(at)) == 3
     assert "the training loss" in said(at)
+    assert not any("no finite values" in chart.proto.spec for chart in at.get("vega_lite_chart"))
 
 
 def test_the_player_says_of_each_frame_what_the_engine_gives(monkeypatch: pytest.MonkeyPatch) -> None:
