@@ -329,8 +329,14 @@ def by_data(experiment: Experiment, table: pd.DataFrame, of: Callable[[str, int]
     write = FIELDS["batch_size"].kind.format
     for name in experiment.dataset:
         values = {write(size): of(name, size) for size in experiment.batch_size}
-        found = found.mask(table["dataset"] == name, table["batch_size"].map(values))
+        found = found.mask(table["dataset"] == name, by_text(table["batch_size"], values))
     return found
+
+
+def by_text(column: pd.Series, values: Mapping[str, float]) -> pd.Series:
+    """The number of each text, by row of any table; empty where there is none. Each text is looked up once."""
+    place, texts = pd.factorize(column)
+    return pd.Series(np.array([values.get(text, np.nan) for text in texts], np.float64)[place], column.index)
 
 
 def run_settings(experiment: Experiment) -> pd.DataFrame:
