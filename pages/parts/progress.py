@@ -71,7 +71,7 @@ def _bar() -> None:
         st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others())
     if job.pause >= NOTICED:
         st.caption(
-            f"So many numbers are collected every {_time(job.pause).removeprefix('about ')} or so: "
+            f"The numbers of a result this large are collected every {_time(job.pause).removeprefix('about ')} or so: "
             "training needs the processor."
         )
     if training.for_others():
