@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.charts import functions as charts
 from core.lessons import activation_functions as lesson
+from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.text import words
 from core.theory import timing
@@ -28,7 +29,7 @@ def _page() -> None:
         with column:
             chart.draw(
                 f"curves_{quantity}", charts.function_curves, partial(lesson.curve_table, functions, threshold),
-                names=functions, quantity=quantity, std=std,
+                moved=charts.middle(std, lesson.REACH), names=functions, quantity=quantity,
             )  # fmt: skip
     with st.expander("Formulas", icon=":material/function:"), st.container(key="formulas"):
         for name in functions:
@@ -45,7 +46,7 @@ def _page() -> None:
 
     st.header("When does it saturate?")
     chart.draw(
-        "saturation_by_std", charts.saturation_by_std, partial(lesson.saturation_table, functions, threshold),
+        "saturation_by_std", charts.saturation_by_std, partial(once, lesson.saturation_table, functions, threshold),
         outputs=partial(once, lesson.output_table, *of), names=functions,
     )  # fmt: skip
     st.dataframe(lesson.summary(outputs), hide_index=True, key="outputs")
@@ -63,8 +64,8 @@ def _cost() -> None:
     st.header("What does eˣ cost on this machine?")
     precision: timing.Dtype = "float64" if view.place(ActivationFunctions.float64) else "float32"
     with st.spinner("Measuring on this machine: about 2 seconds"):
-        (costs, measured), (steps, then) = _costs(), _steps(precision)
-    lens.box(lesson.cost(costs, steps, timing.machine()), "these measurements")
+        (_, measured), (_, then) = _costs(), _steps(precision)
+    lens.box(once(_finding, precision, measured, then), "these measurements")
     left, right = st.columns(2)
     with left:
         chart.draw("activation_costs", charts.activation_costs, partial(_costs_of, measured), dtype=precision)
@@ -98,6 +99,11 @@ def _costs_of(measured: int) -> pd.DataFrame:
 def _steps_of(precision: timing.Dtype, measured: int) -> pd.DataFrame:
     """The table that was measured then: it is the newest."""
     return _steps(precision)[0]
+
+
+def _finding(precision: timing.Dtype, measured: int, then: int) -> Finding:
+    """What the tables say that were measured then."""
+    return lesson.cost(_costs_of(measured), _steps_of(precision, then), timing.machine())
 
 
 def _forget() -> None:

@@ -213,6 +213,13 @@ def test_a_function_with_one_batch_size_so_far_is_left_out_until_there_are_two()
     assert lesson.larger_batches(one, 0, 2).verdict == UNDECIDED
 
 
+def test_batches_without_a_gradient_are_said_to_have_none() -> None:
+    whole = trained(batch_size=(1, 16, 0), activation=("logistic", "tanh"))
+    silent = replace(whole, layers=whole.layers.assign(pair_agreement_batch=np.nan))
+    assert lesson.by_batch(silent, 0, 2).empty
+    assert lesson.NO_GRADIENT in lesson.larger_batches(silent, 0, 2).evidence
+
+
 def test_two_initialisers_of_one_scale_are_two_and_one_without_gradients_is_none() -> None:
     result = trained(
         initialiser=("normal:0", "normal:0.01", "normal:1"), gain=(1.0, 2.0), activation="logistic", bias=False

@@ -88,10 +88,12 @@ def pairs_by_layer(
         why: why there is nothing to draw, where that is so.
     """
     steps = [str(number) for number in sorted(table["layer"].unique())]
-    reference = limits.assign(at=limits["layer"].astype(str), value=limits["limit"], key=limits["line"])
-    reference = tables.masked(reference, ["value"])[0][["at", "value", "key"]]
+    limits = tables.masked(limits, ["limit"])[0]
+    at = {"at": list(map(str, limits["layer"]))}
+    reference = pd.DataFrame(at | {"value": limits["limit"].to_numpy(), "key": limits["line"].array})
+    at = {"at": list(map(str, table["layer"]))}
     return curves.over_steps(
-        table.assign(group=table["line"], at=table["layer"].astype(str)),
+        pd.DataFrame({"group": table["line"].array} | at | {"pairs": table["pairs"].to_numpy()}),
         _drawn(lines, table["line"]),
         "pairs",
         steps=steps,

@@ -40,13 +40,20 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(activation=table["activation"].map(words))
 
 
-def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float) -> alt.LayerChart:
+def middle(std: float, reach: float) -> pd.DataFrame:
+    """Where 95 % of pre-activations of that standard deviation lie, on an axis to `reach` on either side."""
+    rows = pd.DataFrame({"from": [max(-reach, -1.96 * std)], "to": [min(reach, 1.96 * std)]})
+    rows.attrs["name"] = "middle"
+    return rows
+
+
+def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str, std: float = 1.0) -> alt.LayerChart:
     """f or f' of several activation functions on one axis: thick where they have slope, thin where saturated.
 
     Args:
         table: columns activation, x, value, slope, saturated.
         quantity: "value" or "slope".
-        std: of the pre-activations; the range that holds 95 % of them is shaded.
+        std: of the pre-activations; the range that holds 95 % of them is shaded, and nothing else follows it.
     """
     heading, y_title = QUANTITIES[quantity]
     limits = [ACTIVATIONS[name].range for name in names]
@@ -66,8 +73,7 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
     # A line ends where a function saturates, and another one begins where it does no more.
     piece = np.cumsum(np.append(True, saturated[1:] != saturated[:-1]))
     pieces = drawn.append_column("piece", pa.array(piece)).filter(pa.array(~saturated))
-    middle = tables.few({"from": [max(-reach, -1.96 * std)], "to": [min(reach, 1.96 * std)]})
-    grey = alt.Chart(middle).mark_rect(color=style.NEUTRAL, opacity=0.13)
+    grey = alt.Chart(middle(std, reach)).mark_rect(color=style.NEUTRAL, opacity=0.13)
     zero = alt.Chart(tables.few({"zero": [0.0]})).mark_rule(color=style.NEUTRAL, strokeWidth=1)
     base = alt.Chart(drawn).encode(x=x, y=y, color=colour)
     thin = base.mark_line(strokeWidth=1.2, clip=True).encode(strokeDash=dash, opacity=style.faded(pick, 0.8))

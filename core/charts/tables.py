@@ -46,19 +46,22 @@ def spread(table: pd.DataFrame, by: Sequence[str], column: str, worst: float | N
     others: a quantile that falls among such runs is not finite. Without it, what is not finite is left out.
     Where all is finite, the quantiles are those of `numpy.quantile`.
     """
-    by = list(by)
     values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
     finite = np.isfinite(values)
-    rows = table[by].assign(value=np.where(finite, values, np.nan if worst is None else worst), finite=finite)
-    counts = rows.groupby(by, sort=True, observed=True)["finite"].agg(finite="sum", runs="size").reset_index()
-    used = counts["finite"] if worst is None else counts["runs"]
+    values = np.where(finite, values, np.nan if worst is None else worst)
+    place = np.zeros(len(table), dtype=np.int64)
+    for name in by:
+        own, names = pd.factorize(table[name], sort=True)
+        place = place * len(names) + own
+    _, first, place, runs = np.unique(place, return_index=True, return_inverse=True, return_counts=True)
     # Sorted within each group (NaN last), so that a quantile is two look-ups from where the group starts.
-    ordered = rows.sort_values([*by, "value"], kind="stable")["value"].to_numpy()
-    start = (counts["runs"].cumsum() - counts["runs"]).to_numpy()
-    size = used.to_numpy()
-    for name, share in QUARTILES.items():
-        counts[name] = _quantile(ordered, start, size, share)
-    return counts
+    ordered = values[np.lexsort((values, place))]
+    start = np.cumsum(runs) - runs
+    known = np.bincount(place[finite], minlength=len(first))
+    used = known if worst is None else runs
+    found: dict[str, Any] = {name: table[name].array.take(first) for name in by}
+    found |= {"finite": known, "runs": runs}
+    return pd.DataFrame(found | {name: _quantile(ordered, start, used, share) for name, share in QUARTILES.items()})
 
 
 def _quantile(ordered: NDArray[Any], start: NDArray[Any], size: NDArray[Any], share: float) -> NDArray[np.float64]:

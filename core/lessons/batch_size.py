@@ -11,9 +11,9 @@ activations, and agree with probability 1/2 + asin(rho) / pi.
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,8 @@ MOMENTS = ["activation_mean", "activation_std", "preactivation_std"]
 SETTINGS = ["line", "activation", "dataset", "initialiser", "hidden", *PLAIN, "fan_in"]
 FEEDING = [*SETTINGS[1:], *MOMENTS]
 """Columns that tell what feeds a layer."""
+Rows = dict[str, NDArray[Any]]
+"""Rows by column, as arrays: pandas would take longer to make a table of so few than to calculate with it."""
 NO_PAIRS = "each neuron has one incoming weight here, so there are no pairs"
 NO_GRADIENT = "no neuron has two weights with a gradient here"
 
@@ -75,13 +77,15 @@ def labels(experiment: Experiment) -> dict[str, str]:
     return {experiment.label(run): bare.label(run) for run in dataclasses.replace(experiment, seeds=1).runs()}
 
 
-def _rows(result: Result, epoch: int, columns: Sequence[str]) -> pd.DataFrame:
+def _rows(result: Result, epoch: int, columns: Sequence[str], layer: int | None = None) -> Rows:
     """These columns of the layers table at an epoch, with line and size; runs that differ in nothing are one.
 
-    Two runs differ in nothing where their batches hold the same number of examples, all there are.
+    Two runs differ in nothing where their batches hold the same number of examples, all there are. Rows of all layers,
+    or of one.
     """
     layers = result.layers
-    at = np.flatnonzero(layers["epoch"].to_numpy() == epoch)
+    wanted = layers["epoch"].to_numpy() == epoch
+    at = np.flatnonzero(wanted if layer is None else wanted & (layers["layer"].to_numpy() == layer))
     # All runs of a group are of one line and have batches of one size: texts are looked at once for each.
     code, groups = pd.factorize(layers["group"].array.take(at))
     _, first = np.unique(code, return_index=True)
@@ -92,9 +96,25 @@ def _rows(result: Result, epoch: int, columns: Sequence[str]) -> pd.DataFrame:
     line = np.array([known[str(group)] for group in groups], object)
     alike = [pd.factorize(line)[0][code], size[code], *(layers[name].to_numpy()[at] for name in ("seed", "layer"))]
     kept = np.flatnonzero(~pd.DataFrame(dict(enumerate(alike))).duplicated().to_numpy())
-    wanted = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
-    found = {name: layers[name].array.take(at[kept]) for name in wanted}
-    return pd.DataFrame(found | {"line": line[code[kept]], "size": size[code[kept]]})
+    own = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
+    found = {name: _array(layers[name], at[kept]) for name in own}
+    return found | {"line": line[code[kept]], "size": size[code[kept]]}
+
+
+def _taken(rows: Rows, which: NDArray[Any]) -> Rows:
+    """Those of the rows."""
+    return {name: values[which] for name, values in rows.items()}
+
+
+def _array(column: pd.Series, at: NDArray[np.int64]) -> NDArray[Any]:
+    """These values of a column; texts as Python's."""
+    values = column.array.take(at)
+    return values.to_numpy() if isinstance(column.dtype, np.dtype) else np.array(values.tolist(), object)
+
+
+def _table(rows: Rows) -> pd.DataFrame:
+    """The rows as a table, with texts as those of a result's."""
+    return pd.DataFrame({name: pd.array(own, "str") if own.dtype == object else own for name, own in rows.items()})
 
 
 def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
@@ -105,23 +125,29 @@ def by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
 
     Columns: those of the run and its point in the layers table, size (examples), pairs.
     """
+    return _table(_by_batch(result, epoch, layer))
+
+
+def _by_batch(result: Result, epoch: int, layer: int) -> Rows:
     kept = ["run", "group", *LINE, "seed", "epoch", "layer"]
-    rows = _rows(result, epoch, [*kept, *(f"pair_agreement_{level}" for level in LEVELS)])
-    rows = rows[rows["layer"] == layer]
-    levels: dict[str, pd.Series | int] = {"batch": rows["size"]}
+    rows = _rows(result, epoch, [*kept, *(f"pair_agreement_{level}" for level in LEVELS)], layer)
+    levels: dict[str, Any] = {"batch": rows["size"]}
     if one_size(result.experiment):
-        levels = {"example": 1, "batch": rows["size"], "epoch": _full(result.experiment, rows["dataset"])}
-    parts = [
-        rows[[*kept, "line"]].assign(level=level, size=size, pairs=rows[f"pair_agreement_{level}"])
-        for level, size in levels.items()
-    ]
-    table = pd.concat(parts).drop_duplicates(["run", "size"])
-    return table.dropna(subset=["pairs"]).reset_index(drop=True)
+        full = _full(result.experiment, rows["dataset"])
+        levels = {"example": np.ones_like(full), "batch": rows["size"], "epoch": full}
+    again = np.tile(np.arange(len(rows["run"])), len(levels))
+    columns = {name: rows[name].take(again) for name in [*kept, "line"]}
+    columns["level"] = np.repeat(np.array(list(levels), object), len(rows["run"]))
+    columns["size"] = np.concatenate(list(levels.values()))
+    columns["pairs"] = np.concatenate([rows[f"pair_agreement_{level}"] for level in levels])
+    first = ~pd.DataFrame({name: columns[name] for name in ("run", "size")}).duplicated().to_numpy()
+    return _taken(columns, first & ~np.isnan(columns["pairs"]))
 
 
-def _full(experiment: Experiment, datasets: pd.Series) -> pd.Series:
+def _full(experiment: Experiment, datasets: Iterable[str]) -> NDArray[np.int64]:
     """Examples in each row's training set."""
-    return datasets.map({name: experiment.part_sizes(name)[0] for name in experiment.dataset}).astype(np.int64)
+    known = {name: experiment.part_sizes(name)[0] for name in experiment.dataset}
+    return np.array([known[name] for name in datasets], np.int64)
 
 
 def one_size(experiment: Experiment) -> bool:
@@ -133,13 +159,13 @@ def unmeasured(result: Result, epoch: int, layer: int) -> str:
     """Why there is no agreement of pairs in a layer, in words; "" where there is one."""
     if result.experiment.statistics != "full":
         return NOT_MEASURED
-    layers, wanted = result.layers, ["fan_in", *(f"pair_agreement_{level}" for level in LEVELS)]
-    rows = layers.loc[(layers["epoch"] == epoch) & (layers["layer"] == layer), wanted]
-    if rows[wanted[1:]].notna().any(axis=None):
+    layers = result.layers
+    at = np.flatnonzero((layers["epoch"].to_numpy() == epoch) & (layers["layer"].to_numpy() == layer))
+    if not all(np.isnan(layers[f"pair_agreement_{level}"].to_numpy()[at]).all() for level in LEVELS):
         return ""
-    if rows.empty:
+    if not at.size:
         return "nothing was measured here"
-    return NO_PAIRS if rows["fan_in"].max() < 2 else NO_GRADIENT
+    return NO_PAIRS if layers["fan_in"].to_numpy()[at].max() < 2 else NO_GRADIENT
 
 
 def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
@@ -150,21 +176,37 @@ def feeding(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     the networks not plain. Columns: line, activation, dataset, mean, std, preactivation_std (empty for inputs), rho,
     limit.
     """
-    return _feeding(result, _rows(result, epoch, FEEDING), [layer]).drop(columns="layer")
+    fed = _feeding(result, _rows(result, epoch, FEEDING), [layer])
+    numbers = dict.fromkeys(_Feed._fields[4:], np.float64)
+    return pd.DataFrame(fed, columns=_Feed._fields).drop(columns="layer").astype(numbers)
 
 
-def _feeding(result: Result, rows: pd.DataFrame, layers: Sequence[int]) -> pd.DataFrame:
-    """The same of several layers, which the column layer names, from `_rows` with the columns FEEDING."""
-    line, number = pd.factorize(rows["line"])[0], rows["layer"].to_numpy()
+class _Feed(NamedTuple):
+    """What feeds a layer of a line: a row of `feeding`."""
+
+    layer: int
+    line: str
+    activation: str
+    dataset: str
+    mean: float
+    std: float
+    preactivation_std: float
+    rho: float
+    limit: float
+
+
+def _feeding(result: Result, rows: Rows, layers: Sequence[int]) -> list[_Feed]:
+    """What feeds several layers, from `_rows` with the columns FEEDING."""
+    line, number = pd.factorize(rows["line"])[0], rows["layer"]
     moments: dict[tuple[int, int], list[float]] = {}
     for below in {max(layer - 1, 1) for layer in layers}:
         at = np.flatnonzero(number == below)
-        means = rows[MOMENTS].take(at).groupby(line[at]).mean()
+        means = pd.DataFrame({name: rows[name][at] for name in MOMENTS}).groupby(line[at]).mean()
         moments |= {(below, code): values for code, values in zip(means.index, means.to_numpy().tolist(), strict=True)}
     # All rows of a line in one layer have the same settings: the first tells them.
     _, first = np.unique(np.column_stack([number, line]), axis=0, return_index=True)
     heads = {(number[place], line[place]): place for place in np.sort(first)}
-    told = {name: rows[name].take(list(heads.values())).to_list() for name in SETTINGS}
+    told = {name: rows[name].take(list(heads.values())).tolist() for name in SETTINGS}
     settings = {at: {name: told[name][place] for name in SETTINGS} for place, at in enumerate(heads)}
     found = []
     for layer in layers:
@@ -179,10 +221,8 @@ def _feeding(result: Result, rows: pd.DataFrame, layers: Sequence[int]) -> pd.Da
             if whole > 0 and _predicted(settings.get((layer, code)), layer):
                 limit = pair_agreement(mean, std)
             named = (layer, own["line"], own["activation"], own["dataset"])
-            found.append((*named, mean, std, before, square / whole if whole else np.nan, limit))
-    numbers = dict.fromkeys(["mean", "std", "preactivation_std", "rho", "limit"], np.float64)
-    table = pd.DataFrame(found, columns=["layer", "line", "activation", "dataset", *numbers])
-    return table.astype(numbers)
+            found.append(_Feed(*named, mean, std, before, square / whole if whole else np.nan, limit))
+    return found
 
 
 def _predicted(settings: Mapping[str, Any] | None, layer: int) -> bool:
@@ -197,7 +237,7 @@ def _layers_of(hidden: str) -> int:
     return len(re.findall(r"\d+", hidden)) + 1
 
 
-def _drawn(rows: pd.DataFrame, layer: int) -> NDArray[np.bool_]:
+def _drawn(rows: Rows, layer: int) -> NDArray[np.bool_]:
     """Whether the weights of a layer are drawn at random about 0, row by row."""
     texts = list(zip(rows["initialiser"], rows["hidden"], strict=True))
     known = {(text, of): starts.part(text, layer, _layers_of(of)).about_0 for text, of in set(texts)}
@@ -218,16 +258,15 @@ def theory_by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
     beyond 512 examples, the value of a large batch.
     """
     rows: list[tuple[str, int, float]] = []
-    for feed in feeding(result, epoch, layer).to_dict("records"):
-        full, _ = result.experiment.part_sizes(feed["dataset"])
+    for feed in _feeding(result, _rows(result, epoch, FEEDING), [layer]):
+        full, _ = result.experiment.part_sizes(feed.dataset)
         curve = tuple(size for size in CURVE if size < full)
-        line, limit = str(feed["line"]), float(feed["limit"])
-        if np.isfinite(feed["preactivation_std"]) and np.isfinite(limit):
-            values = _curve(str(feed["activation"]), round(float(feed["preactivation_std"]), 3), curve)
-            rows += [(line, size, value) for size, value in zip(curve, values, strict=True)]
+        if np.isfinite(feed.preactivation_std) and np.isfinite(feed.limit):
+            values = _curve(feed.activation, round(feed.preactivation_std, 3), curve)
+            rows += [(feed.line, size, value) for size, value in zip(curve, values, strict=True)]
         else:
-            rows.append((line, 1, limit))
-        rows.append((line, full, limit))
+            rows.append((feed.line, 1, feed.limit))
+        rows.append((feed.line, full, feed.limit))
     return pd.DataFrame(rows, columns=["line", "size", "pairs"]).dropna()
 
 
@@ -240,18 +279,20 @@ def by_layer(result: Result, epoch: int) -> pd.DataFrame:
     Columns: line, layer, pairs (median over runs), low, high (25 and 75 %), runs, mean, std, rho, limit.
     """
     rows = _rows(result, epoch, ["pair_agreement_epoch", *FEEDING])
-    pairs = rows.groupby(["layer", "line"], sort=False)["pair_agreement_epoch"]
+    pairs = pd.Series(rows["pair_agreement_epoch"]).groupby([rows["layer"], rows["line"]], sort=False)
     found = {"pairs": pairs.median(), "low": pairs.quantile(0.25), "high": pairs.quantile(0.75), "runs": pairs.count()}
-    measured = pd.DataFrame(found).reset_index().sort_values("layer", kind="stable")
-    theory = _feeding(result, rows, measured["layer"].unique().tolist())
-    table = measured.merge(theory, on=["layer", "line"])
+    table = pd.DataFrame(found).rename_axis(["layer", "line"]).reset_index().sort_values("layer", kind="stable")
+    fed = {(feed.layer, feed.line): feed for feed in _feeding(result, rows, table["layer"].unique().tolist())}
+    places = list(zip(table["layer"].to_list(), table["line"].to_list(), strict=True))
+    theory = {name: [getattr(fed[place], name) for place in places] for name in ("mean", "std", "rho", "limit")}
+    table = table.assign(**theory).reset_index(drop=True)
     return table[["line", "layer", "pairs", "low", "high", "runs", "mean", "std", "rho", "limit"]]
 
 
 def by_layer_runs(result: Result, epoch: int) -> pd.DataFrame:
     """Agreement of pairs in the gradient of the whole training set: columns line, run, layer, pairs."""
     rows = _rows(result, epoch, ["pair_agreement_epoch"])
-    return rows[["line", "run", "layer"]].assign(pairs=rows["pair_agreement_epoch"])
+    return _table({name: rows[name] for name in ("line", "run", "layer")} | {"pairs": rows["pair_agreement_epoch"]})
 
 
 def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str) -> pd.DataFrame:
@@ -263,29 +304,36 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     """
     plain = plain_networks(result)
     result = result if plain.runs.empty else plain
-    columns = ["activation", "dataset", "hidden", "initialiser", "gain", "role", "weight_rms", "saturated"]
-    rows, start = (
-        table[table["activation"] == activation]
-        for table in (
-            _rows(result, epoch, [*columns, f"pair_agreement_{level}"]), _rows(result, 0, ["activation", "weight_rms"])
-        )
-    )  # fmt: skip
-    saturated = rows[rows["role"] == "hidden"].groupby("run")["saturated"].mean()
-    table = rows[rows["layer"] == layer].set_index("run")
-    scheme = ["dataset", "hidden", "initialiser", "gain"]
-    table = table[["line", *scheme]].assign(
-        scale=start[start["layer"] == layer].set_index("run")["weight_rms"],
-        saturated=saturated,
-        pairs=table[f"pair_agreement_{level}"],
-    )
-    long = table.melt(["line", *scheme, "scale"], list(QUANTITIES), "quantity").dropna()
-    limits = feeding(result, epoch, layer).set_index("line")["limit"]
-    # Without a feeding layer there is no limit, and mapping by an empty series gives text.
-    long["limit"] = long["line"].map(limits).astype("float64").where(long["quantity"] == "pairs")
-    each = long.groupby([*scheme, "quantity"], sort=False)
-    found = {"scale": each["scale"].mean(), "theory": each["limit"].mean(), "mean": each["value"].mean()}
+    pairs, scheme = f"pair_agreement_{level}", ["dataset", "hidden", *SCHEME]
+    rows = _rows(result, epoch, [*FEEDING, "gain", "role", "saturated", pairs])
+    limits = {feed.line: feed.limit for feed in _feeding(result, rows, [layer])}
+    rows = _taken(rows, rows["activation"] == activation)
+    hidden = rows["role"] == "hidden"
+    saturated = pd.Series(rows["saturated"][hidden]).groupby(rows["run"][hidden]).mean()
+    start = _rows(result, 0, ["weight_rms"], layer)
+    scale = pd.Series(start["weight_rms"], start["run"])
+    rows = _taken(rows, rows["layer"] == layer)
+    theory = np.array([limits.get(line, np.nan) for line in rows["line"]], np.float64)
+    # A row for each run and quantity: all of one, then all of the other.
+    long = {
+        "scale": np.tile(scale.reindex(rows["run"]).to_numpy(), 2),
+        "theory": np.concatenate([np.full(len(theory), np.nan), theory]),
+        "value": np.concatenate([saturated.reindex(rows["run"]).to_numpy(), rows[pairs]]),
+    }
+    schemes = list(zip(*(rows[name].tolist() for name in scheme), strict=True))
+    named = [(*each, quantity) for quantity in QUANTITIES for each in schemes]
+    known = np.flatnonzero(~np.isnan(long["scale"]) & ~np.isnan(long["value"]))
+    places: dict[tuple[Any, ...], int] = {}
+    code = [places.setdefault(named[at], len(places)) for at in known]
+    each = pd.DataFrame(_taken(long, known)).groupby(np.array(code, np.int64))
+    found = {"scale": each["scale"].mean(), "theory": each["theory"].mean(), "mean": each["value"].mean()}
     found |= {"low": each["value"].min(), "high": each["value"].max(), "runs": each["value"].size()}
-    return pd.DataFrame(found).reset_index().sort_values(["quantity", "scale"], kind="stable", ignore_index=True)
+    columns = {
+        name: np.array([place[at] for place in places], np.float64 if name == "gain" else object)
+        for at, name in enumerate([*scheme, "quantity"])
+    }
+    table = _table(columns).assign(**found)
+    return table.sort_values(["quantity", "scale"], kind="stable", ignore_index=True)
 
 
 # In words
@@ -297,36 +345,43 @@ def larger_batches(result: Result, epoch: int, layer: int) -> Finding:
     told = Told(result)
     if why := unmeasured(result, epoch, layer):
         return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {why}.", *findings.limits_of(told))
-    table = by_batch(result, epoch, layer)
-    if table.groupby(["activation", "dataset"])["size"].nunique().max() < 2:
+    table = _by_batch(result, epoch, layer)
+    if not table["run"].size:
+        return Finding(claim, UNDECIDED, f"No pairs of signs to judge by: {NO_GRADIENT}.", *findings.limits_of(told))
+    places = list(zip(table["activation"], table["dataset"], strict=True))
+    networks = {place: _taken(table, np.array([each == place for each in places])) for place in dict.fromkeys(places)}
+    batches = {place: np.unique(rows["size"]) for place, rows in networks.items()}
+    if max(map(len, batches.values())) < 2:
         return Finding(claim, UNDECIDED, "These runs show one batch size only.", *findings.limits_of(told))
-    limit = feeding(result, epoch, layer).set_index("line")["limit"]
+    limit = {feed.line: feed.limit for feed in _feeding(result, _rows(result, epoch, FEEDING), [layer])}
     parts = []
-    for (activation, data), rows in table.groupby(["activation", "dataset"], sort=False):
-        batches = sorted(rows["size"].unique())
-        if len(batches) < 2:
+    for (activation, data), rows in networks.items():
+        own = batches[activation, data]
+        if len(own) < 2:
             continue  # there are no numbers of its other batch sizes, or not yet
         ends = [
-            f"{_medians(told, rows[rows['size'] == size])} with {_examples(size)}"
-            for size in batches[:: len(batches) - 1]
+            f"{_medians(told, _taken(rows, rows['size'] == size))} with {_examples(size)}"
+            for size in own[:: len(own) - 1]
         ]
         predicted = _limits(told, rows, limit)
         where = f" on {data}" if len(result.experiment.dataset) > 1 else ""
-        parts.append(f"{words(str(activation))}{where} {', '.join(ends)}{predicted}")
+        parts.append(f"{words(activation)}{where} {', '.join(ends)}{predicted}")
     what = f"Pairs of weights into a neuron of layer {layer} whose gradients share a sign"
     evidence = f"{what}: {'; '.join(parts)}. Random: {share(FREE)}."
-    never_negative = [name for name in table["activation"].unique() if _never_negative(result, name, layer)]
-    tied = table[table["activation"].isin(never_negative)]
-    if tied.empty:
+    never_negative = {name: _never_negative(result, name, layer) for name in result.experiment.activation}
+    tied = _taken(table, np.array([never_negative[name] for name in table["activation"]]))
+    if not tied["run"].size:
         why = "Nothing that feeds this layer is never negative, so nothing ties its signs."
         return Finding(claim, UNDECIDED, f"{why} {evidence}", *findings.limits_of(told))
     drawn = _drawn(tied, layer)
     if not drawn.all():
-        evidence, tied = f"{evidence} {ALIKE}", tied[drawn]
-    of_runs = tied.groupby(["line", "seed", "size"])["pairs"].mean().groupby(level=["line", "seed"])
-    both = zip(of_runs.first(), of_runs.last(), of_runs.size(), strict=True)
-    holds = [first - last > NOTICEABLE and last - FREE > NOTICEABLE for first, last, batches in both if batches > 1]
-    if tied["seed"].nunique() == 1:
+        evidence, tied = f"{evidence} {ALIKE}", _taken(tied, drawn)
+    of_runs: dict[tuple[str, int], list[float]] = {}
+    for place in np.argsort(tied["size"], kind="stable"):
+        of_runs.setdefault((tied["line"][place], tied["seed"][place]), []).append(tied["pairs"][place])
+    both = [(pairs[0], pairs[-1]) for pairs in of_runs.values() if len(pairs) > 1]
+    holds = [bool(first - last > NOTICEABLE and last - FREE > NOTICEABLE) for first, last in both]
+    if len(set(tied["seed"].tolist())) == 1:
         return Finding(claim, UNDECIDED, f"{evidence} {ONE_SEED}", *findings.limits_of(told))
     return Finding(claim, verdict(holds), evidence, *findings.limits_of(told))
 
@@ -347,8 +402,10 @@ def smaller_weights(result: Result, epoch: int, layer: int, level: str = "batch"
         if not (np.isfinite(ACTIVATIONS[activation].range).all() and _never_negative(result, activation, layer)):
             continue
         table = by_scale(result, activation, epoch, layer, level)
-        for (data, hidden), own in table[table["scale"] > 0].groupby(["dataset", "hidden"], sort=False):
-            ends = _smallest_and_largest(own, str(hidden), layer)
+        rows: list[dict[Any, Any]] = table[table["scale"] > 0].to_dict("records")
+        for data, hidden in dict.fromkeys((row["dataset"], row["hidden"]) for row in rows):
+            own = [row for row in rows if (row["dataset"], row["hidden"]) == (data, hidden)]
+            ends = _smallest_and_largest(own, hidden, layer)
             if ends is None:
                 continue
             (small, large), network = ends, {"hidden": hidden, "dataset": data}
@@ -386,42 +443,56 @@ SCHEME = ["initialiser", "gain"]
 """What names a start; two of them may have one scale."""
 
 
-def _smallest_and_largest(own: pd.DataFrame, hidden: str, layer: int) -> tuple[pd.Series, pd.Series] | None:
+def _smallest_and_largest(
+    own: Sequence[dict[Any, Any]], hidden: str, layer: int
+) -> tuple[dict[Any, Any], dict[Any, Any]] | None:
     """The random starts of the smallest and of the clearly larger largest scale, if one network has such two."""
-    if own["quantity"].nunique() < len(QUANTITIES):
+    by = {
+        name: {(row["initialiser"], row["gain"]): row for row in own if row["quantity"] == name} for name in QUANTITIES
+    }
+    drawn = [
+        row | {"pairs": row["mean"], "saturated": units["mean"], "measured": units["runs"]}
+        for scheme, row in sorted(by["pairs"].items())
+        if (units := by["saturated"].get(scheme)) and starts.part(scheme[0], layer, _layers_of(hidden)).about_0
+    ]
+    ends = sorted(drawn, key=lambda row: float(row["scale"]))
+    if not ends or ends[-1]["scale"] < CLEARLY_LARGER * ends[0]["scale"]:
         return None
-    wide = own.pivot(index=SCHEME, columns="quantity", values="mean")
-    by = {name: rows.set_index(SCHEME) for name, rows in own.groupby("quantity")}
-    wide = wide.assign(scale=by["pairs"]["scale"], runs=by["pairs"]["runs"], measured=by["saturated"]["runs"])
-    wide = wide[_drawn(wide.reset_index().assign(hidden=hidden), layer)].dropna().sort_values("scale", kind="stable")
-    if wide.empty or wide["scale"].iloc[-1] < CLEARLY_LARGER * wide["scale"].iloc[0]:
-        return None
-    ends = wide.reset_index()
-    return ends.iloc[0], ends.iloc[-1]
+    return ends[0], ends[-1]
 
 
-def _medians(told: Told, rows: pd.DataFrame) -> str:
+def _medians(told: Told, rows: Rows) -> str:
     """The medians of pairs that the chart draws at one size, of one line or several."""
-    for _, own in rows.groupby("line", sort=False):
-        row = own.iloc[0]
-        batches = sizes(told.tables.result.experiment, row["dataset"])
-        alike = [name for name, size in batches.items() if row["level"] != "batch" or size == row["size"]]
-        of = {name: row[name] for name in (*LINE, "epoch", "layer")} | {"batch_size": ",".join(alike)}
-        told.keep(f"median pair_agreement_{row['level']}, alike once", own["pairs"].median(), len(own), **of)
-    return shares(rows.groupby("line", sort=False)["pairs"].median().to_list())
+    medians = []
+    for own in _by_line(rows):
+        level, size = own["level"][0], own["size"][0]
+        batches = sizes(told.tables.result.experiment, own["dataset"][0])
+        alike = [name for name, examples in batches.items() if level != "batch" or examples == size]
+        medians.append(float(np.median(own["pairs"])))
+        of = _settings_of(own) | {"batch_size": ",".join(alike)}
+        told.keep(f"median pair_agreement_{level}, alike once", medians[-1], len(own["run"]), **of)
+    return shares(medians)
 
 
-def _limits(told: Told, rows: pd.DataFrame, limit: pd.Series) -> str:
+def _by_line(rows: Rows) -> list[Rows]:
+    """The rows of each line."""
+    return [_taken(rows, rows["line"] == line) for line in dict.fromkeys(rows["line"])]
+
+
+def _settings_of(rows: Rows) -> dict[str, Any]:
+    """What the rows of a line at one point share."""
+    return {name: rows[name].tolist()[0] for name in (*LINE, "epoch", "layer")}
+
+
+def _limits(told: Told, rows: Rows, limit: Mapping[str, float]) -> str:
     """What theory has for a large batch of each line, in brackets; '' where it has nothing."""
-    lines = rows.drop_duplicates("line")
-    lines = lines[lines["line"].map(limit).notna()]
-    if lines.empty:
-        return ""
-    for row in lines.to_dict("records"):
-        seeds = rows.loc[rows["line"] == row["line"], "seed"].nunique()
-        of = {name: row[name] for name in (*LINE, "epoch", "layer")}
-        told.keep("predicted pair agreement", limit[row["line"]], seeds, **of)
-    return f" (theory for a large batch: {shares(lines['line'].map(limit).to_list())})"
+    found = []
+    for own in _by_line(rows):
+        value = limit.get(own["line"][0], np.nan)
+        if not np.isnan(value):
+            found.append(value)
+            told.keep("predicted pair agreement", value, len(set(own["seed"].tolist())), **_settings_of(own))
+    return f" (theory for a large batch: {shares(found)})" if found else ""
 
 
 def _never_negative(result: Result, activation: str, layer: int) -> bool:
@@ -440,13 +511,10 @@ def apart_from_theory(table: pd.DataFrame, layer: int) -> list[str]:
 
     `table` is what `by_layer` gives.
     """
-    table = table[table["layer"] == layer].set_index("line")
-    apart = table["pairs"] - table["limit"]
+    apart = (table["pairs"] - table["limit"]).to_numpy()
+    here, lines = table["layer"].to_numpy() == layer, table["line"].to_numpy()
     said = []
-    for names, side, why in (
-        (apart.index[apart > APART], "above", ABOVE),
-        (apart.index[apart < -APART], "below", BELOW),
-    ):
-        if len(names):
-            said.append(f"The whole training set lies {side} theory in {listed([str(name) for name in names])}: {why}")
+    for far, side, why in ((apart > APART, "above", ABOVE), (apart < -APART, "below", BELOW)):
+        if names := lines[here & far].tolist():
+            said.append(f"The whole training set lies {side} theory in {listed(names)}: {why}")
     return said

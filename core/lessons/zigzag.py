@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -217,19 +218,16 @@ def summary_words(summary: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
         plain: the same without momentum; the same table where there is none.
     """
     said = []
-    single = summary[(summary["updates"] == EXAMPLE) & summary["tortuosity"].notna()]
-    if len(single):
-        parts = [
-            f"{function} {number(value)}"
-            for function, value in zip(single["function"], single["tortuosity"], strict=True)
-        ]
+    rows: list[dict[Any, Any]] = summary.to_dict("records")
+    single = [row for row in rows if row["updates"] == EXAMPLE and not pd.isna(row["tortuosity"])]
+    if single:
+        parts = [f"{row['function']} {number(row['tortuosity'])}" for row in single]
         said.append(f"Path length over the straight line, one example at a time: {listed(parts)}.")
-    batch = summary[summary["updates"] == BATCH]
-    if len(batch):
-        columns = (batch[name] for name in ("function", "steps_to_goal", "outcome"))
+    batch = [row for row in rows if row["updates"] == BATCH]
+    if batch:
         parts = [
-            f"{function} {outcome if pd.isna(steps) else steps}"
-            for function, steps, outcome in zip(*columns, strict=True)
+            f"{row['function']} {row['outcome'] if pd.isna(row['steps_to_goal']) else row['steps_to_goal']}"
+            for row in batch
         ]
         said.append(f"Full-batch steps to {percent(GOAL)} of the first loss: {listed(parts)}.")
     gap, gap_plain = (_gap(table) for table in (summary, plain))
@@ -246,7 +244,8 @@ def _times(gap: float) -> str:
 
 def _gap(summary: pd.DataFrame) -> float | None:
     """Most over least full-batch steps to the goal; None unless all paths, two or more, took at least one step."""
-    steps = summary.loc[summary["updates"] == BATCH, "steps_to_goal"]
-    if len(steps) < 2 or steps.isna().any() or int(steps.min()) < 1:
+    kinds, steps = summary["updates"].to_list(), summary["steps_to_goal"].to_list()
+    steps = [number for kind, number in zip(kinds, steps, strict=True) if kind == BATCH]
+    if len(steps) < 2 or any(map(pd.isna, steps)) or min(steps) < 1:
         return None
-    return float(steps.max() / steps.min())
+    return float(max(steps) / min(steps))

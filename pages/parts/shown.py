@@ -20,6 +20,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 KEPT = 1000  # things made of what does not change any more: charts of some tens of kilobytes, mostly
 KEPT_GROWING = 400
+KEPT_CALCULATED = 300
+"""What is made of a slider's value and of no result, for which hardly anybody else asks: the least recently used goes,
+and must not take the charts of results with it."""
 LOOKS = 4
 """Looks at a result that grows of which what was made is kept: visitors may be one apart, or have other targets."""
 _looks: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
@@ -139,8 +142,10 @@ def once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     seen: list[Shown] = []
     call = _identity(partial(function, *args, **kwargs), seen)
-    # A version that will soon be replaced must not push out what lasts.
-    keep = _lasting if all(shown.final for shown in seen) else _growing
+    keep = _calculated
+    if seen:
+        # A version that will soon be replaced must not push out what lasts.
+        keep = _lasting if all(shown.final for shown in seen) else _growing
     made: T = keep(call, partial(function, *args, **kwargs))
     for shown in seen:
         if _looks or not shown.final:
@@ -170,6 +175,11 @@ def _lasting(call: str, _make: Callable[[], Any]) -> Any:
 
 @st.cache_resource(max_entries=KEPT_GROWING, show_spinner=False)
 def _growing(call: str, _make: Callable[[], Any]) -> Any:
+    return _make()
+
+
+@st.cache_resource(max_entries=KEPT_CALCULATED, show_spinner=False)
+def _calculated(call: str, _make: Callable[[], Any]) -> Any:
     return _make()
 
 

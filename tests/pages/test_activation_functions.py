@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -77,6 +78,19 @@ def test_the_slider_sets_the_spread_and_a_wider_one_saturates_more(page: AppTest
     pd.testing.assert_frame_equal(table(page), expected)
     assert (narrow["tanh"], table(page).loc["tanh", "saturated, theory"]) == ("2.94 %", "66.31 %")
     assert page.query_params["std"] == ["5"] or page.query_params["std"] == "5"
+
+
+def test_both_curves_shade_where_most_pre_activations_are(page: AppTest) -> None:
+    def shaded() -> list[dict[str, list[float]]]:
+        tables = [table for chart in page.get("vega_lite_chart") for table in chart.proto.datasets]
+        found = [table.data.data for table in tables if table.name == "middle"]
+        return [pa.ipc.open_stream(rows).read_all().to_pydict() for rows in found]
+
+    assert shaded() == 2 * [{"from": [-1.96], "to": [1.96]}]
+    for std, ends in ((2.0, 3.92), (9.0, lesson.REACH)):
+        page.slider(key="view_std").set_value(std)
+        again(page)
+        assert shaded() == 2 * [{"from": [-ends], "to": [ends]}]
 
 
 def test_any_set_of_functions_can_be_chosen(page: AppTest) -> None:

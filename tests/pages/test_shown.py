@@ -24,7 +24,7 @@ from core.jobs.running import run
 from core.results.results import Result
 from pages.parts import chart, lens, save, session, training
 from pages.parts.catalogue import PAGES
-from pages.parts.shown import LOOKS, Shown, once
+from pages.parts.shown import KEPT_CALCULATED, LOOKS, Shown, once
 from tests.pages.results import open_on
 
 SMALL = Experiment(dataset=("iris",), hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
@@ -82,6 +82,16 @@ def test_whatever_a_function_gets_tells_what_it_gives_from_other_things(result: 
     first = [once(*call) for call in calls]
     assert len(set(first)) == len(calls)
     assert [once(*call) for call in calls] == first
+
+
+def test_what_sliders_ask_for_is_bounded_and_pushes_out_nothing_of_a_result(result: Result) -> None:
+    of_a_result = once(note, Shown(result, "1", True))
+    first = once(note, 0.0)
+    for place in range(1, KEPT_CALCULATED + 1):
+        once(note, float(place))
+    assert once(note, Shown(result, "1", True)) == of_a_result
+    assert once(note, float(KEPT_CALCULATED)) == first + KEPT_CALCULATED
+    assert once(note, 0.0) > first + KEPT_CALCULATED
 
 
 def test_functions_of_one_name_on_two_pages_are_two(tmp_path: Path) -> None:
