@@ -46,21 +46,21 @@ def _page(shown: Shown) -> None:
     with st.container(horizontal=True):
         for name in SCHEMA:
             table = shown.result.table(name)
-            st.download_button(
+            save.button(
                 f"{name}.csv", partial(_csv, shown.result, name), file_name(shown.experiment, name, "csv"), "text/csv",
-                key=f"csv_{name}", on_click="ignore", icon=":material/download:", help=f"{len(table):,} rows",
+                key=f"csv_{name}", icon=":material/download:", help=f"{len(table):,} rows",
             )  # fmt: skip
         address = link.current()
-        st.download_button(
+        save.button(
             "For spreadsheets", partial(_xlsx, shown.result, address), file_name(shown.experiment, "tables", "xlsx"),
-            save.XLSX, key="xlsx", on_click="ignore", icon=":material/table_view:",
+            save.XLSX, key="xlsx", icon=":material/table_view:",
             help="The four tables, the settings and what each column means in one .xlsx: text stays text",
         )  # fmt: skip
         save.report(shown)
-        st.download_button(
+        save.button(
             "result.zip", lambda: _zip(shown.result, data), file_name(shown.experiment, "result", "zip"),
             "application/zip",
-            key="zip", on_click="ignore", type="primary", icon=":material/folder_zip:",
+            key="zip", type="primary", icon=":material/folder_zip:",
             help="The four tables, and experiment.json with settings, seeds and versions",
         )  # fmt: skip
     st.caption(
@@ -157,9 +157,9 @@ def _handed_on(shown: Shown) -> None:
             st.code(link.current(), language=None)
             st.code(shown.experiment.command(), language=None)
             st.code(shown.experiment.to_json(), language=None)
-            st.download_button(
+            save.button(
                 "Notebook", lambda: notebook(shown.experiment), file_name(shown.experiment, "notebook", "ipynb"),
-                "application/x-ipynb+json", key="notebook", on_click="ignore", icon=":material/download:",
+                "application/x-ipynb+json", key="notebook", icon=":material/download:",
             )  # fmt: skip
             st.caption("`python -m core run` takes the first three. The notebook trains it in Python, and draws it.")
 

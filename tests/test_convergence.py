@@ -14,7 +14,7 @@ from scipy import stats
 
 from core.experiment.experiment import Experiment
 from core.results import convergence
-from core.results.convergence import best_rates, median_updates, speed_up, survival
+from core.results.convergence import FEW, best_rates, median_interval, median_updates, speed_up, survival
 from core.results.results import collect
 from tests.engine import change, data_of, records, train
 from tests.test_training import SWEEP
@@ -424,3 +424,13 @@ def test_curves_hold_a_row_without_values_wherever_a_diverged_run_would_have_bee
         )
     calm = train(change(WILD, learning_rate=0.1))
     pd.testing.assert_frame_equal(convergence.with_diverged(calm).drop(columns="diverged"), calm.epochs)
+
+
+@pytest.mark.parametrize("different", [3, FEW, 500])
+@pytest.mark.parametrize("n", [2, 9, 300, 301])
+def test_the_medians_of_resamples_are_those_of_the_runs_that_were_drawn(different: int, n: int) -> None:
+    values = np.append(np.random.default_rng(3).permutation(different)[: different - 1], np.inf)
+    times = np.random.default_rng(4).choice(values, n)
+    picks = np.random.default_rng(0).integers(0, n, (40, n))
+    low, high = np.quantile(np.median(times[picks], axis=1), [0.025, 0.975], method="nearest")
+    assert median_interval(times, 40) == (low, high)

@@ -1,5 +1,6 @@
 """Jobs: how a sweep is cut and where it runs changes nothing; progress, cancel, fair turns, limits, dying workers."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from core.experiment.experiment import Experiment, ExperimentError
+from core.jobs import job as one_job
 from core.jobs import jobs, running
 from core.jobs import plan as planning
 from core.jobs import sweep as sweeps
@@ -398,6 +400,49 @@ def test_a_version_names_one_state_of_one_job(registry: Jobs, gate: threading.Se
     assert job.latest() == (job.result(), job.key)
     other = registry.submit(experiment(1, 31), "ann")
     assert other.latest()[1] not in states
+
+
+def seen(job: Job) -> int:
+    """How many records there are in what a page sees of it."""
+    found: Any = job.latest()[0]
+    return len(found) - 1
+
+
+def test_the_longer_a_look_takes_the_rarer_is_the_next_and_the_end_waits_for_none(
+    registry: Jobs, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = registry.submit(experiment(1, 4), "ann")
+    monkeypatch.setattr(one_job, "LOOK_SHARE", math.inf)  # a look that takes nothing
+    for epoch in (1, 2):
+        gate.release()
+        until(lambda epoch=epoch: len(job.records) == epoch)  # type: ignore[misc]
+        assert seen(job) == epoch
+    assert job.pause == 0
+    monkeypatch.setattr(one_job, "LOOK_SHARE", 1e-9)  # one that takes days
+    gate.release()
+    until(lambda: len(job.records) == 3)
+    before = job.latest()
+    assert seen(job) == 3
+    assert job.pause > 3600
+    gate.release()
+    ended(job)
+    assert seen(job) == 4
+    assert job.latest() == (job.result(), job.key) != before
+
+
+def test_who_looks_again_meanwhile_gets_the_look_before(
+    registry: Jobs, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_job, "LOOK_SHARE", 1e-9)
+    job = registry.submit(experiment(1, 30), "ann")
+    looks = []
+    for epoch in range(1, 4):
+        gate.release()
+        until(lambda epoch=epoch: len(job.records) == epoch)  # type: ignore[misc]
+        looks.append(job.latest())
+    assert looks == looks[:1] * 3
+    job.cancel("ann")
+    assert seen(job) == 3, "what was trained until then is shown, however short ago the last look was"
 
 
 def test_jobs_count_while_they_wait_or_train(registry: Jobs, gate: threading.Semaphore) -> None:

@@ -274,7 +274,7 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups
         quantity: one of FINALS.
         groups: the run groups of which any makes a line be drawn, at all of its rates; none stands for all.
     """
-    settings = pd.Series(_settings(runs), runs.index)
+    settings = _settings(runs)
     table = runs.assign(group=settings)
     shown = set(settings[runs["group"].isin(groups)] if groups else settings)
     medians = tables.spread(
@@ -388,7 +388,9 @@ def _reached_text(reached: int, runs: int, median: float) -> str:
     return f"{share}, median {text.amount(median)}" if np.isfinite(median) else f"{share} reached"
 
 
-def _settings(runs: pd.DataFrame) -> list[str]:
+def _settings(runs: pd.DataFrame) -> pd.Series:
     """A label of every run from the settings that vary, the learning rate left out."""
-    varying = [name for name in SETTINGS if runs[name].nunique() > 1]
-    return [label(row, varying) for row in runs[SETTINGS].to_dict("records")]
+    groups = runs.drop_duplicates("group")
+    varying = [name for name in SETTINGS if groups[name].nunique() > 1]
+    labels = [label(row, varying) for row in groups[SETTINGS].to_dict("records")]
+    return runs["group"].map(dict(zip(groups["group"], labels, strict=True)))

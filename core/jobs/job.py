@@ -18,6 +18,11 @@ Status = Literal["queued", "running", "done", "failed", "cancelled", "paused"]
 """`paused`: nobody looked at it for a while. It has left memory; asked for again, it goes on from where it was."""
 
 
+LOOK_SHARE = 0.1
+"""The share of a processor that may go into collecting the numbers of one sweep before its end, whoever looks at them:
+its training needs the rest."""
+
+
 class Job:
     """An experiment in training, or trained. All that a page asks of it is quick, but for `result`."""
 
@@ -32,6 +37,9 @@ class Job:
         self._registry = registry
         self._result: Result | None = None
         self._collected = 0
+        self.pause = 0.0
+        """Seconds between two times that its numbers so far are collected."""
+        self._next_look = 0.0
         self._collecting = threading.Lock()
         self._ended = threading.Event()
         self._listeners: dict[str, Callable[[], None]] = {}
@@ -57,23 +65,37 @@ class Job:
 
     def result(self) -> "Result | None":
         """The result; before the end that of the records so far, None while there are none."""
-        return self.latest()[0]
+        return self._look(whole=True)[0]
 
     def latest(self) -> tuple["Result | None", str]:
-        """The result so far, and its version: a version that changes when the numbers do."""
+        """The result so far, and its version: a version that changes when the numbers do.
+
+        Before the end the numbers are those of a while ago where there are many: collecting them takes no more than
+        LOOK_SHARE of a processor.
+        """
+        return self._look(whole=not self.active)
+
+    def _look(self, whole: bool) -> tuple["Result | None", str]:
         # Of large tables that takes minutes on a busy machine.
         with self._registry.watching(self), self._collecting:
             # Asked before the records, of which there may be more by then, but never fewer.
             done = self.status == "done"
             records = self.records
-            if len(records) > self._collected or (self.sweep.known and self._result is None):
-                # The import costs pandas, which a worker process must not load.
-                from core.results.merging import completed
-
-                self._result = completed(self.experiment, records, self.sweep.known)
-                self._collected = len(records)
+            new = len(records) > self._collected or (self.sweep.known and self._result is None)
+            if new and (whole or time.monotonic() >= self._next_look):
+                self._collect(records)
             version = self.key if done else f"{self.key} {self.sweep.number} {self._collected}"
             return self._result, version
+
+    def _collect(self, records: tuple[Record, ...]) -> None:
+        # The import costs pandas, which a worker process must not load.
+        from core.results.merging import completed
+
+        began, used = time.monotonic(), time.thread_time()
+        self._result = completed(self.experiment, records, self.sweep.known)
+        self._collected = len(records)
+        self.pause = (time.thread_time() - used) / LOOK_SHARE
+        self._next_look = began + self.pause
 
     def cancel(self, visitor: str) -> bool:
         """The visitor of that name has no more interest in it. It stops, and True is returned, if nobody else has."""

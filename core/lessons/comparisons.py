@@ -14,7 +14,7 @@ import pandas as pd
 from core import text
 from core.experiment.experiment import all_but
 from core.registries.activations import ACTIVATIONS
-from core.results.convergence import speed_up, unfinished
+from core.results.convergence import Sides, unfinished
 from core.results.evidence import Told, equal, step, steps
 from core.results.results import Result
 from core.schema import SCHEMA
@@ -178,30 +178,35 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
     Networks without a hidden layer use no activation function, and are left out.
     """
     found = []
-    needed = ["activation", "group", "dataset", "seed", "updates_to_target", "diverged_at"]
-    for _, members in with_function(distinct_batches(result)).groupby(all_but("activation"), sort=False)[needed]:
+    runs = with_function(distinct_batches(result))
+    sides = Sides(runs)
+    for _, members in runs.groupby(all_but("activation"), sort=False)[["activation", "group"]]:
+        members = members.drop_duplicates()
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):
-                pair = members[members["activation"].isin([ours, theirs])]
-                found += _comparison(result, pair, groups[ours], groups[theirs], (ours, theirs))
+                found += _comparison(result, sides, groups[ours], groups[theirs], (ours, theirs))
     return found
 
 
-def _comparison(
-    result: Result, pair: pd.DataFrame, fast: str, slow: str, functions: tuple[str, str]
-) -> list[Comparison]:
-    table = speed_up(pair, slow)
-    row = table.iloc[table["group"].tolist().index(fast)]
-    medians = (row["median"], row["baseline_median"])
-    if math.isnan(row["ratio"]) or len(pair) > 2 * row["pairs"] or not settled(result, [fast, slow], min(medians)):
+def _comparison(result: Result, sides: Sides, fast: str, slow: str, functions: tuple[str, str]) -> list[Comparison]:
+    pair = sides.pair(fast, slow)
+    if (
+        pair is None
+        or math.isnan(pair.ratio)
+        or sides.runs(fast) != pair.ours.runs
+        or sides.runs(slow) != pair.ours.runs
+    ):
+        return []
+    medians = (pair.ours.median, pair.theirs.median)
+    if not settled(result, [fast, slow], min(medians)):
         return []
     coarse = max(
         step(steps(result, group), median)
         for group, median in zip((fast, slow), medians, strict=True)
         if math.isfinite(median)
     )
-    return [Comparison(fast, slow, functions, medians, row["low"], row["high"], row["pairs"], coarse)]
+    return [Comparison(fast, slow, functions, medians, pair.low, pair.high, pair.ours.runs, coarse)]
 
 
 def fastest_of(result: Result, medians: pd.Series) -> list[str]:

@@ -15,7 +15,7 @@ from core.experiment.experiment import FIELDS, Experiment
 from core.experiment.fields import shorten
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import dataset_of
-from core.results.results import Result, ResultError, at_recorded_epochs, run_settings, updates_per_epoch
+from core.results.results import Result, ResultError, at_recorded_epochs, by_text, run_settings, updates_per_epoch
 from core.schema import GROUP, LEVELS, RUN, SCHEMA, STATUSES
 
 Bools = NDArray[np.bool_] | pd.Series
@@ -191,7 +191,7 @@ def _widths(experiment: Experiment) -> dict[tuple[str, str], tuple[int, ...]]:
 
 def _depths(table: pd.DataFrame, widths: dict[tuple[str, str], tuple[int, ...]]) -> pd.Series:
     """By row, the layers of the network that have weights."""
-    return table["hidden"].map({hidden: len(width) - 1 for (_, hidden), width in widths.items()}).astype("int64")
+    return by_text(table["hidden"], {hidden: len(width) - 1 for (_, hidden), width in widths.items()}).astype("int64")
 
 
 def _check_histograms(result: Result, settings: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ from core.experiment.experiment import Experiment
 from core.experiment.fields import shorten
 from core.registries.activations import ACTIVATIONS
 from core.results.consistency import ROUNDING, Bools, blocks, require
-from core.results.results import Result, ResultError, by_data
+from core.results.results import Result, ResultError, by_data, by_text
 from core.schema import LEVELS, MAX_ORTHANT_FAN_IN, PERCENTILES, SCHEMA
 from core.text import count
 
@@ -172,14 +172,14 @@ def _check_moments(result: Result) -> None:
 
 def _by_function(layers: pd.DataFrame, values: dict[str, float]) -> pd.Series:
     """A number of each row's activation function."""
-    return layers["activation"].map(values).astype(np.float64)
+    return by_text(layers["activation"], values)
 
 
 def _check_saturation(result: Result) -> None:
     """Saturated shares, by the percentiles of the pre-activation and by the neurons that are saturated."""
     layers, experiment = result.layers, result.experiment
     sizes = {name: experiment.part_sizes(name)[0] for name in experiment.dataset}
-    train = layers["dataset"].map(sizes).astype(np.float64)
+    train = by_text(layers["dataset"], sizes)
     probe = train.clip(upper=experiment.probe) if experiment.probe else train
     one = 1 / (layers["fan_out"] * probe) + ROUNDING
     ends = {
@@ -231,7 +231,7 @@ def _check_layers(result: Result) -> None:
     threshold = result.experiment.saturation_threshold
     flat_at_0 = {name: f.slope_ratio(np.zeros(1)).item() < threshold for name, f in ACTIVATIONS.items()}
     beside = layers["saturated_low"] + layers["saturated_high"]
-    more = layers["activation"].map(flat_at_0).astype(bool) & (layers["saturated"] > beside)
+    more = by_text(layers["activation"], flat_at_0).astype(bool) & (layers["saturated"] > beside)
     wanted = layers["saturated"].where(more, beside)
     _same(result, "layers", "saturated", wanted, "saturated_low and saturated_high", SINGLE)
     neurons = layers["saturated_neurons"]

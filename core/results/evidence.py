@@ -4,6 +4,7 @@ A finding asks `Told` for its numbers, by the name of a measure and the columns 
 what it keeps are then one and the same, and anyone may compute it again from the tables by what MEASURES says of it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from core import text
-from core.results.convergence import median_updates, speed_up, unfinished
+from core.results.convergence import Sides, median_updates, unfinished
 from core.results.results import Result
 from core.schema import LEVELS
 
@@ -195,11 +196,11 @@ def _missed(going_on: bool) -> Value:
     return value
 
 
-def _versus(column: str) -> Value:
+def _versus(name: str) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
         pair = tables.runs[tables.runs["group"].isin([of["group"], of["against"]])]
-        row = speed_up(pair, of["against"]).set_index("group").loc[of["group"]]
-        return float(row[column]), int(row["pairs"])
+        found = Sides(pair).pair(of["group"], of["against"])
+        return (math.nan, 0) if found is None else (float(getattr(found, name)), found.ours.runs)
 
     return value
 

@@ -4,6 +4,7 @@
 The tables' columns are described in `core.schema`.
 """
 
+import itertools
 import json
 import platform
 import zipfile
@@ -328,23 +329,30 @@ def by_data(experiment: Experiment, table: pd.DataFrame, of: Callable[[str, int]
     write = FIELDS["batch_size"].kind.format
     for name in experiment.dataset:
         values = {write(size): of(name, size) for size in experiment.batch_size}
-        found = found.mask(table["dataset"] == name, table["batch_size"].map(values))
+        found = found.mask(table["dataset"] == name, by_text(table["batch_size"], values))
     return found
+
+
+def by_text(column: pd.Series, values: Mapping[str, float]) -> pd.Series:
+    """The number of each text, by row of any table; empty where there is none. Each text is looked up once."""
+    place, texts = pd.factorize(column)
+    return pd.Series(np.array([values.get(text, np.nan) for text in texts], np.float64)[place], column.index)
 
 
 def run_settings(experiment: Experiment) -> pd.DataFrame:
     """The settings columns of the tables, one row per run, indexed by run number."""
-    runs = experiment.runs()
-    rows: dict[str, list[Any]] = {
-        "group": [group for group in experiment.groups() for _ in range(experiment.seeds)],
-        **{name: [getattr(run, name) for run in runs] for name in ("run", *VARIED, "seed")},
-    }
+    values = zip(*itertools.product(*(getattr(experiment, name) for name in VARIED)), strict=True)
+    rows: dict[str, list[Any]] = dict(zip(VARIED, map(list, values), strict=True))
     rows |= {
         column.name: list(map(FIELDS[column.name].kind.format, rows[column.name]))
         for column in GROUP
         if column.name in VARIED and column.dtype == "str"
     }
-    return pd.DataFrame(rows, index=rows["run"], columns=[column.name for column in RUN])
+    # Of a group everything is said once, and taken by number: there may be 100,000 runs.
+    groups = pd.DataFrame({"group": list(experiment.groups()), **rows})
+    group, seed = np.divmod(np.arange(len(groups) * experiment.seeds), experiment.seeds)
+    runs = groups.take(group).reset_index(drop=True)
+    return runs.assign(run=runs.index, seed=experiment.first_seed + seed)[[column.name for column in RUN]]
 
 
 Columns = dict[str, NDArray[Any]]

@@ -44,6 +44,7 @@ def main() -> None:
     link.adopt(entry)
     st.html(READABLE + paper.style())
     _fold(session.current().folds)
+    session.current().files = {}
     training.resume()
     with st.sidebar:
         above = st.container()

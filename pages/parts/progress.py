@@ -11,6 +11,7 @@ from pages.parts import link, notices, server, session, training
 from pages.parts.shown import Source
 
 LOOK = 1.0  # seconds between two looks at a job that trains
+NOTICED = 5.0  # seconds between two looks from which on somebody wonders why the numbers stand still
 MANY = 6  # jobs at a time from which on everybody looks less often
 
 
@@ -68,6 +69,11 @@ def _bar() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _far(job)
         st.button("Cancel", key="cancel", on_click=training.cancel, disabled=training.for_others())
+    if job.pause >= NOTICED:
+        st.caption(
+            f"The numbers of a result this large are collected every {_time(job.pause).removeprefix('about ')} or so: "
+            "training needs the processor."
+        )
     if training.for_others():
         st.caption("Someone else has this experiment open, so it trains on for them.")
 

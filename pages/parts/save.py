@@ -97,9 +97,9 @@ def report(shown: Shown) -> None:
     """A button for the report on the result on the screen."""
     address, remarks = link.current(), [FROM_A_FILE] if isinstance(session.current().source, Upload) else []
     name = file_name(shown.experiment, "report", "html")
-    st.download_button(
+    button(
         "Report", lambda: page(shown.result, address, remarks).encode(), name, "text/html",
-        key="report", on_click="ignore", icon=":material/description:",
+        key="report", icon=":material/description:",
         help="Findings, charts and settings in one HTML file, which opens without a network and prints",
     )  # fmt: skip
 
@@ -108,7 +108,18 @@ def offer(key: str, label: str, make: Callable[[], bytes], name: str, help: str 
     """A button for a file, which is made when it is pressed."""
     kinds = {"csv": "text/csv", "xlsx": XLSX, "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
     mime = kinds.get(name.rpartition(".")[2], "application/json")
-    st.download_button(label, make, name, mime, key=key, help=help, on_click="ignore", type="tertiary")
+    button(label, make, name, mime, key=key, help=help, type="tertiary")
+
+
+def button(label: str, make: Callable[[], bytes], name: str, mime: str, *, key: str, **look: Any) -> None:
+    """A button for a file, which `make` makes when it is pressed; `look` as Streamlit's.
+
+    Of each button its newest `make` alone is held, for that holds a result: of a page that is drawn again while its
+    numbers grow, Streamlit keeps those of before for a while.
+    """
+    files = session.current().files
+    files[key] = make
+    st.download_button(label, lambda: files[key](), name, mime, key=key, on_click="ignore", **look)
 
 
 def _behind(value: object) -> Shown | None:

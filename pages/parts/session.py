@@ -4,6 +4,7 @@ Every other file asks this one; none reads or writes `st.session_state` itself.
 """
 
 import uuid
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Session:
         link_box: where the link stands to be copied, if that is open.
         drawn: the newest numbers of a job in training that are on the screen.
         picked: whether run groups were picked in a legend since the page was last drawn.
+        files: what makes the file of each button on the page, by the button's key.
         clicked: the buttons that were clicked, by their keys, until the page comes to them.
         playing: whether a step slider moves on by itself.
         uploads: how many files were dropped.
@@ -91,6 +93,7 @@ class Session:
     link_box: DeltaGenerator | None = None
     drawn: Drawn | None = None
     picked: bool = False
+    files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     clicked: set[str] = field(default_factory=set)
     playing: bool = False
     uploads: int = 0

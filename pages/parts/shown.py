@@ -1,6 +1,8 @@
 """What a page is drawn from, and what is made of it once for all visitors."""
 
 import inspect
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -21,6 +23,10 @@ KEPT_GROWING = 400
 KEPT_CALCULATED = 300
 """What is made of a slider's value and of no result, for which hardly anybody else asks: the least recently used goes,
 and must not take the charts of results with it."""
+LOOKS = 4
+"""Looks at a result that grows of which what was made is kept: visitors may be one apart, or have other targets."""
+_looks: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+_lock = threading.Lock()
 
 
 class Source(Protocol):
@@ -141,7 +147,25 @@ def once(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         # A version that will soon be replaced must not push out what lasts.
         keep = _lasting if all(shown.final for shown in seen) else _growing
     made: T = keep(call, partial(function, *args, **kwargs))
+    for shown in seen:
+        if _looks or not shown.final:
+            _forget_older(shown, call)
     return made
+
+
+def _forget_older(shown: Shown, call: str) -> None:
+    """Forget what was made of all but the last looks at a result that grows; once it is final, of all of them."""
+    look = (shown.experiment.key, shown.version)
+    with _lock:
+        if not shown.final:
+            _looks.setdefault(look, set()).add(call)
+            _looks.move_to_end(look)
+        own = [other for other in _looks if other[0] == look[0]]
+        gone = own if shown.final else own[:-LOOKS]
+        gone += list(_looks)[:-KEPT_GROWING]  # nobody came back to see how these ended
+        calls = [call for look in dict.fromkeys(gone) for call in _looks.pop(look)]
+    for call in calls:
+        _growing.clear(call, None)
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)

@@ -2,6 +2,7 @@
 
 import runpy
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,9 +22,9 @@ from core.charts.on_screen import BOX
 from core.experiment.experiment import Experiment
 from core.jobs.running import run
 from core.results.results import Result
-from pages.parts import chart, lens, training
+from pages.parts import chart, lens, save, session, training
 from pages.parts.catalogue import PAGES
-from pages.parts.shown import KEPT_CALCULATED, Shown, once
+from pages.parts.shown import KEPT_CALCULATED, LOOKS, Shown, once
 from tests.pages.results import open_on
 
 SMALL = Experiment(dataset=("iris",), hidden=((), (4,), (4, 4)), epochs=2, seeds=2)
@@ -196,3 +197,35 @@ def test_every_chart_of_every_page_is_written_as_altair_itself_writes_it(monkeyp
     assert len(pairs) > 40
     for ours, altairs in pairs:
         assert ours == altairs
+
+
+def test_of_a_result_that_grows_what_is_made_of_its_last_looks_alone_is_kept(result: Result) -> None:
+    looks = [Shown(result, f"look {number}", False) for number in range(2 * LOOKS)]
+    made = [once(note, look) for look in looks]
+    other = Shown(replace(result, experiment=replace(SMALL, seeds=3)), "look", False)
+    apart = once(note, other)
+    assert [once(note, look) for look in looks[LOOKS:]] == made[LOOKS:]
+    assert once(note, looks[0]) > apart, "it is made anew"
+    final = Shown(result, "final", True)
+    last = once(note, final)
+    assert once(note, looks[-1]) > last, "what was made before the end goes with it"
+    assert (once(note, final), once(note, other)) == (last, apart)
+
+
+class Held:
+    """Something large."""
+
+
+def test_of_each_download_the_newest_file_alone_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[Any] = []
+    monkeypatch.setattr(session, "current", partial(lambda here: here, session.Session()))
+    monkeypatch.setattr(st, "download_button", lambda label, make, *of, **how: offered.append(make))
+    looks = [Held(), Held()]
+    gone = weakref.ref(looks[0])
+    for number, look in enumerate(looks):
+        save.button("CSV", lambda look=look, number=number: f"{look} {number}".encode(), "a.csv", "text/csv", key="csv")
+    newest = f"{looks[1]} 1".encode()
+    looks.clear()
+    del look
+    assert gone() is None
+    assert [make() for make in offered] == [newest, newest]

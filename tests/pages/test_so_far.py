@@ -1,14 +1,18 @@
 """A page opened in mid-training asks for what its link asks for, and leaves in it what a finished one leaves."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from core.engine.recording import Record
 from core.experiment.experiment import Experiment, Run
+from core.jobs.plan import Progress
 from core.lessons.effects import FOUR, TANH
 from core.results.results import Result, collect
+from pages.parts import training
 from tests.engine import records
 from tests.pages.lessons import again, refused
 from tests.pages.results import OF_A_RESULT, follow, job_on
@@ -74,3 +78,24 @@ def test_what_is_not_there_yet_changes_no_choice(
     again(at)
     assert refused(at) == []
     assert {key: at.query_params[key] for key in at.query_params} == GROWING.to_params() | chosen
+
+
+def test_the_page_says_how_often_the_numbers_of_a_large_result_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bar() -> None:
+        from pages.parts import progress
+
+        progress._bar()
+
+    def of(pause: float) -> str:
+        job = SimpleNamespace(pause=pause, position=0, progress=lambda: Progress(1.0, 2.0, 0.5, 30.0))
+        monkeypatch.setattr(training, "in_training", lambda: job)
+        monkeypatch.setattr(training, "for_others", lambda: False)
+        at = AppTest.from_function(bar).run()
+        assert not at.exception
+        return " ".join(caption.value for caption in at.caption)
+
+    assert of(2.0) == ""
+    assert of(43.0) == (
+        "The numbers of a result this large are collected every 45 s or so: training needs the processor."
+    )
+    assert "every 2 min or so" in of(100.0)
