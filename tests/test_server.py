@@ -1,14 +1,18 @@
 """pages.parts.server, on a real server: what visitors leave behind is bounded and given back, and said in one line."""
 
 import asyncio
+import gc
 import resource
 import sys
 import time
 import urllib.error
 import urllib.request
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -19,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from pages.parts.server import FILES_SECONDS, MAKERS_SECONDS, Downloads, keep_unsent, streamlits_clear
+from pages.parts.server import FILES_SECONDS, MAKERS_SECONDS, Downloads, Sessions, expire, keep_unsent, streamlits_clear
 from tests.browser.harness import Server, serve
 from tests.load.client import Session
 
@@ -137,6 +141,44 @@ def test_what_closed_tabs_held_is_given_back(server: Server) -> None:
     before = descriptors(server)
     assert asyncio.run(visit(server, 12)) >= before + 4 * 12
     assert within(30, lambda: descriptors(server) <= before + 3)
+
+
+class Circle:
+    """A session as far as it ends: in a circle, as Streamlit's are."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.session = self
+
+    def shutdown(self) -> None:
+        self.ended = True
+
+
+class Loop:
+    """An event loop as far as something is to be done later: when the test says so."""
+
+    def call_later(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
+        self.next = partial(call, *arguments)
+
+
+def test_what_visitors_left_in_circles_is_given_back_when_nobody_is_here_any_more() -> None:
+    loop: Any = Loop()
+    here = 1
+    sessions: Any = Sessions(maxsize=9, ttl=0.0)
+    sessions["one"] = visitor = Circle()
+    left = weakref.ref(visitor)
+    gc.disable()
+    try:
+        expire(loop, sessions, lambda: here)
+        assert visitor.ended
+        del visitor
+        loop.next()
+        assert left()  # somebody is here, who would have to wait
+        here = 0
+        loop.next()
+        assert not left()
+    finally:
+        gc.enable()
 
 
 async def sent(server: Server, frame: bytes | str) -> int | None:

@@ -7,9 +7,12 @@ Streamlit has no place where this could be set; it is done in its own objects, o
 """
 
 import asyncio
+import ctypes
+import gc
 import logging
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -158,14 +161,28 @@ def prepare() -> None:
     if type(sessions) is TTLCache:
         sessions.__class__ = Sessions
     loop = runtime._get_async_objs().eventloop
-    loop.call_soon_threadsafe(_expire, loop, sessions)
+    loop.call_soon_threadsafe(expire, loop, sessions, manager.num_active_sessions)
 
 
-def _expire(loop: asyncio.AbstractEventLoop, sessions: Sessions) -> None:
-    """End the sessions whose time is over, now and from time to time."""
-    sessions.expire()
+def expire(loop: asyncio.AbstractEventLoop, sessions: Sessions, here: Callable[[], int], untidy: bool = False) -> None:
+    """End the sessions whose time is over, now and from time to time; `here` gives how many visitors are here."""
+    gone = sessions.expire()
     training.let_go()
-    loop.call_later(EXPIRY_SECONDS, _expire, loop, sessions)
+    if untidy and not gone and not sessions and not here():  # what ends is over by the next time
+        tidy()
+        untidy = False
+    loop.call_later(EXPIRY_SECONDS, expire, loop, sessions, here, untidy or bool(gone))
+
+
+def tidy() -> None:
+    """Give back the memory of visitors who have all left.
+
+    A session is in circles, which Python finds when it looks at everything. That stops the server for a second or so,
+    hence only while nobody is here. What is free then glibc keeps in its heaps, unless it is told to trim them.
+    """
+    gc.collect()
+    with suppress(OSError, AttributeError):  # another system's library has no such function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def redraw_when_over(job: Job) -> None:
