@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -443,6 +444,35 @@ def test_who_looks_again_meanwhile_gets_the_look_before(
     assert looks == looks[:1] * 3
     job.cancel("ann")
     assert seen(job) == 3, "what was trained until then is shown, however short ago the last look was"
+
+
+def test_the_last_look_leaves_memory_before_the_next_one_is_made(
+    registry: Jobs, gate: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep takes most memory while its whole result is made."""
+
+    class Look:
+        """What has been collected."""
+
+    looks: list[weakref.ref[Look]] = []
+    held = []
+
+    def collect(*_: Any) -> Look:
+        held.append(sum(look() is not None for look in looks))
+        look = Look()
+        looks.append(weakref.ref(look))
+        return look
+
+    monkeypatch.setattr(merging, "collect", collect)
+    job = registry.submit(experiment(1, 3), "ann")
+    for epoch in (1, 2):
+        gate.release()
+        until(lambda epoch=epoch: len(job.records) == epoch)  # type: ignore[misc]
+        assert job.result() is not None
+    gate.release()
+    ended(job)
+    assert job.result() is not None
+    assert held == [0, 0, 0]
 
 
 def test_jobs_count_while_they_wait_or_train(registry: Jobs, gate: threading.Semaphore) -> None:

@@ -92,6 +92,8 @@ class Job:
         from core.results.merging import completed
 
         began, used = time.monotonic(), time.thread_time()
+        # The last ones go first: a sweep takes most memory now, and the lock keeps everybody from asking for them.
+        self._result = None
         self._result = completed(self.experiment, records, self.sweep.known)
         self._collected = len(records)
         self.pause = (time.thread_time() - used) / LOOK_SHARE

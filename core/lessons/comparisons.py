@@ -180,8 +180,8 @@ def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
     found = []
     runs = with_function(distinct_batches(result))
     sides = Sides(runs)
-    for _, members in runs.groupby(all_but("activation"), sort=False)[["activation", "group"]]:
-        members = members.drop_duplicates()
+    alike = all_but("activation")
+    for _, members in runs[[*alike, "activation", "group"]].drop_duplicates().groupby(alike, sort=False):
         groups = dict(zip(members["activation"], members["group"], strict=True))
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):

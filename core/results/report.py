@@ -24,13 +24,15 @@ def report(result: Result) -> pd.DataFrame:
     best = best_rates(result.runs)
     settings = [*SETTINGS, "learning_rate"]
     places_of = result.runs.groupby(settings, sort=False).indices
+    updates = result.runs["updates_to_target"].fillna(np.inf).to_numpy(np.float64)
+    groups = result.runs["group"]
     rows = []
     for row in best[settings].itertuples(index=False, name=None):
-        own = result.runs.iloc[places_of.get(row, [])]
-        times = own["updates_to_target"].fillna(np.inf).to_numpy(np.float64)
+        own = places_of.get(row, np.array([], np.int64))
+        times = updates[own]
         median = float(np.median(times)) if len(times) else math.inf
         low, high = median_interval(times) if len(times) > 1 else (math.nan, math.nan)
-        coarse = step(steps(result, str(own["group"].iloc[0])), median) if math.isfinite(median) else 0
+        coarse = step(steps(result, groups.iat[own[0]]), median) if math.isfinite(median) else 0
         rows.append((len(own), float(np.isfinite(times).mean()) if len(times) else math.nan, low, high, median, coarse))
     found = pd.DataFrame(rows, columns=["runs", "reached", "low", "high", "median", "coarse"])
     medians = list(zip(best["dataset"], found["median"], found["coarse"], strict=True))
