@@ -100,7 +100,8 @@ def _list(shown: Shown, became: pd.Series, kept: "pd.Series[bool]", baseline: st
     st.caption(
         f"{len(chosen):,} of {text.count(len(runs), 'run')}. "
         + ("Settings with a \N{DAGGER} differ between the groups. " if varying else "")
-        + "No updates to target: the run did not reach it. Such runs come last in either order of *Sorted by*; "
+        + f"No updates to target: the run {'did not reach it' if shown.final else 'has not reached it so far'}. "
+        "Such runs come last in either order of *Sorted by*; "
         "a click on a heading sorts too, with empty cells first where it ascends."
     )
     if len(chosen) > LISTED:

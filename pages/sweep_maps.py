@@ -126,7 +126,7 @@ def _rates(shown: Shown, groups: Chosen) -> None:
     chart.draw("rate_curves", convergence.rate_curves, rows, groups=lines, quantity=measure)
     if len(lines) < len(there):
         st.caption(f"Drawn are {len(lines):,} of {len(there):,} curves: any others can be chosen by their run groups.")
-    for said in lesson.rates(rows(), measure):
+    for said in lesson.rates(rows(), measure, shown.final):
         st.caption(notices.told(said))
     st.caption(
         "Each point is the median of its runs; best is the best median on this grid of rates, "

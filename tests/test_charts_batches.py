@@ -1,6 +1,7 @@
 """Batch size: agreement of pairs against theory and against counting, words that follow, and the charts."""
 
 import json
+import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.charts import batches as charts
+from core.charts import saturation as by_scale
 from core.experiment.experiment import Experiment
 from core.lessons import batch_size as lesson
 from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
@@ -344,6 +346,17 @@ def rows_with(chart: alt.LayerChart, *columns: str) -> pd.DataFrame:
 def test_charts_of_a_result_are_valid(settings: dict[str, Any]) -> None:
     for chart in drawn(trained(**settings), 2, 2):
         _sound(chart.to_dict())
+
+
+def test_a_tiny_scale_is_told_as_people_write_it() -> None:
+    result = trained(initialiser=("normal:0.0000001", "normal:1"))
+    told = [
+        drawn(result, 0, 1)[2],
+        by_scale.saturation_by_scale(result.layers, activation=result.experiment.activation[0]),
+    ]
+    for chart in told:
+        said = chart.to_dict()["description"]
+        assert re.search(r"scale [\d.]+ × 10⁻[⁷⁸]", said), said
 
 
 def test_dots_are_medians_of_the_runs_and_dashes_are_theory() -> None:

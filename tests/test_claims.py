@@ -11,6 +11,7 @@ from core.lessons import claims, findings
 from core.lessons.claims import CLAIMS
 from core.lessons.findings import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, Finding
 from core.results.results import Result
+from core.schema import names
 from pages.parts.catalogue import PAGES
 from tests.engine import train
 from tests.test_findings import FAST, NEVER, SLOW, TWO_BY_TWO, made_up, updates
@@ -61,6 +62,13 @@ def test_small_is_best_only_where_the_smallest_scale_is_fastest(
 def test_the_window_of_scales_stands_with_both_its_edges() -> None:
     evidence = judged("Q2", by_scale(NEVER, FAST, SLOW)).evidence
     assert "fastest from 0.1 (20 updates), not reached from 0.01 and 110 updates from 1" in evidence
+
+
+def test_a_scale_that_still_trains_is_not_reached_so_far() -> None:
+    result = by_scale(NEVER, FAST, SLOW)
+    points = result.runs[["run", "group"]].assign(epoch=1, update=60).reindex(columns=names("epochs"))
+    evidence = judged("Q2", replace(result, epochs=points)).evidence
+    assert "fastest from 0.1 (20 updates), not reached so far from 0.01 and 110 updates from 1" in evidence
 
 
 @pytest.mark.parametrize(

@@ -398,6 +398,20 @@ def test_what_still_trains_has_not_stopped() -> None:
 
 
 @pytest.mark.parametrize(
+    ("late", "whole", "so_far"),
+    [
+        (NEVER, "logistic did not (0 of 3 runs)", "logistic has not so far (0 of 3 runs)"),
+        ([300.0, *NEVER[1:]], "in logistic no more than half did (1", "in logistic no more than half have so far (1"),
+    ],
+)
+def test_what_still_trains_may_reach_the_target_yet(late: list[float], whole: str, so_far: str) -> None:
+    result = one_each(late, SLOW, HUNDREDS)
+    assert whole in findings.convergence(result).evidence
+    early = replace(result, epochs=result.epochs[result.epochs["update"] < 500])
+    assert so_far in findings.convergence(early).evidence
+
+
+@pytest.mark.parametrize(
     ("one", "other", "alone"),
     [
         ("logistic", "centred_logistic", True),

@@ -367,6 +367,9 @@ def test_a_best_rate_at_an_end_is_warned_of_and_ties_and_groups_without_one_are_
     assert lesson.rates(never, "updates_to_target") == [
         "No more than half of the runs reached the target at any rate, so that there is no best one: a."
     ]
+    assert lesson.rates(never, "updates_to_target", final=False) == [
+        "No more than half of the runs have reached the target at any rate so far, so that there is no best one yet: a."
+    ]
     gone = curves_of(a=[math.inf] * 3).assign(diverged=2)
     assert lesson.rates(gone, "final_train_loss") == [
         "Half of the runs or more diverged at every rate, so that there is no best one: a."

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.charts import curves, style, tables
 from core.lessons.batch_size import FREE, QUANTITIES
-from core.text import percent
+from core.text import number, percent
 
 PAIRS = "pairs of gradient signs that agree"
 COLOURS = {"pairs": style.PALETTE[0], "saturated": style.PALETTE[1]}
@@ -146,10 +146,9 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
     subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}"
     subtitle += _of_theory("dashed: theory, large batch", expected)
-    ends = [
-        style.extremes(table[table["name"] == name], "mean", "{initialiser}, scale {scale:.3g},", percent)
-        for name in names
-    ]
+    whose = "{initialiser}, scale {at},"
+    told = table.assign(at=table["scale"].map(number))
+    ends = [style.extremes(told[told["name"] == name], "mean", whose, percent) for name in names]
     return style.layered(charts, title, subtitle, curves.HEIGHT, said=style.read_out(names, ends))
 
 

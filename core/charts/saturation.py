@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.charts import curves, rows, style, tables
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
-from core.text import percent
+from core.text import number, percent
 
 SHARE = "share saturated"
 PICK_LAYER = "pick_layer"
@@ -63,8 +63,8 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
     charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95, groups=groups)
     if size >= 9:
-        number = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
-        charts.append(number.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
+        at = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
+        charts.append(at.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
     flat = _dead_flat(cells, epochs)
     if not flat.empty:
         flat = flat.assign(line=flat["y"] + size / 2 - 1.5, line2=flat["y"] + size / 2 + 1, middle=flat["y"] + size / 2)
@@ -178,7 +178,9 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
     )
     note = f"{activation}, {style.when(epoch)}; mean of the runs"
-    said = style.extremes(points, "share", "{name} of {initialiser} at scale {scale:.3g}", percent)
+    said = style.extremes(
+        points.assign(at=points["scale"].map(number)), "share", "{name} of {initialiser} at scale {at}", percent
+    )
     return style.layered([line, dots], title, note, curves.HEIGHT, pick, said=said)
 
 
@@ -241,12 +243,12 @@ def histogram_by_layer(
     now["range"] = tables.interval_text(now["left"], now["right"])
     inside = tables.masked(now, ["left", "right"])[0]
     notes = []
-    for number in numbers:
-        part = now[now["layer"] == number]
+    for layer in numbers:
+        part = now[now["layer"] == layer]
         below, above = (float(part.loc[np.isinf(part[end]), "share"].sum()) for end in ("left", "right"))
         beyond = [f"{percent(below)} below"] * (below > 0) + [f"{percent(above)} above"] * (above > 0)
         notes.append(", ".join(beyond))
-    names = pd.DataFrame({"group": [f"layer {number}" for number in numbers], "note": notes})
+    names = pd.DataFrame({"group": [f"layer {layer}" for layer in numbers], "note": notes})
     return rows.bars(
         inside,
         names,

@@ -22,6 +22,7 @@ from core.lessons.comparisons import (
     SEEDS,
     distinct_batches,
     fastest_of,
+    going_on,
     median_of_ties,
     plain_networks,
     settled,
@@ -148,7 +149,11 @@ def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence
     if len(fastest) > NAMED:
         which = f"scales between {which}"
     others = [group for group in (scales.index[0], scales.index[-1]) if group not in fastest]
-    rest = [f"{told('median updates_to_target', group=group)} from {scale(group)}" for group in others]
+    rest = [
+        f"{told('median updates_to_target', group=group)}"
+        f"{' so far' if math.isinf(times[group]) and going_on(told, group) else ''} from {scale(group)}"
+        for group in others
+    ]
     return ", ".join(filter(None, [f"fastest from {which} ({said})", text.listed(rest)]))
 
 

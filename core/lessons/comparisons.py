@@ -102,10 +102,16 @@ def _who_reached(told: Told, group: str) -> str:
 
 
 def _who_missed(told: Told, group: str) -> str:
-    """That the median run of a group missed the target, and how many did not."""
+    """That the median run of a group missed the target, and how many did not; of runs that still train, so far."""
+    did, have, so_far = ("have", "has", " so far") if going_on(told, group) else ("did", "did", "")
     if told.number("reached", group=group).value:
-        return f"in {group} no more than half did ({_who_reached(told, group)})"
-    return f"{group} did not ({_who_reached(told, group)})"
+        return f"in {group} no more than half {did}{so_far} ({_who_reached(told, group)})"
+    return f"{group} {have} not{so_far} ({_who_reached(told, group)})"
+
+
+def going_on(told: Told, group: str) -> bool:
+    """Whether runs of a group are not trained to the end yet."""
+    return told.number("going on", group=group).value > 0
 
 
 def recorded_every(told: Told, points: Sequence[tuple[str, float]], before: str = ", ") -> str:

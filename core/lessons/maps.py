@@ -308,8 +308,12 @@ def _reach(starts: pd.DataFrame, sweep: Map) -> pd.DataFrame:
 # The learning rate
 
 
-def rates(curves: pd.DataFrame, measure: str) -> list[str]:
-    """What to know of the best learning rates of `rate_curves`, in sentences; those of groups without one too."""
+def rates(curves: pd.DataFrame, measure: str, final: bool = True) -> list[str]:
+    """What to know of the best learning rates of `rate_curves`, in sentences; those of groups without one too.
+
+    Args:
+        final: whether training is over: a run that is in training may reach the target yet.
+    """
     edges, ties, lost, never = [], [], [], []
     for name, own in curves.groupby("group", sort=False):
         grid, best = own["learning_rate"].tolist(), own.loc[own["best"], "learning_rate"].tolist()
@@ -325,15 +329,16 @@ def rates(curves: pd.DataFrame, measure: str) -> list[str]:
             edges.append(f"{name} ({at})")
     of_target = MEASURES[measure].of_target
     missed = (
-        "No more than half of the runs reached the target at any"
+        f"No more than half of the runs {'' if final else 'have '}reached the target at any"
         if of_target
         else "Half of the runs or more diverged at every"
     )
+    none = f"rate{'' if final else ' so far'}, so that there is no best one{'' if final else ' yet'}: "
     said = {
         "Warning: the best rate lies at an end of the rates, and one beyond may be better: ": edges,
         "No difference between rates, as far as these runs tell: ": ties,
         "Diverged at every rate, so that there is no best one: ": lost,
-        f"{missed} rate, so that there is no best one: ": never,
+        f"{missed} {none}": never,
     }
     found = [f"{what}{_first(who)}." for what, who in said.items() if who]
     return (
