@@ -1,5 +1,6 @@
 """Open a page without a browser on a result that is trained already, and note what it asks to be trained."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.charts.picture import in_words
 from core.experiment.experiment import Experiment
 from core.jobs.jobs import Jobs
 from core.results.results import Result
@@ -69,6 +71,16 @@ def follow(patch: pytest.MonkeyPatch, name: str, experiment: Experiment, job: An
 def charts(at: AppTest) -> int:
     """How many charts are on the page."""
     return len(at.get("vega_lite_chart"))
+
+
+def charts_in_words(at: AppTest) -> list[str]:
+    """What each chart on the page comes to, by its name without its title and subtitle."""
+    found = []
+    for chart in at.get("vega_lite_chart"):
+        heading = in_words(json.loads(chart.proto.spec))
+        assert chart.proto.alt.startswith(heading)
+        found.append(chart.proto.alt.removeprefix(heading).lstrip(". "))
+    return found
 
 
 def menus(at: AppTest) -> int:

@@ -1,20 +1,18 @@
-"""What a chart comes to, for who cannot see it: no chart of any page lacks it, whatever there is to draw."""
+"""What a chart comes to, for who cannot see it: no chart of any page lacks it.
 
-import json
+Nor where there is next to nothing to draw: tests/pages/test_extremes.py.
+"""
+
 import re
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from core.charts.picture import in_words
 from core.experiment.experiment import Experiment
 from core.results.results import Result
 from pages.parts.catalogue import PAGES
 from tests.engine import train
 from tests.pages.lessons import open_lesson
-from tests.pages.results import OF_A_RESULT, open_on
-from tests.pages.test_extremes import EXTREMES
-from tests.pages.test_extremes import result as extreme
+from tests.pages.results import OF_A_RESULT, charts_in_words, open_on
 
 LESSONS = ("activation_functions", "gradient_paths", "zigzag", "watch")
 WITHOUT_CHARTS = ("runs", "own_data", "compare")
@@ -30,16 +28,7 @@ FULL = {
 SQUARE = "logistic,tanh,centred_logistic,steep_logistic,steep_centred_logistic"
 
 
-def findings(at: AppTest) -> list[str]:
-    """What each chart on the page comes to, by its name without its title and subtitle."""
-    found = []
-    for chart in at.get("vega_lite_chart"):
-        heading = in_words(json.loads(chart.proto.spec))
-        assert chart.proto.alt.startswith(heading)
-        found.append(chart.proto.alt.removeprefix(heading).lstrip(". "))
-    return found
-
-
+@pytest.fixture(scope="module")
 def of_everything() -> Result:
     return train(Experiment.from_params(FULL | {"activation": SQUARE, "learning_rate": "0.1,1", "gain": "1,2"}))
 
@@ -50,23 +39,17 @@ def test_every_page_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("page", [name for name in OF_A_RESULT if name not in WITHOUT_CHARTS])
-def test_no_chart_of_a_result_is_without_its_finding(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
-    found = findings(open_on(monkeypatch, page, of_everything()))
+def test_no_chart_of_a_result_is_without_its_finding(
+    monkeypatch: pytest.MonkeyPatch, of_everything: Result, page: str
+) -> None:
+    found = charts_in_words(open_on(monkeypatch, page, of_everything))
     assert found
     assert all(re.search(r"\d", said) for said in found), "with a number in it"
-
-
-@pytest.mark.parametrize("page", OF_A_RESULT)
-@pytest.mark.parametrize("name", EXTREMES)
-def test_nor_where_there_is_next_to_nothing_to_draw(monkeypatch: pytest.MonkeyPatch, name: str, page: str) -> None:
-    for said in findings(open_on(monkeypatch, page, extreme(name))):
-        assert said
-        assert not re.search(r"\b(nan|inf|None|NaN)\b", said), said
 
 
 @pytest.mark.parametrize("path", LESSONS)
 def test_no_chart_of_a_lesson_is_without_its_finding(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     small = {"dataset": "two_moons", "samples": "40", "hidden": "2", "epochs": "3", "layer": "1"}
-    found = findings(open_lesson(monkeypatch, path, **(small if path == "watch" else {})))
+    found = charts_in_words(open_lesson(monkeypatch, path, **(small if path == "watch" else {})))
     assert found
     assert all(re.search(r"\d", said) for said in found), "with a number in it"

@@ -1,5 +1,6 @@
 """Every page on results at the edge of what can be trained: nothing to compare, nothing measured, nothing alive."""
 
+import re
 from functools import lru_cache
 
 import pytest
@@ -10,7 +11,7 @@ from core.lessons.effects import FOUR, TANH
 from core.results.results import Result
 from tests.engine import train
 from tests.pages.lessons import refused
-from tests.pages.results import OF_A_RESULT, captions, open_on
+from tests.pages.results import OF_A_RESULT, captions, charts_in_words, open_on
 
 SMALL = {"dataset": "iris", "hidden": "4-4", "epochs": "2", "seeds": "2"}
 OVERFLOWS = {"initialiser": "normal:1000", "gain": "100", "activation": "relu", "hidden": "-".join(["16"] * 12)}
@@ -65,8 +66,14 @@ def result(name: str) -> Result:
 
 @pytest.mark.parametrize("page", OF_A_RESULT)
 @pytest.mark.parametrize("name", EXTREMES)
-def test_every_page_opens(monkeypatch: pytest.MonkeyPatch, name: str, page: str) -> None:
-    assert refused(open_on(monkeypatch, page, result(name))) == []
+def test_every_page_opens_and_no_chart_on_it_is_without_its_finding(
+    monkeypatch: pytest.MonkeyPatch, name: str, page: str
+) -> None:
+    at = open_on(monkeypatch, page, result(name))
+    assert refused(at) == []
+    for said in charts_in_words(at):
+        assert said
+        assert not re.search(r"\b(nan|inf|None|NaN)\b", said), said
 
 
 @pytest.mark.parametrize("page", OF_A_RESULT)
