@@ -400,7 +400,7 @@ def test_what_still_trains_has_not_stopped() -> None:
 @pytest.mark.parametrize(
     ("late", "whole", "so_far"),
     [
-        (NEVER, "logistic did not (0 of 3 runs)", "logistic has not so far (0 of 3 runs)"),
+        (NEVER, "logistic did not (0 of 3 runs)", "not yet logistic (0 of 3 runs)"),
         ([300.0, *NEVER[1:]], "in logistic no more than half did (1", "in logistic no more than half have so far (1"),
     ],
 )

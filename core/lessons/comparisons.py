@@ -103,10 +103,10 @@ def _who_reached(told: Told, group: str) -> str:
 
 def _who_missed(told: Told, group: str) -> str:
     """That the median run of a group missed the target, and how many did not; of runs that still train, so far."""
-    did, have, so_far = ("have", "has", " so far") if going_on(told, group) else ("did", "did", "")
+    still, who = going_on(told, group), f"({_who_reached(told, group)})"
     if told.number("reached", group=group).value:
-        return f"in {group} no more than half {did}{so_far} ({_who_reached(told, group)})"
-    return f"{group} {have} not{so_far} ({_who_reached(told, group)})"
+        return f"in {group} no more than half {'have so far' if still else 'did'} {who}"
+    return f"not yet {group} {who}" if still else f"{group} did not {who}"
 
 
 def going_on(told: Told, group: str) -> bool:
