@@ -577,7 +577,7 @@ def _tick_format(low: float, high: float) -> str:
     return ".3~s" if high >= 1000 and not 0 < low < 1 else ".6~g"
 
 
-def _short_labels(low: float, high: float) -> dict[str, str]:
+def _short_labels(low: float, high: float) -> dict[str, Any]:
     """The format of a linear axis whose numbers written in full would be cut; vega's own serves any other."""
     most = max(abs(low), abs(high))
     return {} if most < 1e6 else {"format": ".4~s" if most < HUGE else ".3~g"}

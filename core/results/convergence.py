@@ -366,7 +366,8 @@ def _medians(values: Float, drawn: NDArray[np.float32]) -> Float:
         known = np.sort(values)
     n = len(values)
     lower, upper = (known[(upto < place).sum(axis=1)] for place in ((n + 1) // 2, n // 2 + 1))
-    return np.mean([lower, upper], axis=0) if n % 2 == 0 else upper
+    middle: Float = (lower + upper) / 2 if n % 2 == 0 else upper
+    return middle
 
 
 def _median(values: Float) -> float:
@@ -451,8 +452,8 @@ def best_rates(runs: pd.DataFrame) -> pd.DataFrame:
     medians_of = table.groupby([*SETTINGS, "learning_rate"])[["updates_to_target", "final_train_loss"]].median()
     rates_of = medians_of.groupby(SETTINGS).indices
     rows = []
-    for settings, all_lost in lost.items():
-        by_rate = medians_of.iloc[rates_of[settings]].droplevel(SETTINGS)
+    for settings, all_lost in zip(lost.index, lost, strict=True):
+        by_rate = medians_of.iloc[rates_of[settings]].reset_index(SETTINGS, drop=True)
         best, note = _best_rate(by_rate)
         if math.isnan(best):
             everywhere = " at every rate" if len(by_rate) > 1 else ""

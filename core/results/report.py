@@ -32,7 +32,7 @@ def report(result: Result) -> pd.DataFrame:
         times = updates[own]
         median = float(np.median(times)) if len(times) else math.inf
         low, high = median_interval(times) if len(times) > 1 else (math.nan, math.nan)
-        coarse = step(steps(result, groups.iat[own[0]]), median) if math.isfinite(median) else 0
+        coarse = step(steps(result, str(groups.iat[own[0]])), median) if math.isfinite(median) else 0
         rows.append((len(own), float(np.isfinite(times).mean()) if len(times) else math.nan, low, high, median, coarse))
     found = pd.DataFrame(rows, columns=["runs", "reached", "low", "high", "median", "coarse"])
     medians = list(zip(best["dataset"], found["median"], found["coarse"], strict=True))

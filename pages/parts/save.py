@@ -104,14 +104,14 @@ def report(shown: Shown) -> None:
     )  # fmt: skip
 
 
-def offer(key: str, label: str, make: Callable[[], bytes], name: str, help: str | None = None) -> None:
+def offer(key: str, label: str, make: Callable[[], bytes | str], name: str, help: str | None = None) -> None:
     """A button for a file, which is made when it is pressed."""
     kinds = {"csv": "text/csv", "xlsx": XLSX, "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
     mime = kinds.get(name.rpartition(".")[2], "application/json")
     button(label, make, name, mime, key=key, help=help, type="tertiary")
 
 
-def button(label: str, make: Callable[[], bytes], name: str, mime: str, *, key: str, **look: Any) -> None:
+def button(label: str, make: Callable[[], bytes | str], name: str, mime: str, *, key: str, **look: Any) -> None:
     """A button for a file, which `make` makes when it is pressed; `look` as Streamlit's.
 
     Of each button its newest `make` alone is held, for that holds a result: of a page that is drawn again while its

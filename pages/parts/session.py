@@ -93,7 +93,7 @@ class Session:
     link_box: DeltaGenerator | None = None
     drawn: Drawn | None = None
     picked: bool = False
-    files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    files: dict[str, Callable[[], bytes | str]] = field(default_factory=dict)
     clicked: set[str] = field(default_factory=set)
     playing: bool = False
     uploads: int = 0

@@ -223,8 +223,8 @@ def test_of_each_download_the_newest_file_alone_is_held(monkeypatch: pytest.Monk
     looks = [Held(), Held()]
     gone = weakref.ref(looks[0])
     for number, look in enumerate(looks):
-        save.button("CSV", lambda look=look, number=number: f"{look} {number}".encode(), "a.csv", "text/csv", key="csv")
-    newest = f"{looks[1]} 1".encode()
+        save.button("CSV", partial("{} {}".format, look, number), "a.csv", "text/csv", key="csv")
+    newest = f"{looks[1]} 1"
     looks.clear()
     del look
     assert gone() is None
