@@ -6,15 +6,16 @@ from collections.abc import Callable
 import pytest
 
 from pages.parts import turns
-from pages.parts.turns import FIRST, LATER, Line
+from pages.parts.turns import FIRST, Line
 
 LIMIT = 10.0
 
 
 @pytest.fixture(autouse=True)
-def one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One page at a time, so that the order is certain."""
-    monkeypatch.setattr(turns, "_line", Line(1))
+def certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of its own, in which no turn is ever over before its page is, so that the order is certain."""
+    monkeypatch.setattr(turns, "_line", Line())
+    monkeypatch.setattr(turns, "PATIENCE", 100 * LIMIT)
 
 
 class Visitors:
@@ -105,21 +106,28 @@ def test_the_place_comes_back_whatever_happens_on_a_page() -> None:
     for step in (lambda: None, turns.step_back):
         with pytest.raises(ZeroDivisionError):
             fail(step)
-        assert turns._line._free == 1
+        assert turns._line._turn is None
 
 
 def test_parts_of_a_page_that_run_by_themselves_wait_for_nobody() -> None:
-    turns._line.take(FIRST)
+    others = turns._line.take(FIRST)
     turns.step_back()
     with turns.waiting():
         pass
-    assert turns._line._free == 0
+    assert turns._line._turn is others
 
 
-def test_places_are_taken_at_once_while_there_are_any() -> None:
-    line = Line(2)
-    line.take(LATER)
-    line.take(FIRST)
-    line.give()
-    line.take(LATER)
-    assert line._free == 0
+def test_a_page_that_takes_long_keeps_its_pace_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.02)
+    visitors = Visitors()
+
+    def quick() -> None:
+        with turns.drawing():
+            visitors.drawn.append("quick")
+
+    with turns.drawing():
+        visitors.come(quick)
+        visitors.come(quick)
+        assert visitors.end() == ["quick", "quick"]
+        other = turns._line.take(FIRST)
+    assert turns._line._turn is other, "its turn was over long ago: nobody else's ends with it"
