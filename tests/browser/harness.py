@@ -240,8 +240,10 @@ def saved(page: Page, name: str, folder: Path, kind: str = "csv") -> Path:
     """A file of the chart or table of that name, from its menu: drawn, csv, xlsx, png, svg or vega."""
     menu = page.locator(f".st-key-save_{name}").get_by_role("button")
     menu.click()
-    path = download(page, page.locator(f".st-key-{kind}_{name}").get_by_role("button"), folder)
+    button = page.locator(f".st-key-{kind}_{name}").get_by_role("button")
+    path = download(page, button, folder)
     page.keyboard.press("Escape")
+    expect(button, "Escape closes the menu").to_have_count(0)  # else the next click would close it
     return path
 
 
