@@ -56,7 +56,6 @@ def _page() -> None:
         f"Sample: n = {lesson.SAMPLE:,} of the same (seed 0), one for all functions, ± its standard error."
     )
     link.to_page("saturation")
-    _cost()
 
 
 def _cost() -> None:
@@ -111,4 +110,4 @@ def _forget() -> None:
     _steps.clear()
 
 
-page.show("What do activation functions do to a signal?", _page)
+page.show("What do activation functions do to a signal?", _page, _cost)

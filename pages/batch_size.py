@@ -47,13 +47,21 @@ def _page(shown: Shown) -> None:
     if experiment.statistics != "full":
         st.info(f"Gradient signs: {NOT_MEASURED}. Choose full statistics in the form, under Measurement.")
         return
+    lens.part(shown, partial(_pairs, shown, epoch, layer))
+    if any(experiment.hidden):
+        lens.part(shown, partial(_scale, shown, epoch, layer))
+    _formulas()
+    link.to_page("gradient_signs")
+
+
+def _pairs(shown: Shown, epoch: int, layer: int) -> None:
     names = tuple(BatchSize.lines.options(link.given()))
     chosen = view.several(BatchSize.lines)
     _curves(shown, epoch, layer, names, chosen)
     lens.finding(shown, lesson.larger_batches, epoch, layer)
     for sentence in lesson.apart_from_theory(shown.once(lesson.by_layer, epoch), layer):
         st.caption(notices.told(sentence))
-    if lesson.one_size(experiment):
+    if lesson.one_size(shown.experiment):
         offer.preset("batch_size", THREE_SIZES)
 
     st.header("Layer by layer")
@@ -69,10 +77,6 @@ def _page(shown: Shown) -> None:
         table = limits[list(COLUMNS)].assign(mean=limits["mean"].round(9) + 0.0)
         st.dataframe(table, column_config=COLUMNS, hide_index=True, key="by_layer")
         save.menu("theory_by_layer", partial(_of, *of))
-    if any(experiment.hidden):
-        _scale(shown, epoch, layer)
-    _formulas()
-    link.to_page("gradient_signs")
 
 
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: tuple[str, ...]) -> None:

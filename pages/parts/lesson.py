@@ -1,4 +1,4 @@
-"""A page that needs no trained network: its question, and its body, which its controls draw alone."""
+"""A page that needs no trained network: its question, and its parts, each of which its own controls draw alone."""
 
 from collections.abc import Callable
 
@@ -7,16 +7,21 @@ import streamlit as st
 from pages.parts import frame, link
 
 
-def show(question: str, body: Callable[[], None]) -> None:
-    """Head the page with its `question`, and draw its `body`."""
+def show(question: str, *parts: Callable[[], None]) -> None:
+    """Head the page with its `question`, and draw its `parts` below each other."""
 
-    @st.fragment
     def page() -> None:
-        body()
+        st.title(question)
+        for part in parts:
+            _part(part)
+
+    frame.present(page)
+
+
+def _part(draw: Callable[[], None]) -> None:
+    @st.fragment
+    def part() -> None:
+        draw()
         link.publish()
 
-    def headed() -> None:
-        st.title(question)
-        page()
-
-    frame.present(headed)
+    part()
