@@ -348,7 +348,7 @@ def _layer(chart: alt.LayerChart, mark: str, field: str) -> pd.DataFrame:
 
 EXPRESSION = re.compile(
     r"width|max\(1, floor\(width / [\d.]+\)\)|width / \d+ < 34 \? 0 : 11"
-    r'|\[\[".*"\]\]\[0( \+ \(\(width - \d+\) >= \d+\))*\]\[indexof\(\[.*\], datum.group\)\]'
+    r'|\[\[".*"\]\]\[0( \+ \(\(width - \d+\) >= [\d.]+\))*\]\[indexof\(\[.*\], datum.group\)\]'
 )
 
 

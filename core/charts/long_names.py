@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-CHARACTER = 7
-"""px that one takes on average, at the size of a chart's labels; bold ones too."""
-LENGTHS = (18, 24, 32, 42, 56, 75, 100, 133)
+CHARACTER = 6.5
+"""px that one takes on average in a name: in rows, which are small and bold, and in legends."""
+LENGTHS = (18, 22, 27, 33, 40, 50, 62, 77, 96, 120)
 """Characters that names are fitted to: of these, the most that there is room for."""
 BETWEEN = " · "
 CUT = "…"
@@ -31,7 +31,7 @@ def fitted(datum: str, names: Sequence[str], longest: int, shown: Callable[[int]
         shown: what is shown of each of them where there is room for so many characters.
     """
     lengths = [*(length for length in LENGTHS if length < longest), longest]
-    wide = " + ".join(["0", *(f"({room} >= {CHARACTER * length})" for length in lengths[1:])])
+    wide = " + ".join(["0", *(f"({room} >= {CHARACTER * length:g})" for length in lengths[1:])])
     return f"{json.dumps([*map(shown, lengths)])}[{wide}][indexof({json.dumps(list(names))}, {datum})]"
 
 
