@@ -19,7 +19,7 @@ LEAST, SHARED = 2, 4
 """Characters that are left of a setting at least, and of one that all names share where others have to be cut too."""
 BREAKS = (rf"(?<={BETWEEN})", r"(?<=;)(?=\S)|(?<=[^×]\s)(?![×·])", r"(?<=[:_,=])|(?<=\d-)(?=\d)")
 """Where a name may go on in another line, from best to worst: never before a ·, around a × or within a number."""
-NUMBER = r"[\d.]{2}"
+NUMBER, DIGITS = r"[\d.]{2}", "0123456789."
 
 
 def fitted(datum: str, names: Sequence[str], longest: int, shown: Callable[[int], Sequence[Any]], room: str) -> str:
@@ -38,8 +38,8 @@ def fitted(datum: str, names: Sequence[str], longest: int, shown: Callable[[int]
 def apart(names: Sequence[str], most: int) -> dict[str, str]:
     """What is shown of each name in at most `most` characters, no two alike: each loses what it shares with others.
 
-    Every setting of a name is cut by itself; if two would still read alike, the whole at one place; and if they do even
-    then, each begins with its number.
+    Every setting of a name is cut by itself; if that does not do, the whole; and if even that does not, each begins
+    with its number.
     """
     return _apart(tuple(dict.fromkeys(names)), most)
 
@@ -80,29 +80,81 @@ def _to_about(parts: tuple[str, ...], room: int) -> dict[str, str]:
 
 
 def _cut(names: tuple[str, ...], most: int) -> tuple[str, ...]:
+    """The names cut, at one place if that will do; () where two would read alike."""
+    return _at_one_place(names, most) or _at_several(names, most)
+
+
+def _at_one_place(names: tuple[str, ...], most: int) -> tuple[str, ...]:
     """The names, those that are longer cut at one place, where they lose least; () where two would read alike.
 
     Least is lost where most of them lose the same, and then where no number is broken.
     """
     best: tuple[str, ...] = ()
     least = (len(names) + 1, 0)
+    long = [name for name in names if len(name) > most]
     for ending in range(most):
         start = most - 1 - ending
-        long = [name for name in names if len(name) > most]
-        lost = {name[start : len(name) - ending] for name in long}
-        if len(lost) > least[0]:
+        lost = len({name[start : len(name) - ending] for name in long})
+        if lost > least[0]:
             continue
         broken = sum(
             bool(re.match(NUMBER, name[max(0, end - 1) :])) for name in long for end in (start, len(name) - ending)
         )
-        if (len(lost), broken) >= least:
+        if (lost, broken) >= least:
             continue
         shown = tuple(
             name if len(name) <= most else f"{name[:start]}{CUT}{name[len(name) - ending :]}" for name in names
         )
         if len(set(shown)) == len(names):
-            best, least = shown, (len(lost), broken)
+            best, least = shown, (lost, broken)
     return best
+
+
+def _at_several(names: tuple[str, ...], most: int) -> tuple[str, ...]:
+    """Of each name that is longer its beginning and where it parts from others; () where two would read alike."""
+    places = _partings(names)
+    for reach in range(most, 0, -1):
+        shown = tuple(
+            name if len(name) <= most else _stretches(name, at, reach) for name, at in zip(names, places, strict=True)
+        )
+        if max(map(len, shown)) <= most and len(set(shown)) == len(names):
+            return shown
+    return ()
+
+
+@lru_cache(maxsize=256)
+def _partings(names: tuple[str, ...]) -> list[list[int]]:
+    """Where each name begins to differ from any of the others, numbers from where they begin, and its own beginning."""
+    found = []
+    for name in names:
+        differ = {_alike(name, other) for other in names if other != name}
+        found.append(sorted({0, *(len(name[:place].rstrip(DIGITS)) for place in differ)}))
+    return found
+
+
+def _alike(one: str, other: str) -> int:
+    """With how many characters both begin."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _stretches(name: str, places: Sequence[int], reach: int) -> str:
+    """So many characters of a name from each of the places on."""
+    said, end = "", 0
+    for place in places:
+        said += name[end:place] if place - end < 2 else CUT
+        said += name[max(end, place) : place + reach]
+        end = max(end, place + reach)
+    return said + (name[end:] if len(name) - end < 2 else CUT)
+
+
+def boxed(names: Sequence[str], most: int, high: int) -> list[list[str]]:
+    """Each name in at most `high` lines of at most `most` characters, no two alike."""
+    for length in range(most * high, most, -2):
+        shown = [lines(name, most) for name in apart(names, length).values()]
+        if max(map(len, shown)) <= high:
+            return shown
+    return [[name] for name in apart(names, most).values()]
 
 
 def lines(name: str, most: int) -> list[str]:
