@@ -36,10 +36,10 @@ def fitted(datum: str, names: Sequence[str], longest: int, shown: Callable[[int]
 
 
 def apart(names: Sequence[str], most: int) -> dict[str, str]:
-    """What is shown of each name in at most `most` characters, no two alike: each loses what it shares with others.
+    """What is shown of each name in at most `most` characters, no two alike: long ones lose what they share.
 
-    Every setting of a name is cut by itself; if that does not do, the whole; and if even that does not, each begins
-    with its number.
+    Each of their settings is cut by itself; if that does not do, the whole; and if even that does not, all names begin
+    with their numbers.
     """
     return _apart(tuple(dict.fromkeys(names)), most)
 
@@ -54,7 +54,7 @@ def _apart(names: tuple[str, ...], most: int) -> dict[str, str]:
 
 
 def _by_setting(names: tuple[str, ...], most: int) -> tuple[str, ...]:
-    """The names with their longest settings cut, first those that all share; () where that does not help."""
+    """Those that are too long with their longest settings cut, first what all share; () where that does not help."""
     parts = [name.split(BETWEEN) for name in names]
     if len({len(each) for each in parts}) != 1:
         return ()
@@ -65,7 +65,7 @@ def _by_setting(names: tuple[str, ...], most: int) -> tuple[str, ...]:
     for shared, varied in [*first, *((SHARED, room) for room in rooms)]:
         cut = [_to_about(own, varied if len(own) > 1 else min(shared, varied)) for own in values]
         rows = zip(*([short[part] for part in column] for short, column in zip(cut, columns, strict=True)), strict=True)
-        shown = tuple(map(BETWEEN.join, rows))
+        shown = tuple(name if len(name) <= most else BETWEEN.join(row) for name, row in zip(names, rows, strict=True))
         if max(map(len, shown)) <= most:
             return shown if len(set(shown)) == len(names) else ()
     return ()
