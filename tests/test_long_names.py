@@ -117,3 +117,11 @@ def test_rows_and_legends_of_a_picture_of_any_width(width: int, baseline: str, m
     assert all(CUT not in line and len(line) <= style.LINE for each in legend for line in each)
     symbols = re.findall(r'role-legend-symbol.*?stroke="(#\w+)"', drawn.decode(), re.DOTALL)
     assert symbols == style.group_colours(groups)[1]
+
+
+@pytest.mark.parametrize("longest", range(16, 42))
+def test_a_name_is_in_one_line_of_a_wide_legend(longest: int) -> None:
+    groups = ["tanh", " · ".join(["logistic", "x" * (longest - 11)])]
+    epochs = pd.DataFrame({"group": groups, "run": [0, 1], "epoch": 0, "train_loss": 1.0, "diverged": False})
+    drawn = picture.svg(picture.specification(convergence.learning_curves(epochs, groups=groups)))
+    assert (texts(drawn, "role-legend-label") == [[name] for name in groups]) == (longest <= style.LINE)

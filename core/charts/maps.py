@@ -1,7 +1,7 @@
 """Charts of sweeps over two settings: a measure cell by cell, the trainable window outlined, theory's lines over it."""
 
 import json
-import textwrap
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -43,6 +43,8 @@ HIGH = 12
 """px of such a line."""
 ACROSS = 38
 """Characters along a phone's axis."""
+WORDS = r"\s|(?<=[;_])"
+"""Where a level's name is broken while it is level."""
 PHONE = 260
 """px of a phone's axis: half as many as a wider screen's has."""
 SMALL = "containerSize()[0] < 600"
@@ -136,10 +138,10 @@ def _axis(axis: Axis, row: int = 0) -> dict[str, Any]:
         row: px of a level, where they stand above each other.
     """
     names = [short_group(label) for label in axis.labels]
-    across = [_lines(name, max(6, ACROSS // len(names))) for name in names]
-    long = max(len(line) for lines in across for line in lines) > max(6, ACROSS // len(names))
+    room = max(6, ACROSS // len(names))
+    long = any(len(word) > room for name in names for word in re.split(WORDS, name))
     slanted = not row and not axis.numbers and long
-    on_phone, wide = across, across
+    on_phone = wide = [[name] if axis.numbers else long_names.lines(name, room) for name in names]
     if row:
         on_phone, wide = (long_names.boxed(names, line, row // HIGH) for line in (LINE, 2 * LINE))
     elif slanted:
@@ -171,12 +173,6 @@ def _centred(*shown: Sequence[Sequence[str]]) -> alt.ExprRef:
     """How far the first line of each name lies from the middle of all of its lines, on a phone and elsewhere."""
     first, other = ([-HIGH * (len(lines) - 1) / 2 for lines in names] for names in shown)
     return alt.ExprRef(f"({SMALL} ? {first} : {other})[floor(datum.value)]")
-
-
-def _lines(name: str, room: int) -> list[str]:
-    """A name in lines short enough for a phone, where it has places to break."""
-    lines = textwrap.wrap(name.replace(";", "; ").replace("_", "_ "), room, break_long_words=False)
-    return [line.replace("_ ", "_") for line in lines]
 
 
 def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list[str]]:

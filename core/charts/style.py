@@ -245,7 +245,7 @@ def legend(
     """
     named = _named(labels, baseline)
     longest = min(max(map(len, named), default=1), LINE)
-    column = KEY + round(long_names.CHARACTER * longest)
+    column = KEY + math.ceil(long_names.CHARACTER * longest)
     said = long_names.fitted(
         "datum.label",
         labels,
@@ -440,7 +440,7 @@ def row_names(rows: pd.DataFrame, axis: dict[str, Any], room: int = 130, groups:
     columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
     named = columns["group"] = _named(rows["group"], baseline)
     columns.setdefault("top", np.arange(len(rows)) + 0.08)
-    room = min(room, round(long_names.CHARACTER * (1 + max(map(len, rows["note"]), default=0))))
+    room = min(room, math.ceil(long_names.CHARACTER * (1 + max(map(len, rows["note"]), default=0))))
     base = alt.Chart(tables.few(columns)).encode(y=alt.Y("top:Q", **axis))
     look: dict[str, Any] = {"baseline": "top", "color": NEUTRAL, "fontSize": 12}
     longest = max(map(len, named), default=1)
