@@ -57,6 +57,7 @@ def test_what_differs_at_the_end_alone_is_kept_and_no_number_is_broken() -> None
     assert [shown.split(BETWEEN)[-1] for shown in apart(RATES, 24).values()] == ["lr 0.1", "lr 0.3", "lr 0.03"]
     assert list(apart(CHAINS[:2], 24).values()) == ["variance_scaling:0.5…0.1", "variance_scaling:0.5…0.2"]
     assert [shown[-3:] for shown in apart(RATES, 12).values()] == ["0.1", "0.3", ".03"]
+    assert list(apart(CHAINS, 14).values()) == ["var…0.1", "var…0.2", "nor…0.1…nor…", "nor…0.1…uni…", "nor…0.2…"]
 
 
 @given(name, st.integers(1, 60))

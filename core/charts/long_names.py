@@ -139,12 +139,15 @@ def _alike(one: str, other: str) -> int:
 
 
 def _stretches(name: str, places: Sequence[int], reach: int) -> str:
-    """So many characters of a name from each of the places on."""
+    """So many characters of a name from each of the places on, and a number to its end."""
     said, end = "", 0
     for place in places:
         said += name[end:place] if place - end < 2 else CUT
-        said += name[max(end, place) : place + reach]
-        end = max(end, place + reach)
+        stop = max(end, place + reach)
+        if name[stop - 1 : stop] in DIGITS:
+            stop = len(name) - len(name[stop:].lstrip(DIGITS))
+        said += name[max(end, place) : stop]
+        end = stop
     return said + (name[end:] if len(name) - end < 2 else CUT)
 
 
