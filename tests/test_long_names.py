@@ -69,14 +69,14 @@ def test_a_name_in_lines_is_whole_and_no_line_is_too_long(name: str, most: int) 
 
 
 def test_a_setting_and_a_number_stay_in_one_line() -> None:
-    assert lines(SWEPT[1], 40) == [
+    assert lines(SWEPT[1], 40) == (
         "tanh · variance_scaling:0.5:fan_in:",
         "truncated_normal;first=normal:0.1 ·",
         "rate 0.3",
-    ]
-    network = ["relu · 64-32-64-", "32-64-32-64-32-64-", "32-64-32-64-32-64-", "32"]
+    )
+    network = ("relu · 64-32-64-", "32-64-32-64-32-64-", "32-64-32-64-32-64-", "32")
     assert lines("".join(network), 18) == network
-    assert lines(CHAINS[2], 22) == ["normal:1; normal:0.1;", "2 × glorot_uniform;", "he_normal"]
+    assert lines(CHAINS[2], 22) == ("normal:1; normal:0.1;", "2 × glorot_uniform;", "he_normal")
 
 
 @given(st.lists(settings.map(str.split).map(" ".join), min_size=1, max_size=16, unique=True), st.integers(1, 4))
@@ -84,7 +84,7 @@ def test_a_setting_and_a_number_stay_in_one_line() -> None:
 @example(list(SWEPT), 2)
 def test_names_beside_cells_keep_to_their_lines_and_are_told_apart(names: list[str], high: int) -> None:
     shown = boxed(names, 14, high)
-    assert len(set(map(tuple, shown))) == len(names)
+    assert len(set(shown)) == len(names)
     assert all(len(each) <= high and max(map(len, each)) <= 14 for each in shown)
 
 

@@ -151,16 +151,17 @@ def _stretches(name: str, places: Sequence[int], reach: int) -> str:
     return said + (name[end:] if len(name) - end < 2 else CUT)
 
 
-def boxed(names: Sequence[str], most: int, high: int) -> list[list[str]]:
+def boxed(names: Sequence[str], most: int, high: int) -> list[tuple[str, ...]]:
     """Each name in at most `high` lines of at most `most` characters, no two alike."""
     for length in range(most * high, most, -2):
         shown = [lines(name, most) for name in apart(names, length).values()]
         if max(map(len, shown)) <= high:
             return shown
-    return [[name] for name in apart(names, most).values()]
+    return [(name,) for name in apart(names, most).values()]
 
 
-def lines(name: str, most: int) -> list[str]:
+@lru_cache(maxsize=4096)
+def lines(name: str, most: int) -> tuple[str, ...]:
     """A name in lines of at most `most` characters: settings, else words and else parts of words stay in one line."""
     found = [""]
     for piece in _pieces(name, most, BREAKS):
@@ -169,7 +170,7 @@ def lines(name: str, most: int) -> list[str]:
         found[-1] += piece
         while len(found[-1].rstrip()) > most:
             found[-1:] = [found[-1][:most], found[-1][most:]]
-    return [line.strip() for line in found if line.strip()] or [""]
+    return tuple(line.strip() for line in found if line.strip()) or ("",)
 
 
 def _pieces(text: str, most: int, breaks: Sequence[str]) -> list[str]:

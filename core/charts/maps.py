@@ -141,7 +141,7 @@ def _axis(axis: Axis, row: int = 0) -> dict[str, Any]:
     room = max(6, ACROSS // len(names))
     long = any(len(word) > room for name in names for word in re.split(WORDS, name))
     slanted = not row and not axis.numbers and long
-    on_phone = wide = [[name] if axis.numbers else long_names.lines(name, room) for name in names]
+    on_phone = wide = [(name,) if axis.numbers else long_names.lines(name, room) for name in names]
     if row:
         on_phone, wide = (long_names.boxed(names, line, row // HIGH) for line in (LINE, 2 * LINE))
     elif slanted:
