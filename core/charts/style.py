@@ -580,8 +580,8 @@ def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
 def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
     return alt.TitleParams(
-        text=textwrap.wrap(short_group(title), TITLE_WIDTH, break_on_hyphens=False) or [""],
-        subtitle=textwrap.wrap(short_group(subtitle), SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
+        text=list(long_names.lines(short_group(title), TITLE_WIDTH)),
+        subtitle=list(long_names.lines(short_group(subtitle), SUBTITLE_WIDTH)) if subtitle else alt.Undefined,
         anchor="start",
         offset=12,
         fontSize=15,
