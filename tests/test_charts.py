@@ -346,7 +346,10 @@ def _layer(chart: alt.LayerChart, mark: str, field: str) -> pd.DataFrame:
     raise AssertionError(f"no {mark} of {field}")
 
 
-EXPRESSION = re.compile(r"width( - \d+)?|max\(1, floor\(width / [\d.]+\)\)|width / \d+ < 34 \? 0 : 11")
+EXPRESSION = re.compile(
+    r"width|max\(1, floor\(width / [\d.]+\)\)|width / \d+ < 34 \? 0 : 11"
+    r'|\[\[".*"\]\]\[0( \+ \(\(width - \d+\) >= [\d.]+\))*\]\[indexof\(\[.*\], datum.group\)\]'
+)
 
 
 def _sound(spec: dict[str, Any]) -> None:
@@ -643,8 +646,9 @@ def test_deep_networks_of_one_width_are_told_apart_in_legend_and_rows() -> None:
     assert all(f'"{name} \\u00b7 {depth} \\u00d7 64"' in said for name in ("tanh", "relu") for depth in (24, 30))
     names = pd.DataFrame({"group": groups, "note": ""})
     rows = [chart.to_dict() for chart in style.row_names(names, style.row_axis("run group", 4))]
-    written = [row["group"] for row in next(iter(rows[0]["datasets"].values()))]
-    assert written == ["tanh · 24 × 64", "tanh · 30 × 64", "relu · 24 × 64", "relu · 30 × 64"]
+    written = ["tanh · 24 × 64", "tanh · 30 × 64", "relu · 24 × 64", "relu · 30 × 64"]
+    assert [row["group"] for row in next(iter(rows[0]["datasets"].values()))] == written
+    assert json.dumps(written) in rows[0]["mark"]["text"]["expr"]
 
 
 def test_forty_groups_each_have_their_own_pair_of_colour_and_dash() -> None:

@@ -1,7 +1,8 @@
 """Charts of sweeps over two settings: a measure cell by cell, the trainable window outlined, theory's lines over it."""
 
 import json
-import textwrap
+import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import style
+from core.charts import long_names, style
 from core.charts.saturation import HALO, INK
 from core.results.maps import (
     DIVERGED,
@@ -38,8 +39,16 @@ WIDE = 10.0
 """Times the least value, above 0: more than a linear scale of colours tells apart."""
 LINE = 14
 """Characters of a level's name in a line."""
+HIGH = 12
+"""px of such a line."""
 ACROSS = 38
 """Characters along a phone's axis."""
+WORDS = r"\s|(?<=[;_])"
+"""Where a level's name is broken while it is level."""
+PHONE = 260
+"""px of a phone's axis: half as many as a wider screen's has."""
+SMALL = "containerSize()[0] < 600"
+"""Whether the screen is a phone's: not what is left beside the names, on which the width of the axis depends."""
 SPAN = 2.0
 """Values above 0 that lie closer together than this factor are of one part of the scale, not of its two ends."""
 
@@ -73,7 +82,7 @@ def heatmap(
         what = "No run has numbers of it" if final else "Training has not come to it"
         return style.blank(title, across.title, up.title, f"{what}{f': {at}' if at else ''}.")
     row = max(14, min(46, 420 // len(up.levels)))
-    x_axis, y_axis = _axis(across, upright=False), _axis(up, upright=True)
+    x_axis, y_axis = _axis(across), _axis(up, row)
     x, x2, y, y2 = alt.X("left:Q", **x_axis), alt.X2("right:Q"), alt.Y("base:Q", **y_axis), alt.Y2("top:Q")
     table = cells.assign(left=cells["x"], right=cells["x"] + 1, base=cells["y"], top=cells["y"] + 1)
     table = table.assign(across=cells["x"] + 0.5, up=cells["y"] + 0.5, **_texts(cells, measure, final))
@@ -122,22 +131,34 @@ def _note(cells: pd.DataFrame, measure: Measure, at: str, baseline: str) -> str:
     return "; ".join(filter(None, [named, at, "" if measure.counted else of, bright, window]))
 
 
-def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
-    """Scale and axis of one of the two settings: level i is the stretch from i to i + 1, its name in the middle."""
-    room = LINE if upright else max(6, ACROSS // len(axis.levels))
-    names = [_lines(short_group(label), room) for label in axis.labels]
-    slanted = not upright and not axis.numbers and max(len(line) for lines in names for line in lines) > room
-    if slanted:
-        names = [_lines(short_group(label), LINE) for label in axis.labels]
+def _axis(axis: Axis, row: int = 0) -> dict[str, Any]:
+    """Scale and axis of one of the two settings: level i is the stretch from i to i + 1, its name in the middle.
+
+    Args:
+        row: px of a level, where they stand above each other.
+    """
+    names = [short_group(label) for label in axis.labels]
+    room = max(6, ACROSS // len(names))
+    long = any(len(word) > room for name in names for word in re.split(WORDS, name))
+    slanted = not row and not axis.numbers and long
+    on_phone = wide = [(name,) if axis.numbers else long_names.lines(name, room) for name in names]
+    if row:
+        on_phone, wide = (long_names.boxed(names, line, row // HIGH) for line in (LINE, 2 * LINE))
+    elif slanted:
+        on_phone, wide = (long_names.boxed(names, LINE, max(1, px // len(names) // HIGH)) for px in (PHONE, 2 * PHONE))
+    upright = slanted and max(map(len, names)) > LINE
+    shown = f"{SMALL} ? {json.dumps(on_phone)} : {json.dumps(wide)}"
     made = alt.Axis(
         title=axis.title,
         values=[place + 0.5 for place in range(len(names))],
-        labelExpr=f"{json.dumps(names)}[floor(datum.value)]",
-        labelAngle=0 if not slanted else -40 if max(map(len, names)) == 1 else -90,
+        labelExpr=f"({shown})[floor(datum.value)]",
+        labelAngle=-90 if upright else -40 if slanted else 0,
         labelAlign="right" if slanted else alt.Undefined,
-        labelBaseline=alt.Undefined if not slanted else "middle",
+        labelBaseline="middle" if slanted else alt.Undefined,
         labelOverlap="greedy" if axis.numbers else False,
-        labelLineHeight=12,
+        labelLimit=0,
+        labelLineHeight=HIGH,
+        labelOffset=_centred(on_phone, wide) if row or slanted else alt.Undefined,
         grid=False,
         ticks=False,
         domain=False,
@@ -148,10 +169,10 @@ def _axis(axis: Axis, upright: bool) -> dict[str, Any]:
     return {"scale": alt.Scale(domain=[0, len(names)], nice=False, reverse=False), "axis": made}
 
 
-def _lines(name: str, room: int) -> list[str]:
-    """A name in lines short enough for a phone, where it has places to break."""
-    lines = textwrap.wrap(name.replace(";", "; ").replace("_", "_ "), room, break_long_words=False)
-    return [line.replace("_ ", "_") for line in lines]
+def _centred(*shown: Sequence[Sequence[str]]) -> alt.ExprRef:
+    """How far the first line of each name lies from the middle of all of its lines, on a phone and elsewhere."""
+    first, other = ([-HIGH * (len(lines) - 1) / 2 for lines in names] for names in shown)
+    return alt.ExprRef(f"({SMALL} ? {first} : {other})[floor(datum.value)]")
 
 
 def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list[str]]:

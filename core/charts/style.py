@@ -7,7 +7,6 @@ Every chart spells its channels out, `y2=alt.Y2("high:Q")` and `opacity=alt.Opac
 milliseconds to find the class of a plain text, `alt.value`, `alt.when` or `alt.condition`.
 """
 
-import json
 import math
 import re
 import textwrap
@@ -21,7 +20,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import tables
+from core.charts import long_names, tables
 from core.charts.picture import arrow
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
@@ -74,6 +73,9 @@ HOVER = "hover"
 FAINT = 0.12
 MOST_ROWS = 60
 MOST_KEYS = 12
+KEY, LINE = 50, 40
+"""Of a legend: px beside a name, and characters of a name in a line where a chart is wide."""
+BASELINE = " (baseline)"
 TITLE_WIDTH = 46
 SUBTITLE_WIDTH = 52
 PICK_GROUP = "pick_group"
@@ -237,17 +239,26 @@ def ramp_at(places: Sequence[float]) -> list[str]:
 def legend(
     labels: Sequence[str], orient: Literal["bottom", "top"] = "bottom", *, strokes: bool = False, baseline: str = ""
 ) -> alt.Legend:
-    """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes."""
-    names = {label: short_group(label) + " (baseline)" * (label == baseline) for label in labels}
-    short = {label: name for label, name in names.items() if name != label}
-    longest = max((len(short.get(label, label)) for label in labels), default=1)
-    column = 50 + 7 * min(longest, 40)
+    """A legend outside the chart, in as many columns as its width has room for; `strokes` to show dashes.
+
+    A name that is longer than a column is wide has several lines.
+    """
+    named = _named(labels, baseline)
+    longest = min(max(map(len, named), default=1), LINE)
+    column = KEY + math.ceil(long_names.CHARACTER * longest)
+    said = long_names.fitted(
+        "datum.label",
+        labels,
+        longest,
+        lambda most: [long_names.lines(name, most) for name in named],
+        f"min(width, {column}) - {KEY}",
+    )
     return alt.Legend(
         title=None,
         orient=orient,
         columns=alt.ExprRef(f"max(1, floor(width / {column}))"),
-        labelExpr=f"{json.dumps(short)}[datum.label] || datum.label" if short else alt.Undefined,
-        labelLimit=300,
+        labelExpr=said,
+        labelLimit=0,
         symbolLimit=max(1, len(labels)),
         symbolType="stroke" if strokes else alt.Undefined,
         symbolSize=420 if strokes else alt.Undefined,
@@ -417,25 +428,40 @@ def row_height(count: int) -> int:
     return count * min(64, max(38, 400 // max(count, 1)))
 
 
-def row_names(
-    names: pd.DataFrame, axis: dict[str, Any], room: int = 130, groups: Sequence[str] = ()
-) -> list[alt.Chart]:
-    """Texts along the top of each row: column "group" on the left, column "note" on the right in `room` px.
+def row_names(rows: pd.DataFrame, axis: dict[str, Any], room: int = 130, groups: Sequence[str] = ()) -> list[alt.Chart]:
+    """Texts along the top of each row: column "group" on the left, column "note" on the right in at most `room` px.
 
-    The one that is the baseline of the `groups` is said to be that.
+    Of names that are too long is shown what tells them apart. The one that is the baseline of the `groups` is said to
+    be that.
 
-    `names` has one row per row of the chart, in order, and may say in a column `top` where each stands.
+    `rows` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
-    table, baseline = arrow(names), baseline_of(groups)
+    table, baseline = arrow(rows), baseline_of(groups)
     columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
-    columns["group"] = [short_group(group) + " (baseline)" * (group == baseline) for group in names["group"]]
-    columns.setdefault("top", np.arange(len(names)) + 0.08)
+    named = columns["group"] = _named(rows["group"], baseline)
+    columns.setdefault("top", np.arange(len(rows)) + 0.08)
+    room = min(room, math.ceil(long_names.CHARACTER * (1 + max(map(len, rows["note"]), default=0))))
     base = alt.Chart(tables.few(columns)).encode(y=alt.Y("top:Q", **axis))
-    name: dict[str, Any] = {"align": "left", "baseline": "top", "color": NEUTRAL, "fontSize": 12, "fontWeight": "bold"}
-    note = base.mark_text(align="right", baseline="top", color=NEUTRAL, fontSize=12, limit=room)
+    look: dict[str, Any] = {"baseline": "top", "color": NEUTRAL, "fontSize": 12}
+    longest = max(map(len, named), default=1)
+    said = long_names.fitted("datum.group", named, longest, lambda most: _cut(named, most), f"(width - {room})")
+    name = base.mark_text(align="left", fontWeight="bold", text=alt.ExprRef(said), **look)
+    note = base.mark_text(align="right", limit=room, **look)
+    return [name.encode(x=at(2)), note.encode(x=at("width"), text=alt.Text("note:N"))]
+
+
+def _named(groups: Iterable[str], baseline: str) -> list[str]:
+    """The groups as they are shown, of which the baseline is said to be that."""
+    return [short_group(group) + BASELINE * (group == baseline) for group in groups]
+
+
+def _cut(named: Sequence[str], most: int) -> list[str]:
+    """The names in at most so many characters, no two alike, with what is said of the baseline."""
+    plain = [name.removesuffix(BASELINE) for name in named]
+    short, shorter = long_names.apart(plain, most), long_names.apart(plain, most - len(BASELINE))
     return [
-        base.mark_text(**name, limit=alt.ExprRef(f"width - {room}")).encode(x=at(2), text=alt.Text("group:N")),
-        note.encode(x=at("width"), text=alt.Text("note:N")),
+        shorter[group] + BASELINE if name.endswith(BASELINE) and len(name) > most else short[group] + name[len(group) :]
+        for group, name in zip(plain, named, strict=True)
     ]
 
 
@@ -554,8 +580,8 @@ def blank(title: str, x: str, y: str, why: str = NOTHING) -> alt.LayerChart:
 def _title(title: str, subtitle: str) -> alt.TitleParams:
     """Title and subtitle in lines that fit a phone."""
     return alt.TitleParams(
-        text=textwrap.wrap(short_group(title), TITLE_WIDTH, break_on_hyphens=False) or [""],
-        subtitle=textwrap.wrap(short_group(subtitle), SUBTITLE_WIDTH, break_on_hyphens=False) or alt.Undefined,
+        text=list(long_names.lines(short_group(title), TITLE_WIDTH)),
+        subtitle=list(long_names.lines(short_group(subtitle), SUBTITLE_WIDTH)) if subtitle else alt.Undefined,
         anchor="start",
         offset=12,
         fontSize=15,

@@ -2,13 +2,39 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.harness import PATIENCE, Server, chart_ready, visit, wait_until_idle
+from core.experiment.experiment import Experiment
+from core.text import short_group
+from tests.browser.conftest import OpenPage
+from tests.browser.harness import DESKTOP, PATIENCE, PHONE, Server, chart_ready, visit, wait_until_idle
 
 QUICK = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
+LONG = {
+    "dataset": "iris",
+    "activation": "tanh,logistic",
+    "initialiser": "variance_scaling:0.5:fan_in:truncated_normal;first=normal:0.1,"
+    "variance_scaling:0.5:fan_in:truncated_normal;first=normal:0.2,normal:1;normal:0.1;glorot_uniform",
+    "hidden": "16-8",
+    "learning_rate": "0.1,0.3",
+    "epochs": "5",
+    "seeds": "2",
+}
 # The lines of medians in a chart, each by its colour and dash.
 LINES = """
 chart => new Set([...chart.querySelectorAll('g.mark-line path[stroke-width="2.2"]')].map(
     path => path.getAttribute('stroke') + path.getAttribute('stroke-dasharray'))).size
+"""
+# The lines of every name in the legend of a chart, how many px the longest of them ends before the chart does, and what
+# stands in its rows.
+NAMES = """
+chart => {
+    const right = chart.querySelector('svg.marks').getBoundingClientRect().right;
+    const legend = [...chart.querySelectorAll('g.role-legend-label text')];
+    return [
+        legend.map(text => (text.children.length ? [...text.children] : [text]).map(line => line.textContent)),
+        Math.min(...legend.map(text => right - text.getBoundingClientRect().right)),
+        [...chart.querySelectorAll('g.mark-text text[font-weight="bold"]')].map(text => text.textContent),
+    ];
+}
 """
 
 
@@ -75,3 +101,25 @@ def test_a_drag_zooms_a_double_click_resets_and_a_full_screen_holds_all(dashboar
     box = chart.locator("svg.marks").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] <= 900, "axis and legend are in view"
+
+
+def test_long_names_are_whole_in_legends_and_told_apart_in_rows_on_every_screen(
+    dashboard: Server, open_page: OpenPage
+) -> None:
+    whole = [short_group(group) for group in Experiment.from_params(LONG).groups()]
+    for width in (PHONE, DESKTOP):
+        page = open_page(width=width)
+        visit(page, dashboard.link("convergence", **LONG))
+        expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=PATIENCE)
+        wait_until_idle(page)
+        charts = chart_ready(page, 6)
+        legend, room, _ = charts.nth(0).evaluate(NAMES)
+        assert ["".join("".join(lines).split()) for lines in legend] == ["".join(name.split()) for name in whole]
+        assert room >= 0, "the longest line ends within the chart"
+        rows = [shown for place in range(charts.count()) if (shown := charts.nth(place).evaluate(NAMES)[2])]
+        assert rows
+        for shown in rows:
+            assert len(set(shown)) == len(whole), shown
+            assert [name.startswith("tanh") for name in shown] == [name.startswith("tanh") for name in whole]
+            assert [name.rpartition(" ")[2] for name in shown] == [name.rpartition(" ")[2] for name in whole]
+            assert (shown == whole) == (width == DESKTOP)
