@@ -26,6 +26,11 @@ READABLE = """<style>
 color: color-mix(in srgb, #3775c8 55%, currentColor) !important}
 [data-testid="stButtonGroup"] :is([aria-checked="true"], [aria-pressed="true"]) * {color: inherit !important}
 </style>"""
+# Streamlit cuts the name of what is chosen at its end, where long ones differ.
+WHOLE = """<style>[data-tag] {height: auto !important; max-width: 100% !important}
+[data-tag] > span[title] {white-space: normal !important; overflow-wrap: anywhere; padding-block: 0.15rem}
+[data-testid="stMultiSelect"] :has(> [data-testid="stMultiSelectTagsContainer"]) {max-height: 20rem !important}
+</style>"""
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
 ABOUT = "Train small networks, and see how activation functions and initial weights decide what they can learn."
 
@@ -42,7 +47,7 @@ def main() -> None:
     server.prepare()
     server.welcome()
     link.adopt(entry)
-    st.html(READABLE + paper.style())
+    st.html(READABLE + WHOLE + paper.style())
     _fold(session.current().folds)
     session.current().files = {}
     training.resume()

@@ -123,3 +123,14 @@ def test_long_names_are_whole_in_legends_and_told_apart_in_rows_on_every_screen(
             assert [name.startswith("tanh") for name in shown] == [name.startswith("tanh") for name in whole]
             assert [name.rpartition(" ")[2] for name in shown] == [name.rpartition(" ")[2] for name in whole]
             assert (shown == whole) == (width == DESKTOP)
+
+
+def test_the_form_shows_long_names_whole(dashboard: Server, open_page: OpenPage) -> None:
+    page = open_page(width=DESKTOP)
+    visit(page, dashboard.link("runs", **LONG))
+    wait_until_idle(page)
+    chosen = page.get_by_test_id("stSidebar").locator("[data-tag] > span").filter(visible=True)
+    texts = chosen.all_inner_texts()
+    assert set(LONG["initialiser"].split(",")) <= set(texts)
+    cut = chosen.evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.title)")
+    assert cut == []
