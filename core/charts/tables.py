@@ -96,15 +96,15 @@ def smoothed(table: pd.DataFrame, by: str, column: str, window: int) -> pd.Serie
 
     The window (odd) shrinks at both ends, evenly on its two sides, so that the first and the last row stay themselves.
     """
-    groups = table.groupby(by, sort=False, observed=True)
-    size = groups[column].transform("size")
-    place = groups.cumcount()
-    room = np.minimum(np.minimum(place, size - 1 - place), window // 2)
-    found: pd.Series = table[column].copy()
-    for half in range(1, window // 2 + 1):
-        rolling = groups[column].rolling(2 * half + 1, center=True).median().reset_index(level=0, drop=True)
-        found = found.where(room != half, rolling.reindex(table.index))
-    return found
+    values = table[column].to_numpy(np.float64)
+    found = values.copy()
+    for rows in table.groupby(by, sort=False, observed=True).indices.values():
+        place = np.arange(len(rows))
+        room = np.minimum(np.minimum(place, place[::-1]), window // 2)
+        for half in range(1, window // 2 + 1):
+            at = np.flatnonzero(room == half)
+            found[rows[at]] = np.median(values[rows[at[:, None] + np.arange(-half, half + 1)]], axis=1)
+    return pd.Series(found, table.index)
 
 
 def interval_text(low: pd.Series, high: pd.Series) -> list[str]:

@@ -139,8 +139,9 @@ def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     point that its group was recorded at: without them a median would be that of the runs that are left. Where there are
     points within epochs, the column epoch has parts of epochs; without `within` they are left out.
     """
-    epochs = result.epochs if within else at_recorded_epochs(result)
-    if len(at_recorded_epochs(result)) < len(epochs):
+    ends = at_recorded_epochs(result)
+    epochs = result.epochs if within else ends
+    if len(ends) < len(epochs):
         epochs = epochs.assign(epoch=epochs["update"] / updates_per_epoch(result.experiment, epochs))
     gone = result.runs.loc[result.runs["diverged_at"].notna(), ["run", "diverged_at"]]
     if gone.empty:

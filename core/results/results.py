@@ -325,12 +325,12 @@ def updates_per_epoch(experiment: Experiment, table: pd.DataFrame) -> pd.Series:
 
 def by_data(experiment: Experiment, table: pd.DataFrame, of: Callable[[str, int], int]) -> pd.Series:
     """What a data set and a batch size come to, by row of any table; empty where its experiment has no such two."""
-    found = pd.Series(np.nan, table.index)
     write = FIELDS["batch_size"].kind.format
-    for name in experiment.dataset:
-        values = {write(size): of(name, size) for size in experiment.batch_size}
-        found = found.mask(table["dataset"] == name, by_text(table["batch_size"], values))
-    return found
+    values = {(name, write(size)): of(name, size) for name in experiment.dataset for size in experiment.batch_size}
+    row, names = pd.factorize(table["dataset"], use_na_sentinel=False)
+    column, sizes = pd.factorize(table["batch_size"], use_na_sentinel=False)
+    known = np.array([values.get((name, size), np.nan) for name in names for size in sizes], np.float64)
+    return pd.Series(known.reshape(len(names), len(sizes))[row, column], table.index)
 
 
 def by_text(column: pd.Series, values: Mapping[str, float]) -> pd.Series:
