@@ -295,13 +295,20 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     """
     points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.update))
     settings = run_settings(experiment)
-    epochs, layers = _epochs(points), _layers(points)
     full = experiment.statistics == "full" and len(points) > 0
+    # The columns of a table go before those of the next one are made: of thousands of points both would be gigabytes.
+    epochs = _epochs(points)
+    by_run = _frame("runs", _runs(experiment, epochs), settings, complete=full)
+    by_point = _frame("epochs", epochs, settings, complete=full)
+    del epochs
+    layers = _layers(points)
+    by_layer = _frame("layers", layers, settings, complete=full and "hidden" in layers.get("role", ()))
+    del layers
     return Result(
         experiment=experiment,
-        runs=_frame("runs", _runs(experiment, epochs), settings, complete=full),
-        epochs=_frame("epochs", epochs, settings, complete=full),
-        layers=_frame("layers", layers, settings, complete=full and "hidden" in layers.get("role", ())),
+        runs=by_run,
+        epochs=by_point,
+        layers=by_layer,
         histograms=_frame("histograms", _histograms(points, settings), settings, complete=False),
         versions=versions(record.kernels for record in points),
     )
@@ -514,7 +521,10 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     edges = [bin_edges(quantity, ACTIVATIONS[activations[run]], residual[run]) for run, _, _, _, quantity, _ in keys]
     scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
     columns = {
-        **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
+        **{
+            name: np.repeat(np.array(values, object if isinstance(values[0], str) else None), widths)
+            for name, values in scalars
+        },
         "left": np.concatenate([bounds[places] for bounds, places in zip(edges, filled, strict=True)]),
         "right": np.concatenate([bounds[places + 1] for bounds, places in zip(edges, filled, strict=True)]),
         "count": np.concatenate([totals[key][places] for key, places in zip(keys, filled, strict=True)]),
