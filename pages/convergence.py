@@ -36,7 +36,9 @@ def _page(shown: Shown) -> None:
         best = shown.once(report)
         varying = [name for name in shown.experiment.varying() if name != "learning_rate"]
         columns = [*(varying or NAMING), *_BEST]
-        st.dataframe(best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns)
+        st.dataframe(
+            best, key="best_rates", hide_index=True, column_config=_BEST, column_order=columns, placeholder=""
+        )  # fmt: skip
         st.caption(
             "Best is the lowest median of updates to target. Rates that are equal to the recorded step are told apart "
             "by their final training loss, and so are those at which no more than half of the runs reached the target. "

@@ -305,6 +305,12 @@ def test_where_theory_and_the_whole_training_set_part_the_side_is_named(full: fl
     assert [f"lies {side} theory" in sentence for sentence in said] == [True] * bool(side)
 
 
+def test_of_many_lines_that_part_from_theory_a_few_are_named() -> None:
+    table = pd.DataFrame({"pairs": 0.9, "limit": 0.5, "layer": 2, "line": [f"gain {place}" for place in range(1, 41)]})
+    (said,) = lesson.apart_from_theory(table, 2)
+    assert "in gain 1, gain 2, gain 3, gain 4, gain 5, gain 6 and 34 more: " in said
+
+
 @pytest.mark.parametrize(
     "unusual", [{"hidden": "none"}, {"statistics": "standard"}, {"initialiser": "zeros"}, {"activation": "relu"}]
 )

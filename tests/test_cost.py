@@ -83,9 +83,11 @@ def test_nothing_is_measured_before_an_estimate_is_asked_for() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="tells what memory a process has had on Linux only")
-def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent() -> None:
+@pytest.mark.parametrize("sweep", ["hidden=4&seeds=4000&epochs=3", "hidden=1-1-1&seeds=6&epochs=1200&record=every"])
+def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent(sweep: str) -> None:
     """The most that they have at a time, beyond what they have after two small sweeps; shared pages count once."""
-    program = in_process("""
+    program = in_process(
+        """
         import gc, os, tempfile, threading, time
         from pathlib import Path
         from core.experiment import cost
@@ -122,9 +124,10 @@ def test_a_server_and_its_workers_take_what_is_estimated_within_30_per_cent() ->
                 gc.collect()
                 seen = [memory(jobs)]
                 threading.Thread(target=watch, args=(jobs, seen), daemon=True).start()
-                job = train(jobs, f"{base}&hidden=4&seeds=4000&epochs=3")
+                job = train(jobs, f"{base}&SWEEP")
                 print(max(seen) - seen[0], job.sweep.bytes)
-    """)
+    """.replace("SWEEP", sweep)
+    )
     told, _ = program.communicate(timeout=2 * PATIENCE)
     measured, estimated = map(int, told.split())
     assert 0.7 < estimated / measured < 1.3, f"{estimated / 1e6:.0f} MB estimated, {measured / 1e6:.0f} measured"

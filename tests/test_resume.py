@@ -66,6 +66,29 @@ def test_no_stop_changes_a_bit(experiment: Experiment, segments: int) -> None:
     assert_same_tables(left, right)
 
 
+def test_points_of_one_structure_are_saved_with_one_and_their_numbers() -> None:
+    """A name for each small array would take many times what is in it."""
+    works = train(untrained(replace(SMALL, epochs=60, record="every"), 1), 30)
+    with np.load(io.BytesIO(dump(works))) as file:
+        structures = json.loads(file["header"].tobytes())["structures"]
+    assert len(recorded(works)) > 30 * len(works)
+    assert len(structures) <= 3 * len(works)  # of its state, of its first point, of all others
+
+
+def arrays_of(record: Any) -> list[Any]:
+    """All arrays of a record."""
+    columns = [vars(record), record.epochs, *record.layers, *map(vars, record.histograms)]
+    return [value for column in columns for value in column.values() if isinstance(value, np.ndarray)]
+
+
+def test_records_are_kept_without_what_they_were_sent_in() -> None:
+    """Of arrays that come out of a pickle each keeps more alive than is in it."""
+    work = untrained(SMALL, 1)[0]
+    assert work.state is not None
+    work.take(pickle.loads(pickle.dumps(segment(work.state, 2))))
+    assert all(array.base is None for record in work.records for array in arrays_of(record))
+
+
 def test_a_state_that_was_saved_is_equal_in_every_bit() -> None:
     experiment = MIXED["Adam in float64"]
     works = train(untrained(experiment, 1), 2)
@@ -129,6 +152,12 @@ def edited(saved: bytes, edit: Any) -> bytes:
     return made.getvalue()
 
 
+def first(header: Any, what: str) -> Any:
+    """The structure of the first chunk's state, or of its first record."""
+    found = header["chunks"][0][what]
+    return header["structures"][found[0][0] if what == "records" else found][0]
+
+
 EDITS: dict[str, Any] = {
     "another format": lambda header: header["versions"].update(format=0),
     "another NumPy": lambda header: header["versions"].update(numpy="1.0"),
@@ -136,11 +165,11 @@ EDITS: dict[str, Any] = {
     "a run too many": lambda header: header["chunks"][0]["runs"].append(10**6),
     "no state": lambda header: header["chunks"][0].update(state=None),
     "another epoch": lambda header: header["chunks"][0].update(epoch=3),
-    "a part short": lambda header: header["chunks"][0]["state"].pop("slots"),
-    "a part too many": lambda header: header["chunks"][0]["state"].update(more=1),
-    "another shape": lambda header: header["chunks"][0]["state"]["weights"].reverse(),
+    "a part short": lambda header: first(header, "state").pop("slots"),
+    "a part too many": lambda header: first(header, "state").update(more=1),
+    "another shape": lambda header: first(header, "state")["weights"].reverse(),
     "no records": lambda header: header["chunks"][0].pop("records"),
-    "half a record": lambda header: header["chunks"][0]["records"][0].pop("alive"),
+    "half a record": lambda header: first(header, "records").pop("alive"),
     "no header to speak of": lambda header: header.clear(),
 }
 

@@ -29,6 +29,7 @@ _SIGNED_DECADES = np.concatenate([[-np.inf], -_DECADES[::-1], _DECADES, [np.inf]
 SHARE_EDGES = np.linspace(0.0, 1.0, 22)
 
 
+@cache
 def bin_edges(quantity: str, activation: Activation, residual: bool = False) -> Float:
     """Edges of the fixed bins of a histogram, so that counts from different runs add up.
 

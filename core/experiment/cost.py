@@ -57,17 +57,19 @@ CACHE_BYTES = 8 * 10**6
 """Bound on what they touch in an update. Beyond it a thousand small networks take up to 1.7 times as long, below a
 quarter of it Python's share grows: measured on an AMD EPYC (Zen 4) with chunks of 2 to 100 MB."""
 
-# Fitted to the memory of a server and its two workers during nine sweeps, docs/speed.md has the table.
+# Fitted to the memory of a server and its two workers during eleven sweeps, docs/speed.md has the table.
 IDLE_BYTES = 5 * 10**6
 """A sweep, however small, in the server and again in each worker."""
 RUN_BYTES, EPOCH_BYTES, LAYER_BYTES, HISTOGRAM_BYTES = 350, 300, 570, 270
 """One row of each table."""
-TABLES = 3.5
-"""What the server holds at most for each byte of the final tables: those of two looks, of which one is being put
-together, the records that they are from, and the text of a part."""
-POINT_BYTES = {False: 15_000, True: 37_000}
-"""One layer at one recorded point of a chunk, in dozens of small arrays, twice while they are saved; with standard and
-with full statistics."""
+TABLES = 2.3
+"""What the server holds at most for each byte of the final tables: those of the last look, and the new ones, of which
+one is there as columns too while it is put together."""
+RECORDED = {False: 0.25, True: 0.5}
+"""What the records that they are from hold for each byte of the epochs and layers tables, no settings and nothing where
+nothing was measured; with standard and with full statistics."""
+POINT_BYTES = {False: 6_000, True: 11_000}
+"""One layer at one recorded point of a chunk in the records, in dozens of small arrays, however few its runs."""
 ON_THE_WAY = 3
 """Times that the server holds the state of a chunk in training: with its message to the worker, the answer, and what it
 read from that."""
@@ -282,9 +284,14 @@ class Load:
     @property
     def table_bytes(self) -> float:
         """The rows that all runs leave behind."""
-        layers = self.points * (len(self.widths) - 1) * LAYER_BYTES
-        rows = self.runs * (RUN_BYTES + (self.points + self.within) * EPOCH_BYTES + layers)
+        rows = self.runs * RUN_BYTES + self.row_bytes
         return rows + self.points * self.groups * self.histogram_rows * HISTOGRAM_BYTES
+
+    @property
+    def row_bytes(self) -> int:
+        """Of these the rows of each run at each recorded point, with its layers."""
+        layers = self.points * (len(self.widths) - 1) * LAYER_BYTES
+        return self.runs * ((self.points + self.within) * EPOCH_BYTES + layers)
 
     @property
     def histogram_rows(self) -> float:
@@ -311,7 +318,8 @@ class Load:
         """What the server holds beyond the tables, where so many runs make a chunk: states, once more while they are
         saved, and records."""
         points = math.ceil(self.runs / chunk) * self.points * (len(self.widths) - 1)
-        return 2 * self.runs * self.state_bytes + points * POINT_BYTES[self.full]
+        records = RECORDED[self.full] * self.row_bytes + points * POINT_BYTES[self.full]
+        return 2 * self.runs * self.state_bytes + records
 
     def worker_bytes(self, chunk: int) -> float:
         """What a worker takes that trains a chunk of so many runs, and the server for what goes there and back."""

@@ -9,7 +9,6 @@ import io
 import json
 import math
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,11 @@ from core.engine.state import State
 from core.experiment.experiment import Experiment
 from core.jobs.plan import Chunk, Work, beginning
 
-FORMAT = 2
+FORMAT = 3
 """Version of the bytes; others are not read."""
+
+WHEN = ("epoch", "update", "seconds")
+"""Fields of a Record that stand beside its structure: of each point they are others."""
 
 ANEW = ("experiment", "runs", "shape", "train", "test", "initial", "ties")
 """Fields of a State that are as `training.start` makes them, however far training is."""
@@ -39,25 +41,28 @@ class CheckpointError(ValueError):
 
 def dump(works: Iterable[Work]) -> bytes:
     """All that it takes to go on with these chunks, but for the experiment and its data."""
-    arrays: list[Array] = []
+    writer = _Writer()
     chunks = [
         {
             "runs": [run.run for run in work.chunk.runs],
             "seconds": work.chunk.seconds,
             "pace": work.pace,
             "epoch": work.epoch,
-            "state": _pack(_going_on(work.state), arrays) if isinstance(work.state, State) else None,
-            "records": [_pack(record, arrays) for record in work.records],
+            "state": writer.add(_going_on(work.state)) if isinstance(work.state, State) else None,
+            "records": [
+                [writer.add({**vars(record), **dict.fromkeys(WHEN)}), *(getattr(record, name) for name in WHEN)]
+                for record in work.records
+            ],
         }
         for work in works
     ]
-    header = {"versions": _versions(), "arrays": [(a.dtype.str, a.shape) for a in arrays], "chunks": chunks}
-    # One buffer for each type: a file of thousands of small arrays would take seconds.
-    flat: dict[str, list[Array]] = {HEADER: [np.frombuffer(json.dumps(header).encode(), np.uint8)]}
-    for array in arrays:
-        flat.setdefault(array.dtype.str, []).append(array.ravel())
+    header = {"versions": _versions(), "structures": [*map(json.loads, writer.structures)], "chunks": chunks}
+    arrays = {HEADER: np.frombuffer(json.dumps(header).encode(), np.uint8)}
+    while writer.flat:  # each once: it is much where much is recorded
+        dtype, parts = writer.flat.popitem()
+        arrays[dtype] = np.concatenate(parts)
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **{name: np.concatenate(parts) for name, parts in flat.items()})
+    np.savez(file, allow_pickle=False, **arrays)
     return file.getvalue()
 
 
@@ -71,8 +76,9 @@ def restore(content: bytes, experiment: Experiment) -> list[Work]:
             header = json.loads(file[HEADER].tobytes())
             if header["versions"] != _versions():
                 raise CheckpointError(f"it was written by {header['versions']}, and this is {_versions()}")
-            arrays = _apart(header["arrays"], {name: file[name] for name in file.files if name != HEADER})
-        works = [_work(part, arrays, experiment) for part in header["chunks"]]
+            flat = {name: file[name] for name in file.files if name != HEADER}
+        reader = _Reader(header["structures"], flat)
+        works = [_work(part, reader, experiment) for part in header["chunks"]]
     except CheckpointError:
         raise
     except Exception as error:
@@ -83,6 +89,49 @@ def restore(content: bytes, experiment: Experiment) -> list[Work]:
     return works
 
 
+class _Writer:
+    """Values as the number of their structure, which thousands of recorded points have in common, and their arrays.
+
+    Attributes:
+        structures: each structure as JSON, with the types and shapes of its arrays, and its number.
+        flat: the numbers of all arrays, one after the other, by type: a file of thousands of small arrays would take
+            seconds.
+    """
+
+    def __init__(self) -> None:
+        self.structures: dict[str, int] = {}
+        self.flat: dict[str, list[Array]] = {}
+
+    def add(self, value: Any) -> int:
+        """The number of the structure of `value`, whose arrays are kept."""
+        arrays: list[Array] = []
+        packed = _pack(value, arrays)
+        for dtype in dict.fromkeys(array.dtype.str for array in arrays):
+            own = [array.ravel() for array in arrays if array.dtype.str == dtype]
+            self.flat.setdefault(dtype, []).append(np.concatenate(own))
+        text = json.dumps([packed, [(array.dtype.str, array.shape) for array in arrays]])
+        return self.structures.setdefault(text, len(self.structures))
+
+
+class _Reader:
+    """What a _Writer has kept, in the order in which it got it."""
+
+    def __init__(self, structures: Sequence[Any], flat: dict[str, Array]) -> None:
+        self._structures = structures
+        self._flat = flat
+        self._read = dict.fromkeys(flat, 0)
+
+    def next(self, number: int) -> Any:
+        """The next value, which has the structure of that number."""
+        packed, shapes = self._structures[number]
+        return _unpack(packed, [self._array(dtype, shape) for dtype, shape in shapes])
+
+    def _array(self, dtype: str, shape: list[int]) -> Array:
+        begin = self._read[dtype]
+        self._read[dtype] = end = begin + math.prod(shape)
+        return self._flat[dtype][begin:end].copy().reshape(shape)
+
+
 def _versions() -> dict[str, Any]:
     return {"format": FORMAT, "numpy": np.__version__}
 
@@ -91,15 +140,16 @@ def _going_on(state: State) -> dict[str, Any]:
     return {f.name: getattr(state, f.name) for f in dataclasses.fields(State) if f.name not in ANEW}
 
 
-def _work(part: dict[str, Any], arrays: Sequence[Array], experiment: Experiment) -> Work:
+def _work(part: dict[str, Any], reader: _Reader, experiment: Experiment) -> Work:
     all_runs = experiment.runs()
     chunk = Chunk(tuple(all_runs[number] for number in part["runs"]), part["seconds"])
     start = beginning(experiment, chunk.runs)
     work = Work(chunk, start, experiment.epochs, part["pace"], part["epoch"])
-    work.records = [_record(_unpack(record, arrays)) for record in part["records"]]
-    if part["state"] is not None:
+    found = None if part["state"] is None else reader.next(part["state"])
+    for number, *when in part["records"]:
+        work.records.append(_record({**reader.next(number), **dict(zip(WHEN, when, strict=True))}))
+    if found is not None:
         state = training.start(*start)
-        found = _unpack(part["state"], arrays)
         if not _alike(found, _going_on(state)) or found["epoch"] != work.epoch:
             raise CheckpointError("its state is not one of this experiment")
         work.state = dataclasses.replace(state, **found)
@@ -133,15 +183,6 @@ def _unpack(value: Any, arrays: Sequence[Array]) -> Any:
     if isinstance(value, dict):
         return arrays[value[ARRAY]] if ARRAY in value else {name: _unpack(one, arrays) for name, one in value.items()}
     return [_unpack(one, arrays) for one in value] if isinstance(value, list) else value
-
-
-def _apart(shapes: Sequence[tuple[str, list[int]]], together: dict[str, Array]) -> list[Array]:
-    """The arrays of these types and shapes, out of the buffer of their type."""
-    pieces = {}
-    for name, buffer in together.items():
-        sizes = [math.prod(shape) for dtype, shape in shapes if dtype == name]
-        pieces[name] = iter([buffer[begin:end].copy() for begin, end in pairwise(accumulate(sizes, initial=0))])
-    return [next(pieces[name]).reshape(shape) for name, shape in shapes]
 
 
 def _alike(found: Any, model: Any) -> bool:

@@ -164,7 +164,7 @@ class Work:
 
     def take(self, segment: Segment) -> None:
         """Take in what a segment has returned."""
-        self.records += segment.records
+        self.records += [record.compact() for record in segment.records]
         if self.epoch:  # the first segment takes what it takes to start
             self.spent += segment.seconds
             self.expected += (segment.state.epoch - self.epoch) * self.chunk.seconds

@@ -29,7 +29,7 @@ from core.registries.activations import ACTIVATIONS
 from core.results.evidence import Told
 from core.results.results import Result
 from core.schema import LEVELS
-from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, listed, number, sentence, share, shares, verdict, words
+from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, few, number, sentence, share, shares, verdict, words
 from core.theory.theory import pair_agreement, pair_agreement_by_batch
 
 FREE = 0.5
@@ -516,5 +516,5 @@ def apart_from_theory(table: pd.DataFrame, layer: int) -> list[str]:
     said = []
     for far, side, why in ((apart > APART, "above", ABOVE), (apart < -APART, "below", BELOW)):
         if names := lines[here & far].tolist():
-            said.append(f"The whole training set lies {side} theory in {listed(names)}: {why}")
+            said.append(f"The whole training set lies {side} theory in {few(names, most=6)}: {why}")
     return said

@@ -295,13 +295,20 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
     """
     points = sorted(records, key=lambda record: (int(record.runs.flat[0]), record.update))
     settings = run_settings(experiment)
-    epochs, layers = _epochs(points), _layers(points)
     full = experiment.statistics == "full" and len(points) > 0
+    # The columns of a table go before those of the next one are made: of thousands of points both would be gigabytes.
+    epochs = _epochs(points)
+    by_run = _frame("runs", _runs(experiment, epochs), settings, complete=full)
+    by_point = _frame("epochs", epochs, settings, complete=full)
+    del epochs
+    layers = _layers(points)
+    by_layer = _frame("layers", layers, settings, complete=full and "hidden" in layers.get("role", ()))
+    del layers
     return Result(
         experiment=experiment,
-        runs=_frame("runs", _runs(experiment, epochs), settings, complete=full),
-        epochs=_frame("epochs", epochs, settings, complete=full),
-        layers=_frame("layers", layers, settings, complete=full and "hidden" in layers.get("role", ())),
+        runs=by_run,
+        epochs=by_point,
+        layers=by_layer,
         histograms=_frame("histograms", _histograms(points, settings), settings, complete=False),
         versions=versions(record.kernels for record in points),
     )
@@ -384,47 +391,53 @@ def _frame(name: str, columns: Columns, settings: pd.DataFrame, complete: bool) 
     return pd.DataFrame({column.name: values(column) for column in SCHEMA[name]})
 
 
-def _stack(blocks: Sequence[dict[str, Any]], order: Sequence[str]) -> Columns:
-    """Blocks of columns (arrays, or one value for the whole block) under one another, sorted by the columns `order`.
+Block = tuple[dict[str, Any], dict[str, Any], NDArray[np.bool_] | slice]
+"""Some rows of a table, in two parts: columns with a value of each run, or one for all; and which runs have a row."""
 
-    Every block holds the numbers of its runs as the array "run"; a column that a block lacks is missing there, and so
-    are values that are not finite.
+
+def _stack(blocks: Sequence[Block], order: Sequence[str]) -> Columns:
+    """Blocks under one another, sorted by the columns `order`.
+
+    A column that a block lacks is missing there, and so are values that are not finite.
     """
     if not blocks:
         return NO_ROWS
-    sizes = [len(block["run"]) for block in blocks]
 
+    sizes = [said["run"].ravel()[kept].size for said, _, kept in blocks]
+
+    # A column at a time: views of all columns of thousands of blocks would take more memory than their numbers.
     def column(name: str) -> NDArray[Any]:
-        parts = [block.get(name, np.nan) for block in blocks]
-        for place, part in enumerate(parts):
-            if not isinstance(part, np.ndarray):
-                parts[place] = np.full(sizes[place], part, object if isinstance(part, str) else None)
+        parts = []
+        for (said, own, kept), size in zip(blocks, sizes, strict=True):
+            value = said[name] if name in said else own.get(name, np.nan)
+            if isinstance(value, np.ndarray):
+                parts.append(value.ravel()[kept])
+            else:
+                parts.append(np.full(size, value, object if isinstance(value, str) else None))
         whole = np.concatenate(parts)
         return np.where(np.isfinite(whole), whole, np.nan) if whole.dtype.kind == "f" else whole
 
-    columns = {name: column(name) for name in dict.fromkeys(name for block in blocks for name in block)}
+    columns = {name: column(name) for name in dict.fromkeys(name for said, own, _ in blocks for name in (*said, *own))}
     places = np.lexsort([columns[name] for name in reversed(order)])
     for name in columns:  # one at a time: all of them twice would be most of the memory of a large sweep
         columns[name] = columns[name][places]
     return columns
 
 
+def _rows(kept: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
+    """The runs that are kept, of (groups, seeds) flattened: where all are, their values need not be copied."""
+    return slice(None) if kept.all() else kept.ravel()
+
+
 def _epochs(points: Sequence[Record]) -> Columns:
     """The epochs table, with the columns that only the runs table shows."""
-    return _stack(
-        [
-            {
-                "run": record.runs[record.alive],
-                "epoch": record.epoch,
-                "update": record.update,
-                "diverged": record.diverged[record.alive],
-                "seconds": record.seconds / record.alive.size,
-                **{name: values[record.alive] for name, values in record.epochs.items()},
-            }
-            for record in points
-        ],
-        ("run", "update"),
-    )
+    blocks: list[Block] = []
+    for record in points:
+        said: dict[str, Any] = {"run": record.runs, "epoch": record.epoch, "update": record.update}
+        said["diverged"] = record.diverged
+        said["seconds"] = record.seconds / record.alive.size
+        blocks.append((said, record.epochs, _rows(record.alive)))
+    return _stack(blocks, ("run", "update"))
 
 
 def _first_and_last(run: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -478,16 +491,11 @@ def _runs(experiment: Experiment, epochs: Columns) -> Columns:
 
 
 def _layers(points: Sequence[Record]) -> Columns:
-    blocks = []
+    blocks: list[Block] = []
     for record in points:
-        kept = record.alive & ~record.diverged
-        # Where all runs are kept these are views, not copies.
-        rows = slice(None) if kept.all() else kept.ravel()
-        for layer in record.layers:
-            columns = {
-                name: value.ravel()[rows] if isinstance(value, np.ndarray) else value for name, value in layer.items()
-            }
-            blocks.append({"run": record.runs[kept], "epoch": record.epoch, "update": record.update, **columns})
+        kept = _rows(record.alive & ~record.diverged)
+        said = {"run": record.runs, "epoch": record.epoch, "update": record.update}
+        blocks += [(said, layer, kept) for layer in record.layers]
     return _stack(blocks, ("run", "epoch", "layer"))
 
 
@@ -514,7 +522,10 @@ def _histograms(points: Sequence[Record], settings: pd.DataFrame) -> Columns:
     edges = [bin_edges(quantity, ACTIVATIONS[activations[run]], residual[run]) for run, _, _, _, quantity, _ in keys]
     scalars = zip(("run", "epoch", "update", "layer", "quantity", "level"), zip(*keys, strict=True), strict=True)
     columns = {
-        **{name: np.repeat(np.array(values, object), widths) for name, values in scalars},
+        **{
+            name: np.repeat(np.array(values, object if isinstance(values[0], str) else None), widths)
+            for name, values in scalars
+        },
         "left": np.concatenate([bounds[places] for bounds, places in zip(edges, filled, strict=True)]),
         "right": np.concatenate([bounds[places + 1] for bounds, places in zip(edges, filled, strict=True)]),
         "count": np.concatenate([totals[key][places] for key, places in zip(keys, filled, strict=True)]),
