@@ -130,6 +130,13 @@ def test_a_broken_executor_of_someone_elses_is_said_so(monkeypatch: pytest.Monke
 # --- Jobs, with segments that take no processor time
 
 
+class FakeRecord(tuple[str, int]):
+    """Of what sweep, and after how many epochs."""
+
+    def compact(self) -> "FakeRecord":
+        return self
+
+
 @dataclass
 class FakeState:
     experiment: Experiment
@@ -163,7 +170,7 @@ class Fake:
         else:
             assert Fake.gate.acquire(timeout=PATIENCE)
         epoch = 1 if isinstance(state, Start) else state.epoch + 1
-        return Segment(FakeState(experiment, epoch), ((experiment.key, epoch),), Fake.seconds)  # type: ignore[arg-type]
+        return Segment(FakeState(experiment, epoch), (FakeRecord((experiment.key, epoch)),), Fake.seconds)  # type: ignore[arg-type]
 
     @staticmethod
     def collect(experiment: Experiment, records: Sequence[Any]) -> Any:
