@@ -4,15 +4,13 @@ It is in the server's memory alone, by what stays the same in the cookie: bounde
 the server. What is about a table of somebody's own is kept by the session alone, as the table is.
 """
 
-import pickle
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 import streamlit as st
 
-from core.experiment.experiment import Experiment, ExperimentError
+from core.experiment.experiment import Experiment
 from pages.parts import session
 from pages.parts.session import Recent
 
@@ -41,19 +39,6 @@ class Kept:
             gone = [name for name, own in self._of.items() if self._over(own[0])]
             for name in gone or list(self._of)[: -self._most]:
                 del self._of[name]
-
-    def settle(self) -> None:
-        """Put what is remembered together in memory.
-
-        Each piece of it came in between what a crowd's pages were made of. When these have gone it is all that is left
-        of many pages of memory, none of which Python can then give back.
-        """
-        with self._lock:
-            once: dict[Experiment, Experiment] = {}
-            for own in self._of.values():
-                own[:] = [Recent(once.setdefault(one.experiment, one.experiment), one.at) for one in own]
-            with suppress(ExperimentError):  # an entry that is not the lab's, and that nothing but its module makes
-                self._of = pickle.loads(pickle.dumps(self._of))
 
     def of(self, browser: str) -> list[Recent]:
         """What a browser had on the screen, the newest first."""

@@ -29,7 +29,7 @@ from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from core.jobs.job import Job
-from pages.parts import recent, session, training
+from pages.parts import session, training
 
 DESCRIPTORS = "/proc/self/fd"
 FULL = 0.9
@@ -181,7 +181,6 @@ def tidy() -> None:
     hence only while nobody is here. What is free then glibc keeps in its heaps, unless it is told to trim them.
     """
     gc.collect()
-    recent.kept().settle()
     with suppress(OSError, AttributeError):  # another system's library has no such function
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -1,7 +1,6 @@
 """Who asks: a browser by its cookie, all others by their address; and what the pages do when they come back."""
 
 import errno
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -133,19 +132,6 @@ def test_what_is_remembered_of_browsers_is_bounded_and_forgotten_after_a_day() -
     assert store.of("browser 5") == []
     store.add("the next one", Recent(experiments[0], now[0]))
     assert len(store) == 1
-
-
-def test_what_is_remembered_stays_the_same_where_it_is_put_together_and_an_experiment_is_kept_once() -> None:
-    store = Kept()
-    for number in range(40):
-        for experiment in several(3):  # equal to those of the others, and not the same
-            store.add(f"browser {number}", Recent(experiment, time.time() - number))
-    before = {number: store.of(f"browser {number}") for number in range(40)}
-    store.settle()
-    after = {number: store.of(f"browser {number}") for number in range(40)}
-    assert after == before
-    assert not {id(one) for own in after.values() for one in own} & {id(one) for own in before.values() for one in own}
-    assert len({id(one.experiment) for own in after.values() for one in own}) == 3
 
 
 def session_of(at: AppTest) -> Any:
