@@ -3,7 +3,9 @@
 import gc
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 
 # Before anything loads them. Products are small here: threads that wait for each other take a third more.
@@ -29,6 +31,9 @@ STORE = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     """Point the store away from the developer's own results, before any module can read the setting."""
     config.stash[STORE] = os.environ["LAB_STORE"] = tempfile.mkdtemp(prefix="lab-store-")
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would the commands whose Ctrl-C is tested.
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

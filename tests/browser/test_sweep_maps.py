@@ -25,11 +25,11 @@ def test_a_sweep_that_is_offered_becomes_a_map_with_its_file_and_another_measure
     rest(page)
     no_horizontal_overflow(page)
     cells = pd.read_csv(saved(page, "sweep_map", tmp_path))
+    rest(page)
     assert len(cells) == 7 * 4
     assert cells["runs"].eq(1).all()
     assert cells.loc[cells["state"] == "value", "value"].notna().all()
-    page.get_by_role("combobox", name="Measure").first.focus()
-    page.keyboard.press("ArrowDown")
+    page.get_by_role("combobox", name="Measure").first.press("ArrowDown")
     page.get_by_role("option", name="share that reached the target").click()
     page.wait_for_url("**measure=reached**")
     rest(page)
