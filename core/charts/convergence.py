@@ -8,6 +8,7 @@ import pandas as pd
 
 from core import text
 from core.charts import curves, style, tables
+from core.charts.picture import arrow
 from core.experiment.experiment import label
 from core.results.convergence import SETTINGS
 
@@ -146,7 +147,7 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
         ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    behind = style.halo(table[["group", "update", "reached"]], groups, steps=True, x=x_axis, y=y_axis)
+    behind = style.halo(arrow(table[["group", "update", "reached"]]), groups, steps=True, x=x_axis, y=y_axis)
     subtitle = "share that has reached the target so far"
     said = style.extremes(table.groupby("group", sort=False).tail(1), "reached", "{group}", text.percent)
     return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots, said=said)

@@ -1,6 +1,6 @@
 """Two forms most charts share: a quantity over training, and a quantity over layers or levels, by group."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.charts import style, tables
@@ -27,20 +28,29 @@ TIMES = {"epoch": "epoch (0 is initialisation)", "update": "weight update (0 is 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """What `over_training` draws: `lost` and `raw_lost` are the points after which lines end, `levels` dashed lines."""
+    """What `over_training` draws: `lost` and `raw_lost` are the points after which lines end, `levels` dashed lines.
 
+    In the column "group" of each table is the place of a group among the `names`.
+    """
+
+    names: Sequence[str]
     times: NDArray[Any]
-    medians: pd.DataFrame
-    bands: pd.DataFrame
-    lost: pd.DataFrame
-    raw: pd.DataFrame
-    raw_lost: pd.DataFrame
-    levels: pd.DataFrame
+    medians: tables.Columns
+    bands: tables.Columns
+    lost: tables.Columns
+    raw: tables.Columns
+    raw_lost: tables.Columns
+    levels: NDArray[np.float64]
 
     def heights(self, column: str) -> NDArray[np.float64]:
         """All that the y axis has to hold."""
-        of = (self.medians["median"], self.bands["low"], self.bands["high"], self.levels["value"], self.raw[column])
-        return np.concatenate([values.to_numpy(dtype=float) for values in of])
+        return np.concatenate(
+            [self.medians["median"], self.bands["low"], self.bands["high"], self.levels, self.raw[column]]
+        )
+
+    def rows(self, columns: tables.Columns, *names: str) -> pa.Table:
+        """Some columns of one of the tables, for a chart."""
+        return tables.few(tables.in_place({name: columns[name] for name in ("group", *names)}, self.names))
 
 
 def over_training(
@@ -75,42 +85,45 @@ def over_training(
         whole: whether the y axis holds all, or ends where lines go beyond it that would squash the others.
     """
     drawn = _drawn(table, groups, column, x, log_x, y_kind == "log", worst, raw_runs, smooth, lines)
-    if (medians := drawn.medians).empty:
+    medians = drawn.medians
+    if not len(medians["group"]):
         return style.blank(title, TIMES[x], y_title, empty)
     along = alt.X(f"{x}:Q", **style.position(TIMES[x], drawn.times, "symlog" if log_x else "count"))
     heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
     y = partial(_height, y_axis := style.position(y_title, heights, y_kind))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
-    base = alt.Chart(medians[["group", x, "drawn", "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
-    behind = style.halo(medians[["group", x, "drawn"]], groups, x=along, y=y("drawn"))
+    rows = tables.in_place(medians, drawn.names) | {"band": tables.interval_text(medians["low"], medians["high"])}
+    line = tables.few({name: rows[name] for name in ("group", x, "drawn", "median", "band", "finite", "runs")})
+    base = alt.Chart(line).encode(x=along, color=colour)
+    behind = style.halo(line.select(["group", x, "drawn"]), groups, x=along, y=y("drawn"))
     charts = [*behind, base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
-    area = alt.Chart(drawn.bands[["group", x, "low", "high"]]).mark_area(strokeWidth=0).encode(x=along, color=colour)
+    area = alt.Chart(drawn.rows(drawn.bands, x, "low", "high")).mark_area(strokeWidth=0).encode(x=along, color=colour)
     charts.append(area.encode(y=y("low"), y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.18)))
     if raw_runs:
-        runs = alt.Chart(drawn.raw[["group", "run", x, column]]).mark_line(strokeWidth=0.8)
+        runs = alt.Chart(drawn.rows(drawn.raw, "run", x, column)).mark_line(strokeWidth=0.8)
         runs = runs.encode(x=along, y=y(column), detail=alt.Detail("run:N"), color=colour, strokeDash=dash)
         charts.append(runs.encode(opacity=style.faded(pick, 0.35)))
     if smooth > 1:
         thin = base.mark_line(strokeWidth=1)
         charts.append(thin.encode(y=y("median"), strokeDash=dash, opacity=style.faded(pick, 0.4)))
-    if not drawn.levels.empty:
-        charts.append(alt.Chart(drawn.levels).mark_rule(**LEVEL).encode(y=y("value")))
+    if drawn.levels.size:
+        charts.append(alt.Chart(tables.few({"value": drawn.levels})).mark_rule(**LEVEL).encode(y=y("value")))
     charts.append(dots := _dots(base, x, few=len(drawn.times) <= FEW, pick=pick).encode(y=y("drawn")))
     for chart in charts if beyond else ():
         chart.mark.clip = True
-    for cross, name in _crosses(drawn.lost, drawn.raw_lost, x, column, y_axis["scale"].domain[1]):
+    for cross, name in _crosses(drawn, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
-    subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn.lost, drawn.raw_lost)
-    said = last(medians, x, y_kind)
+    subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn)
+    said = last(rows, x, y_kind)
     return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 
-def last(medians: pd.DataFrame, x: str, kind: style.Kind) -> str:
+def last(medians: pd.DataFrame | Mapping[str, Any], x: str, kind: style.Kind) -> str:
     """The last median of each group, as many as a person listens to."""
-    ends = medians.groupby("group", sort=False).tail(1)
     told = style.told(kind)
-    notes = [f"{told(median)} at {x} {time:,.0f}" for median, time in zip(ends["median"], ends[x], strict=True)]
-    return f"Last: {style.read_out(ends['group'], notes)}"
+    columns = (np.asarray(medians[name]).tolist() for name in ("group", x, "median"))
+    ends = {group: f"{told(median)} at {x} {time:,.0f}" for group, time, median in zip(*columns, strict=True)}
+    return f"Last: {style.read_out(ends, ends.values())}"
 
 
 def _height(axis: dict[str, Any], column: str) -> alt.Y:
@@ -142,22 +155,21 @@ def over_steps(
         empty: why there is nothing to draw, where that is so.
         whose: a median is, a format of group and at.
     """
-    table = table.loc[table["group"].isin(groups), ["group", "at", column]]
-    medians = tables.masked(tables.spread(table, ["group", "at"], column), ["low", "median", "high"])[0]
-    if medians.empty:
+    medians = _at_steps(table, groups, column)
+    if not len(medians["median"]):
         return style.blank(title, x_title, y_title, empty)
-    medians["band"] = tables.interval_text(medians["low"], medians["high"])
     x = steps_axis(steps, x_title)
     referred = [] if reference is None else reference["value"].to_list()
-    y_axis = style.position(y_title, [*medians["low"], *medians["high"], *referred], y_kind)
+    y_axis = style.position(y_title, np.concatenate([medians["low"], medians["high"], referred]), y_kind)
     colour, of_line, of_point = _looks(groups, alone=len(steps) == 1)
     pick = style.pick_group(groups)
-    medians, beside = side_by_side(medians, groups)
+    rows = tables.few({name: medians[name] for name in ("group", "at", "low", "median", "high", "band", "finite")})
+    offsets, beside = side_by_side(medians["group"].to_pylist(), groups)
+    rows = rows.append_column("beside", pa.array(offsets))
 
-    base = alt.Chart(medians[["group", "at", "low", "median", "high", "band", "finite", "beside"]])
-    base = base.encode(x=x, xOffset=beside, color=colour)
+    base = alt.Chart(rows).encode(x=x, xOffset=beside, color=colour)
     y, low = alt.Y("median:Q", **y_axis), alt.Y("low:Q", **y_axis)
-    behind = style.halo(medians, groups, x=x, xOffset=beside, y=y)
+    behind = style.halo(rows, groups, x=x, xOffset=beside, y=y)
     charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, opacity=style.faded(pick), **of_line)]
     charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
     if reference is not None and not reference.empty:
@@ -176,6 +188,19 @@ def over_steps(
     return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 
+def _at_steps(table: pd.DataFrame, groups: Sequence[str], column: str) -> dict[str, Any]:
+    """Median and quartiles of the groups at each step "at", where all three are finite: columns for `tables.few`."""
+    names, steps = sorted(groups), sorted(table["at"].unique())
+    group, at = tables.places(table["group"], names), tables.places(table["at"], steps)
+    own = np.flatnonzero(group >= 0)
+    group, at, values = group[own], at[own], table[column].to_numpy(np.float64, na_value=np.nan)[own]
+    first, found = tables.quartiles(values, group * len(steps) + at)
+    medians = {"group": group[first], "at": at[first], **found}
+    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in tables.QUARTILES]))
+    in_words = {"at": tables.texts(steps, medians["at"]), "band": tables.interval_text(medians["low"], medians["high"])}
+    return tables.in_place(medians, names) | in_words
+
+
 def _looks(groups: Sequence[str], alone: bool) -> tuple[alt.Color, dict[str, Any], dict[str, Any]]:
     """Colour of the groups, and what else tells their lines, or their points where these stand `alone`, apart."""
     if alone:
@@ -183,7 +208,7 @@ def _looks(groups: Sequence[str], alone: bool) -> tuple[alt.Color, dict[str, Any
     return style.group_colour(groups), {"strokeDash": style.group_dash(groups)}, {}
 
 
-def of_runs(subtitle: str, runs: pd.Series) -> str:
+def of_runs(subtitle: str, runs: NDArray[Any] | pd.Series) -> str:
     """A subtitle that names no spread where every point of the chart is of one run; `runs` is of how many."""
     return subtitle if runs.max() > 1 else subtitle.replace(BAND, ONE_RUN)
 
@@ -194,13 +219,13 @@ def steps_axis(steps: Sequence[str], title: str) -> alt.X:
     return alt.X("at:N", scale=scale, axis=alt.Axis(title=title, labelAngle=0, grid=False))
 
 
-def side_by_side(table: pd.DataFrame, groups: Sequence[str]) -> tuple[pd.DataFrame, alt.XOffset]:
-    """The table with the column "beside", and its channel: marks of groups that agree do not hide each other."""
+def side_by_side(column: Iterable[str], groups: Sequence[str]) -> tuple[list[float], alt.XOffset]:
+    """The column "beside" for one of groups, and its channel: marks of groups that agree do not hide each other."""
     count = max(len(groups) - 1, 1)
     width = min(28.0, 5.0 * count)
     offsets = {group: (i / count - 0.5) * width for i, group in enumerate(groups)}
     scale = alt.Scale(domain=[-15, 15], range=[-15, 15])
-    return table.assign(beside=table["group"].map(offsets)), alt.XOffset("beside:Q", scale=scale)
+    return [offsets[group] for group in column], alt.XOffset("beside:Q", scale=scale)
 
 
 def _dots(lines: alt.Chart, x: str, few: bool, pick: alt.Parameter) -> alt.Chart:
@@ -216,24 +241,28 @@ def _dots(lines: alt.Chart, x: str, few: bool, pick: alt.Parameter) -> alt.Chart
 
 def _within(drawn: _Drawn, column: str) -> tuple[NDArray[np.float64], str]:
     """The heights that do not squash the others, and what the subtitle says of lines that go beyond them."""
-    heights, tops = drawn.heights(column), drawn.medians.groupby("group")["median"].max().sort_values()
-    limit = BEYOND * tops.iloc[(len(tops) - 1) // 2]
-    if limit <= 0 or (beyond := tops[tops > limit]).empty:
+    heights, medians = drawn.heights(column), drawn.medians
+    tops = np.full(len(drawn.names), -np.inf)
+    np.maximum.at(tops, medians["group"], medians["median"])
+    there = np.unique(medians["group"])
+    there = there[np.argsort(tops[there], kind="stable")]
+    limit = BEYOND * tops[there[(len(there) - 1) // 2]]
+    beyond = there[tops[there] > limit]
+    if limit <= 0 or not beyond.size:
         return heights, ""
-    who = short_group(str(beyond.index[0])) if len(beyond) == 1 else count(len(beyond), "group")
-    return heights[heights <= limit], f"; beyond the axis: {who}, up to {number(beyond.iloc[-1])}"
+    who = short_group(drawn.names[beyond[0]]) if len(beyond) == 1 else count(len(beyond), "group")
+    return heights[heights <= limit], f"; beyond the axis: {who}, up to {number(tops[beyond[-1]])}"
 
 
-def _crosses(
-    lost: pd.DataFrame, raw_lost: pd.DataFrame, x: str, column: str, highest: float
-) -> Iterator[tuple[alt.Chart, str]]:
+def _crosses(drawn: _Drawn, x: str, column: str, highest: float) -> Iterator[tuple[alt.Chart, str]]:
     """The crosses at the ends of lines, medians and single runs, each with the column of its height."""
     for ends, name, size, what in (
-        (lost, "drawn", 90, "half of the runs or more diverged after this"),
-        (raw_lost, column, 24, "this run diverged after this"),
+        (drawn.lost, "drawn", 90, "half of the runs or more diverged after this"),
+        (drawn.raw_lost, column, 24, "this run diverged after this"),
     ):
-        if not ends.empty:
-            cross = alt.Chart(ends[["group", x, name]].assign(what=what, top=ends[name].clip(upper=highest)))
+        if found := len(ends["group"]):
+            rows = drawn.rows(ends, x, name).append_column("what", pa.array([what] * found))
+            cross = alt.Chart(rows.append_column("top", pa.array(np.minimum(ends[name], highest))))
             tip = style.tip(("group", "group"), (x, x, ",d"), (name, "last value", style.NUMBER), ("what", "cross"))
             yield cross.mark_point(shape=style.CROSS, size=size, strokeWidth=2.2, opacity=1).encode(tooltip=tip), "top"
 
@@ -242,53 +271,66 @@ def _drawn(
     table: pd.DataFrame, groups: Sequence[str], column: str, x: str, log_x: bool, log_y: bool,
     worst: float | None, raw_runs: bool, smooth: int, lines: Sequence[float],
 ) -> _Drawn:  # fmt: skip
-    # The few columns that are drawn: a filter copies all that a table has, and the layers' has fifty.
-    columns = ["group", "run", x, column, *(["diverged"] if "diverged" in table else [])]
-    table = table.loc[table["group"].isin(groups), columns]
-    times = tables.thin(np.unique(table[x].to_numpy()), max(2, LINE_ROWS // max(len(groups), 1)), log_x)
-    medians, lost = _medians(table, x, column, times, log_y, worst, smooth)
-    bands = tables.masked(medians, ["low", "high"], log=["low"] if log_y else [])[0]
-    raw, raw_lost = _raw(table, x, column, log_x, log_y) if raw_runs else (table.iloc[:0], table.iloc[:0])
-    levels = pd.DataFrame({"value": [value for value in lines if np.isfinite(value) and (value > 0 or not log_y)]})
-    return _Drawn(times, medians, bands, lost, raw, raw_lost, levels)
+    names = sorted(groups)
+    place = tables.places(table["group"], names)
+    values = {name: table[name].to_numpy() for name in ("run", x)}
+    values |= {column: table[column].to_numpy(np.float64, na_value=np.nan)}
+    values |= {"diverged": table["diverged"].to_numpy()} if "diverged" in table else {}
+    own = tables.rows_of({"group": place, **values}, np.flatnonzero(place >= 0))
+    times = tables.thin(np.unique(own[x]), max(2, LINE_ROWS // max(len(groups), 1)), log_x)
+    medians, lost = _medians(own, x, column, times, log_y, worst, smooth)
+    kept = tables.drawable(medians["low"], log_y) & tables.drawable(medians["high"])
+    nothing = tables.rows_of(own, np.zeros(0, np.int64))
+    raw, raw_lost = _raw(own, x, column, log_x, log_y) if raw_runs else (nothing, nothing)
+    levels = np.array([value for value in lines if np.isfinite(value) and (value > 0 or not log_y)], np.float64)
+    return _Drawn(names, times, medians, tables.rows_of(medians, kept), lost, raw, raw_lost, levels)
 
 
 def _medians(
-    table: pd.DataFrame, x: str, column: str, kept: NDArray[Any], log: bool, worst: float | None, smooth: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    own: tables.Columns, x: str, column: str, kept: NDArray[Any], log: bool, worst: float | None, smooth: int
+) -> tuple[tables.Columns, tables.Columns]:
     """Median and quartiles of each group at the times `kept`, and of these rows those at which a line is lost."""
-    whole = tables.spread(table, ["group", x], column, worst)
-    medians = tables.masked(whole, ["median"], log=["median"] if log else [])[0]
-    medians["drawn"] = tables.smoothed(medians, "group", "median", smooth)
-    lost = _lost(medians, whole.loc[~np.isfinite(whole["median"]), ["group", x]], table, "group", x)
-    medians = medians[medians[x].isin(kept) | medians.index.isin(lost.index)].reset_index(drop=True)
-    return medians.assign(band=tables.interval_text(medians["low"], medians["high"])), lost
+    times, at = np.unique(own[x], return_inverse=True)
+    first, found = tables.quartiles(own[column], own["group"] * len(times) + at, worst)
+    whole = {"group": own["group"][first], x: own[x][first], **found}
+    medians = tables.rows_of(whole, tables.drawable(whole["median"], log))
+    medians["drawn"] = tables.smoothed(medians["median"], medians["group"], smooth)
+    gone = tables.rows_of(whole, ~np.isfinite(whole["median"]))
+    lost = _lost(medians, gone, own, "group", x)
+    shown = np.isin(medians[x], kept)
+    shown[lost] = True
+    return tables.rows_of(medians, shown), tables.rows_of(medians, lost)
 
 
-def _lost(drawn: pd.DataFrame, gone: pd.DataFrame, table: pd.DataFrame, by: str, x: str) -> pd.DataFrame:
+def _lost(drawn: tables.Columns, gone: tables.Columns, own: tables.Columns, by: str, x: str) -> NDArray[np.int64]:
     """The last row drawn of each line `by` that ends because of diverged runs: those of `gone` come later."""
-    last = drawn.groupby(by, sort=False, observed=True).tail(1)
-    if "diverged" not in table:
-        return last.iloc[:0]
-    until = gone.groupby(by, observed=True)[x].max().reindex(last[by]).to_numpy(np.float64)
-    return last[last[by].isin(table.loc[table["diverged"], by]) & (until > last[x].to_numpy(np.float64))]
+    if "diverged" not in own or not own["diverged"].any():
+        return np.zeros(0, np.int64)
+    _, from_the_end = np.unique(drawn[by][::-1], return_index=True)
+    last = np.sort(len(drawn[by]) - 1 - from_the_end)
+    until = np.full(int(own[by].max()) + 1, -np.inf)
+    np.maximum.at(until, gone[by], gone[x])
+    line = drawn[by][last]
+    return last[np.isin(line, own[by][own["diverged"]]) & (until[line] > drawn[x][last])]
 
 
-def _raw(table: pd.DataFrame, x: str, column: str, log_x: bool, log_y: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _raw(own: tables.Columns, x: str, column: str, log_x: bool, log_y: bool) -> tuple[tables.Columns, tables.Columns]:
     """The rows of single runs, as many as there is room for, and those at which diverged ones end."""
-    runs = tables.thin(np.unique(table["run"].to_numpy()), MOST_RAW)
-    times = tables.thin(np.unique(table[x].to_numpy()), max(2, RAW_ROWS // max(len(runs), 1)), log_x)
-    part = table[table["run"].isin(runs)]
-    finite = tables.masked(part, [column], log=[column] if log_y else [])[0]
-    lost = _lost(finite, part.loc[~np.isfinite(part[column].astype(np.float64)), ["run", x]], part, "run", x)
-    return finite[finite[x].isin(times) | finite.index.isin(lost.index)], lost
+    runs = tables.thin(np.unique(own["run"]), MOST_RAW)
+    times = tables.thin(np.unique(own[x]), max(2, RAW_ROWS // max(len(runs), 1)), log_x)
+    part = tables.rows_of(own, np.isin(own["run"], runs))
+    finite = tables.rows_of(part, tables.drawable(part[column], log_y))
+    lost = _lost(finite, tables.rows_of(part, ~np.isfinite(part[column])), part, "run", x)
+    shown = np.isin(finite[x], times)
+    shown[lost] = True
+    return tables.rows_of(finite, shown), tables.rows_of(finite, lost)
 
 
-def _explained(smooth: int, lost: pd.DataFrame, raw_lost: pd.DataFrame) -> str:
+def _explained(smooth: int, drawn: _Drawn) -> str:
     """What the subtitle says of smoothing and of crosses, where there are any."""
     parts = {
         f"; smoothed: median of {smooth} recorded points, fewer at the ends; faint: as recorded": smooth > 1,
-        "; cross: half of the runs or more diverged": not lost.empty,
-        "; small cross: a run diverged": not raw_lost.empty,
+        "; cross: half of the runs or more diverged": len(drawn.lost["group"]) > 0,
+        "; small cross: a run diverged": len(drawn.raw_lost["group"]) > 0,
     }
     return "".join(part for part, there in parts.items() if there)

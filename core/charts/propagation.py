@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from core.charts import curves, style, tables
+from core.charts import curves, picture, style, tables
 from core.lessons.signal_propagation import layers_text
 from core.text import count, number, percent, short_group
 
@@ -41,9 +41,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         why = f"{what} is 0 here, which has no place on a log axis" if silent else style.NOTHING
         return style.blank(heading, "hidden layer", y_title, why)
     x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
-    (measured, offset), (predicted, _) = (
-        curves.side_by_side(part.assign(at=part["layer"].astype(str)), groups) for part in (measured, predicted)
-    )
+    (measured, offset), (predicted, _) = (_beside(part, groups) for part in (measured, predicted))
     drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
     y_axis = style.position(y_title, drawn, kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
@@ -65,7 +63,7 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         ("runs", "runs", "d"),
     )
     y = alt.Y("median:Q", **y_axis)
-    behind = style.halo(measured[["group", "at", "beside", "median"]], groups, x=x, xOffset=offset, y=y)
+    behind = style.halo(picture.arrow(measured[["group", "at", "beside", "median"]]), groups, x=x, xOffset=offset, y=y)
     return style.layered(
         [
             *behind,
@@ -81,6 +79,11 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         pick_on=len(behind),
         said=_beside_theory(measured, predicted, kind),
     )
+
+
+def _beside(part: pd.DataFrame, groups: Sequence[str]) -> tuple[pd.DataFrame, alt.XOffset]:
+    offsets, channel = curves.side_by_side(part["group"], groups)
+    return part.assign(at=part["layer"].astype(str), beside=offsets), channel
 
 
 def _beside_theory(measured: pd.DataFrame, predicted: pd.DataFrame, kind: style.Kind) -> str:

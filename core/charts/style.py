@@ -10,15 +10,18 @@ milliseconds to find the class of a plain text, `alt.value`, `alt.when` or `alt.
 import math
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from string import Formatter
 from typing import Any, Literal
 from zlib import crc32
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.charts import long_names, tables
 from core.charts.picture import arrow
@@ -305,12 +308,14 @@ def row_colour(groups: Sequence[str]) -> alt.Color:
     return colour("group", *group_colours(groups), None)
 
 
-def halo(rows: pd.DataFrame, groups: Sequence[str], steps: bool = False, **channels: Any) -> list[alt.Chart]:
+def halo(rows: pa.Table, groups: Sequence[str], steps: bool = False, **channels: Any) -> list[alt.Chart]:
     """The line of the baseline, broad and grey, to lie behind its own; nothing where there is no baseline."""
-    own = rows[rows["group"] == baseline_of(groups)]
+    if not (baseline := baseline_of(groups)):
+        return []
+    own = rows.filter(pc.equal(rows["group"], baseline))
     shape: dict[str, Any] = {"interpolate": "step-after"} if steps else {}
     line = alt.Chart(own).mark_line(color=NEUTRAL, strokeWidth=9, opacity=0.35, **shape)
-    return [] if own.empty else [line.encode(**channels)]
+    return [line.encode(**channels)] if len(own) else []
 
 
 def pick_group(groups: Sequence[str] = ()) -> alt.Parameter:
@@ -470,20 +475,26 @@ def at(place: float | str) -> alt.XValue:
     return alt.XValue(place)  # type: ignore[no-untyped-call]
 
 
-def extremes(table: pd.DataFrame, column: str, whose: str, told: Callable[[float], str] = number) -> str:
+def extremes(
+    table: pd.DataFrame | Mapping[str, Any], column: str, whose: str, told: Callable[[float], str] = number
+) -> str:
     """The largest and the smallest of a column, and `whose` they are, a format of columns; "" where none is finite."""
-    known = table[np.isfinite(table[column].to_numpy(dtype=np.float64))]
-    if known.empty:
+    values = np.asarray(table[column], dtype=np.float64)
+    rows = np.flatnonzero(np.isfinite(values))
+    if not rows.size:
         return ""
-    values = known[column].to_numpy(dtype=np.float64)
-    if len(known) > 1 and values.min() == values.max():
-        return f"All {len(known):,}: {told(values[0])}"
-    most, least = (
-        f"{short_group(whose.format(**known.iloc[place].to_dict()))}{_and_more(values == values[place])}"
-        f" with {told(values[place])}"
-        for place in (int(values.argmax()), int(values.argmin()))
-    )
-    return f"Only {most}" if len(known) == 1 else f"Largest: {most}; smallest: {least}"
+    values = values[rows]
+    if len(rows) > 1 and values.min() == values.max():
+        return f"All {len(rows):,}: {told(values[0])}"
+    names = [name for _, name, _, _ in Formatter().parse(whose) if name]
+    said = {name: np.asarray(table[name])[rows] for name in names}
+
+    def one(place: int) -> str:
+        name = short_group(whose.format(**{name: said[name][place] for name in names}))
+        return f"{name}{_and_more(values == values[place])} with {told(values[place])}"
+
+    most, least = one(int(values.argmax())), one(int(values.argmin()))
+    return f"Only {most}" if len(rows) == 1 else f"Largest: {most}; smallest: {least}"
 
 
 def _and_more(alike: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
