@@ -11,7 +11,7 @@ activations, and agree with probability 1/2 + asin(rho) / pi.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import Told
 from core.results.results import Result
-from core.schema import LEVELS
+from core.schema import GROUP, LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, few, number, sentence, share, shares, verdict, words
 from core.theory.theory import pair_agreement, pair_agreement_by_batch
 
@@ -86,18 +86,19 @@ def _rows(result: Result, epoch: int, columns: Sequence[str], layer: int | None 
     layers = result.layers
     wanted = layers["epoch"].to_numpy() == epoch
     at = np.flatnonzero(wanted if layer is None else wanted & (layers["layer"].to_numpy() == layer))
-    # All runs of a group are of one line and have batches of one size: texts are looked at once for each.
+    # All runs of a group have the same settings, line and size of batches: texts are looked at once for each.
     code, groups = pd.factorize(layers["group"].array.take(at))
     _, first = np.unique(code, return_index=True)
-    data, batches = (layers[name].array.take(at[first]) for name in ("dataset", "batch_size"))
+    settings = {column.name: _array(layers[column.name], at[first]) for column in GROUP}
     by_name = {name: sizes(result.experiment, name) for name in result.experiment.dataset}
-    size = np.array([by_name[name][batch] for name, batch in zip(data, batches, strict=True)], np.int64)
+    pairs = zip(settings["dataset"], settings["batch_size"], strict=True)
+    size = np.array([by_name[name][batch] for name, batch in pairs], np.int64)
     known = labels(result.experiment)
     line = np.array([known[str(group)] for group in groups], object)
     alike = [pd.factorize(line)[0][code], size[code], *(layers[name].to_numpy()[at] for name in ("seed", "layer"))]
     kept = np.flatnonzero(~pd.DataFrame(dict(enumerate(alike))).duplicated().to_numpy())
     own = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
-    found = {name: _array(layers[name], at[kept]) for name in own}
+    found = {name: settings[name][code[kept]] if name in settings else _array(layers[name], at[kept]) for name in own}
     return found | {"line": line[code[kept]], "size": size[code[kept]]}
 
 
@@ -251,14 +252,19 @@ def _input_moments(experiment: Experiment, dataset: str) -> tuple[float, float]:
     return float(varying.mean()), float(varying.std())
 
 
-def theory_by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
+def theory_by_batch(result: Result, epoch: int, layer: int, lines: Collection[str] | None = None) -> pd.DataFrame:
     """What theory expects at every batch size, a row for each line and size: columns line, size, pairs.
 
     For layers fed by hidden units, from Gaussian pre-activations of the measured spread; for the first layer, and
     beyond 512 examples, the value of a large batch.
+
+    Args:
+        lines: of which; None for all.
     """
     rows: list[tuple[str, int, float]] = []
     for feed in _feeding(result, _rows(result, epoch, FEEDING), [layer]):
+        if lines is not None and feed.line not in lines:
+            continue
         full, _ = result.experiment.part_sizes(feed.dataset)
         curve = tuple(size for size in CURVE if size < full)
         if np.isfinite(feed.preactivation_std) and np.isfinite(feed.limit):
