@@ -28,6 +28,7 @@ from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import Told
 from core.results.results import Result, run_settings
+from core.results.summary import means
 from core.schema import GROUP, LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, few, number, sentence, share, shares, verdict, words
 from core.theory.theory import pair_agreement, pair_agreement_by_batch
@@ -223,15 +224,16 @@ class _Feed(NamedTuple):
 
 def _feeding(result: Result, rows: Rows, layers: Sequence[int]) -> list[_Feed]:
     """What feeds several layers, from `_rows` with the columns FEEDING."""
-    line, number = pd.factorize(rows["line"])[0], rows["layer"]
+    lines, number = pd.factorize(rows["line"])[0], rows["layer"]
     moments: dict[tuple[int, int], list[float]] = {}
     for below in {max(layer - 1, 1) for layer in layers}:
         at = np.flatnonzero(number == below)
-        means = pd.DataFrame({name: rows[name][at] for name in MOMENTS}).groupby(line[at]).mean()
-        moments |= {(below, code): values for code, values in zip(means.index, means.to_numpy().tolist(), strict=True)}
+        there, code = np.unique(lines[at], return_inverse=True)
+        values = np.column_stack([means(code, rows[name][at], len(there)) for name in MOMENTS])
+        moments |= {(below, line): own for line, own in zip(there.tolist(), values.tolist(), strict=True)}
     # All rows of a line in one layer have the same settings: the first tells them.
-    _, first = np.unique(np.column_stack([number, line]), axis=0, return_index=True)
-    heads = {(number[place], line[place]): place for place in np.sort(first)}
+    _, first = np.unique(np.column_stack([number, lines]), axis=0, return_index=True)
+    heads = {(number[place], lines[place]): place for place in np.sort(first)}
     told = {name: rows[name].take(list(heads.values())).tolist() for name in SETTINGS}
     settings = {at: {name: told[name][place] for name in SETTINGS} for place, at in enumerate(heads)}
     found = []
@@ -340,9 +342,10 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     limits = {feed.line: feed.limit for feed in _feeding(result, rows, [layer])}
     rows = _taken(rows, rows["activation"] == activation)
     hidden = rows["role"] == "hidden"
-    saturated = _means(rows["run"][hidden], rows["saturated"][hidden], len(result.runs))
     start = _rows(result, 0, ["weight_rms"], layer)
-    scale = _means(start["run"], start["weight_rms"], len(result.runs))
+    runs = 1 + max(int(each["run"].max(initial=0)) for each in (rows, start))
+    saturated = means(rows["run"][hidden], rows["saturated"][hidden], runs)
+    scale = means(start["run"], start["weight_rms"], runs)
     rows = _taken(rows, rows["layer"] == layer)
     theory = np.array([limits.get(line, np.nan) for line in rows["line"]], np.float64)
     # A row for each run and quantity: all of one, then all of the other.
@@ -356,26 +359,16 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     known = np.flatnonzero(~np.isnan(long["scale"]) & ~np.isnan(long["value"]))
     places: dict[tuple[Any, ...], int] = {}
     code = np.array([places.setdefault(named[at], len(places)) for at in known], np.int64)
-    scales, theories, values = (_means(code, long[name][known], len(places)) for name in ("scale", "theory", "value"))
-    runs = np.bincount(code, minlength=len(places))
-    in_order, begins = long["value"][known][np.argsort(code, kind="stable")], np.cumsum(runs) - runs
+    scales, theories, values = (means(code, long[name][known], len(places)) for name in ("scale", "theory", "value"))
+    of = np.bincount(code, minlength=len(places))
+    in_order, begins = long["value"][known][np.argsort(code, kind="stable")], np.cumsum(of) - of
     low, high = (end.reduceat(in_order, begins) for end in (np.minimum, np.maximum))
     columns: Rows = {
         name: np.array([place[at] for place in places], np.float64 if name == "gain" else object)
         for at, name in enumerate([*scheme, "quantity"])
     }
-    columns |= {"scale": scales, "theory": theories, "mean": values, "low": low, "high": high, "runs": runs}
+    columns |= {"scale": scales, "theory": theories, "mean": values, "low": low, "high": high, "runs": of}
     return _table(_taken(columns, np.lexsort((scales, columns["quantity"]))))
-
-
-def _means(place: NDArray[np.int64], values: NDArray[np.float64], places: int) -> NDArray[np.float64]:
-    """The mean of the values at each place that are there; empty where there is none."""
-    there = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        found: NDArray[np.float64] = np.bincount(place[there], values[there], places) / np.bincount(
-            place[there], minlength=places
-        )
-    return found
 
 
 # In words

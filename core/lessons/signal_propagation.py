@@ -1,9 +1,8 @@
 """Mean field theory beside the runs: what it predicts of every hidden layer, where it parts from them, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from core.registries.starts import is_random, part
 from core.results.convergence import NAMED
 from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
+from core.results.summary import means
 from core.text import ONE_SEED, UNDECIDED, count, few, listed, number, sentences, share, verb, verdict
 from core.theory import theory
 
@@ -111,20 +111,19 @@ def by_layer(result: Result, epoch: int = 0, foretold: Foretold | None = None) -
 
 def predictions(result: Result) -> Foretold:
     """What theory says of the result's hidden layers."""
-    start = result.layers[((result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)).to_numpy()]
-    variances = _variances(start).groupby([start["group"], start["layer"]], sort=False).mean()
     threshold = result.experiment.saturation_threshold
-    found, starts = {}, _starts(result)
-    by_group = _by_group(variances)
+    found: dict[tuple[str, int, str], float] = {}
+    by_group = _starts(result)
     for settings in random_groups(result).itertuples(index=False):
-        if not settings.random or str(settings.group) not in by_group:
+        group, activation = str(settings.group), str(settings.activation)
+        if not settings.random:
             continue
-        group, own, activation = str(settings.group), by_group[str(settings.group)], str(settings.activation)
-        weights, biases = (tuple(own[name].tolist()) for name in ("weights", "biases"))
+        start, hidden = by_group[group], str(settings.hidden).count("-") + 1
+        weights, biases = (tuple(start[name][:hidden].tolist()) for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(activation, weights, biases, mean_square, threshold)
         if settings.random_output:
-            for place, square in _backward(starts[group], layers).items():
+            for place, square in _backward(start, layers).items():
                 found[group, place, "backward"] = square**0.5
         for layer in layers:
             found[group, layer.layer, "length"] = layer.q
@@ -132,27 +131,37 @@ def predictions(result: Result) -> Foretold:
             flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
             found[group, layer.layer, "saturated"] = 1.0 if flat else layer.saturated_low + layer.saturated_high
             found[group, layer.layer, "mean"] = layer.mean
-    weights_of: dict[Any, float] = variances["weights"].to_dict()
-    return Foretold(found, weights_of)
+    variances = {
+        (group, layer): float(variance)
+        for group, start in by_group.items()
+        for layer, variance in enumerate(start["weights"][:-1], start=1)
+    }
+    return Foretold(found, variances)
 
 
-def _by_group(table: pd.DataFrame) -> dict[Any, dict[str, np.ndarray]]:
-    """Of a table by (group, layer) each group's columns, layer by layer: as arrays, since groups come in thousands."""
-    table = table.sort_index(level="layer", kind="stable", sort_remaining=False)
-    columns = {str(name): table[name].to_numpy() for name in table}
-    rows = table.groupby(level="group", sort=False).indices
-    return {group: {name: values[own] for name, values in columns.items()} for group, own in rows.items()}
-
-
-def _starts(result: Result) -> dict[Any, dict[str, np.ndarray]]:
-    """By group what theory takes of each layer at initialisation, output too: means over the runs.
+def _starts(result: Result) -> dict[str, dict[str, np.ndarray]]:
+    """By group what theory takes of each layer at initialisation, the output's the last: means over the runs.
 
     Columns: fan_in, fan_out, weights (sw^2), biases (sb^2), delta_square (mean square of d loss / d a).
     """
-    start = result.layers[result.layers["epoch"] == 0]
-    squares = _variances(start).assign(delta_square=start["delta_mean"] ** 2 + start["delta_std"] ** 2)
-    means = start[["fan_in", "fan_out"]].join(squares).groupby([start["group"], start["layer"]], sort=False).mean()
-    return _by_group(means)
+    layers = result.layers
+    at = np.flatnonzero(layers["epoch"].to_numpy() == 0)
+    code, groups = pd.factorize(layers["group"].array.take(at))
+    layer = layers["layer"].to_numpy()[at]
+    names = ("fan_in", "fan_out", "weight_rms", "bias_rms", "delta_mean", "delta_std")
+    own = {name: layers[name].to_numpy(np.float64)[at] for name in names}
+    columns = {"fan_in": own["fan_in"], "fan_out": own["fan_out"], **_variances(own)}
+    columns["delta_square"] = own["delta_mean"] ** 2 + own["delta_std"] ** 2
+    most = int(layer.max(initial=0)) + 1
+    whole = {name: means(code * most + layer, values, len(groups) * most) for name, values in columns.items()}
+    deepest = np.zeros(len(groups), np.int64)
+    np.maximum.at(deepest, code, layer)
+    return {
+        str(group): {
+            name: values[place * most + 1 : place * most + deepest[place] + 1] for name, values in whole.items()
+        }
+        for place, group in enumerate(groups)
+    }
 
 
 def _backward(start: dict[str, np.ndarray], layers: Sequence[theory.LayerPrediction]) -> dict[int, float]:
@@ -194,7 +203,7 @@ def jacobians(result: Result) -> pd.DataFrame:
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
     for settings in random_groups(result).itertuples(index=False):
-        own = starts[settings.group]
+        own = starts[str(settings.group)]
         weights, biases = (tuple(own[name][:-1].tolist()) for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(str(settings.activation), weights, biases, mean_square, threshold)
@@ -213,13 +222,12 @@ def _layers(
     return theory.predict_layers(activation, weights, biases, mean_square, threshold)
 
 
-def _variances(layers: pd.DataFrame) -> pd.DataFrame:
-    """Columns weights, sw^2 = fan_in * Var(w), and biases, sb^2 = Var(b).
+def _variances(layers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """By column weights, sw^2 = fan_in * Var(w), and biases, sb^2 = Var(b), of the rows of a table of layers.
 
     They are variances about 0, which random ones are drawn about: those of a single one too.
     """
-    squares = {"weights": layers["fan_in"] * layers["weight_rms"] ** 2, "biases": layers["bias_rms"] ** 2}
-    return pd.DataFrame(squares)
+    return {"weights": layers["fan_in"] * layers["weight_rms"] ** 2, "biases": layers["bias_rms"] ** 2}
 
 
 def random_groups(result: Result) -> pd.DataFrame:
@@ -228,10 +236,12 @@ def random_groups(result: Result) -> pd.DataFrame:
     Weights drawn at random about 0, with biases so drawn or 0, of plain networks, are all that the theory knows of.
     Biases of the output layer change no slope: `random_output` is of its weights.
     """
-    start = result.layers.loc[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0), _SETTINGS]
-    groups = start.drop_duplicates("group")
-    layers = groups["hidden"].str.count("-") + 2
-    texts = list(zip(groups["initialiser"], groups["bias_initialiser"], layers, strict=True))
+    layers = result.layers
+    start = np.flatnonzero((layers["epoch"].to_numpy() == 0) & (layers["role"] == "hidden").to_numpy())
+    code, _ = pd.factorize(layers["group"].array.take(start))
+    groups = layers.iloc[start[np.unique(code, return_index=True)[1]]][_SETTINGS]
+    of = groups["hidden"].str.count("-") + 2
+    texts = list(zip(groups["initialiser"], groups["bias_initialiser"], of, strict=True))
     drawn = [all(is_random(weights, biases, at, of) for at in range(1, of)) for weights, biases, of in texts]
     return groups.assign(
         random=is_plain(groups) & np.array(drawn, bool),
@@ -250,8 +260,10 @@ def points(result: Result) -> pd.DataFrame:
     start = result.layers[(result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)]
     depths = start.groupby("group", sort=False)["layer"].max()
     fed = start[(start["layer"] > 1) | (start["group"].map(depths) == 1)]
-    means = _variances(fed).groupby(fed["group"], sort=False).mean()
-    by_group = dict(zip(means.index, means.to_numpy().tolist(), strict=True))
+    code, names = pd.factorize(fed["group"])
+    columns = _variances({name: fed[name].to_numpy() for name in ("fan_in", "weight_rms", "bias_rms")})
+    own = [means(code, values, len(names)).tolist() for values in columns.values()]
+    by_group = dict(zip(names, zip(*own, strict=True), strict=True))
     rows = []
     for settings in random_groups(result).itertuples(index=False):
         row = {name: getattr(settings, name) for name in _SETTINGS} | {"depth": int(depths[str(settings.group)])}
