@@ -17,6 +17,7 @@ WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whol
 AGREEMENT = "agreement of gradient signs"
 RANDOM = "random signs"
 NO_GRADIENT = "no neuron has a gradient here"
+BINS = len(SHARE_EDGES) - 1
 
 
 def sign_distribution(
@@ -34,25 +35,28 @@ def sign_distribution(
     """
     title = f"Gradient of {WHOSE[level]}, layer {layer}"
     x_title, y_title = "share of positive weight gradients", "run group"
-    here = (histograms["quantity"] == "positive_share") & (histograms["level"] == level)
-    here &= (histograms["epoch"] == epoch) & (histograms["layer"] == layer) & histograms["group"].isin(groups)
-    table = histograms.loc[here, ["group", "left", "right", "count"]]
-    table = tables.masked(table, ["left", "right", "count"])[0]
-    if table.empty:
+    counts = _counts(histograms, groups, epoch=epoch, layer=layer, level=level)
+    there = np.flatnonzero(counts.any(axis=1))
+    if not there.size:
         measured = histograms.empty or histograms["quantity"].isin(["gradient", "positive_share"]).any()
         return style.blank(title, x_title, y_title, NO_GRADIENT if measured else NOT_MEASURED)
-    named, cut = style.shown(groups, table)
-    table = _every_bin(table, named)
-    table["share"] = table["count"] / table.groupby("place")["count"].transform("sum")
-    table["expected"] = binomial_shares(table["left"].to_numpy(), table["right"].to_numpy(), fan_in)
-    table["range"] = tables.interval_text(table["left"], table["right"])
-    at_ends = table[(table["left"] <= 0) | (table["right"] >= 1)].groupby("place")["share"].sum()
-    notes = [f"{percent(float(at_ends.get(i, 0.0)))} at 0 or 1" for i in range(len(named))]
+    named = [groups[place] for place in there[: style.MOST_ROWS]]
+    shares = counts[there[: style.MOST_ROWS]]
+    shares /= shares.sum(axis=1, keepdims=True)
+    left, right = SHARE_EDGES[:-1], SHARE_EDGES[1:]
+    of_bins = {
+        "left": left,
+        "right": right,
+        "expected": binomial_shares(left, right, fan_in),
+        "range": np.array(tables.interval_text(left, right)),
+    }
+    table = {name: np.tile(values, len(named)) for name, values in of_bins.items()}
     return rows.bars(
-        table,
-        pd.DataFrame({"group": named, "note": notes}),
+        table | {"place": np.repeat(np.arange(len(named)), BINS), "share": shares.ravel()},
+        named,
+        [f"{percent(at_ends)} at 0 or 1" for at_ends in (shares[:, 0] + shares[:, -1]).tolist()],
         title=title,
-        subtitle=f"{style.when(epoch)}; dashed: {RANDOM}{cut}",
+        subtitle=f"{style.when(epoch)}; dashed: {RANDOM}{style.left_out(len(there))}",
         x_title=x_title,
         y_title=y_title,
         domain=(0.0, 1.0),
@@ -64,16 +68,15 @@ def sign_distribution(
     )
 
 
-def _every_bin(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """The counts of these groups, in the order of the groups and their bins, the empty bins included."""
-    bins = len(SHARE_EDGES) - 1
-    place = table["group"].map({group: i for i, group in enumerate(groups)})
-    index = np.rint(table["left"] * bins)
-    counts = table["count"].groupby([place, index]).sum()
-    every = pd.MultiIndex.from_product([range(len(groups)), range(bins)], names=["place", "bin"])
-    whole = counts.reindex(every, fill_value=0.0).rename("count").reset_index()
-    left, right = (SHARE_EDGES[whole["bin"] + shift] for shift in (0, 1))
-    return whole.assign(group=np.take(groups, whole["place"]), left=left, right=right)
+def _counts(histograms: pd.DataFrame, groups: Sequence[str], **of: int | str) -> NDArray[np.float64]:
+    """Of each group (rows), how many neurons have their share of positive gradients in each bin (columns)."""
+    own = tables.where(histograms, quantity="positive_share", **of)
+    place = tables.places(histograms["group"].array.take(own), groups)
+    left, count = (histograms[name].to_numpy()[own] for name in ("left", "count"))
+    cell = place * BINS + np.rint(left * BINS).astype(np.int64)
+    known = place >= 0
+    found = np.bincount(cell[known], count[known], minlength=len(groups) * BINS)
+    return found.astype(np.float64).reshape(len(groups), BINS)
 
 
 def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: int) -> NDArray[np.float64]:
@@ -94,14 +97,14 @@ def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: in
 
 def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: str, epoch: int) -> alt.LayerChart:
     """Agreement of gradient signs in every layer at one epoch, with that of random signs."""
-    columns = ["group", "layer", "hidden", "agreement_random", f"agreement_{level}"]
-    table = layers.loc[(layers["epoch"] == epoch) & layers["group"].isin(groups), columns]
-    table = table.assign(at=table["layer"].astype(str))
+    own = _own(layers, groups, epoch=epoch)
+    table = tables.taken(layers, ["group", "hidden", "agreement_random", f"agreement_{level}"], own)
+    steps, table["at"] = tables.steps(layers["layer"].to_numpy()[own])
     return curves.over_steps(
         table,
         groups,
         f"agreement_{level}",
-        steps=[str(number) for number in sorted(table["layer"].unique())],
+        steps=steps,
         title="Agreement of gradient signs by layer",
         subtitle=_subtitle(f"gradient of {WHOSE[level]}, {style.when(epoch)}"),
         x_title="layer (the last is the output)",
@@ -117,7 +120,7 @@ def agreement_over_training(
 ) -> alt.LayerChart:
     """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
     columns = ["group", "run", "epoch", "agreement_random", f"agreement_{level}"]
-    table = layers.loc[(layers["layer"] == layer) & layers["group"].isin(groups), columns]
+    table = tables.taken(layers, columns, _own(layers, groups, layer=layer))
     return curves.over_training(
         table,
         groups,
@@ -134,14 +137,10 @@ def agreement_over_training(
 
 def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, layer: int) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
-    columns = ["group", "hidden", "agreement_random", *(f"agreement_{level}" for level in LEVELS)]
-    here = (layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)
-    table, empty = layers.loc[here, columns], _why_empty(layers)
-    each = [
-        table[["group", "hidden", "agreement_random"]].assign(at=level, value=table[f"agreement_{level}"])
-        for level in LEVELS
-    ]
-    table = pd.concat(each)
+    own = _own(layers, groups, epoch=epoch, layer=layer)
+    table = tables.taken(layers, ["group", "hidden", "agreement_random"], np.tile(own, len(LEVELS)))
+    table["at"] = pd.array(LEVELS, dtype="str").take(np.repeat(np.arange(len(LEVELS)), len(own)))
+    table["value"] = np.concatenate([layers[f"agreement_{level}"].to_numpy()[own] for level in LEVELS])
     return curves.over_steps(
         table,
         groups,
@@ -154,8 +153,14 @@ def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: in
         y_title=AGREEMENT,
         y_kind="share",
         reference=_random(table),
-        empty=empty,
+        empty=_why_empty(layers),
     )
+
+
+def _own(layers: pd.DataFrame, groups: Sequence[str], **of: int) -> NDArray[np.int64]:
+    """The numbers of these groups' rows with these values."""
+    rows = tables.where(layers, **of)
+    return rows[tables.places(layers["group"].array.take(rows), groups) >= 0]
 
 
 def _why_empty(layers: pd.DataFrame) -> str:
@@ -171,5 +176,16 @@ def _subtitle(what: str) -> str:
 
 def _random(table: pd.DataFrame) -> pd.DataFrame:
     """The agreement of random signs at every step `at`, for each network: columns at, key, value."""
-    means = tables.masked(table, ["agreement_random"])[0].groupby(["at", "hidden"])["agreement_random"].mean()
-    return means.rename_axis(index={"hidden": "key"}).rename("value").reset_index()
+    known = np.flatnonzero(np.isfinite(table["agreement_random"].to_numpy()))
+    (at, steps), (network, networks) = (
+        pd.factorize(table[name].array.take(known), sort=True) for name in ("at", "hidden")
+    )
+    place = at * len(networks) + network
+    there = np.unique(place)
+    return pd.DataFrame(
+        {
+            "at": steps.take(there // len(networks)),
+            "key": networks.take(there % len(networks)),
+            "value": tables.means(table["agreement_random"].to_numpy()[known], place),
+        }
+    )

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 
 from core.text import number
 
@@ -36,16 +37,44 @@ def rows_of(columns: Columns, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def places(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
+def where(table: pd.DataFrame, **values: Any) -> NDArray[np.int64]:
+    """The numbers of the rows with these values."""
+    here = np.ones(len(table), dtype=bool)
+    for name, value in values.items():
+        here &= np.asarray(table[name].array == value)
+    return np.flatnonzero(here)
+
+
+def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) -> pd.DataFrame:
+    """Some columns of these rows, of which the others need not be looked at."""
+    return pd.DataFrame({name: table[name].array.take(rows) for name in names})
+
+
+def places(column: pd.Series | ExtensionArray, names: Sequence[str]) -> NDArray[np.int64]:
     """Where among the `names` each text of a column stands; -1 where it is none of them."""
-    texts = pa.array(column.array, pa.large_string())
+    texts = pa.array(column.array if isinstance(column, pd.Series) else column, pa.large_string())
     found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())).fill_null(-1)
     return np.asarray(found, dtype=np.int64)
+
+
+def combined(*columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each row, in the order of the columns, which hold none below 0: the same where all of them are."""
+    number = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        number = number * (int(column.max(initial=0)) + 1) + column
+    return number
 
 
 def texts(names: Sequence[str], place: NDArray[Any]) -> pa.Array:
     """The names that stand at these places, as a column for `few`."""
     return pa.array(names, pa.large_string()).take(pa.array(place, pa.int64()))
+
+
+def steps(numbers: NDArray[np.int64]) -> tuple[list[str], ExtensionArray]:
+    """Of a column of numbers those that there are, in order, and the column itself: both as texts."""
+    found, place = np.unique(numbers, return_inverse=True)
+    names = [str(number) for number in found.tolist()]
+    return names, pd.array(names, dtype="str").take(place)
 
 
 def in_place(columns: Columns, names: Sequence[str]) -> dict[str, Any]:
@@ -124,6 +153,11 @@ def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
     nearest = np.clip(np.searchsorted(place, wanted), 0, len(points) - 1)
     chosen: NDArray[Any] = points[np.unique(nearest)]
     return chosen
+
+
+def means(values: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean of the values of each `place`, in order: pandas sums up so that equal values have themselves as mean."""
+    return np.asarray(pd.Series(values).groupby(place).mean())
 
 
 def smoothed(values: NDArray[np.float64], group: NDArray[Any], window: int) -> NDArray[np.float64]:
