@@ -141,7 +141,7 @@ def over_steps(
     x_title: str,
     y_title: str,
     y_kind: style.Kind = "linear",
-    reference: pd.DataFrame | None = None,
+    reference: pd.DataFrame | Mapping[str, Any] | None = None,
     empty: str = style.NOTHING,
     whose: str = "{group} at layer {at}",
 ) -> alt.LayerChart:
@@ -159,8 +159,8 @@ def over_steps(
     if not len(medians["median"]):
         return style.blank(title, x_title, y_title, empty)
     x = steps_axis(steps, x_title)
-    referred = [] if reference is None else reference["value"].to_list()
-    y_axis = style.position(y_title, np.concatenate([medians["low"], medians["high"], referred]), y_kind)
+    dashed = {} if reference is None else {name: list(reference[name]) for name in ("at", "value", "key")}
+    y_axis = style.position(y_title, np.concatenate([medians["low"], medians["high"], dashed.get("value", [])]), y_kind)
     colour, of_line, of_point = _looks(groups, alone=len(steps) == 1)
     pick = style.pick_group(groups)
     rows = tables.few({name: medians[name] for name in ("group", "at", "low", "median", "high", "band", "finite")})
@@ -172,11 +172,9 @@ def over_steps(
     behind = style.halo(rows, groups, x=x, xOffset=beside, y=y)
     charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, opacity=style.faded(pick), **of_line)]
     charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
-    if reference is not None and not reference.empty:
-        dashed = alt.Chart(reference[["at", "value", "key"]]).mark_line(
-            color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6
-        )
-        charts.append(dashed.encode(x=x, y=alt.Y("value:Q", **y_axis), detail=alt.Detail("key:N")))
+    if dashed.get("value"):
+        line = alt.Chart(tables.few(dashed)).mark_line(**LEVEL)
+        charts.append(line.encode(x=x, y=alt.Y("value:Q", **y_axis), detail=alt.Detail("key:N")))
     tip = style.tip(
         ("group", "group"), ("at", x_title), ("median", "median", style.NUMBER), ("band", "25-75 % of runs"),
         ("finite", "runs", "d"),

@@ -5,7 +5,6 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -69,7 +68,7 @@ def bars(
         dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
-    charts += style.row_names(pd.DataFrame({"group": names, "note": notes}), y_axis, groups=groups)
+    charts += style.row_names({"group": names, "note": notes}, y_axis, groups=groups)
     said = style.read_out(names, _notes(table, notes))
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.charts import curves, rows, style, tables
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
+from core.results.evidence import where
 from core.text import number, percent
 
 SHARE = "share saturated"
@@ -43,7 +44,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     epochs = tables.thin(np.unique(finite["epoch"]), max(2, min(60, 2 * CELLS // lines)))
     cells = _cells(tables.rows_of(finite, np.isin(finite["epoch"], epochs)), ["group", "layer", "epoch"])
     order, notes = [names.index(group) for group in named], _from_to(cells, len(names))
-    strips = pd.DataFrame({"group": named, "top": top[order], "note": [notes[place] for place in order]})
+    strips: dict[str, Any] = {"group": named, "top": top[order], "note": [notes[place] for place in order]}
     # Of each cell, which of its group's layers it is of.
     _, first, rank = np.unique(tables.combined(cells["group"], cells["layer"]), return_index=True, return_inverse=True)
     rank -= np.searchsorted(cells["group"][first], cells["group"])
@@ -79,7 +80,7 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
 
 def _hidden(layers: pd.DataFrame, names: Sequence[str]) -> tables.Columns:
     """What the cells need of the rows of hidden layers; "group" is the place of a group among the names."""
-    rows = tables.where(layers, role="hidden")
+    rows = where(layers, role="hidden")
     place = tables.places(layers["group"].array.take(rows), names)
     rows, place = rows[place >= 0], place[place >= 0]
     return {"group": place} | {name: layers[name].to_numpy()[rows] for name in CELL}
@@ -101,7 +102,7 @@ def _stacked(own: tables.Columns, names: Sequence[str], named: Sequence[str]) ->
 
 def saturation_over_training(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
     """Share saturated over training, mean over the hidden layers: median and 25-75 % band over the runs of a group."""
-    hidden = tables.where(layers, role="hidden")
+    hidden = where(layers, role="hidden")
     point = tables.combined(*(layers[name].to_numpy()[hidden] for name in ("run", "epoch")))
     # Points in the order in which they come: a long table need not be sorted.
     means = pd.Series(layers["saturated"].to_numpy()[hidden]).groupby(point, sort=False).mean()
@@ -125,7 +126,7 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     """
     title = "Share saturated"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
-    rows = tables.where(layers, group=group)
+    rows = where(layers, group=group)
     own = {name: layers[name].to_numpy()[rows] for name in CELL}
     finite = tables.rows_of(own, np.isfinite(own["saturated"]))
     numbers = np.unique(finite["layer"]).tolist()
@@ -212,7 +213,7 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
 
 def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[dict[str, Any], str]:
     """The points of `saturation_by_scale` by column, or why there are none."""
-    now, start = (tables.where(layers, activation=activation, epoch=point) for point in (epoch, 0))
+    now, start = (where(layers, epoch=point, activation=activation) for point in (epoch, 0))
     whose = tables.combined(layers["run"].to_numpy(), layers["layer"].to_numpy())
     scale = pd.Series(layers["weight_rms"].to_numpy()[start], whose[start]).reindex(whose[now]).to_numpy()
     finite = np.isfinite(scale) & np.isfinite(layers["saturated"].to_numpy()[now])
@@ -255,7 +256,7 @@ def histogram_by_layer(
     meaning = VALUES[quantity]
     title = f"Distribution of the {meaning}"
     y_title = "layer"
-    own = tables.where(histograms, group=group, quantity=quantity)
+    own = where(histograms, group=group, quantity=quantity)
     columns = ("layer", "epoch", "left", "right", "count")
     table = {name: histograms[name].to_numpy()[own] for name in columns}
     bounded = np.isfinite(table["left"]) & np.isfinite(table["right"])
@@ -293,7 +294,7 @@ def histogram_by_layer(
 def mean_activation(layers: pd.DataFrame, *, groups: Sequence[str], layer: int) -> alt.LayerChart:
     """Mean activation of a hidden layer over training: median and 25-75 % band over the runs of each group."""
     return curves.over_training(
-        tables.taken(layers, ["group", "run", "epoch", "activation_mean"], tables.where(layers, layer=layer)),
+        tables.taken(layers, ["group", "run", "epoch", "activation_mean"], where(layers, layer=layer)),
         groups,
         "activation_mean",
         title=f"Mean activation of layer {layer} over training",
@@ -308,13 +309,12 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
     """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
     title, x_title = f"Mean activation by layer {style.when(epoch)}", "hidden layer"
     y_title = "mean of h over examples and units"
-    rows = tables.where(layers, role="hidden", epoch=epoch)
-    if not rows.size and len(layers) and not tables.where(layers, role="hidden").size:
+    rows = where(layers, epoch=epoch, role="hidden")
+    if not rows.size and len(layers) and not where(layers, role="hidden").size:
         return style.blank(title, x_title, y_title, style.NO_HIDDEN)
-    table = tables.taken(layers, ["group", "activation_mean"], rows)
-    steps, table["at"] = tables.steps(layers["layer"].to_numpy()[rows])
+    steps, at = tables.steps(layers["layer"].to_numpy()[rows])
     return curves.over_steps(
-        table,
+        tables.taken(layers, ["group", "activation_mean"], rows, at=at),
         groups,
         "activation_mean",
         steps=steps,
@@ -322,7 +322,7 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
         subtitle=f"{curves.BAND}; dashed: zero-centred",
         x_title=x_title,
         y_title=y_title,
-        reference=pd.DataFrame({"at": steps, "value": 0.0, "key": "zero"}),
+        reference={"at": steps, "value": [0.0] * len(steps), "key": ["zero"] * len(steps)},
     )
 
 
@@ -375,7 +375,7 @@ def _flat_names(
     for align, ends, dead, edge in ends_of:
         runs = zip(dead.tolist(), flat["runs"][ends].tolist(), strict=True)
         said = [f"dead-flat in {some} of {all_}" if some < all_ else "dead-flat" for some, all_ in runs]
-        cells = tables.few({**tables.rows_of(flat, ends), "said": said})
+        cells = tables.few({**tables.rows_of(flat, ends), "said": np.array(said, dtype=np.str_)})
         x = _epochs(epochs, x_title, edge)
         for look in ({"stroke": HALO, "strokeWidth": 3.0, "color": HALO}, {"color": INK}):
             text = alt.Chart(cells).mark_text(

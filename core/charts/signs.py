@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
 from core.engine.measures import SHARE_EDGES
+from core.results.evidence import where
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
 
@@ -70,7 +72,7 @@ def sign_distribution(
 
 def _counts(histograms: pd.DataFrame, groups: Sequence[str], **of: int | str) -> NDArray[np.float64]:
     """Of each group (rows), how many neurons have their share of positive gradients in each bin (columns)."""
-    own = tables.where(histograms, quantity="positive_share", **of)
+    own = where(histograms, **of, quantity="positive_share")
     place = tables.places(histograms["group"].array.take(own), groups)
     left, count = (histograms[name].to_numpy()[own] for name in ("left", "count"))
     cell = place * BINS + np.rint(left * BINS).astype(np.int64)
@@ -98,8 +100,8 @@ def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: in
 def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: str, epoch: int) -> alt.LayerChart:
     """Agreement of gradient signs in every layer at one epoch, with that of random signs."""
     own = _own(layers, groups, epoch=epoch)
-    table = tables.taken(layers, ["group", "hidden", "agreement_random", f"agreement_{level}"], own)
-    steps, table["at"] = tables.steps(layers["layer"].to_numpy()[own])
+    steps, at = tables.steps(layers["layer"].to_numpy()[own])
+    table = tables.taken(layers, ["group", "hidden", "agreement_random", f"agreement_{level}"], own, at=at)
     return curves.over_steps(
         table,
         groups,
@@ -138,9 +140,10 @@ def agreement_over_training(
 def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, layer: int) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
     own = _own(layers, groups, epoch=epoch, layer=layer)
-    table = tables.taken(layers, ["group", "hidden", "agreement_random"], np.tile(own, len(LEVELS)))
-    table["at"] = pd.array(LEVELS, dtype="str").take(np.repeat(np.arange(len(LEVELS)), len(own)))
-    table["value"] = np.concatenate([layers[f"agreement_{level}"].to_numpy()[own] for level in LEVELS])
+    at = pd.array(LEVELS, dtype="str").take(np.repeat(np.arange(len(LEVELS)), len(own)))
+    value = np.concatenate([layers[f"agreement_{level}"].to_numpy()[own] for level in LEVELS])
+    whole = np.tile(own, len(LEVELS))
+    table = tables.taken(layers, ["group", "hidden", "agreement_random"], whole, at=at, value=value)
     return curves.over_steps(
         table,
         groups,
@@ -159,7 +162,7 @@ def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: in
 
 def _own(layers: pd.DataFrame, groups: Sequence[str], **of: int) -> NDArray[np.int64]:
     """The numbers of these groups' rows with these values."""
-    rows = tables.where(layers, **of)
+    rows = where(layers, **of)
     return rows[tables.places(layers["group"].array.take(rows), groups) >= 0]
 
 
@@ -174,18 +177,11 @@ def _subtitle(what: str) -> str:
     return f"{what}; {curves.BAND}; dashed: {RANDOM}"
 
 
-def _random(table: pd.DataFrame) -> pd.DataFrame:
-    """The agreement of random signs at every step `at`, for each network: columns at, key, value."""
-    known = np.flatnonzero(np.isfinite(table["agreement_random"].to_numpy()))
-    (at, steps), (network, networks) = (
-        pd.factorize(table[name].array.take(known), sort=True) for name in ("at", "hidden")
-    )
-    place = at * len(networks) + network
-    there = np.unique(place)
-    return pd.DataFrame(
-        {
-            "at": steps.take(there // len(networks)),
-            "key": networks.take(there % len(networks)),
-            "value": tables.means(table["agreement_random"].to_numpy()[known], place),
-        }
-    )
+def _random(table: pd.DataFrame) -> dict[str, Any]:
+    """The agreement of random signs at every step `at`, for each network: columns at, value, key."""
+    values = table["agreement_random"].to_numpy()
+    known = np.flatnonzero(np.isfinite(values))
+    at, network = (pd.factorize(table[name].array.take(known), sort=True)[0] for name in ("at", "hidden"))
+    _, first, place = np.unique(tables.combined(at, network), return_index=True, return_inverse=True)
+    texts = {name: table[column].array.take(known[first]) for name, column in (("at", "at"), ("key", "hidden"))}
+    return texts | {"value": tables.means(values[known], place)}

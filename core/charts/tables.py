@@ -28,7 +28,8 @@ def few(columns: Mapping[str, Sequence[Any] | NDArray[Any] | pa.Array | pa.Chunk
 def _column(values: Sequence[Any] | NDArray[Any] | pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
-    kind = next((kind for known, kind in TYPES.items() if len(values) and isinstance(values[0], known)), None)
+    like = values[0] if len(values) else getattr(values, "dtype", np.dtype(object)).type()
+    kind = next((kind for known, kind in TYPES.items() if isinstance(like, known)), None)
     return pa.array(values, kind, from_pandas=True)
 
 
@@ -37,17 +38,9 @@ def rows_of(columns: Columns, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def where(table: pd.DataFrame, **values: Any) -> NDArray[np.int64]:
-    """The numbers of the rows with these values."""
-    here = np.ones(len(table), dtype=bool)
-    for name, value in values.items():
-        here &= np.asarray(table[name].array == value)
-    return np.flatnonzero(here)
-
-
-def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) -> pd.DataFrame:
-    """Some columns of these rows, of which the others need not be looked at."""
-    return pd.DataFrame({name: table[name].array.take(rows) for name in names})
+def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64], **more: Any) -> pd.DataFrame:
+    """Some columns of these rows, and more beside them; the table's other columns are not looked at."""
+    return pd.DataFrame({name: table[name].array.take(rows) for name in names} | more)
 
 
 def places(column: pd.Series | ExtensionArray, names: Sequence[str]) -> NDArray[np.int64]:
