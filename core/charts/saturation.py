@@ -108,7 +108,7 @@ def saturation_over_training(layers: pd.DataFrame, *, groups: Sequence[str]) -> 
     means = pd.Series(layers["saturated"].to_numpy()[hidden]).groupby(point, sort=False).mean()
     table = tables.taken(layers, ["group", "run", "epoch"], hidden[~pd.Series(point).duplicated()])
     return curves.over_training(
-        table.assign(saturated=means.to_numpy()),
+        table | {"saturated": means.to_numpy()},
         groups,
         "saturated",
         title="Share saturated over training",
@@ -222,16 +222,16 @@ def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[dict[s
         return {}, "all initial weights are 0, which has no place on a log axis" if finite.any() else style.NOTHING
     rows, scale = now[there], scale[there]
     saturated = layers["saturated"].to_numpy()[rows]
-    alike = ("dataset", "hidden", "layer", "initialiser", "gain")
-    codes = (pd.factorize(layers[name].iloc[rows], sort=True)[0] for name in alike)
-    _, first, place = np.unique(tables.combined(*codes), return_index=True, return_inverse=True)
-    low, high = np.full(len(first), np.inf), np.full(len(first), -np.inf)
-    np.minimum.at(low, place, saturated)
-    np.maximum.at(high, place, saturated)
+    settings = tables.taken(layers, ["dataset", "hidden", "layer", "initialiser", "gain"], rows)
+    dataset, hidden, initialiser = (tables.named(settings[name])[1] for name in ("dataset", "hidden", "initialiser"))
+    layer, gain = (np.unique(np.asarray(settings[name]), return_inverse=True)[1] for name in ("layer", "gain"))
+    alike = tables.combined(dataset, hidden, layer, initialiser, gain)
+    _, first, place = np.unique(alike, return_index=True, return_inverse=True)
+    low, high = tables.ends(saturated, place)
     means = {"scale": tables.means(scale, place), "share": tables.means(saturated, place)}
     found = means | {"low": low, "high": high, "runs": np.bincount(place)}
-    order = np.lexsort((found["scale"], layers["layer"].to_numpy()[rows[first]]))
-    points: dict[str, Any] = {name: layers[name].array.take(rows[first[order]]).tolist() for name in alike}
+    order = np.lexsort((found["scale"], layer[first]))
+    points: dict[str, Any] = {name: column.take(first[order]).tolist() for name, column in settings.items()}
     points |= tables.rows_of(found, order)
     points["scheme"] = [
         starts.part(text, layer, hidden.count("-") + 2).scheme.name
@@ -314,7 +314,7 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
         return style.blank(title, x_title, y_title, style.NO_HIDDEN)
     steps, at = tables.steps(layers["layer"].to_numpy()[rows])
     return curves.over_steps(
-        tables.taken(layers, ["group", "activation_mean"], rows, at=at),
+        tables.taken(layers, ["group", "activation_mean"], rows) | {"at": at},
         groups,
         "activation_mean",
         steps=steps,
@@ -341,9 +341,7 @@ def _cells(own: tables.Columns, by: Sequence[str]) -> dict[str, NDArray[Any]]:
     """The cells of a heatmap, in the order in which they come: mean, least and most of the runs for each of `by`."""
     cell, there = pd.factorize(tables.combined(*(own[name] for name in by)))
     first = np.flatnonzero(~pd.Series(cell).duplicated())
-    least, most = np.full(len(there), np.inf), np.full(len(there), -np.inf)
-    np.minimum.at(least, cell, own["saturated"])
-    np.maximum.at(most, cell, own["saturated"])
+    least, most = tables.ends(own["saturated"], cell)
     share = tables.means(own["saturated"], cell)
     runs, flat = np.bincount(cell), np.bincount(cell[own["dead_flat"] > 0], minlength=len(there))
     cells = tables.rows_of({name: own[name] for name in by}, first)

@@ -1,7 +1,7 @@
 """Charts of gradient signs: how far the weight gradients into one neuron share a sign."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -101,7 +101,7 @@ def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: st
     """Agreement of gradient signs in every layer at one epoch, with that of random signs."""
     own = _own(layers, groups, epoch=epoch)
     steps, at = tables.steps(layers["layer"].to_numpy()[own])
-    table = tables.taken(layers, ["group", "hidden", "agreement_random", f"agreement_{level}"], own, at=at)
+    table = tables.taken(layers, ["group", "hidden", "agreement_random", f"agreement_{level}"], own) | {"at": at}
     return curves.over_steps(
         table,
         groups,
@@ -132,7 +132,7 @@ def agreement_over_training(
         y_title=AGREEMENT,
         y_kind="share",
         log_x=log_x,
-        lines=table["agreement_random"].unique().tolist(),
+        lines=pd.unique(table["agreement_random"]).tolist(),
         empty=_why_empty(layers),
     )
 
@@ -140,10 +140,10 @@ def agreement_over_training(
 def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, layer: int) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
     own = _own(layers, groups, epoch=epoch, layer=layer)
-    at = pd.array(LEVELS, dtype="str").take(np.repeat(np.arange(len(LEVELS)), len(own)))
-    value = np.concatenate([layers[f"agreement_{level}"].to_numpy()[own] for level in LEVELS])
-    whole = np.tile(own, len(LEVELS))
-    table = tables.taken(layers, ["group", "hidden", "agreement_random"], whole, at=at, value=value)
+    table = tables.taken(layers, ["group", "hidden", "agreement_random"], np.tile(own, len(LEVELS))) | {
+        "at": pd.array(LEVELS, dtype="str").take(np.repeat(np.arange(len(LEVELS)), len(own))),
+        "value": np.concatenate([layers[f"agreement_{level}"].to_numpy()[own] for level in LEVELS]),
+    }
     return curves.over_steps(
         table,
         groups,
@@ -177,11 +177,14 @@ def _subtitle(what: str) -> str:
     return f"{what}; {curves.BAND}; dashed: {RANDOM}"
 
 
-def _random(table: pd.DataFrame) -> dict[str, Any]:
+def _random(table: Mapping[str, Any]) -> dict[str, Any]:
     """The agreement of random signs at every step `at`, for each network: columns at, value, key."""
-    values = table["agreement_random"].to_numpy()
+    values = np.asarray(table["agreement_random"])
     known = np.flatnonzero(np.isfinite(values))
-    at, network = (pd.factorize(table[name].array.take(known), sort=True)[0] for name in ("at", "hidden"))
+    (steps, at), (networks, network) = (tables.named(table[name].take(known)) for name in ("at", "hidden"))
     _, first, place = np.unique(tables.combined(at, network), return_index=True, return_inverse=True)
-    texts = {name: table[column].array.take(known[first]) for name, column in (("at", "at"), ("key", "hidden"))}
-    return texts | {"value": tables.means(values[known], place)}
+    return {
+        "at": tables.texts(steps, at[first]).to_pylist(),
+        "value": tables.means(values[known], place),
+        "key": tables.texts(networks, network[first]).to_pylist(),
+    }

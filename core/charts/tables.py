@@ -38,9 +38,9 @@ def rows_of(columns: Columns, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64], **more: Any) -> pd.DataFrame:
-    """Some columns of these rows, and more beside them; the table's other columns are not looked at."""
-    return pd.DataFrame({name: table[name].array.take(rows) for name in names} | more)
+def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, ExtensionArray]:
+    """Some columns of these rows."""
+    return {name: table[name].array.take(rows) for name in names}
 
 
 def places(column: pd.Series | ExtensionArray, names: Sequence[str]) -> NDArray[np.int64]:
@@ -48,6 +48,12 @@ def places(column: pd.Series | ExtensionArray, names: Sequence[str]) -> NDArray[
     texts = pa.array(column.array if isinstance(column, pd.Series) else column, pa.large_string())
     found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())).fill_null(-1)
     return np.asarray(found, dtype=np.int64)
+
+
+def named(column: pd.Series | ExtensionArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The texts that a column holds, in order, and where among them each of its rows stands."""
+    names = sorted(column.unique())
+    return names, places(column, names)
 
 
 def combined(*columns: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -146,6 +152,14 @@ def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
     nearest = np.clip(np.searchsorted(place, wanted), 0, len(points) - 1)
     chosen: NDArray[Any] = points[np.unique(nearest)]
     return chosen
+
+
+def ends(values: NDArray[np.float64], place: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The least and the greatest of the values of each `place`, in order."""
+    least, most = (np.full(place.max(initial=-1) + 1, sign * np.inf) for sign in (1, -1))
+    np.minimum.at(least, place, values)
+    np.maximum.at(most, place, values)
+    return least, most
 
 
 def means(values: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
