@@ -82,7 +82,7 @@ def _pairs(shown: Shown, epoch: int, layer: int) -> None:
 def _curves(shown: Shown, epoch: int, layer: int, names: tuple[str, ...], chosen: tuple[str, ...]) -> None:
     chart.draw(
         "pairs_by_batch", charts.pairs_by_batch, partial(_of, shown, chosen, lesson.by_batch, epoch, layer),
-        theory=partial(_of, shown, chosen, lesson.theory_by_batch, epoch, layer), lines=names, layer=layer, epoch=epoch,
+        theory=partial(shown.once, lesson.theory_by_batch, epoch, layer, chosen), lines=names, layer=layer, epoch=epoch,
         full=lesson.train_examples(shown.experiment), why=shown.once(lesson.unmeasured, epoch, layer),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from core.lessons import signal_propagation as lesson
 from core.text import NOT_MEASURED, short_group, words
 from pages.parts import chart, lens, notices, save, view
 from pages.parts.catalogue import SignalPropagation
-from pages.parts.shown import Recorded, Shown
+from pages.parts.shown import Recorded, Shown, once
 
 COLUMNS: dict[str, Any] = {
     "group": "run group",
@@ -50,7 +50,7 @@ def _page(shown: Shown) -> None:
 def _layers(shown: Shown, recorded: Recorded, groups: Chosen) -> None:
     epoch = view.epoch(SignalPropagation.epoch, shown, recorded)
     settings: dict[str, Any] = {"groups": groups, "epoch": epoch}
-    rows = partial(shown.once, lesson.by_layer, epoch)
+    rows = partial(once, _by_layer, shown, epoch)
     draw = partial(chart.draw, make=charts.theory_by_layer, rows=rows, **settings)
     draw(name="length_by_layer", quantity="length")
     left, right = st.columns(2)
@@ -58,7 +58,7 @@ def _layers(shown: Shown, recorded: Recorded, groups: Chosen) -> None:
         draw(name="saturated_by_layer", quantity="saturated")
     with right:
         draw(name="mean_by_layer", quantity="mean")
-    reasons = shown.once(lesson.reasons, epoch)
+    reasons = [*lesson.trained(epoch), *shown.once(lesson.reasons)]
     if reasons:
         st.markdown("Where dots and lines part, these runs show why they may:")
         st.markdown("\n".join(f"- **{name}.** {notices.told(text)}" for name, text in reasons))
@@ -75,7 +75,7 @@ def _backward(shown: Shown, groups: Chosen) -> None:
     left, right = st.columns(2)
     draw = partial(chart.draw, groups=groups)
     with left:
-        rows = partial(shown.once, lesson.by_layer)
+        rows = partial(once, _by_layer, shown, 0)
         draw("backward_by_layer", charts.theory_by_layer, rows, quantity="backward")
     with right:
         if shown.experiment.statistics == "full":
@@ -138,6 +138,10 @@ def _trial(shown: Shown, groups: Chosen, activation: str, low: float, high: floa
             cells=cells, line=partial(lesson.critical_table, activation), groups=groups, trial=(1.0, 1.0),
         )  # fmt: skip
         save.menu("phase_diagram_shading", cells, label="Numbers of the shading")
+
+
+def _by_layer(shown: Shown, epoch: int) -> pd.DataFrame:
+    return lesson.by_layer(shown.result, epoch, shown.once(lesson.predictions))
 
 
 def _points(shown: Shown, activation: str) -> pd.DataFrame:

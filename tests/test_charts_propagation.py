@@ -90,7 +90,7 @@ def test_weights_that_are_not_random_have_no_prediction_and_the_reader_is_told()
     table = indexed(lesson.by_layer(narrow()), "group")
     assert table.loc["tanh · constant:0.1", "predicted"].isna().all()
     assert table.loc["tanh · normal:1", "predicted"].notna().all()
-    said = dict(lesson.reasons(narrow(), 0))
+    said = dict(lesson.reasons(narrow()))
     assert "for tanh · constant:0.1, tanh · zeros, relu · constant:0.1 and relu · zeros, which" in said["No prediction"]
     points = indexed(lesson.points(narrow()), "group")
     assert points.loc["relu · constant:0.1", "note"] == "not random about 0"
@@ -196,8 +196,7 @@ def test_one_seed_decides_nothing_and_one_unit_is_one_unit() -> None:
     assert found.evidence.endswith(ONE_SEED)
     assert found.limits.startswith("Hidden layers of 1 unit. ")
     assert (
-        "narrowest has 1 unit,"
-        in dict(lesson.reasons(result(hidden="1-1", initialiser="normal:1"), 0))["Narrow layers"]
+        "narrowest has 1 unit," in dict(lesson.reasons(result(hidden="1-1", initialiser="normal:1")))["Narrow layers"]
     )
 
 
@@ -227,16 +226,16 @@ def test_where_all_had_diverged_that_is_why_nothing_is_decided() -> None:
 
 
 def test_after_training_the_dots_part_from_the_lines_and_the_reader_is_told_why() -> None:
-    assert "Training" not in dict(lesson.reasons(wide(), 0))
-    assert "At epoch 1 training" in dict(lesson.reasons(wide(), 1))["Training"]
+    assert not lesson.trained(0)
+    assert "At epoch 1 training" in dict(lesson.trained(1))["Training"]
     first, later = lesson.by_layer(wide(), 0), lesson.by_layer(wide(), 1)
     assert later["predicted"].to_list() == first["predicted"].to_list()
     assert later["median"].to_list() != first["median"].to_list()
 
 
 def test_seeds_that_differ_are_put_down_to_narrow_layers_and_one_seed_is_not() -> None:
-    assert "narrowest has 8 units" in dict(lesson.reasons(narrow(), 0))["Narrow layers"]
-    assert "Narrow layers" not in dict(lesson.reasons(result(seeds=1, hidden="8-8"), 0))
+    assert "narrowest has 8 units" in dict(lesson.reasons(narrow()))["Narrow layers"]
+    assert "Narrow layers" not in dict(lesson.reasons(result(seeds=1, hidden="8-8")))
 
 
 def test_the_verdict_follows_the_measurement() -> None:

@@ -48,7 +48,7 @@ def texts_of(result: Result) -> Iterator[str]:
         yield from batch_size.apart_from_theory(batch_size.by_layer(result, epoch), layer)
     for epoch in sorted({epoch for epoch, _ in places(result)}):
         if result.layers["role"].eq("hidden").any():
-            yield from (why for _, why in signal_propagation.reasons(result, epoch))
+            yield from (why for _, why in (*signal_propagation.trained(epoch), *signal_propagation.reasons(result)))
 
 
 def notes_of(result: Result) -> Iterator[str]:

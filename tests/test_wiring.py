@@ -205,7 +205,7 @@ def test_theory_predicts_plain_networks_only_and_says_so() -> None:
     plain = table["group"].str.contains("no residual · no norm")
     assert table.loc[plain, "predicted"].notna().any()
     assert table.loc[~plain, "predicted"].isna().all()
-    said = dict(signal_propagation.reasons(result, 0))["Not plain"]
+    said = dict(signal_propagation.reasons(result))["Not plain"]
     assert said == (
         "Mean-field theory here is of plain networks; 12 of these runs have residual connections or layer "
         "normalisation: no line is drawn for them."

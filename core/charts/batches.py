@@ -1,13 +1,15 @@
 """Charts of the agreement of gradient signs against batch size, layer and initial scale."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from core.charts import curves, style, tables
+from core.charts import curves, picture, style, tables
 from core.lessons.batch_size import FREE, QUANTITIES
 from core.text import number, percent
 
@@ -36,27 +38,27 @@ def pairs_by_batch(
     """
     title = f"How batch size loosens signs in layer {layer}"
     x_title = "examples in a batch"
-    medians = tables.masked(tables.spread(table, ["line", "size"], "pairs"), ["median", "low", "high"])[0]
-    if medians.empty:
+    medians = _medians(table)
+    if not len(medians["median"]):
         return style.blank(title, x_title, PAIRS, why)
-    medians = medians.rename(columns={"line": "group"})
-    medians["band"] = tables.interval_text(medians["low"], medians["high"])
-    theory = theory.rename(columns={"line": "group"})
-    sizes = sorted({*medians["size"], *theory["size"]})
-    at = sorted(medians["size"].unique().tolist())
-    x_axis = style.position(x_title, sizes, "log", at)
+    x_axis = style.position(
+        x_title, np.concatenate([medians["size"], theory["size"]]), "log", sorted(set(medians["size"].tolist()))
+    )
     x_axis["axis"].labelExpr = f"datum.value >= {full} ? 'all' : datum.label"
     x = alt.X("size:Q", **x_axis)
-    ends = [*medians["low"], *medians["high"], *theory["pairs"], FREE]
-    y_axis = _share_axis(PAIRS, ends)
-    lines = _drawn(lines, medians["group"])
+    y_axis = _share_axis(PAIRS, np.concatenate([medians["low"], medians["high"], theory["pairs"], [FREE]]))
+    lines = _drawn(lines, medians["group"].to_pylist())
     colour, dash, pick = style.group_colour(lines), style.group_dash(lines), style.pick_group()
 
-    free = alt.Chart(pd.DataFrame({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
+    free = alt.Chart(tables.few({"median": [FREE]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.6)
     # Dashes tell functions of one start apart, as on every page: theory is dotted.
-    expected = alt.Chart(theory[["group", "size", "pairs"]]).mark_line(strokeDash=[1, 3], strokeWidth=1.8)
+    foretold = tables.few(
+        {"group": theory["line"].array} | {name: theory[name].to_numpy() for name in ("size", "pairs")}
+    )
+    expected = alt.Chart(foretold).mark_line(strokeDash=[1, 3], strokeWidth=1.8)
     expected_y = alt.Y("pairs:Q", **y_axis)
-    base = alt.Chart(medians[["group", "size", "low", "median", "high", "band", "finite"]]).encode(x=x, color=colour)
+    rows = tables.few({name: medians[name] for name in ("group", "size", "low", "median", "high", "band", "finite")})
+    base = alt.Chart(rows).encode(x=x, color=colour)
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
         ("group", "runs of"), ("size", "examples in a batch", ",d"), ("median", PAIRS, ".4~p"),
@@ -71,9 +73,20 @@ def pairs_by_batch(
         ),
         base.mark_point(filled=True, size=70).encode(y=y, opacity=style.faded(pick), tooltip=tip),
     ]
-    subtitle = f"{style.when(epoch)}; {curves.BAND}{_of_theory('dotted: theory', theory)}; grey: random signs"
+    subtitle = f"{style.when(epoch)}; {curves.BAND}{_of_theory('dotted: theory', len(theory))}; grey: random signs"
     said = style.extremes(medians, "median", "{group} with batches of {size:,}", percent)
     return style.layered(marks, title, curves.of_runs(subtitle, medians["runs"]), curves.HEIGHT, pick, said=said)
+
+
+def _medians(table: pd.DataFrame) -> dict[str, Any]:
+    """Median and quartiles of the pairs of each line, the group, and size: columns for `tables.few`."""
+    names = sorted(table["line"].unique())
+    sizes, at = np.unique(table["size"].to_numpy(), return_inverse=True)
+    place = tables.places(table["line"], names)
+    first, found = tables.quartiles(table["pairs"].to_numpy(np.float64), place * len(sizes) + at)
+    medians = {"group": place[first], "size": sizes[at[first]], **found}
+    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in tables.QUARTILES]))
+    return tables.in_place(medians, names) | {"band": tables.interval_text(medians["low"], medians["high"])}
 
 
 def pairs_by_layer(
@@ -94,12 +107,12 @@ def pairs_by_layer(
     at = {"at": list(map(str, table["layer"]))}
     return curves.over_steps(
         pd.DataFrame({"group": table["line"].array} | at | {"pairs": table["pairs"].to_numpy()}),
-        _drawn(lines, table["line"]),
+        _drawn(lines, table["line"].unique()),
         "pairs",
         steps=steps,
         title="Which layers does a full batch leave tied?",
         subtitle=f"gradient of the whole training set, {style.when(epoch)}; {curves.BAND}"
-        + _of_theory("grey: theory", reference),
+        + _of_theory("grey: theory", len(reference)),
         x_title="layer (the last is the output)",
         y_title=PAIRS,
         y_kind="share",
@@ -118,11 +131,15 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
     """
     title = "Saturation and tied signs by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", "share"
-    table = tables.masked(table, ["scale", "mean"], log=["scale"])[0]
-    if table.empty:
+    values = {name: table[name].to_numpy(np.float64) for name in ("scale", "mean", "theory")}
+    kept = np.flatnonzero(tables.drawable(values["scale"], log=True) & tables.drawable(values["mean"]))
+    if not kept.size:
         return style.blank(title, x_title, y_title, "no weights here start from a scale above 0")
-    table = table.assign(name=table["quantity"].map(QUANTITIES))
-    x = alt.X("scale:Q", **style.position(x_title, table["scale"], "log"))
+    values = tables.rows_of(values, kept)
+    rows = picture.arrow(table).take(kept)
+    named = np.array([QUANTITIES[quantity] for quantity in rows["quantity"].to_pylist()], object)
+    rows = rows.append_column("name", pa.array(named, pa.large_string()))
+    x = alt.X("scale:Q", **style.position(x_title, values["scale"], "log"))
     axis = style.position(y_title, (), "share")
     y = alt.Y("mean:Q", **axis)
     names = list(QUANTITIES.values())
@@ -133,41 +150,41 @@ def saturation_and_signs(table: pd.DataFrame, *, activation: str, layer: int, ep
         ("gain", "gain", style.NUMBER), ("scale", "initial scale", style.NUMBER), ("mean", "mean of the runs", ".4~p"),
         ("low", "least", ".4~p"), ("high", "most", ".4~p"), ("runs", "runs", "d"),
     )  # fmt: skip
-    base = alt.Chart(table.drop(columns=["theory", "quantity"])).encode(x=x, color=colour)
+    base = alt.Chart(rows.drop_columns(["theory", "quantity"])).encode(x=x, color=colour)
     network = alt.Detail(["hidden:N", "dataset:N"])
     charts = [base.mark_line(strokeWidth=2.2).encode(y=y, detail=network)]
-    expected = tables.masked(table, ["theory"])[0]
-    if not expected.empty:
-        line = alt.Chart(expected[["dataset", "hidden", "scale", "theory", "name"]]).mark_line(
+    expected = rows.take(np.flatnonzero(tables.drawable(values["theory"])))
+    if len(expected):
+        line = alt.Chart(expected.select(["dataset", "hidden", "scale", "theory", "name"])).mark_line(
             strokeDash=[5, 4], strokeWidth=1.6
         )
         charts.append(line.encode(x=x, y=alt.Y("theory:Q", **axis), color=colour, detail=network))
     charts.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **axis), y2=alt.Y2("high:Q")))
     charts.append(base.mark_point(filled=True, size=70, opacity=1).encode(y=y, tooltip=tip))
     subtitle = f"{activation}, layer {layer}, gradient of {whose}, {style.when(epoch)}"
-    subtitle += _of_theory("dashed: theory, large batch", expected)
+    subtitle += _of_theory("dashed: theory, large batch", len(expected))
     whose = "{initialiser}, scale {at},"
-    told = table.assign(at=table["scale"].map(number))
-    ends = [style.extremes(told[told["name"] == name], "mean", whose, percent) for name in names]
+    told = {"initialiser": np.asarray(rows["initialiser"]), "mean": values["mean"]}
+    told["at"] = np.array(list(map(number, values["scale"])), object)
+    ends = [style.extremes(tables.rows_of(told, named == name), "mean", whose, percent) for name in names]
     return style.layered(charts, title, subtitle, curves.HEIGHT, said=style.read_out(names, ends))
 
 
-def _drawn(lines: Sequence[str], there: pd.Series) -> Sequence[str]:
+def _drawn(lines: Sequence[str], there: Iterable[str]) -> Sequence[str]:
     """Of more lines than a legend has room for, those that are there, which look as they do among all of them."""
     present = set(there)
     own = tuple(line for line in lines if line in present)
     return style.Chosen(own, tuple(lines)) if len(lines) > style.MOST_KEYS else lines
 
 
-def _of_theory(words: str, drawn: pd.DataFrame) -> str:
+def _of_theory(words: str, rows: int) -> str:
     """What the subtitle says of theory's lines, where there are any."""
-    return "" if drawn.empty else f"; {words}"
+    return f"; {words}" if rows else ""
 
 
-def _share_axis(title: str, values: Sequence[float]) -> dict[str, Any]:
+def _share_axis(title: str, values: NDArray[np.float64]) -> dict[str, Any]:
     """An axis of shares from a little below the least to 100 %."""
-    finite = np.asarray(values, dtype=np.float64)
-    low = max(0.0, np.floor(20 * (float(finite[np.isfinite(finite)].min()) - 0.03)) / 20)
+    low = max(0.0, np.floor(20 * (float(values[np.isfinite(values)].min()) - 0.03)) / 20)
     return {
         "scale": alt.Scale(domain=[low, 1.02], nice=False, zero=False),
         "axis": alt.Axis(title=title, format="%", tickCount=6),

@@ -261,7 +261,7 @@ def _crosses(drawn: _Drawn, x: str, column: str, highest: float) -> Iterator[tup
         (drawn.raw_lost, column, 24, "this run diverged after this"),
     ):
         if found := len(ends["group"]):
-            rows = drawn.rows(ends, x, name).append_column("what", pa.array([what] * found))
+            rows = drawn.rows(ends, x, name).append_column("what", pa.array([what] * found, pa.large_string()))
             cross = alt.Chart(rows.append_column("top", pa.array(np.minimum(ends[name], highest))))
             tip = style.tip(("group", "group"), (x, x, ",d"), (name, "last value", style.NUMBER), ("what", "cross"))
             yield cross.mark_point(shape=style.CROSS, size=size, strokeWidth=2.2, opacity=1).encode(tooltip=tip), "top"

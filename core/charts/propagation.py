@@ -1,13 +1,15 @@
 """Charts of signal propagation: theory over measurement, layer by layer, and the phase diagram."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from core.charts import curves, picture, style, tables
+from core.charts import curves, style, tables
 from core.lessons.signal_propagation import layers_text
 from core.text import count, number, percent, short_group
 
@@ -31,39 +33,33 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
         epoch: the recorded epoch that `table` was measured at.
     """
     heading, y_title, kind = QUANTITIES[quantity]
-    table = table[(table["quantity"] == quantity) & table["group"].isin(groups)]
-    log = kind == "log"
-    measured = tables.masked(table, ["low", "median", "high"], log=["low", "median", "high"] if log else [])[0]
-    predicted = tables.masked(table, ["predicted"], log=["predicted"] if log else [])[0]
-    if measured.empty and predicted.empty:
-        silent = log and table[["median", "predicted"]].eq(0).any(axis=None)
+    log, own = kind == "log", _own(table, groups, quantity)
+    measured = tables.rows_of(own, _drawable(own, ["low", "median", "high"], log))
+    predicted = tables.rows_of(own, _drawable(own, ["predicted"], log))
+    if not len(measured["group"]) and not len(predicted["group"]):
+        silent = log and ((own["median"] == 0) | (own["predicted"] == 0)).any()
         what = y_title.partition(":")[0]
         why = f"{what} is 0 here, which has no place on a log axis" if silent else style.NOTHING
         return style.blank(heading, "hidden layer", y_title, why)
-    x = curves.steps_axis([str(layer) for layer in sorted(table["layer"].unique())], "hidden layer")
-    (measured, offset), (predicted, _) = (_beside(part, groups) for part in (measured, predicted))
-    drawn = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
-    y_axis = style.position(y_title, drawn, kind)
+    x = curves.steps_axis([str(layer) for layer in np.unique(own["layer"])], "hidden layer")
+    ends = np.concatenate([measured["low"], measured["high"], predicted["predicted"], [0.0] * (not log)])
+    y_axis = style.position(y_title, ends, kind)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
-    lines = alt.Chart(predicted[["group", "at", "beside", "predicted"]]).encode(
+    (shown, offset), (foretold, _) = (_beside(part, groups) for part in (measured, predicted))
+    shown["band"] = tables.interval_text(measured["low"], measured["high"])
+    shown["theory"] = _or_none(measured["predicted"])
+    lines = alt.Chart(_rows(foretold, "group", "at", "beside", "predicted")).encode(
         x=x, xOffset=offset, color=colour, y=alt.Y("predicted:Q", **y_axis), opacity=style.faded(pick, 0.8)
     )
-    theory = "" if predicted.empty else "lines: theory; "
-    measured["band"] = tables.interval_text(measured["low"], measured["high"])
-    measured["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in measured["predicted"]]
-    dots = alt.Chart(measured[["group", "at", "beside", "low", "median", "high", "band", "theory", "runs"]]).encode(
-        x=x, xOffset=offset, color=colour, opacity=style.faded(pick)
-    )
+    dots = _rows(shown, "group", "at", "beside", "low", "median", "high", "band", "theory", "runs")
+    dots = alt.Chart(dots).encode(x=x, xOffset=offset, color=colour, opacity=style.faded(pick))
     tip = style.tip(
-        ("group", "group"),
-        ("at", "hidden layer"),
-        ("median", "measured (median)", style.NUMBER),
-        ("band", "25-75 % of runs"),
-        ("theory", "theory"),
-        ("runs", "runs", "d"),
-    )
+        ("group", "group"), ("at", "hidden layer"), ("median", "measured (median)", style.NUMBER),
+        ("band", "25-75 % of runs"), ("theory", "theory"), ("runs", "runs", "d"),
+    )  # fmt: skip
     y = alt.Y("median:Q", **y_axis)
-    behind = style.halo(picture.arrow(measured[["group", "at", "beside", "median"]]), groups, x=x, xOffset=offset, y=y)
+    behind = style.halo(_rows(shown, "group", "at", "beside", "median"), groups, x=x, xOffset=offset, y=y)
+    theory = "lines: theory; " if len(predicted["group"]) else ""
     return style.layered(
         [
             *behind,
@@ -73,33 +69,57 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
             dots.mark_point(filled=True, size=80, stroke="white", strokeWidth=1).encode(y=y, tooltip=tip),
         ],
         heading,
-        curves.of_runs(f"{theory}dots: measured {style.when(epoch)}, {curves.BAND}", table["runs"]),
+        curves.of_runs(f"{theory}dots: measured {style.when(epoch)}, {curves.BAND}", own["runs"]),
         curves.HEIGHT,
         pick,
         pick_on=len(behind),
-        said=_beside_theory(measured, predicted, kind),
+        said=_beside_theory(shown, foretold, kind),
     )
 
 
-def _beside(part: pd.DataFrame, groups: Sequence[str]) -> tuple[pd.DataFrame, alt.XOffset]:
-    offsets, channel = curves.side_by_side(part["group"], groups)
-    return part.assign(at=part["layer"].astype(str), beside=offsets), channel
+def _own(table: pd.DataFrame, groups: Sequence[str], quantity: str) -> dict[str, NDArray[Any]]:
+    """The rows of a quantity, by column; in the column "group" is the place of each among the groups."""
+    place = tables.places(table["group"], groups)
+    kept = np.flatnonzero((place >= 0) & (table["quantity"] == quantity).to_numpy())
+    names = ("layer", "predicted", "low", "median", "high", "runs")
+    return tables.rows_of({"group": place, **{name: table[name].to_numpy() for name in names}}, kept)
 
 
-def _beside_theory(measured: pd.DataFrame, predicted: pd.DataFrame, kind: style.Kind) -> str:
+def _drawable(own: tables.Columns, names: Sequence[str], log: bool) -> NDArray[np.bool_]:
+    kept: NDArray[np.bool_] = np.logical_and.reduce([tables.drawable(own[name], log) for name in names])
+    return kept
+
+
+def _beside(part: tables.Columns, groups: Sequence[str]) -> tuple[dict[str, Any], alt.XOffset]:
+    """The columns for a chart, with the layer as text and the places of marks that stand beside each other."""
+    offsets, channel = curves.side_by_side([groups[place] for place in part["group"]], groups)
+    at = list(map(str, part["layer"].tolist()))
+    return tables.in_place(part, groups) | {"at": at, "beside": np.array(offsets, np.float64)}, channel
+
+
+def _rows(columns: Mapping[str, Any], *names: str) -> pa.Table:
+    return tables.few({name: columns[name] for name in names})
+
+
+def _or_none(values: NDArray[Any]) -> list[str]:
+    return [f"{value:.4g}" if np.isfinite(value) else "none" for value in values]
+
+
+def _beside_theory(measured: Mapping[str, Any], predicted: Mapping[str, Any], kind: style.Kind) -> str:
     """The ends of what was measured and where theory is furthest from it, by ratio on a log axis; else of theory."""
     told, whose = style.told(kind), "{group} at layer {layer}"
-    if measured.empty:
+    if not len(measured["group"]):
         return f"Theory alone. {style.extremes(predicted, 'predicted', whose, told)}"
     ends = style.extremes(measured, "median", whose, told)
-    both = tables.masked(measured, ["predicted"], log=["predicted"] if kind == "log" else [])[0]
-    if both.empty:
+    both = np.flatnonzero(_drawable(measured, ["predicted"], kind == "log"))
+    if not both.size:
         return ends
-    median, theory = (both[name].to_numpy(dtype=np.float64) for name in ("median", "predicted"))
+    median, theory = (measured[name][both] for name in ("median", "predicted"))
     away = np.abs(np.log(median) - np.log(theory) if kind == "log" else median - theory)
-    far = both.iloc[int(away.argmax())]
-    where = short_group(whose.format(**far[["group", "layer"]]))
-    return f"{ends}. Furthest from theory: {where}, {told(far['median'])} measured, {told(far['predicted'])} predicted"
+    far = both[int(away.argmax())]
+    where = short_group(whose.format(group=measured["group"][far], layer=measured["layer"][far]))
+    said = (told(measured[name][far]) for name in ("median", "predicted"))
+    return "{}. Furthest from theory: {}, {} measured, {} predicted".format(ends, where, *said)
 
 
 def weight_gradients(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -139,7 +159,7 @@ def singular_values(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerC
     table["note"] = [
         f"condition {number(value)}" if np.isfinite(value) else "some are 0" for value in table["condition"]
     ]
-    table["theory"] = [f"{value:.4g}" if np.isfinite(value) else "none" for value in table["predicted"]]
+    table["theory"] = _or_none(table["predicted"].to_numpy())
     predicted = tables.masked(table, ["predicted"], log=["predicted"])[0]
     whole = tables.masked(table, ["least"], log=["least"])[0]
     x_axis = style.position(

@@ -11,7 +11,7 @@ activations, and agree with probability 1/2 + asin(rho) / pi.
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -27,8 +27,8 @@ from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import Told
-from core.results.results import Result
-from core.schema import LEVELS
+from core.results.results import Result, run_settings
+from core.schema import GROUP, LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, few, number, sentence, share, shares, verdict, words
 from core.theory.theory import pair_agreement, pair_agreement_by_batch
 
@@ -86,19 +86,45 @@ def _rows(result: Result, epoch: int, columns: Sequence[str], layer: int | None 
     layers = result.layers
     wanted = layers["epoch"].to_numpy() == epoch
     at = np.flatnonzero(wanted if layer is None else wanted & (layers["layer"].to_numpy() == layer))
-    # All runs of a group are of one line and have batches of one size: texts are looked at once for each.
     code, groups = pd.factorize(layers["group"].array.take(at))
-    _, first = np.unique(code, return_index=True)
-    data, batches = (layers[name].array.take(at[first]) for name in ("dataset", "batch_size"))
-    by_name = {name: sizes(result.experiment, name) for name in result.experiment.dataset}
-    size = np.array([by_name[name][batch] for name, batch in zip(data, batches, strict=True)], np.int64)
-    known = labels(result.experiment)
-    line = np.array([known[str(group)] for group in groups], object)
-    alike = [pd.factorize(line)[0][code], size[code], *(layers[name].to_numpy()[at] for name in ("seed", "layer"))]
+    known = _by_group(result.experiment)
+    group = np.array([known.places[name] for name in groups], np.int64)[code]
+    alike = [known.lines[group], known.settings["size"][group]]
+    alike += [layers[name].to_numpy()[at] for name in ("seed", "layer")]
     kept = np.flatnonzero(~pd.DataFrame(dict(enumerate(alike))).duplicated().to_numpy())
-    own = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns])
-    found = {name: _array(layers[name], at[kept]) for name in own}
-    return found | {"line": line[code[kept]], "size": size[code[kept]]}
+    own = dict.fromkeys(["run", "group", "dataset", "batch_size", "seed", "layer", *columns, "line", "size"])
+    return {
+        name: known.settings[name][group[kept]] if name in known.settings else _array(layers[name], at[kept])
+        for name in own
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Groups:
+    """What all runs of a group share: their settings as tables have them, line and size of batches.
+
+    Attributes:
+        places: by group, where it stands in the arrays.
+        settings: by column.
+        lines: numbers of the lines, of which several groups may be.
+    """
+
+    places: dict[str, int]
+    settings: Rows
+    lines: NDArray[np.int64]
+
+
+@lru_cache(maxsize=64)
+def _by_group(experiment: Experiment) -> _Groups:
+    table = run_settings(dataclasses.replace(experiment, seeds=1))
+    settings = {column.name: _array(table[column.name], table.index.to_numpy()) for column in GROUP}
+    by_name = {name: sizes(experiment, name) for name in experiment.dataset}
+    pairs = zip(settings["dataset"], settings["batch_size"], strict=True)
+    settings["size"] = np.array([by_name[name][batch] for name, batch in pairs], np.int64)
+    known = labels(experiment)
+    settings["line"] = np.array([known[group] for group in settings["group"]], object)
+    places = {group: place for place, group in enumerate(settings["group"])}
+    return _Groups(places, settings, pd.factorize(settings["line"])[0])
 
 
 def _taken(rows: Rows, which: NDArray[Any]) -> Rows:
@@ -251,14 +277,19 @@ def _input_moments(experiment: Experiment, dataset: str) -> tuple[float, float]:
     return float(varying.mean()), float(varying.std())
 
 
-def theory_by_batch(result: Result, epoch: int, layer: int) -> pd.DataFrame:
+def theory_by_batch(result: Result, epoch: int, layer: int, lines: Collection[str] | None = None) -> pd.DataFrame:
     """What theory expects at every batch size, a row for each line and size: columns line, size, pairs.
 
     For layers fed by hidden units, from Gaussian pre-activations of the measured spread; for the first layer, and
     beyond 512 examples, the value of a large batch.
+
+    Args:
+        lines: of which; None for all.
     """
     rows: list[tuple[str, int, float]] = []
     for feed in _feeding(result, _rows(result, epoch, FEEDING), [layer]):
+        if lines is not None and feed.line not in lines:
+            continue
         full, _ = result.experiment.part_sizes(feed.dataset)
         curve = tuple(size for size in CURVE if size < full)
         if np.isfinite(feed.preactivation_std) and np.isfinite(feed.limit):
@@ -309,31 +340,42 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     limits = {feed.line: feed.limit for feed in _feeding(result, rows, [layer])}
     rows = _taken(rows, rows["activation"] == activation)
     hidden = rows["role"] == "hidden"
-    saturated = pd.Series(rows["saturated"][hidden]).groupby(rows["run"][hidden]).mean()
+    saturated = _means(rows["run"][hidden], rows["saturated"][hidden], len(result.runs))
     start = _rows(result, 0, ["weight_rms"], layer)
-    scale = pd.Series(start["weight_rms"], start["run"])
+    scale = _means(start["run"], start["weight_rms"], len(result.runs))
     rows = _taken(rows, rows["layer"] == layer)
     theory = np.array([limits.get(line, np.nan) for line in rows["line"]], np.float64)
     # A row for each run and quantity: all of one, then all of the other.
     long = {
-        "scale": np.tile(scale.reindex(rows["run"]).to_numpy(), 2),
+        "scale": np.tile(scale[rows["run"]], 2),
         "theory": np.concatenate([np.full(len(theory), np.nan), theory]),
-        "value": np.concatenate([saturated.reindex(rows["run"]).to_numpy(), rows[pairs]]),
+        "value": np.concatenate([saturated[rows["run"]], rows[pairs]]),
     }
     schemes = list(zip(*(rows[name].tolist() for name in scheme), strict=True))
     named = [(*each, quantity) for quantity in QUANTITIES for each in schemes]
     known = np.flatnonzero(~np.isnan(long["scale"]) & ~np.isnan(long["value"]))
     places: dict[tuple[Any, ...], int] = {}
-    code = [places.setdefault(named[at], len(places)) for at in known]
-    each = pd.DataFrame(_taken(long, known)).groupby(np.array(code, np.int64))
-    found = {"scale": each["scale"].mean(), "theory": each["theory"].mean(), "mean": each["value"].mean()}
-    found |= {"low": each["value"].min(), "high": each["value"].max(), "runs": each["value"].size()}
-    columns = {
+    code = np.array([places.setdefault(named[at], len(places)) for at in known], np.int64)
+    scales, theories, values = (_means(code, long[name][known], len(places)) for name in ("scale", "theory", "value"))
+    runs = np.bincount(code, minlength=len(places))
+    in_order, begins = long["value"][known][np.argsort(code, kind="stable")], np.cumsum(runs) - runs
+    low, high = (end.reduceat(in_order, begins) for end in (np.minimum, np.maximum))
+    columns: Rows = {
         name: np.array([place[at] for place in places], np.float64 if name == "gain" else object)
         for at, name in enumerate([*scheme, "quantity"])
     }
-    table = _table(columns).assign(**found)
-    return table.sort_values(["quantity", "scale"], kind="stable", ignore_index=True)
+    columns |= {"scale": scales, "theory": theories, "mean": values, "low": low, "high": high, "runs": runs}
+    return _table(_taken(columns, np.lexsort((scales, columns["quantity"]))))
+
+
+def _means(place: NDArray[np.int64], values: NDArray[np.float64], places: int) -> NDArray[np.float64]:
+    """The mean of the values at each place that are there; empty where there is none."""
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = np.bincount(place[there], values[there], places) / np.bincount(
+            place[there], minlength=places
+        )
+    return found
 
 
 # In words

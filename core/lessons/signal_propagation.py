@@ -62,65 +62,78 @@ def inputs(experiment: Experiment, dataset: str) -> Inputs:
     return Inputs(float(squares.mean()), float(low), float(high))
 
 
-def by_layer(result: Result, epoch: int = 0) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Foretold:
+    """What theory says of every hidden layer of a result, from what was measured at initialisation.
+
+    Attributes:
+        values: by group, layer and one of QUANTITIES; what the theory does not apply to is not among them.
+        weight_variances: by group and layer, sw^2 = fan_in * Var(w) about 0.
+    """
+
+    values: dict[tuple[str, int, str], float]
+    weight_variances: dict[tuple[str, int], float]
+
+
+def by_layer(result: Result, epoch: int = 0, foretold: Foretold | None = None) -> pd.DataFrame:
     """Theory and measurement for every group, hidden layer and one of QUANTITIES.
 
     Columns: group, hidden, activation, initialiser, gain, layer, epoch, quantity; predicted (at initialisation, from
     the measured variances of weights and biases; NaN where the theory does not apply); median, low and high (25 and
     75 %) and runs of the measurement at `epoch`; weight_variance (sw^2 = fan_in * Var(w) at initialisation, about 0).
+
+    Args:
+        foretold: what `predictions` gave, where that is known: it is the same at all epochs.
     """
-    columns = [*_SETTINGS, "layer", "epoch", "fan_in", "weight_rms", "bias_rms", "saturated"]
-    columns += ["preactivation_mean", "preactivation_std", "activation_mean", "delta_std"]
-    hidden = result.layers.loc[result.layers["role"] == "hidden", columns]
-    start = hidden[hidden["epoch"] == 0]
-    variances = _variances(start).groupby([start["group"], start["layer"]], sort=False).mean()
-    now = hidden[hidden["epoch"] == epoch].assign(
-        length=lambda rows: rows["preactivation_mean"] ** 2 + rows["preactivation_std"] ** 2,
-        mean=lambda rows: rows["activation_mean"],
-        backward=lambda rows: rows["delta_std"],
-    )
-    measured = now.melt([*_SETTINGS, "layer", "epoch"], list(QUANTITIES), "quantity", "value")
-    measured["value"] = measured["value"].where(np.isfinite(measured["value"]))
-    keys = [*_SETTINGS, "layer", "epoch", "quantity"]
-    # One number for each combination of texts: else each of the statistics would sort the texts anew.
-    place = measured.groupby(keys, sort=False).ngroup()
-    values = measured["value"].groupby(place)
-    table = measured.loc[~place.duplicated(), keys].reset_index(drop=True)
-    low, median, high = (values.quantile(share) for share in (0.25, 0.5, 0.75))
-    table = table.assign(low=low, median=median, high=high, runs=values.count())
-    predictions = _predictions(result, variances)
-    index = pd.MultiIndex.from_frame(table[["group", "layer", "quantity"]])
-    table.insert(len(keys), "predicted", predictions.reindex(index).to_numpy())
-    table["weight_variance"] = (
-        variances["weights"].reindex(pd.MultiIndex.from_frame(table[["group", "layer"]])).to_numpy()
-    )
+    foretold = foretold or predictions(result)
+    layers = result.layers
+    now = layers[((layers["role"] == "hidden") & (layers["epoch"] == epoch)).to_numpy()]
+    values = pd.DataFrame({
+        "length": now["preactivation_mean"] ** 2 + now["preactivation_std"] ** 2,
+        "saturated": now["saturated"],
+        "mean": now["activation_mean"],
+        "backward": now["delta_std"],
+    })[list(QUANTITIES)]  # fmt: skip
+    place = now.groupby(["group", "layer"], sort=False).ngroup().to_numpy()
+    by_place = values.where(np.isfinite(values)).groupby(place)
+    names, keys = list(QUANTITIES), [*_SETTINGS, "layer", "epoch"]
+    first = now.loc[~pd.Series(place).duplicated().to_numpy(), keys]
+    table = first.take(np.tile(np.arange(len(first)), len(names))).reset_index(drop=True)
+    table["quantity"] = np.repeat(names, len(first))
+    of = list(zip(table["group"], table["layer"], table["quantity"], strict=True))
+    table["predicted"] = np.array([foretold.values.get(each, np.nan) for each in of], np.float64)
+    for column, share_of_runs in (("low", 0.25), ("median", 0.5), ("high", 0.75)):
+        table[column] = by_place.quantile(share_of_runs).to_numpy().ravel("F")
+    table["runs"] = by_place.count().to_numpy().ravel("F")
+    table["weight_variance"] = [foretold.weight_variances.get(each[:2], np.nan) for each in of]
     return table
 
 
-def _predictions(result: Result, variances: pd.DataFrame) -> pd.Series:
-    """Predicted values by (group, layer, quantity)."""
+def predictions(result: Result) -> Foretold:
+    """What theory says of the result's hidden layers."""
+    start = result.layers[((result.layers["role"] == "hidden") & (result.layers["epoch"] == 0)).to_numpy()]
+    variances = _variances(start).groupby([start["group"], start["layer"]], sort=False).mean()
     threshold = result.experiment.saturation_threshold
     found, starts = {}, _starts(result)
     by_group = _by_group(variances)
     for settings in random_groups(result).itertuples(index=False):
         if not settings.random or str(settings.group) not in by_group:
             continue
-        own, activation = by_group[str(settings.group)], str(settings.activation)
+        group, own, activation = str(settings.group), by_group[str(settings.group)], str(settings.activation)
         weights, biases = (tuple(own[name].tolist()) for name in ("weights", "biases"))
         mean_square = inputs(result.experiment, str(settings.dataset)).mean_square
         layers = _layers(activation, weights, biases, mean_square, threshold)
         if settings.random_output:
-            for place, square in _backward(starts[settings.group], layers).items():
-                found[settings.group, place, "backward"] = square**0.5
+            for place, square in _backward(starts[group], layers).items():
+                found[group, place, "backward"] = square**0.5
         for layer in layers:
-            found[settings.group, layer.layer, "length"] = layer.q
+            found[group, layer.layer, "length"] = layer.q
             # Without any spread all units are at a = 0, where relu is flat too.
             flat = layer.q == 0 and ACTIVATIONS[activation].slope_ratio(np.zeros(1))[0] < threshold
-            found[settings.group, layer.layer, "saturated"] = (
-                1.0 if flat else layer.saturated_low + layer.saturated_high
-            )
-            found[settings.group, layer.layer, "mean"] = layer.mean
-    return pd.Series(found, dtype=float)
+            found[group, layer.layer, "saturated"] = 1.0 if flat else layer.saturated_low + layer.saturated_high
+            found[group, layer.layer, "mean"] = layer.mean
+    weights_of: dict[Any, float] = variances["weights"].to_dict()
+    return Foretold(found, weights_of)
 
 
 def _by_group(table: pd.DataFrame) -> dict[Any, dict[str, np.ndarray]]:
@@ -469,17 +482,20 @@ def _furthest(told: Told, row: pd.Series, predicted: str, measured: str, theirs:
     return f"furthest off: {said} measured, {_layer(row)}"
 
 
-def reasons(result: Result, epoch: int) -> list[tuple[str, str]]:
-    """Why theory and measurement part where they do: (headline, explanation), only what these runs and inputs show."""
+def trained(epoch: int) -> list[tuple[str, str]]:
+    """Why theory and measurement part at a later epoch, as (headline, explanation); nothing at initialisation."""
+    text = (
+        f"The lines are of initialisation. At epoch {epoch:,} training has tied the weights to the data and to "
+        "each other, which no theory of random weights covers."
+    )
+    return [("Training", text)] if epoch > 0 else []
+
+
+def reasons(result: Result) -> list[tuple[str, str]]:
+    """Why they part from the start, where they do: (headline, explanation), only what these runs and inputs show."""
     hidden = result.layers[result.layers["role"] == "hidden"]
     start = hidden[hidden["epoch"] == 0]
     found = []
-    if epoch > 0:
-        text = (
-            f"The lines are of initialisation. At epoch {epoch:,} training has tied the weights to the data and to "
-            "each other, which no theory of random weights covers."
-        )
-        found.append(("Training", text))
     for name in result.experiment.dataset:
         seen = inputs(result.experiment, name)
         if seen.high > 1.5 * seen.low:

@@ -21,7 +21,7 @@ from core.experiment.experiment import ENGINE_VERSION, FIELDS, Experiment, all_b
 from core.experiment.fields import shorten
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
-from core.results.results import Result, at_recorded_epochs, updates_per_epoch
+from core.results.results import Result, ends_of_epochs, updates_per_epoch
 from core.schema import POINT, RUN
 
 Float = NDArray[np.float64]
@@ -139,13 +139,14 @@ def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     point that its group was recorded at: without them a median would be that of the runs that are left. Where there are
     points within epochs, the column epoch has parts of epochs; without `within` they are left out.
     """
-    ends = at_recorded_epochs(result)
-    epochs = result.epochs if within else ends
-    if len(ends) < len(epochs):
+    ends, epochs = ends_of_epochs(result), result.epochs
+    if not within:
+        epochs = epochs[ends]
+    elif not ends.all():
         epochs = epochs.assign(epoch=epochs["update"] / updates_per_epoch(result.experiment, epochs))
-    gone = result.runs.loc[result.runs["diverged_at"].notna(), ["run", "diverged_at"]]
-    if gone.empty:
+    if not (lost := result.runs["diverged_at"].notna()).any():
         return epochs.assign(diverged=False)
+    gone = result.runs.loc[lost, ["run", "diverged_at"]]
     settings = [column.name for column in RUN]
     points = epochs[["group", *(column.name for column in POINT)]].drop_duplicates()
     added = epochs[settings].drop_duplicates("run").merge(gone, on="run").merge(points, on="group")

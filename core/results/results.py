@@ -316,9 +316,15 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
 
 def at_recorded_epochs(result: Result) -> pd.DataFrame:
     """The rows of the epochs table at the end of a recorded epoch, at which layers are looked at too."""
-    epochs = result.epochs
-    ends = epochs["update"] == epochs["epoch"] * updates_per_epoch(result.experiment, epochs)
-    return epochs[ends & epochs["epoch"].isin(result.experiment.record_epochs())]
+    return result.epochs[ends_of_epochs(result)]
+
+
+def ends_of_epochs(result: Result) -> NDArray[np.bool_]:
+    """Which rows of the epochs table are at the end of a recorded epoch."""
+    update, epoch = (result.epochs[name].to_numpy() for name in ("update", "epoch"))
+    ends = update == epoch * updates_per_epoch(result.experiment, result.epochs).to_numpy()
+    found: NDArray[np.bool_] = ends & np.isin(epoch, result.experiment.record_epochs())
+    return found
 
 
 def updates_per_epoch(experiment: Experiment, table: pd.DataFrame) -> pd.Series:

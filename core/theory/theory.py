@@ -349,10 +349,10 @@ def pair_agreement_by_batch(activation: str | Activation, std: float, batch_size
 def _draws(size: int) -> Floats:
     """Normal pre-activations of two weights in many batches of that size: the same for every function, and kept.
 
-    Drawing them takes longer than all else; of the batch sizes of one curve they take 32 MB.
+    Drawing them takes longer than all else; of the batch sizes of one curve they take 10 MB.
     """
     rng = np.random.default_rng(np.random.SeedSequence([0, size]))
-    draws = max(200, min(4000, 500_000 // size))  # the spread over batches falls as they grow
+    draws = max(200, min(4000, 100_000 // size))  # the spread over batches falls as they grow
     return rng.standard_normal((2, draws, size))
 
 
