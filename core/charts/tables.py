@@ -45,6 +45,8 @@ def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) ->
 
 def places(column: pd.Series | ExtensionArray, names: Sequence[str]) -> NDArray[np.int64]:
     """Where among the `names` each text of a column stands; -1 where it is none of them."""
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)  # which may be of any type
     texts = pa.array(column.array if isinstance(column, pd.Series) else column, pa.large_string())
     found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())).fill_null(-1)
     return np.asarray(found, dtype=np.int64)
