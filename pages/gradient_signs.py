@@ -8,6 +8,7 @@ import streamlit as st
 from core.charts import signs as charts
 from core.charts.style import Chosen
 from core.lessons import findings
+from core.results.evidence import select
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
 from pages.parts import chart, lens, player, view
@@ -88,14 +89,12 @@ def _fan_ins(shown: Shown, layer: int) -> list[int]:
 
 
 def _into(shown: Shown, layer: int) -> pd.DataFrame:
-    layers = shown.result.layers
-    return layers[layers["layer"] == layer]
+    return select(shown.layers(), {"layer": layer})
 
 
 def _shares(shown: Shown, layer: int, level: str) -> pd.DataFrame:
     """The histograms of the share of positive gradients into a layer."""
-    table = shown.result.histograms
-    return table[(table["quantity"] == "positive_share") & (table["layer"] == layer) & (table["level"] == level)]
+    return select(shown.result.histograms, {"layer": layer, "level": level, "quantity": "positive_share"})
 
 
 lens.show("Do the gradients into one neuron share a sign?", _page)

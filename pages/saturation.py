@@ -12,7 +12,7 @@ from core.charts.style import Chosen
 from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
-from core.results.evidence import select
+from core.results.evidence import select, where
 from core.text import short_group
 from core.theory.theory import saturated_intervals
 from pages.parts import chart, lens, link, player, save, view
@@ -134,7 +134,7 @@ def _means(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> None
 
 
 def _hidden(shown: Shown, **values: str) -> pd.DataFrame:
-    return select(shown.hidden(), values)
+    return select(shown.layers(), values | {"role": "hidden"})
 
 
 def _dead_flat_layers(shown: Shown) -> pd.DataFrame:
@@ -177,7 +177,8 @@ def _group(shown: Shown, recorded: Recorded, group: str, epoch: int) -> None:
 def _counted(shown: Shown, group: str, quantity: str) -> pd.DataFrame:
     """The histograms of a quantity in the group's hidden layers."""
     own = select(shown.result.histograms, {"group": group, "quantity": quantity})
-    return own[own["layer"].isin(_hidden(shown, group=group)["layer"].unique())]
+    hidden = where(shown.layers(), group=group, role="hidden")
+    return own[own["layer"].isin(shown.layers()["layer"].to_numpy()[hidden])]
 
 
 lens.show("When do units saturate?", _page)

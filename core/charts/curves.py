@@ -23,6 +23,8 @@ MOST_RAW = 375
 BEYOND = 10.0  # times as high as the group in the middle: what is higher would squash all else
 FEW = 24  # times at which every point of a line has a dot; of more, only the pointer finds them
 LEVEL: dict[str, Any] = {"color": style.NEUTRAL, "strokeDash": [5, 4], "strokeWidth": 1.6}
+Table = pd.DataFrame | Mapping[str, Any]
+"""What is drawn, by column: a frame, or columns of NumPy and of pandas, which need not be put into one."""
 TIMES = {"epoch": "epoch (0 is initialisation)", "update": "weight update (0 is initialisation)"}
 
 
@@ -54,7 +56,7 @@ class _Drawn:
 
 
 def over_training(
-    table: pd.DataFrame,
+    table: Table,
     groups: Sequence[str],
     column: str,
     *,
@@ -118,7 +120,7 @@ def over_training(
     return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 
-def last(medians: pd.DataFrame | Mapping[str, Any], x: str, kind: style.Kind) -> str:
+def last(medians: Table, x: str, kind: style.Kind) -> str:
     """The last median of each group, as many as a person listens to."""
     told = style.told(kind)
     columns = (np.asarray(medians[name]).tolist() for name in ("group", x, "median"))
@@ -131,7 +133,7 @@ def _height(axis: dict[str, Any], column: str) -> alt.Y:
 
 
 def over_steps(
-    table: pd.DataFrame,
+    table: Table,
     groups: Sequence[str],
     column: str,
     *,
@@ -141,7 +143,7 @@ def over_steps(
     x_title: str,
     y_title: str,
     y_kind: style.Kind = "linear",
-    reference: pd.DataFrame | None = None,
+    reference: Table | None = None,
     empty: str = style.NOTHING,
     whose: str = "{group} at layer {at}",
 ) -> alt.LayerChart:
@@ -159,8 +161,8 @@ def over_steps(
     if not len(medians["median"]):
         return style.blank(title, x_title, y_title, empty)
     x = steps_axis(steps, x_title)
-    referred = [] if reference is None else reference["value"].to_list()
-    y_axis = style.position(y_title, np.concatenate([medians["low"], medians["high"], referred]), y_kind)
+    dashed = {} if reference is None else {name: list(reference[name]) for name in ("at", "value", "key")}
+    y_axis = style.position(y_title, np.concatenate([medians["low"], medians["high"], dashed.get("value", [])]), y_kind)
     colour, of_line, of_point = _looks(groups, alone=len(steps) == 1)
     pick = style.pick_group(groups)
     rows = tables.few({name: medians[name] for name in ("group", "at", "low", "median", "high", "band", "finite")})
@@ -172,11 +174,9 @@ def over_steps(
     behind = style.halo(rows, groups, x=x, xOffset=beside, y=y)
     charts = [*behind, base.mark_line(strokeWidth=1.6).encode(y=y, opacity=style.faded(pick), **of_line)]
     charts.append(base.mark_rule(strokeWidth=2).encode(y=low, y2=alt.Y2("high:Q"), opacity=style.faded(pick)))
-    if reference is not None and not reference.empty:
-        dashed = alt.Chart(reference[["at", "value", "key"]]).mark_line(
-            color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6
-        )
-        charts.append(dashed.encode(x=x, y=alt.Y("value:Q", **y_axis), detail=alt.Detail("key:N")))
+    if dashed.get("value"):
+        line = alt.Chart(tables.few(dashed)).mark_line(**LEVEL)
+        charts.append(line.encode(x=x, y=alt.Y("value:Q", **y_axis), detail=alt.Detail("key:N")))
     tip = style.tip(
         ("group", "group"), ("at", x_title), ("median", "median", style.NUMBER), ("band", "25-75 % of runs"),
         ("finite", "runs", "d"),
@@ -188,12 +188,12 @@ def over_steps(
     return style.layered([*charts, dots], title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
 
 
-def _at_steps(table: pd.DataFrame, groups: Sequence[str], column: str) -> dict[str, Any]:
+def _at_steps(table: Table, groups: Sequence[str], column: str) -> dict[str, Any]:
     """Median and quartiles of the groups at each step "at", where all three are finite: columns for `tables.few`."""
-    names, steps = sorted(groups), sorted(table["at"].unique())
-    group, at = tables.places(table["group"], names), tables.places(table["at"], steps)
+    names, (steps, at) = sorted(groups), tables.named(table["at"])
+    group = tables.places(table["group"], names)
     own = np.flatnonzero(group >= 0)
-    group, at, values = group[own], at[own], table[column].to_numpy(np.float64, na_value=np.nan)[own]
+    group, at, values = group[own], at[own], np.asarray(table[column], np.float64)[own]
     first, found = tables.quartiles(values, group * len(steps) + at)
     medians = {"group": group[first], "at": at[first], **found}
     medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in tables.QUARTILES]))
@@ -268,14 +268,13 @@ def _crosses(drawn: _Drawn, x: str, column: str, highest: float) -> Iterator[tup
 
 
 def _drawn(
-    table: pd.DataFrame, groups: Sequence[str], column: str, x: str, log_x: bool, log_y: bool,
+    table: Table, groups: Sequence[str], column: str, x: str, log_x: bool, log_y: bool,
     worst: float | None, raw_runs: bool, smooth: int, lines: Sequence[float],
 ) -> _Drawn:  # fmt: skip
     names = sorted(groups)
     place = tables.places(table["group"], names)
-    values = {name: table[name].to_numpy() for name in ("run", x)}
-    values |= {column: table[column].to_numpy(np.float64, na_value=np.nan)}
-    values |= {"diverged": table["diverged"].to_numpy()} if "diverged" in table else {}
+    values = {name: np.asarray(table[name]) for name in ("run", x, "diverged") if name in table}
+    values |= {column: np.asarray(table[column], np.float64)}
     own = tables.rows_of({"group": place, **values}, np.flatnonzero(place >= 0))
     times = tables.thin(np.unique(own[x]), max(2, LINE_ROWS // max(len(groups), 1)), log_x)
     medians, lost = _medians(own, x, column, times, log_y, worst, smooth)

@@ -116,14 +116,15 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
     places = {name: place for place, name in enumerate(said)}
     place = np.array([places[name] for name in histogram["activation"].to_list()])
-    table = histogram.iloc[np.lexsort((histogram["left"].to_numpy(), place))]
-    texts = tables.interval_text(table["left"], table["right"])
-    table = table.assign(group=table["activation"], place=np.sort(place), range=texts)
+    order = np.lexsort((histogram["left"].to_numpy(), place))
+    table = {name: histogram[name].to_numpy()[order] for name in ("left", "right", "share", "expected")}
+    table |= {"place": place[order], "range": np.array(tables.interval_text(table["left"], table["right"]))}
     notes = [f"mean {_mean_text(mean)}" for mean in outputs["mean"]]
     domain = (float(table["left"].min()), float(table["right"].max()))
     chart = rows.bars(
         table,
-        pd.DataFrame({"group": said, "note": notes}),
+        said,
+        notes,
         title=title,
         subtitle=f"bars: {n:,} samples of a ~ N(0, {std:g}²); dashed: theory; ◆: mean; solid line: 0",
         x_title="output h",

@@ -5,18 +5,18 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.charts import picture, style, tables
+from core.charts import style, tables
 
 BAR_HEIGHT = 0.56  # of a row, below its name
 
 
 def bars(
-    table: pd.DataFrame,
-    names: pd.DataFrame,
+    table: tables.Columns,
+    names: Sequence[str],
+    notes: Sequence[str],
     *,
     title: str,
     subtitle: str,
@@ -30,21 +30,22 @@ def bars(
     shaded: Sequence[tuple[float, float]] = (),
     groups: Sequence[str] = (),
 ) -> alt.LayerChart:
-    """One row of bars for every row of `names`.
+    """One row of bars for each of the `names`.
 
     Args:
-        table: columns place (row number from 0), group, left, right, share (of the row's values in the bin),
-            range (the bin in words) and, with `reference`, expected.
-        names: columns group (the row's name) and note (text at the right), in the order of the rows.
+        table: columns place (row number from 0), left, right, share (of the row's values in the bin), range (the bin in
+            words) and, with `reference`, expected.
+        names: of the rows, in their order.
+        notes: texts at the right of the rows.
         domain: ends of the x axis; bins are cut there.
         own_peak: each row scaled to its own peak, else all to the highest peak.
         reference: draw `expected` as a dashed outline.
         shaded: ranges of x to shade.
         groups: where rows are run groups, all of them: their baseline is marked.
     """
-    left, right = (table[name].to_numpy().clip(*domain) for name in ("left", "right"))
-    place, share = (table[name].to_numpy() for name in ("place", "share"))
-    expected = table["expected"].to_numpy() if reference else share
+    left, right = (table[name].clip(*domain) for name in ("left", "right"))
+    place, share = table["place"], table["share"]
+    expected = table["expected"] if reference else share
     peaks = np.maximum(_peaks(place, np.fmax(share, expected), own_peak), 1e-12)
     base = place + 0.98
     x_axis: dict[str, Any] = {
@@ -54,14 +55,12 @@ def bars(
     y_axis = style.row_axis(y_title, len(names))
     x, x2 = alt.X("left:Q", **x_axis), alt.X2("right:Q")
 
-    charts = []
-    ends = [(max(low, domain[0]), min(high, domain[1])) for low, high in shaded]
-    ends = [(low, high) for low, high in ends if low < high]
-    if ends:
-        ranges = tables.few(dict(zip(("left", "right"), map(list, zip(*ends, strict=True)), strict=True)))
-        charts.append(alt.Chart(ranges).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2))
-    edges = {"left": left, "right": right, "top": base - BAR_HEIGHT * share / peaks, "base": base, "share": share}
-    shown = alt.Chart(_drawn(table, edges)).mark_rect(strokeWidth=0)
+    ends = np.array(shaded, dtype=np.float64).reshape(-1, 2).clip(*domain)
+    grey = tables.few(dict(zip(("left", "right"), ends[ends[:, 0] < ends[:, 1]].T, strict=True)))
+    charts = [alt.Chart(grey).mark_rect(color=style.NEUTRAL, opacity=0.18).encode(x=x, x2=x2)] if len(grey) else []
+    drawn = {"group": place, "left": left, "right": right, "top": base - BAR_HEIGHT * share / peaks}
+    drawn |= {"base": base, "share": share, "range": table["range"]}
+    shown = alt.Chart(tables.few(tables.in_place(tables.rows_of(drawn, share > 0), names))).mark_rect(strokeWidth=0)
     tip = style.tip(("group", y_title), ("range", x_title), ("share", "share in this bin", ".4~p"))
     charts.append(shown.encode(x=x, x2=x2, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour, tooltip=tip))
     if reference:
@@ -69,17 +68,9 @@ def bars(
         dashed = alt.Chart(outline).mark_line(color=style.NEUTRAL, strokeDash=[3, 2], interpolate="step-after")
         line = dashed.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("top:Q", **y_axis), detail=alt.Detail("place:O"))
         charts.append(line.encode(strokeWidth=alt.StrokeWidthValue(1.6)))
-    charts += style.row_names(names, y_axis, groups=groups)
-    said = style.read_out(names["group"], _notes(table, names["note"]))
+    charts += style.row_names({"group": names, "note": notes}, y_axis, groups=groups)
+    said = style.read_out(names, _notes(table, notes))
     return style.layered(charts, title, subtitle, style.row_height(len(names)) + 10, said=said)
-
-
-def _drawn(table: pd.DataFrame, edges: dict[str, NDArray[Any]]) -> pa.Table:
-    """The bars that have a height."""
-    kept = np.flatnonzero(edges["share"] > 0)
-    texts = picture.arrow(table[["group", "range"]]).take(kept)
-    found = {name: values[kept] for name, values in edges.items()}
-    return tables.few({"group": texts["group"], **found, "range": texts["range"]})
 
 
 def _peaks(place: NDArray[Any], height: NDArray[Any], own: bool) -> NDArray[Any]:
@@ -92,11 +83,13 @@ def _peaks(place: NDArray[Any], height: NDArray[Any], own: bool) -> NDArray[Any]
     return peaks[row]
 
 
-def _notes(table: pd.DataFrame, notes: pd.Series) -> list[str]:
+def _notes(table: tables.Columns, notes: Sequence[str]) -> list[str]:
     """Where each row has its peak, where it has bars, and its note."""
-    at = table.sort_values("share", kind="stable").drop_duplicates("place", keep="last").set_index("place")["range"]
-    most = [f"most at {at[place]}" if place in at.index else "" for place in range(len(notes))]
-    return [", ".join(filter(None, each)) for each in zip(most, notes, strict=True)]
+    order = np.lexsort((table["share"], table["place"]))
+    peaks = order[np.flatnonzero(np.diff(table["place"][order], append=-1))]
+    most = dict(zip(table["place"][peaks].tolist(), table["range"][peaks].tolist(), strict=True))
+    parts = [[f"most at {most[place]}" if place in most else "", note] for place, note in enumerate(notes)]
+    return [", ".join(filter(None, each)) for each in parts]
 
 
 def _outline(place: NDArray[Any], left: NDArray[Any], right: NDArray[Any], top: NDArray[Any]) -> pa.Table:

@@ -1,7 +1,7 @@
 """Charts of saturation: where units are flat, at what initial scale, and what their values look like."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 import numpy as np
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from core.charts import curves, rows, style, tables
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
+from core.results.evidence import where
 from core.text import number, percent
 
 SHARE = "share saturated"
 PICK_LAYER = "pick_layer"
 CELLS = 1600
+CELL = ("layer", "epoch", "dead_flat", "saturated")
 NAME = 20  # px: the line with a group's name
 INK, HALO = "#000000", "#ffffff"  # on the cells of a heatmap, which look alike in both themes
 VALUES = {"preactivation": "pre-activation a", "activation": "activation h"}
@@ -32,26 +34,24 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     x_title, y_title = curves.TIMES["epoch"], "hidden layer, by run group"
     named = list(groups[: style.MOST_ROWS])
     cut = style.left_out(len(groups))
-    # What has diverged keeps its rows, but has no cells.
-    hidden = layers["group"].isin(named) & (layers["role"] == "hidden")
-    table = layers.loc[hidden, ["group", "layer", "epoch", "dead_flat", "saturated"]]
-    finite = tables.masked(table, ["saturated"])[0]
-    if finite.empty:
+    names = sorted(named)
+    own = _hidden(layers, names)
+    finite = tables.rows_of(own, np.isfinite(own["saturated"]))
+    if not len(finite["epoch"]):
         return style.blank(title, x_title, y_title)
-    rows = table[["group", "layer"]].drop_duplicates()
-    depth = rows.groupby("group")["layer"].nunique().reindex(named, fill_value=1)
-    size = min(18.0, max(7.0, 420 / int(depth.sum()) - NAME / float(depth.mean())))
-    names = pd.DataFrame({"group": named, "top": (depth * size + NAME).cumsum().shift(fill_value=0.0).to_numpy() + 4})
-    place = names.set_index("group")["top"]
-    height = float(depth.sum()) * size + NAME * len(named)
-
-    epochs = tables.thin(np.unique(finite["epoch"].to_numpy()), max(2, min(60, 2 * CELLS // int(depth.sum()))))
-    cells = _cells(finite[finite["epoch"].isin(epochs)], ["group", "layer", "epoch"])
-    rank = cells.groupby("group")["layer"].rank(method="dense") - 1
-    cells["y"] = cells["group"].map(place) + NAME - 4 + rank * size
+    top, size, lines = _stacked(own, names, named)  # what has diverged keeps its rows, but has no cells
+    height = lines * size + NAME * len(named)
+    epochs = tables.thin(np.unique(finite["epoch"]), max(2, min(60, 2 * CELLS // lines)))
+    cells = _cells(tables.rows_of(finite, np.isin(finite["epoch"], epochs)), ["group", "layer", "epoch"])
+    order, notes = [names.index(group) for group in named], _from_to(cells, len(names))
+    strips: dict[str, Any] = {"group": named, "top": top[order], "note": [notes[place] for place in order]}
+    # Of each cell, which of its group's layers it is of.
+    _, first, rank = np.unique(tables.combined(cells["group"], cells["layer"]), return_index=True, return_inverse=True)
+    rank -= np.searchsorted(cells["group"][first], cells["group"])
+    cells["y"] = top[cells["group"]] + NAME - 4 + rank * size
     cells["y2"] = cells["y"] + max(size - 1, size * 0.9)
-    names["note"] = [_from_to(cells[cells["group"] == group]) for group in named]
-    numbers = cells.drop_duplicates(["group", "layer"])[["layer", "y"]].assign(y=lambda part: part["y"] + size / 2)
+    flat = _dead_flat(cells, epochs, ["group", "layer"])
+    cells, flat = (part | {"group": np.array(names)[part["group"]]} for part in (cells, flat))
 
     x = _epochs(epochs, x_title)
     scale = alt.Scale(domain=[0, height], reverse=True, nice=False)
@@ -59,29 +59,56 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
         title=y_title if height > 120 else "layer", labels=False, ticks=False, grid=False, domain=False, titlePadding=24
     )
     y = alt.Y("y:Q", scale=scale, axis=axis)
-    drawn = alt.Chart(cells).mark_rect(**style.EDGE).encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour())
-    charts = [drawn.encode(tooltip=_cell_tip(("group", "group")))]
-    charts += style.row_names(names, {"scale": scale, "axis": axis}, room=95, groups=groups)
+    drawn = alt.Chart(tables.few(cells)).mark_rect(**style.EDGE)
+    drawn = drawn.encode(x=x, y=y, y2=alt.Y2("y2:Q"), color=_share_colour(), tooltip=_cell_tip(("group", "group")))
+    charts = [drawn, *style.row_names(strips, {"scale": scale, "axis": axis}, room=95, groups=groups)]
     if size >= 9:
+        numbers = tables.few({"layer": cells["layer"][np.sort(first)], "y": cells["y"][np.sort(first)] + size / 2})
         at = alt.Chart(numbers).mark_text(align="right", color=style.NEUTRAL, fontSize=10)
         charts.append(at.encode(x=style.at(-6), y=y, text=alt.Text("layer:O")))
-    flat = _dead_flat(cells, epochs)
-    if not flat.empty:
-        flat = flat.assign(line=flat["y"] + size / 2 - 1.5, line2=flat["y"] + size / 2 + 1, middle=flat["y"] + size / 2)
-        bar = alt.Chart(flat).mark_rect(color=INK, stroke=HALO, strokeWidth=0.5)
+    if len(flat["epoch"]):
+        middle = flat["y"] + size / 2
+        flat |= {"line": middle - 1.5, "line2": middle + 1, "middle": middle}
+        bar = alt.Chart(tables.few(flat)).mark_rect(color=INK, stroke=HALO, strokeWidth=0.5)
         charts.append(bar.encode(x=x, y=alt.Y("line:Q", scale=scale, axis=axis), y2=alt.Y2("line2:Q")))
         if size >= 9:
             charts += _flat_names(flat, epochs, x_title, alt.Y("middle:Q", scale=scale, axis=axis))
     note = f"mean of the runs; right: all layers, first → last epoch{cut}{_flat_note(flat)}"
-    said = style.read_out(names["group"], names["note"])
+    said = style.read_out(strips["group"], strips["note"])
     return style.layered(charts, title, note, int(height), said=said)
+
+
+def _hidden(layers: pd.DataFrame, names: Sequence[str]) -> tables.Columns:
+    """What the cells need of the rows of hidden layers; "group" is the place of a group among the names."""
+    rows = where(layers, role="hidden")
+    place = tables.places(layers["group"].array.take(rows), names)
+    rows, place = rows[place >= 0], place[place >= 0]
+    return {"group": place} | {name: layers[name].to_numpy()[rows] for name in CELL}
+
+
+def _stacked(own: tables.Columns, names: Sequence[str], named: Sequence[str]) -> tuple[NDArray[np.float64], float, int]:
+    """Where the strip of each group begins when they are stacked in the order of `named`; a layer's height; all layers.
+
+    A group of which no layer is known has room for one.
+    """
+    _, first = np.unique(tables.combined(own["group"], own["layer"]), return_index=True)
+    depth = np.maximum(np.bincount(own["group"][first], minlength=len(names)), 1)
+    size = min(18.0, max(7.0, 420 / int(depth.sum()) - NAME / float(depth.mean())))
+    order = [names.index(group) for group in named]
+    top = np.empty(len(names))
+    top[order] = np.cumsum([0.0, *(depth[order] * size + NAME)])[:-1] + 4
+    return top, size, int(depth.sum())
 
 
 def saturation_over_training(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
     """Share saturated over training, mean over the hidden layers: median and 25-75 % band over the runs of a group."""
-    table = layers.loc[layers["role"] == "hidden", ["group", "run", "epoch", "saturated"]]
+    hidden = where(layers, role="hidden")
+    point = tables.combined(*(layers[name].to_numpy()[hidden] for name in ("run", "epoch")))
+    # Points in the order in which they come: a long table need not be sorted.
+    means = pd.Series(layers["saturated"].to_numpy()[hidden]).groupby(point, sort=False).mean()
+    table = tables.taken(layers, ["group", "run", "epoch"], hidden[~pd.Series(point).duplicated()])
     return curves.over_training(
-        table.groupby(["group", "run", "epoch"], sort=False)["saturated"].mean().reset_index(),
+        table | {"saturated": means.to_numpy()},
         groups,
         "saturated",
         title="Share saturated over training",
@@ -99,31 +126,33 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     """
     title = "Share saturated"
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
-    own = layers.loc[layers["group"] == group, ["layer", "epoch", "dead_flat", "saturated"]]
-    table = tables.masked(own, ["saturated"])[0]
-    if table.empty:
+    rows = where(layers, group=group)
+    own = {name: layers[name].to_numpy()[rows] for name in CELL}
+    finite = tables.rows_of(own, np.isfinite(own["saturated"]))
+    numbers = np.unique(finite["layer"]).tolist()
+    if not numbers:
         return style.blank(title, x_title, y_title)
-    epochs = tables.thin(np.unique(table["epoch"].to_numpy()), min(60, CELLS // table["layer"].nunique()))
-    cells = _cells(table[table["epoch"].isin(epochs)], ["layer", "epoch"])
-    cells["percent"] = [percent(share) for share in cells["share"]]
-    numbers = sorted(cells["layer"].unique())
+    epochs = tables.thin(np.unique(finite["epoch"]), min(60, CELLS // len(numbers)))
+    cells = _cells(tables.rows_of(finite, np.isin(finite["epoch"], epochs)), ["layer", "epoch"])
+    cells["percent"] = np.array([percent(share) for share in cells["share"].tolist()])
     x = _epochs(epochs, x_title)
     y = alt.Y(
         "layer:O",
-        scale=alt.Scale(domain=[int(number) for number in numbers], paddingInner=0.06, paddingOuter=0),
+        scale=alt.Scale(domain=numbers, paddingInner=0.06, paddingOuter=0),
         axis=alt.Axis(title=y_title if len(numbers) > 1 else "layer", labelPadding=6, titlePadding=8),
     )
-    base = alt.Chart(cells).encode(x=x, y=y)
+    base = alt.Chart(tables.few(cells)).encode(x=x, y=y)
     # Numbers where a cell has room for them, which depends on the screen.
     size = alt.ExprRef(f"width / {len(epochs)} < 34 ? 0 : 11")
     charts = [base.mark_rect(**style.EDGE).encode(color=_share_colour(), tooltip=_cell_tip())]
-    for ink, part in ((HALO, cells[cells["share"] <= 0.55]), (INK, cells[cells["share"] > 0.55])):
-        number = alt.Chart(part[["layer", "epoch", "percent"]]).mark_text(fontSize=size, color=ink)
+    in_cells = {name: cells[name] for name in ("layer", "epoch", "percent")}
+    for ink, part in ((HALO, cells["share"] <= 0.55), (INK, cells["share"] > 0.55)):
+        number = alt.Chart(tables.few(tables.rows_of(in_cells, part))).mark_text(fontSize=size, color=ink)
         charts.append(number.encode(x=x, y=y, text=alt.Text("percent:N")))
     row = 40 if len(numbers) <= 8 else max(14, 320 // len(numbers))
-    flat = _dead_flat(cells, epochs)
-    if not flat.empty:
-        bar = alt.Chart(flat).mark_rect(
+    flat = _dead_flat(cells, epochs, ["layer"])
+    if len(flat["epoch"]):
+        bar = alt.Chart(tables.few(flat)).mark_rect(
             color=INK, stroke=HALO, strokeWidth=0.5, height=alt.RelativeBandSize(band=0.08), yOffset=0.36 * row
         )
         charts.append(bar.encode(x=x, y=y))
@@ -143,10 +172,10 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
     title = "Share saturated by initial scale"
     x_title, y_title = "initial scale (root mean square of the weights)", SHARE
     points, why = _by_scale(layers, activation, epoch)
-    if points.empty:
+    if why:
         return style.blank(title, x_title, y_title, why)
-    names = [f"layer {number}" for number in sorted(points["layer"].unique())]
-    schemes = sorted(points["scheme"].unique())
+    names = [f"layer {number}" for number in np.unique(points["layer"]).tolist()]
+    schemes = sorted(set(points["scheme"]))
     colour = style.colour("name", names, style.ramp(len(names)), style.legend(names))
     shape = alt.Shape(
         "scheme:N",
@@ -168,9 +197,8 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         ("high", "most of the runs", ".4~p"),
         ("runs", "runs", "d"),
     )
-    base = alt.Chart(
-        points[["name", "dataset", "hidden", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs"]]
-    )
+    columns = ("name", "dataset", "hidden", "scheme", "initialiser", "gain", "scale", "share", "low", "high", "runs")
+    base = alt.Chart(tables.few({name: points[name] for name in columns}))
     line = base.mark_line(strokeWidth=1.8).encode(
         x=x, y=y, color=colour, detail=alt.Detail(["hidden:N", "dataset:N"]), opacity=style.faded(pick, 0.7)
     )
@@ -178,38 +206,38 @@ def saturation_by_scale(layers: pd.DataFrame, *, activation: str, epoch: int = 0
         x=x, y=y, color=colour, shape=shape, opacity=style.faded(pick), tooltip=tip
     )
     note = f"{activation}, {style.when(epoch)}; mean of the runs"
-    said = style.extremes(
-        points.assign(at=points["scale"].map(number)), "share", "{name} of {initialiser} at scale {at}", percent
-    )
+    in_words = points | {"at": [number(scale) for scale in points["scale"].tolist()]}
+    said = style.extremes(in_words, "share", "{name} of {initialiser} at scale {at}", percent)
     return style.layered([line, dots], title, note, curves.HEIGHT, pick, said=said)
 
 
-def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[pd.DataFrame, str]:
-    """The points of `saturation_by_scale`, or why there are none."""
-    keys = ["run", "layer"]
-    columns = [*keys, "epoch", "dataset", "hidden", "initialiser", "gain", "weight_rms", "saturated"]
-    table = layers.loc[layers["activation"] == activation, columns]
-    table = table[table["epoch"] == epoch].merge(
-        table.loc[table["epoch"] == 0, [*keys, "weight_rms"]].rename(columns={"weight_rms": "scale"}), on=keys
-    )
-    finite = tables.masked(table, ["scale", "saturated"])[0]
-    table = tables.masked(finite, ["scale"], log=["scale"])[0]
-    if table.empty:
-        why = style.NOTHING if finite.empty else "all initial weights are 0, which has no place on a log axis"
-        return table, why
-    points = table.groupby(["dataset", "hidden", "layer", "initialiser", "gain"]).agg(
-        scale=("scale", "mean"),
-        share=("saturated", "mean"),
-        low=("saturated", "min"),
-        high=("saturated", "max"),
-        runs=("saturated", "size"),
-    )
-    points = points.reset_index().sort_values(["layer", "scale"], kind="stable")
+def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[dict[str, Any], str]:
+    """The points of `saturation_by_scale` by column, or why there are none."""
+    now, start = (where(layers, epoch=point, activation=activation) for point in (epoch, 0))
+    whose = tables.combined(layers["run"].to_numpy(), layers["layer"].to_numpy())
+    scale = pd.Series(layers["weight_rms"].to_numpy()[start], whose[start]).reindex(whose[now]).to_numpy()
+    finite = np.isfinite(scale) & np.isfinite(layers["saturated"].to_numpy()[now])
+    there = finite & (scale > 0)
+    if not there.any():
+        return {}, "all initial weights are 0, which has no place on a log axis" if finite.any() else style.NOTHING
+    rows, scale = now[there], scale[there]
+    saturated = layers["saturated"].to_numpy()[rows]
+    settings = tables.taken(layers, ["dataset", "hidden", "layer", "initialiser", "gain"], rows)
+    dataset, hidden, initialiser = (tables.named(settings[name])[1] for name in ("dataset", "hidden", "initialiser"))
+    layer, gain = (np.unique(np.asarray(settings[name]), return_inverse=True)[1] for name in ("layer", "gain"))
+    alike = tables.combined(dataset, hidden, layer, initialiser, gain)
+    _, first, place = np.unique(alike, return_index=True, return_inverse=True)
+    low, high = tables.ends(saturated, place)
+    means = {"scale": tables.means(scale, place), "share": tables.means(saturated, place)}
+    found = means | {"low": low, "high": high, "runs": np.bincount(place)}
+    order = np.lexsort((found["scale"], layer[first]))
+    points: dict[str, Any] = {name: column.take(first[order]).tolist() for name, column in settings.items()}
+    points |= tables.rows_of(found, order)
     points["scheme"] = [
         starts.part(text, layer, hidden.count("-") + 2).scheme.name
         for text, layer, hidden in zip(points["initialiser"], points["layer"], points["hidden"], strict=True)
     ]
-    points["name"] = "layer " + points["layer"].astype(str)
+    points["name"] = [f"layer {layer}" for layer in points["layer"]]
     return points, ""
 
 
@@ -228,36 +256,36 @@ def histogram_by_layer(
     meaning = VALUES[quantity]
     title = f"Distribution of the {meaning}"
     y_title = "layer"
-    here = (histograms["group"] == group) & (histograms["quantity"] == quantity)
-    table = histograms.loc[here, ["activation", "layer", "epoch", "left", "right", "count"]]
-    counted = tables.masked(table, ["count"])[0]
-    bounded = tables.masked(counted, ["left", "right"])[0]
-    now = counted[counted["epoch"] == epoch]
-    if now.empty or bounded.empty:
+    own = where(histograms, group=group, quantity=quantity)
+    columns = ("layer", "epoch", "left", "right", "count")
+    table = {name: histograms[name].to_numpy()[own] for name in columns}
+    bounded = np.isfinite(table["left"]) & np.isfinite(table["right"])
+    now = tables.rows_of(table, table["epoch"] == epoch)
+    if not len(now["layer"]) or not bounded.any():
         return style.blank(title, meaning, y_title)
-    domain = _domain(bounded, quantity)
-    numbers = sorted(now["layer"].unique())
-    place = {number: i for i, number in enumerate(numbers)}
-    shares = now["count"] / now.groupby("layer")["count"].transform("sum")
-    now = now.assign(share=shares, place=now["layer"].map(place), group="layer " + now["layer"].astype(str))
-    now["range"] = tables.interval_text(now["left"], now["right"])
-    inside = tables.masked(now, ["left", "right"])[0]
-    notes = []
-    for layer in numbers:
-        part = now[now["layer"] == layer]
-        below, above = (float(part.loc[np.isinf(part[end]), "share"].sum()) for end in ("left", "right"))
-        beyond = [f"{percent(below)} below"] * (below > 0) + [f"{percent(above)} above"] * (above > 0)
-        notes.append(", ".join(beyond))
-    names = pd.DataFrame({"group": [f"layer {layer}" for layer in numbers], "note": notes})
+    function = histograms["activation"].array[own[0]]
+    domain = _domain(function, table["left"][bounded], table["right"][bounded], quantity)
+    numbers, place = np.unique(now["layer"], return_inverse=True)
+    share = now["count"] / np.bincount(place, now["count"])[place]
+    texts = np.array(tables.interval_text(now["left"], now["right"]))
+    inside = np.isfinite(now["left"]) & np.isfinite(now["right"])
+    bars = {"place": place, "left": now["left"], "right": now["right"], "share": share, "range": texts}
+    beyond = (np.bincount(place, share * np.isinf(now[end])).tolist() for end in ("left", "right"))
+    notes = [
+        ", ".join([f"{percent(below)} below"] * (below > 0) + [f"{percent(above)} above"] * (above > 0))
+        for below, above in zip(*beyond, strict=True)
+    ]
+    names = [f"layer {layer}" for layer in numbers.tolist()]
     return rows.bars(
-        inside,
+        tables.rows_of(bars, inside),
         names,
+        notes,
         title=title,
         subtitle=f"{group}, {style.when(epoch)}" + ("; grey: saturated" if saturated else ""),
         x_title=meaning,
         y_title=y_title,
         domain=domain,
-        colour=style.colour("group", names["group"].to_list(), style.ramp(len(names)), None),
+        colour=style.colour("group", names, style.ramp(len(names)), None),
         own_peak=True,
         shaded=saturated,
     )
@@ -266,7 +294,7 @@ def histogram_by_layer(
 def mean_activation(layers: pd.DataFrame, *, groups: Sequence[str], layer: int) -> alt.LayerChart:
     """Mean activation of a hidden layer over training: median and 25-75 % band over the runs of each group."""
     return curves.over_training(
-        layers.loc[layers["layer"] == layer, ["group", "run", "epoch", "activation_mean"]],
+        tables.taken(layers, ["group", "run", "epoch", "activation_mean"], where(layers, layer=layer)),
         groups,
         "activation_mean",
         title=f"Mean activation of layer {layer} over training",
@@ -281,14 +309,12 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
     """Mean activation of every hidden layer at one epoch: median and 25-75 % interval over the runs of each group."""
     title, x_title = f"Mean activation by layer {style.when(epoch)}", "hidden layer"
     y_title = "mean of h over examples and units"
-    hidden = layers["role"] == "hidden"
-    if len(layers) and not hidden.any():
+    rows = where(layers, epoch=epoch, role="hidden")
+    if not rows.size and len(layers) and not where(layers, role="hidden").size:
         return style.blank(title, x_title, y_title, style.NO_HIDDEN)
-    table = layers.loc[hidden & (layers["epoch"] == epoch), ["group", "layer", "activation_mean"]]
-    steps = [str(number) for number in sorted(table["layer"].unique())]
-    zero = pd.DataFrame({"at": steps, "value": 0.0, "key": "zero"})
+    steps, at = tables.steps(layers["layer"].to_numpy()[rows])
     return curves.over_steps(
-        table.assign(at=table["layer"].astype(str)),
+        tables.taken(layers, ["group", "activation_mean"], rows) | {"at": at},
         groups,
         "activation_mean",
         steps=steps,
@@ -296,53 +322,58 @@ def mean_activation_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], epo
         subtitle=f"{curves.BAND}; dashed: zero-centred",
         x_title=x_title,
         y_title=y_title,
-        reference=zero,
+        reference={"at": steps, "value": [0.0] * len(steps), "key": ["zero"] * len(steps)},
     )
 
 
-def _domain(bounded: pd.DataFrame, quantity: str) -> tuple[float, float]:
+def _domain(
+    function: str, lefts: NDArray[np.float64], rights: NDArray[np.float64], quantity: str
+) -> tuple[float, float]:
     """The x axis: a bounded activation's whole range; else the bins that hold values, in all epochs."""
-    low, high = ACTIVATIONS[bounded["activation"].iloc[0]].range
-    left, right = float(bounded["left"].min()), float(bounded["right"].max())
+    low, high = ACTIVATIONS[function].range
+    left, right = float(lefts.min()), float(rights.max())
     if quantity == "activation" and np.isfinite([low, high]).all() and low <= left and right <= high:
         return low, high  # with residual connections h is a sum of several f(a)
     return left, right
 
 
-def _cells(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """The cells of a heatmap: mean, least and most of the runs for each of `by`."""
-    parts = table.groupby(by, sort=False)
-    cells = parts["saturated"].agg(share="mean", least="min", most="max", runs="size").reset_index()
-    return cells.assign(flat=parts["dead_flat"].sum().to_numpy().astype(np.int64))
+def _cells(own: tables.Columns, by: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The cells of a heatmap, in the order in which they come: mean, least and most of the runs for each of `by`."""
+    cell, there = pd.factorize(tables.combined(*(own[name] for name in by)))
+    first = np.flatnonzero(~pd.Series(cell).duplicated())
+    least, most = tables.ends(own["saturated"], cell)
+    share = tables.means(own["saturated"], cell)
+    runs, flat = np.bincount(cell), np.bincount(cell[own["dead_flat"] > 0], minlength=len(there))
+    cells = tables.rows_of({name: own[name] for name in by}, first)
+    return cells | {"share": share, "least": least, "most": most, "runs": runs, "flat": flat}
 
 
-def _dead_flat(cells: pd.DataFrame, epochs: NDArray[np.int64]) -> pd.DataFrame:
+def _dead_flat(cells: tables.Columns, epochs: NDArray[np.int64], by: Sequence[str]) -> dict[str, NDArray[Any]]:
     """The cells whose layer is dead-flat in a run, with the number of the stretch of epochs that they belong to."""
-    by = [name for name in ("group", "layer") if name in cells]
-    marked = cells[cells["flat"] > 0].sort_values([*by, "epoch"], kind="stable")
-    at = np.searchsorted(epochs, marked["epoch"].to_numpy())
-    same = marked[by].eq(marked[by].shift()).all(axis=1).to_numpy()
-    stretches: pd.DataFrame = marked.assign(stretch=np.cumsum(~(same & (np.diff(at, prepend=-2) == 1))))
-    return stretches
+    marked = tables.rows_of(cells, cells["flat"] > 0)
+    marked = tables.rows_of(marked, np.argsort(tables.combined(*(marked[name] for name in (*by, "epoch")))))
+    line, at = tables.combined(*(marked[name] for name in by)), np.searchsorted(epochs, marked["epoch"])
+    begins = (np.diff(line, prepend=-1) != 0) | (np.diff(at, prepend=-2) != 1)
+    return marked | {"stretch": np.cumsum(begins)}
 
 
 def _flat_names(
-    flat: pd.DataFrame, epochs: NDArray[np.int64], x_title: str, y: alt.Y, dy: float = 0.0
+    flat: tables.Columns, epochs: NDArray[np.int64], x_title: str, y: alt.Y, dy: float = 0.0
 ) -> list[alt.Chart]:
     """The words "dead-flat" at one end of every stretch, the end from which they stay inside the chart."""
-    ends = flat.groupby("stretch", sort=False)
-    most = flat["stretch"].map(ends["flat"].max())
-    said = np.where(
-        most < flat["runs"], "dead-flat in " + most.astype(str) + " of " + flat["runs"].astype(str), "dead-flat"
-    )
-    late = flat["stretch"].map(ends["epoch"].first()) > epochs[len(epochs) // 2]
-    flat = flat.assign(said=said)
-    ends_of: tuple[tuple[Literal["left", "right"], pd.DataFrame, int], ...] = (
-        ("left", flat[~late & flat.index.isin(ends.head(1).index)], 0),
-        ("right", flat[late & flat.index.isin(ends.tail(1).index)], 1),
+    first = np.flatnonzero(np.diff(flat["stretch"], prepend=0))
+    last = np.append(first[1:], len(flat["stretch"])) - 1
+    late = flat["epoch"][first] > epochs[len(epochs) // 2]
+    most = np.maximum.reduceat(flat["flat"], first)
+    ends_of: tuple[tuple[Literal["left", "right"], NDArray[np.int64], NDArray[np.int64], int], ...] = (
+        ("left", first[~late], most[~late], 0),
+        ("right", last[late], most[late], 1),
     )
     charts: list[alt.Chart] = []
-    for align, cells, edge in ends_of:
+    for align, ends, dead, edge in ends_of:
+        runs = zip(dead.tolist(), flat["runs"][ends].tolist(), strict=True)
+        said = [f"dead-flat in {some} of {all_}" if some < all_ else "dead-flat" for some, all_ in runs]
+        cells = tables.few({**tables.rows_of(flat, ends), "said": np.array(said, dtype=np.str_)})
         x = _epochs(epochs, x_title, edge)
         for look in ({"stroke": HALO, "strokeWidth": 3.0, "color": HALO}, {"color": INK}):
             text = alt.Chart(cells).mark_text(
@@ -352,8 +383,8 @@ def _flat_names(
     return charts
 
 
-def _flat_note(flat: pd.DataFrame) -> str:
-    return "" if flat.empty else "; black line: the layer is dead-flat"
+def _flat_note(flat: tables.Columns) -> str:
+    return "; black line: the layer is dead-flat" if len(flat["epoch"]) else ""
 
 
 def _cell_tip(*first: tuple[str, str]) -> list[alt.Tooltip]:
@@ -390,10 +421,13 @@ def _share_colour() -> alt.Color:
     )
 
 
-def _from_to(cells: pd.DataFrame) -> str:
-    """The mean share of the layers at the first and at the last epoch that has one."""
-    if cells.empty:
-        return ""
-    means = cells.groupby("epoch")["share"].mean()
-    first, last = means.iloc[0], means.iloc[-1]
-    return percent(first) if len(means) == 1 else f"{percent(first)} → {percent(last)}"
+def _from_to(cells: tables.Columns, groups: int) -> list[str]:
+    """Of each group the mean share of its layers at the first and at the last epoch that has one, "" without any."""
+    point = tables.combined(cells["group"], cells["epoch"])
+    _, first, place = np.unique(point, return_index=True, return_inverse=True)
+    share, group = tables.means(cells["share"], place), cells["group"][first]
+    said = [""] * groups
+    for each in np.unique(group).tolist():
+        own = [percent(value) for value in share[group == each][[0, -1]].tolist()]
+        said[each] = own[0] if (group == each).sum() == 1 else " → ".join(own)
+    return said

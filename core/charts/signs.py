@@ -1,7 +1,8 @@
 """Charts of gradient signs: how far the weight gradients into one neuron share a sign."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
 from core.engine.measures import SHARE_EDGES
+from core.results.evidence import where
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
 
@@ -17,6 +19,7 @@ WHOSE = {"example": "one example", "batch": "one mini-batch", "epoch": "the whol
 AGREEMENT = "agreement of gradient signs"
 RANDOM = "random signs"
 NO_GRADIENT = "no neuron has a gradient here"
+BINS = len(SHARE_EDGES) - 1
 
 
 def sign_distribution(
@@ -34,25 +37,28 @@ def sign_distribution(
     """
     title = f"Gradient of {WHOSE[level]}, layer {layer}"
     x_title, y_title = "share of positive weight gradients", "run group"
-    here = (histograms["quantity"] == "positive_share") & (histograms["level"] == level)
-    here &= (histograms["epoch"] == epoch) & (histograms["layer"] == layer) & histograms["group"].isin(groups)
-    table = histograms.loc[here, ["group", "left", "right", "count"]]
-    table = tables.masked(table, ["left", "right", "count"])[0]
-    if table.empty:
+    counts = _counts(histograms, groups, epoch=epoch, layer=layer, level=level)
+    there = np.flatnonzero(counts.any(axis=1))
+    if not there.size:
         measured = histograms.empty or histograms["quantity"].isin(["gradient", "positive_share"]).any()
         return style.blank(title, x_title, y_title, NO_GRADIENT if measured else NOT_MEASURED)
-    named, cut = style.shown(groups, table)
-    table = _every_bin(table, named)
-    table["share"] = table["count"] / table.groupby("place")["count"].transform("sum")
-    table["expected"] = binomial_shares(table["left"].to_numpy(), table["right"].to_numpy(), fan_in)
-    table["range"] = tables.interval_text(table["left"], table["right"])
-    at_ends = table[(table["left"] <= 0) | (table["right"] >= 1)].groupby("place")["share"].sum()
-    notes = [f"{percent(float(at_ends.get(i, 0.0)))} at 0 or 1" for i in range(len(named))]
+    named = [groups[place] for place in there[: style.MOST_ROWS]]
+    shares = counts[there[: style.MOST_ROWS]]
+    shares /= shares.sum(axis=1, keepdims=True)
+    left, right = SHARE_EDGES[:-1], SHARE_EDGES[1:]
+    of_bins = {
+        "left": left,
+        "right": right,
+        "expected": binomial_shares(left, right, fan_in),
+        "range": np.array(tables.interval_text(left, right)),
+    }
+    table = {name: np.tile(values, len(named)) for name, values in of_bins.items()}
     return rows.bars(
-        table,
-        pd.DataFrame({"group": named, "note": notes}),
+        table | {"place": np.repeat(np.arange(len(named)), BINS), "share": shares.ravel()},
+        named,
+        [f"{percent(at_ends)} at 0 or 1" for at_ends in (shares[:, 0] + shares[:, -1]).tolist()],
         title=title,
-        subtitle=f"{style.when(epoch)}; dashed: {RANDOM}{cut}",
+        subtitle=f"{style.when(epoch)}; dashed: {RANDOM}{style.left_out(len(there))}",
         x_title=x_title,
         y_title=y_title,
         domain=(0.0, 1.0),
@@ -64,16 +70,15 @@ def sign_distribution(
     )
 
 
-def _every_bin(table: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
-    """The counts of these groups, in the order of the groups and their bins, the empty bins included."""
-    bins = len(SHARE_EDGES) - 1
-    place = table["group"].map({group: i for i, group in enumerate(groups)})
-    index = np.rint(table["left"] * bins)
-    counts = table["count"].groupby([place, index]).sum()
-    every = pd.MultiIndex.from_product([range(len(groups)), range(bins)], names=["place", "bin"])
-    whole = counts.reindex(every, fill_value=0.0).rename("count").reset_index()
-    left, right = (SHARE_EDGES[whole["bin"] + shift] for shift in (0, 1))
-    return whole.assign(group=np.take(groups, whole["place"]), left=left, right=right)
+def _counts(histograms: pd.DataFrame, groups: Sequence[str], **of: int | str) -> NDArray[np.float64]:
+    """Of each group (rows), how many neurons have their share of positive gradients in each bin (columns)."""
+    own = where(histograms, **of, quantity="positive_share")
+    place = tables.places(histograms["group"].array.take(own), groups)
+    left, count = (histograms[name].to_numpy()[own] for name in ("left", "count"))
+    cell = place * BINS + np.rint(left * BINS).astype(np.int64)
+    known = place >= 0
+    found = np.bincount(cell[known], count[known], minlength=len(groups) * BINS)
+    return found.astype(np.float64).reshape(len(groups), BINS)
 
 
 def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: int) -> NDArray[np.float64]:
@@ -94,14 +99,14 @@ def binomial_shares(left: NDArray[np.float64], right: NDArray[np.float64], n: in
 
 def agreement_by_layer(layers: pd.DataFrame, *, groups: Sequence[str], level: str, epoch: int) -> alt.LayerChart:
     """Agreement of gradient signs in every layer at one epoch, with that of random signs."""
-    columns = ["group", "layer", "hidden", "agreement_random", f"agreement_{level}"]
-    table = layers.loc[(layers["epoch"] == epoch) & layers["group"].isin(groups), columns]
-    table = table.assign(at=table["layer"].astype(str))
+    own = _own(layers, groups, epoch=epoch)
+    steps, at = tables.steps(layers["layer"].to_numpy()[own])
+    table = tables.taken(layers, ["group", "hidden", "agreement_random", f"agreement_{level}"], own) | {"at": at}
     return curves.over_steps(
         table,
         groups,
         f"agreement_{level}",
-        steps=[str(number) for number in sorted(table["layer"].unique())],
+        steps=steps,
         title="Agreement of gradient signs by layer",
         subtitle=_subtitle(f"gradient of {WHOSE[level]}, {style.when(epoch)}"),
         x_title="layer (the last is the output)",
@@ -117,7 +122,7 @@ def agreement_over_training(
 ) -> alt.LayerChart:
     """Agreement of gradient signs in one layer over training, with that of random signs: median and 25-75 % band."""
     columns = ["group", "run", "epoch", "agreement_random", f"agreement_{level}"]
-    table = layers.loc[(layers["layer"] == layer) & layers["group"].isin(groups), columns]
+    table = tables.taken(layers, columns, _own(layers, groups, layer=layer))
     return curves.over_training(
         table,
         groups,
@@ -127,21 +132,18 @@ def agreement_over_training(
         y_title=AGREEMENT,
         y_kind="share",
         log_x=log_x,
-        lines=table["agreement_random"].unique().tolist(),
+        lines=pd.unique(table["agreement_random"]).tolist(),
         empty=_why_empty(layers),
     )
 
 
 def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: int, layer: int) -> alt.LayerChart:
     """Agreement of gradient signs at the three levels, at one epoch, with that of random signs."""
-    columns = ["group", "hidden", "agreement_random", *(f"agreement_{level}" for level in LEVELS)]
-    here = (layers["epoch"] == epoch) & (layers["layer"] == layer) & layers["group"].isin(groups)
-    table, empty = layers.loc[here, columns], _why_empty(layers)
-    each = [
-        table[["group", "hidden", "agreement_random"]].assign(at=level, value=table[f"agreement_{level}"])
-        for level in LEVELS
-    ]
-    table = pd.concat(each)
+    own = _own(layers, groups, epoch=epoch, layer=layer)
+    table = tables.taken(layers, ["group", "hidden", "agreement_random"], np.tile(own, len(LEVELS))) | {
+        "at": pd.array(LEVELS, dtype="str").take(np.repeat(np.arange(len(LEVELS)), len(own))),
+        "value": np.concatenate([layers[f"agreement_{level}"].to_numpy()[own] for level in LEVELS]),
+    }
     return curves.over_steps(
         table,
         groups,
@@ -154,8 +156,14 @@ def agreement_by_level(layers: pd.DataFrame, *, groups: Sequence[str], epoch: in
         y_title=AGREEMENT,
         y_kind="share",
         reference=_random(table),
-        empty=empty,
+        empty=_why_empty(layers),
     )
+
+
+def _own(layers: pd.DataFrame, groups: Sequence[str], **of: int) -> NDArray[np.int64]:
+    """The numbers of these groups' rows with these values."""
+    rows = where(layers, **of)
+    return rows[tables.places(layers["group"].array.take(rows), groups) >= 0]
 
 
 def _why_empty(layers: pd.DataFrame) -> str:
@@ -169,7 +177,14 @@ def _subtitle(what: str) -> str:
     return f"{what}; {curves.BAND}; dashed: {RANDOM}"
 
 
-def _random(table: pd.DataFrame) -> pd.DataFrame:
-    """The agreement of random signs at every step `at`, for each network: columns at, key, value."""
-    means = tables.masked(table, ["agreement_random"])[0].groupby(["at", "hidden"])["agreement_random"].mean()
-    return means.rename_axis(index={"hidden": "key"}).rename("value").reset_index()
+def _random(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The agreement of random signs at every step `at`, for each network: columns at, value, key."""
+    values = np.asarray(table["agreement_random"])
+    known = np.flatnonzero(np.isfinite(values))
+    (steps, at), (networks, network) = (tables.named(table[name].take(known)) for name in ("at", "hidden"))
+    _, first, place = np.unique(tables.combined(at, network), return_index=True, return_inverse=True)
+    return {
+        "at": tables.texts(steps, at[first]).to_pylist(),
+        "value": tables.means(values[known], place),
+        "key": tables.texts(networks, network[first]).to_pylist(),
+    }

@@ -24,7 +24,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from core.charts import long_names, tables
-from core.charts.picture import arrow
 from core.registries.activations import ACTIVATIONS
 from core.registries.initialisers import INITIALISERS
 from core.text import number, percent, short_group
@@ -433,7 +432,9 @@ def row_height(count: int) -> int:
     return count * min(64, max(38, 400 // max(count, 1)))
 
 
-def row_names(rows: pd.DataFrame, axis: dict[str, Any], room: int = 130, groups: Sequence[str] = ()) -> list[alt.Chart]:
+def row_names(
+    rows: pd.DataFrame | Mapping[str, Any], axis: dict[str, Any], room: int = 130, groups: Sequence[str] = ()
+) -> list[alt.Chart]:
     """Texts along the top of each row: column "group" on the left, column "note" on the right in at most `room` px.
 
     Of names that are too long is shown what tells them apart. The one that is the baseline of the `groups` is said to
@@ -441,11 +442,10 @@ def row_names(rows: pd.DataFrame, axis: dict[str, Any], room: int = 130, groups:
 
     `rows` has one row per row of the chart, in order, and may say in a column `top` where each stands.
     """
-    table, baseline = arrow(rows), baseline_of(groups)
-    columns: dict[str, Any] = dict(zip(table.column_names, table.columns, strict=True))
-    named = columns["group"] = _named(rows["group"], baseline)
-    columns.setdefault("top", np.arange(len(rows)) + 0.08)
-    room = min(room, math.ceil(long_names.CHARACTER * (1 + max(map(len, rows["note"]), default=0))))
+    columns: dict[str, Any] = {str(name): list(values) for name, values in rows.items()}
+    named = columns["group"] = _named(columns["group"], baseline_of(groups))
+    columns.setdefault("top", np.arange(len(named)) + 0.08)
+    room = min(room, math.ceil(long_names.CHARACTER * (1 + max(map(len, columns["note"]), default=0))))
     base = alt.Chart(tables.few(columns)).encode(y=alt.Y("top:Q", **axis))
     look: dict[str, Any] = {"baseline": "top", "color": NEUTRAL, "fontSize": 12}
     longest = max(map(len, named), default=1)

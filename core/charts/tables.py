@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pandas.api.extensions import ExtensionArray
 
 from core.text import number
 
@@ -27,7 +28,8 @@ def few(columns: Mapping[str, Sequence[Any] | NDArray[Any] | pa.Array | pa.Chunk
 def _column(values: Sequence[Any] | NDArray[Any] | pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
-    kind = next((kind for known, kind in TYPES.items() if len(values) and isinstance(values[0], known)), None)
+    like = values[0] if len(values) else getattr(values, "dtype", np.dtype(object)).type()
+    kind = next((kind for known, kind in TYPES.items() if isinstance(like, known)), None)
     return pa.array(values, kind, from_pandas=True)
 
 
@@ -36,16 +38,44 @@ def rows_of(columns: Columns, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def places(column: pd.Series, names: Sequence[str]) -> NDArray[np.int64]:
+def taken(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, ExtensionArray]:
+    """Some columns of these rows."""
+    return {name: table[name].array.take(rows) for name in names}
+
+
+def places(column: pd.Series | ExtensionArray, names: Sequence[str]) -> NDArray[np.int64]:
     """Where among the `names` each text of a column stands; -1 where it is none of them."""
-    texts = pa.array(column.array, pa.large_string())
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)  # which may be of any type
+    texts = pa.array(column.array if isinstance(column, pd.Series) else column, pa.large_string())
     found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())).fill_null(-1)
     return np.asarray(found, dtype=np.int64)
+
+
+def named(column: pd.Series | ExtensionArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The texts that a column holds, in order, and where among them each of its rows stands."""
+    names = sorted(column.unique())
+    return names, places(column, names)
+
+
+def combined(*columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each row, in the order of the columns, which hold none below 0: the same where all of them are."""
+    number = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        number = number * (int(column.max(initial=0)) + 1) + column
+    return number
 
 
 def texts(names: Sequence[str], place: NDArray[Any]) -> pa.Array:
     """The names that stand at these places, as a column for `few`."""
     return pa.array(names, pa.large_string()).take(pa.array(place, pa.int64()))
+
+
+def steps(numbers: NDArray[np.int64]) -> tuple[list[str], ExtensionArray]:
+    """Of a column of numbers those that there are, in order, and the column itself: both as texts."""
+    found, place = np.unique(numbers, return_inverse=True)
+    names = [str(number) for number in found.tolist()]
+    return names, pd.array(names, dtype="str").take(place)
 
 
 def in_place(columns: Columns, names: Sequence[str]) -> dict[str, Any]:
@@ -124,6 +154,19 @@ def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
     nearest = np.clip(np.searchsorted(place, wanted), 0, len(points) - 1)
     chosen: NDArray[Any] = points[np.unique(nearest)]
     return chosen
+
+
+def ends(values: NDArray[np.float64], place: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The least and the greatest of the values of each `place`, in order."""
+    least, most = (np.full(place.max(initial=-1) + 1, sign * np.inf) for sign in (1, -1))
+    np.minimum.at(least, place, values)
+    np.maximum.at(most, place, values)
+    return least, most
+
+
+def means(values: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean of the values of each `place`, in order: pandas sums up so that equal values have themselves as mean."""
+    return np.asarray(pd.Series(values).groupby(place).mean())
 
 
 def smoothed(values: NDArray[np.float64], group: NDArray[Any], window: int) -> NDArray[np.float64]:

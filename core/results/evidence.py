@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core import text
 from core.results.convergence import Sides, median_updates, unfinished
@@ -119,9 +120,16 @@ class Told:
 
 def select(table: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
     """The rows with these values."""
-    for column, value in of.items():
-        table = table[table[column] == value]
-    return table
+    return table.take(where(table, **of)) if of else table
+
+
+def where(table: pd.DataFrame, **of: Any) -> NDArray[np.int64]:
+    """The numbers of the rows with these values; best said first is what few rows have."""
+    (first, value), *others = of.items()
+    rows = np.flatnonzero(table[first].array == value)
+    for column, value in others:
+        rows = rows[np.asarray(table[column].array.take(rows) == value)]
+    return rows
 
 
 def steps(result: Result, group: str) -> list[int]:

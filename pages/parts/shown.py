@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.experiment.experiment import Experiment
 from core.jobs.job import Status
+from core.results.evidence import select
 from core.results.results import Result
 
 P = ParamSpec("P")
@@ -207,7 +208,7 @@ def _identity(value: object, seen: list[Shown]) -> str:
 
 
 def _hidden(result: Result) -> pd.DataFrame:
-    return result.layers[result.layers["role"] == "hidden"]
+    return select(result.layers, {"role": "hidden"})
 
 
 def _recorded(result: Result, hidden: bool) -> Recorded:
