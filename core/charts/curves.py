@@ -50,6 +50,12 @@ class _Drawn:
             [self.medians["median"], self.bands["low"], self.bands["high"], self.levels, self.raw[column]]
         )
 
+    def line(self, x: str) -> pa.Table:
+        """The medians for a chart, with their intervals in words."""
+        found = self.rows(self.medians, x, "drawn", "median", "finite", "runs")
+        band = tables.interval_text(self.medians["low"], self.medians["high"])
+        return found.add_column(4, "band", pa.array(band, pa.large_string()))
+
     def rows(self, columns: tables.Columns, *names: str) -> pa.Table:
         """Some columns of one of the tables, for a chart."""
         return tables.few(tables.in_place({name: columns[name] for name in ("group", *names)}, self.names))
@@ -87,23 +93,19 @@ def over_training(
         whole: whether the y axis holds all, or ends where lines go beyond it that would squash the others.
     """
     drawn = _drawn(table, groups, column, x, log_x, y_kind == "log", worst, raw_runs, smooth, lines)
-    medians = drawn.medians
-    if not len(medians["group"]):
+    if not len(line := drawn.line(x)):
         return style.blank(title, TIMES[x], y_title, empty)
     along = alt.X(f"{x}:Q", **style.position(TIMES[x], drawn.times, "symlog" if log_x else "count"))
     heights, beyond = (drawn.heights(column), "") if whole else _within(drawn, column)
     y = partial(_height, y_axis := style.position(y_title, heights, y_kind))
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
-    rows = tables.in_place(medians, drawn.names) | {"band": tables.interval_text(medians["low"], medians["high"])}
-    line = tables.few({name: rows[name] for name in ("group", x, "drawn", "median", "band", "finite", "runs")})
     base = alt.Chart(line).encode(x=along, color=colour)
     behind = style.halo(line.select(["group", x, "drawn"]), groups, x=along, y=y("drawn"))
     charts = [*behind, base.mark_line(strokeWidth=2.2).encode(y=y("drawn"), strokeDash=dash, opacity=style.faded(pick))]
     area = alt.Chart(drawn.rows(drawn.bands, x, "low", "high")).mark_area(strokeWidth=0).encode(x=along, color=colour)
     charts.append(area.encode(y=y("low"), y2=alt.Y2("high:Q"), opacity=style.faded(pick, 0.18)))
     if raw_runs:
-        runs = alt.Chart(drawn.rows(drawn.raw, "run", x, column)).mark_line(strokeWidth=0.8)
-        runs = runs.encode(x=along, y=y(column), detail=alt.Detail("run:N"), color=colour, strokeDash=dash)
+        runs = _single_runs(drawn, x, column).encode(x=along, y=y(column), color=colour, strokeDash=dash)
         charts.append(runs.encode(opacity=style.faded(pick, 0.35)))
     if smooth > 1:
         thin = base.mark_line(strokeWidth=1)
@@ -115,9 +117,15 @@ def over_training(
         chart.mark.clip = True
     for cross, name in _crosses(drawn, x, column, y_axis["scale"].domain[1]):
         charts.append(cross.encode(x=along, y=y(name), color=colour, opacity=style.faded(pick)))
-    subtitle = of_runs(subtitle, medians["runs"]) + beyond + _explained(smooth, drawn)
-    said = last(rows, x, y_kind)
+    subtitle = of_runs(subtitle, drawn.medians["runs"]) + beyond + _explained(smooth, drawn)
+    said = last(line, x, y_kind)
     return style.layered(charts, title, subtitle, HEIGHT, pick, pick_on=len(behind), told=dots, said=said)
+
+
+def _single_runs(drawn: _Drawn, x: str, column: str) -> alt.Chart:
+    runs = alt.Chart(drawn.rows(drawn.raw, "run", x, column)).mark_line(strokeWidth=0.8)
+    made: alt.Chart = runs.encode(detail=alt.Detail("run:N"))
+    return made
 
 
 def last(medians: Table, x: str, kind: style.Kind) -> str:
