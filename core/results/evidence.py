@@ -85,6 +85,11 @@ class Tables:
         return _flat(self.hidden)
 
     @cached_property
+    def sides(self) -> Sides:
+        """The updates of every group, any two of which can be compared."""
+        return Sides(self.runs)
+
+    @cached_property
     def fed(self) -> pd.DataFrame:
         """Rows of layers that hidden units feed, layer > 1, by two weights or more, fan_in > 1."""
         layers = self.result.layers
@@ -206,8 +211,7 @@ def _missed(going_on: bool) -> Value:
 
 def _versus(name: str) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        pair = tables.runs[tables.runs["group"].isin([of["group"], of["against"]])]
-        found = Sides(pair).pair(of["group"], of["against"])
+        found = tables.sides.pair(of["group"], of["against"])
         return (math.nan, 0) if found is None else (float(getattr(found, name)), found.ours.runs)
 
     return value
