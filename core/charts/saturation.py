@@ -36,13 +36,13 @@ def saturation_overview(layers: pd.DataFrame, *, groups: Sequence[str]) -> alt.L
     cut = style.left_out(len(groups))
     names = sorted(named)
     own = _hidden(layers, names)
-    finite = tables.rows_of(own, np.isfinite(own["saturated"]))
-    if not len(finite["epoch"]):
+    finite = np.isfinite(own["saturated"])
+    if not finite.any():
         return style.blank(title, x_title, y_title)
     top, size, lines = _stacked(own, names, named)  # what has diverged keeps its rows, but has no cells
     height = lines * size + NAME * len(named)
-    epochs = tables.thin(np.unique(finite["epoch"]), max(2, min(60, 2 * CELLS // lines)))
-    cells = _cells(tables.rows_of(finite, np.isin(finite["epoch"], epochs)), ["group", "layer", "epoch"])
+    epochs = tables.thin(np.unique(own["epoch"][finite]), max(2, min(60, 2 * CELLS // lines)))
+    cells = _cells(tables.rows_of(own, finite & np.isin(own["epoch"], epochs)), ["group", "layer", "epoch"])
     order, notes = [names.index(group) for group in named], _from_to(cells, len(names))
     strips: dict[str, Any] = {"group": named, "top": top[order], "note": [notes[place] for place in order]}
     # Of each cell, which of its group's layers it is of.
@@ -91,7 +91,7 @@ def _stacked(own: tables.Columns, names: Sequence[str], named: Sequence[str]) ->
 
     A group of which no layer is known has room for one.
     """
-    _, first = np.unique(tables.combined(own["group"], own["layer"]), return_index=True)
+    first = ~pd.Series(tables.combined(own["group"], own["layer"])).duplicated().to_numpy()
     depth = np.maximum(np.bincount(own["group"][first], minlength=len(names)), 1)
     size = min(18.0, max(7.0, 420 / int(depth.sum()) - NAME / float(depth.mean())))
     order = [names.index(group) for group in named]
@@ -128,12 +128,12 @@ def saturation_heatmap(layers: pd.DataFrame, *, group: str) -> alt.LayerChart:
     x_title, y_title = curves.TIMES["epoch"], "hidden layer"
     rows = where(layers, group=group)
     own = {name: layers[name].to_numpy()[rows] for name in CELL}
-    finite = tables.rows_of(own, np.isfinite(own["saturated"]))
-    numbers = np.unique(finite["layer"]).tolist()
+    finite = np.isfinite(own["saturated"])
+    numbers = np.unique(own["layer"][finite]).tolist()
     if not numbers:
         return style.blank(title, x_title, y_title)
-    epochs = tables.thin(np.unique(finite["epoch"]), min(60, CELLS // len(numbers)))
-    cells = _cells(tables.rows_of(finite, np.isin(finite["epoch"], epochs)), ["layer", "epoch"])
+    epochs = tables.thin(np.unique(own["epoch"][finite]), min(60, CELLS // len(numbers)))
+    cells = _cells(tables.rows_of(own, finite & np.isin(own["epoch"], epochs)), ["layer", "epoch"])
     cells["percent"] = np.array([percent(share) for share in cells["share"].tolist()])
     x = _epochs(epochs, x_title)
     y = alt.Y(
