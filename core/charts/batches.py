@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.charts import curves, picture, style, tables
 from core.lessons.batch_size import FREE, QUANTITIES
+from core.results import summary
 from core.text import number, percent
 
 PAIRS = "pairs of gradient signs that agree"
@@ -83,9 +84,9 @@ def _medians(table: pd.DataFrame) -> dict[str, Any]:
     names = sorted(table["line"].unique())
     sizes, at = np.unique(table["size"].to_numpy(), return_inverse=True)
     place = tables.places(table["line"], names)
-    first, found = tables.quartiles(table["pairs"].to_numpy(np.float64), place * len(sizes) + at)
+    first, found = summary.quartiles(table["pairs"].to_numpy(np.float64), place * len(sizes) + at)
     medians = {"group": place[first], "size": sizes[at[first]], **found}
-    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in tables.QUARTILES]))
+    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in summary.QUARTILES]))
     return tables.in_place(medians, names) | {"band": tables.interval_text(medians["low"], medians["high"])}
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.charts import style, tables
+from core.results import summary
 from core.text import count, number, short_group
 
 HEIGHT = 320
@@ -202,9 +203,9 @@ def _at_steps(table: Table, groups: Sequence[str], column: str) -> dict[str, Any
     group = tables.places(table["group"], names)
     own = np.flatnonzero(group >= 0)
     group, at, values = group[own], at[own], np.asarray(table[column], np.float64)[own]
-    first, found = tables.quartiles(values, group * len(steps) + at)
+    first, found = summary.quartiles(values, group * len(steps) + at)
     medians = {"group": group[first], "at": at[first], **found}
-    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in tables.QUARTILES]))
+    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in summary.QUARTILES]))
     in_words = {"at": tables.texts(steps, medians["at"]), "band": tables.interval_text(medians["low"], medians["high"])}
     return tables.in_place(medians, names) | in_words
 
@@ -298,7 +299,7 @@ def _medians(
 ) -> tuple[tables.Columns, tables.Columns]:
     """Median and quartiles of each group at the times `kept`, and of these rows those at which a line is lost."""
     times, at = np.unique(own[x], return_inverse=True)
-    first, found = tables.quartiles(own[column], own["group"] * len(times) + at, worst)
+    first, found = summary.quartiles(own[column], own["group"] * len(times) + at, worst)
     whole = {"group": own["group"][first], x: own[x][first], **found}
     medians = tables.rows_of(whole, tables.drawable(whole["median"], log))
     medians["drawn"] = tables.smoothed(medians["median"], medians["group"], smooth)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.charts import curves, rows, style, tables
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
+from core.results import summary
 from core.results.evidence import where
 from core.text import number, percent
 
@@ -227,8 +228,8 @@ def _by_scale(layers: pd.DataFrame, activation: str, epoch: int) -> tuple[dict[s
     layer, gain = (np.unique(np.asarray(settings[name]), return_inverse=True)[1] for name in ("layer", "gain"))
     alike = tables.combined(dataset, hidden, layer, initialiser, gain)
     _, first, place = np.unique(alike, return_index=True, return_inverse=True)
-    low, high = tables.ends(saturated, place)
-    means = {"scale": tables.means(scale, place), "share": tables.means(saturated, place)}
+    low, high = summary.ends(place, saturated)
+    means = {"scale": summary.means(place, scale), "share": summary.means(place, saturated)}
     found = means | {"low": low, "high": high, "runs": np.bincount(place)}
     order = np.lexsort((found["scale"], layer[first]))
     points: dict[str, Any] = {name: column.take(first[order]).tolist() for name, column in settings.items()}
@@ -341,8 +342,8 @@ def _cells(own: tables.Columns, by: Sequence[str]) -> dict[str, NDArray[Any]]:
     """The cells of a heatmap, in the order in which they come: mean, least and most of the runs for each of `by`."""
     cell, there = pd.factorize(tables.combined(*(own[name] for name in by)))
     first = np.flatnonzero(~pd.Series(cell).duplicated())
-    least, most = tables.ends(own["saturated"], cell)
-    share = tables.means(own["saturated"], cell)
+    least, most = summary.ends(cell, own["saturated"])
+    share = summary.means(cell, own["saturated"])
     runs, flat = np.bincount(cell), np.bincount(cell[own["dead_flat"] > 0], minlength=len(there))
     cells = tables.rows_of({name: own[name] for name in by}, first)
     return cells | {"share": share, "least": least, "most": most, "runs": runs, "flat": flat}
@@ -425,7 +426,7 @@ def _from_to(cells: tables.Columns, groups: int) -> list[str]:
     """Of each group the mean share of its layers at the first and at the last epoch that has one, "" without any."""
     point = tables.combined(cells["group"], cells["epoch"])
     _, first, place = np.unique(point, return_index=True, return_inverse=True)
-    share, group = tables.means(cells["share"], place), cells["group"][first]
+    share, group = summary.means(place, cells["share"]), cells["group"][first]
     said = [""] * groups
     for each in np.unique(group).tolist():
         own = [percent(value) for value in share[group == each][[0, -1]].tolist()]

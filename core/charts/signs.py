@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.charts import curves, rows, style, tables
 from core.engine.measures import SHARE_EDGES
+from core.results import summary
 from core.results.evidence import where
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
@@ -185,6 +186,6 @@ def _random(table: Mapping[str, Any]) -> dict[str, Any]:
     _, first, place = np.unique(tables.combined(at, network), return_index=True, return_inverse=True)
     return {
         "at": tables.texts(steps, at[first]).to_pylist(),
-        "value": tables.means(values[known], place),
+        "value": summary.means(place, values[known]),
         "key": tables.texts(networks, network[first]).to_pylist(),
     }

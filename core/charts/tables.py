@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.api.extensions import ExtensionArray
 
+from core.results.summary import quartiles
 from core.text import number
 
 Columns = Mapping[str, NDArray[Any]]
 """A table by column, all of one length: its rows are chosen and counted in a tenth of the time that pandas takes."""
-QUARTILES = {"low": 0.25, "median": 0.5, "high": 0.75}
 TYPES = {str: pa.large_string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 """By the kind of a column's values, the type that pandas would give it."""
 
@@ -105,7 +105,6 @@ def spread(table: pd.DataFrame, by: Sequence[str], column: str, worst: float | N
 
     `worst` (inf or -inf) stands in for what is not finite, so that a diverged run counts as worse than all
     others: a quantile that falls among such runs is not finite. Without it, what is not finite is left out.
-    Where all is finite, the quantiles are those of `numpy.quantile`.
     """
     place = np.zeros(len(table), dtype=np.int64)
     for name in by:
@@ -113,36 +112,6 @@ def spread(table: pd.DataFrame, by: Sequence[str], column: str, worst: float | N
         place = place * len(names) + own
     first, found = quartiles(table[column].to_numpy(dtype=np.float64, na_value=np.nan), place, worst)
     return pd.DataFrame({name: table[name].array.take(first) for name in by} | found)
-
-
-def quartiles(
-    values: NDArray[np.float64], place: NDArray[np.int64], worst: float | None = None
-) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-    """The same by column, for the values of each `place` in order, and the first row of each; see `spread`."""
-    finite = np.isfinite(values)
-    values = np.where(finite, values, np.nan if worst is None else worst)
-    _, first, place, runs = np.unique(place, return_index=True, return_inverse=True, return_counts=True)
-    # Sorted within each group (NaN last), so that a quantile is two look-ups from where the group starts.
-    ordered = values[np.lexsort((values, place))]
-    start = np.cumsum(runs) - runs
-    known = np.bincount(place[finite], minlength=len(first))
-    used = known if worst is None else runs
-    found = {name: _quantile(ordered, start, used, share) for name, share in QUARTILES.items()}
-    return first, {"finite": known, "runs": runs, **found}
-
-
-def _quantile(ordered: NDArray[Any], start: NDArray[Any], size: NDArray[Any], share: float) -> NDArray[np.float64]:
-    if ordered.size == 0:
-        return np.empty(0)
-    at = np.maximum(size - 1, 0) * share
-    below = np.floor(at).astype(np.int64)
-    part = at - below
-    left = ordered[start + below]
-    right = ordered[np.minimum(start + below + 1, ordered.size - 1)]
-    with np.errstate(invalid="ignore"):
-        between = left + part * (right - left)
-    quantile: NDArray[np.float64] = np.where(size == 0, np.nan, np.where(part > 0, between, left))
-    return quantile
 
 
 def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
@@ -154,19 +123,6 @@ def thin(points: NDArray[Any], limit: int, log: bool = False) -> NDArray[Any]:
     nearest = np.clip(np.searchsorted(place, wanted), 0, len(points) - 1)
     chosen: NDArray[Any] = points[np.unique(nearest)]
     return chosen
-
-
-def ends(values: NDArray[np.float64], place: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The least and the greatest of the values of each `place`, in order."""
-    least, most = (np.full(place.max(initial=-1) + 1, sign * np.inf) for sign in (1, -1))
-    np.minimum.at(least, place, values)
-    np.maximum.at(most, place, values)
-    return least, most
-
-
-def means(values: NDArray[np.float64], place: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mean of the values of each `place`, in order: pandas sums up so that equal values have themselves as mean."""
-    return np.asarray(pd.Series(values).groupby(place).mean())
 
 
 def smoothed(values: NDArray[np.float64], group: NDArray[Any], window: int) -> NDArray[np.float64]:

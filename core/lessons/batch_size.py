@@ -26,9 +26,9 @@ from core.lessons.comparisons import PLAIN, plain_networks
 from core.lessons.findings import CLEARLY_LARGER, NOTICEABLE, Finding
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
+from core.results import summary
 from core.results.evidence import Told
 from core.results.results import Result, run_settings
-from core.results.summary import means
 from core.schema import GROUP, LEVELS
 from core.text import NOT_MEASURED, ONE_SEED, UNDECIDED, count, few, number, sentence, share, shares, verdict, words
 from core.theory.theory import pair_agreement, pair_agreement_by_batch
@@ -229,7 +229,7 @@ def _feeding(result: Result, rows: Rows, layers: Sequence[int]) -> list[_Feed]:
     for below in {max(layer - 1, 1) for layer in layers}:
         at = np.flatnonzero(number == below)
         there, code = np.unique(lines[at], return_inverse=True)
-        values = np.column_stack([means(code, rows[name][at], len(there)) for name in MOMENTS])
+        values = np.column_stack([summary.means(code, rows[name][at]) for name in MOMENTS])
         moments |= {(below, line): own for line, own in zip(there.tolist(), values.tolist(), strict=True)}
     # All rows of a line in one layer have the same settings: the first tells them.
     _, first = np.unique(np.column_stack([number, lines]), axis=0, return_index=True)
@@ -344,8 +344,8 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     hidden = rows["role"] == "hidden"
     start = _rows(result, 0, ["weight_rms"], layer)
     runs = 1 + max(int(each["run"].max(initial=0)) for each in (rows, start))
-    saturated = means(rows["run"][hidden], rows["saturated"][hidden], runs)
-    scale = means(start["run"], start["weight_rms"], runs)
+    saturated = summary.means(rows["run"][hidden], rows["saturated"][hidden], runs)
+    scale = summary.means(start["run"], start["weight_rms"], runs)
     rows = _taken(rows, rows["layer"] == layer)
     theory = np.array([limits.get(line, np.nan) for line in rows["line"]], np.float64)
     # A row for each run and quantity: all of one, then all of the other.
@@ -359,10 +359,9 @@ def by_scale(result: Result, activation: str, epoch: int, layer: int, level: str
     known = np.flatnonzero(~np.isnan(long["scale"]) & ~np.isnan(long["value"]))
     places: dict[tuple[Any, ...], int] = {}
     code = np.array([places.setdefault(named[at], len(places)) for at in known], np.int64)
-    scales, theories, values = (means(code, long[name][known], len(places)) for name in ("scale", "theory", "value"))
-    of = np.bincount(code, minlength=len(places))
-    in_order, begins = long["value"][known][np.argsort(code, kind="stable")], np.cumsum(of) - of
-    low, high = (end.reduceat(in_order, begins) for end in (np.minimum, np.maximum))
+    scales, theories, values = (summary.means(code, long[name][known]) for name in ("scale", "theory", "value"))
+    of = np.bincount(code)
+    low, high = summary.ends(code, long["value"][known])
     columns: Rows = {
         name: np.array([place[at] for place in places], np.float64 if name == "gain" else object)
         for at, name in enumerate([*scheme, "quantity"])

@@ -14,10 +14,10 @@ from core.lessons.comparisons import PLAIN, is_plain
 from core.lessons.findings import Finding
 from core.registries.activations import ACTIVATIONS
 from core.registries.starts import is_random, part
+from core.results import summary
 from core.results.convergence import NAMED
 from core.results.evidence import Number, Told, select, signal_kept
 from core.results.results import Result
-from core.results.summary import means
 from core.text import ONE_SEED, UNDECIDED, count, few, listed, number, sentences, share, verb, verdict
 from core.theory import theory
 
@@ -153,7 +153,7 @@ def _starts(result: Result) -> dict[str, dict[str, np.ndarray]]:
     columns = {"fan_in": own["fan_in"], "fan_out": own["fan_out"], **_variances(own)}
     columns["delta_square"] = own["delta_mean"] ** 2 + own["delta_std"] ** 2
     most = int(layer.max(initial=0)) + 1
-    whole = {name: means(code * most + layer, values, len(groups) * most) for name, values in columns.items()}
+    whole = {name: summary.means(code * most + layer, values, len(groups) * most) for name, values in columns.items()}
     deepest = np.zeros(len(groups), np.int64)
     np.maximum.at(deepest, code, layer)
     return {
@@ -262,7 +262,7 @@ def points(result: Result) -> pd.DataFrame:
     fed = start[(start["layer"] > 1) | (start["group"].map(depths) == 1)]
     code, names = pd.factorize(fed["group"])
     columns = _variances({name: fed[name].to_numpy() for name in ("fan_in", "weight_rms", "bias_rms")})
-    own = [means(code, values, len(names)).tolist() for values in columns.values()]
+    own = [summary.means(code, values, len(names)).tolist() for values in columns.values()]
     by_group = dict(zip(names, zip(*own, strict=True), strict=True))
     rows = []
     for settings in random_groups(result).itertuples(index=False):
