@@ -95,14 +95,14 @@ NUMBERS = ("estimate_low", "estimate_high", "low", "high")
 
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs that differ in activation, rate and seed alone, by their other settings; hidden units have all four."""
+    usual = {"gain": 1, "bias_initialiser": "zeros"}
+    several = [name for name in (*PLAIN, "optimiser", "dataset") if runs[name].nunique() > 1]
     parts: dict[str, pd.DataFrame] = {}
     for _, members in runs.groupby(SETTING, sort=False):
-        row = members.iloc[0].to_dict()
-        if set(FOUR) <= set(with_function(members)["activation"]):
-            usual = {"gain": 1, "bias_initialiser": "zeros"}
-            named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
-            named += [name for name in (*PLAIN, "optimiser", "dataset") if runs[name].nunique() > 1]
-            parts[label(row, named)] = members
+        if set(FOUR) <= set(with_function(members)["activation"].unique()):
+            row = members.iloc[0].to_dict()
+            unusual = [name for name in usual if row[name] != usual[name]]
+            parts[label(row, ["hidden", "batch_size", "initialiser", *unusual, *several])] = members
     return parts
 
 
