@@ -317,8 +317,13 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
 def at_recorded_epochs(result: Result) -> pd.DataFrame:
     """The rows of the epochs table at the end of a recorded epoch, at which layers are looked at too."""
     epochs = result.epochs
-    ends = epochs["update"] == epochs["epoch"] * updates_per_epoch(result.experiment, epochs)
-    return epochs[ends & epochs["epoch"].isin(result.experiment.record_epochs())]
+    recorded = epochs["epoch"].isin(result.experiment.record_epochs())
+    return epochs[at_end_of_epoch(result.experiment, epochs) & recorded]
+
+
+def at_end_of_epoch(experiment: Experiment, points: pd.DataFrame) -> pd.Series:
+    """By row of the epochs table, whether it is at the end of its epoch, or at initialisation."""
+    return points["update"] == points["epoch"] * updates_per_epoch(experiment, points)
 
 
 def updates_per_epoch(experiment: Experiment, table: pd.DataFrame) -> pd.Series:
