@@ -332,23 +332,25 @@ def _values(result: Result, measure: Measure, when: str, where: str) -> dict[str
 
 def _of_epochs(result: Result, measure: Measure, epoch: int) -> pd.Series:
     """The measure at the end of a recorded epoch, by run."""
-    at = result.epochs["epoch"].to_numpy() == epoch
-    points = result.epochs.loc[at, ["run", "dataset", "batch_size", "epoch", "update", measure.column]]
-    by_run: pd.Series = points[at_end_of_epoch(result.experiment, points)].set_index("run")[measure.column]
-    return by_run
+    epochs = result.epochs
+    rows = np.flatnonzero(epochs["epoch"].to_numpy() == epoch)
+    points = epochs[["dataset", "batch_size", "epoch", "update"]].iloc[rows]
+    rows = rows[at_end_of_epoch(result.experiment, points)]
+    return pd.Series(epochs[measure.column].to_numpy()[rows], epochs["run"].to_numpy()[rows])
 
 
 def _of_layers(result: Result, measure: Measure, epoch: int, where: str) -> pd.Series:
     """The measure at a recorded epoch in these layers, by run."""
-    columns = ["run", "layer", "role", measure.column]
-    layers = result.layers.loc[result.layers["epoch"].to_numpy() == epoch, columns]
-    layers = layers[layers["role"] == ("output" if where == OUTPUT else "hidden")]
+    layers = result.layers
+    rows = np.flatnonzero(layers["epoch"].to_numpy() == epoch)
+    rows = rows[layers["role"].iloc[rows] == ("output" if where == OUTPUT else "hidden")]
+    run, layer, values = (layers[name].to_numpy()[rows] for name in ("run", "layer", measure.column))
     if where == MEAN:
-        mean: pd.Series = layers.groupby("run")[measure.column].mean()
+        mean: pd.Series = pd.Series(values).groupby(run).mean()
         return mean
-    one = layers.sort_values("layer").drop_duplicates("run", keep="first" if where == FIRST else "last")
-    by_run: pd.Series = one.set_index("run")[measure.column]
-    return by_run
+    order = np.lexsort((layer if where == FIRST else -layer, run))
+    runs, first = np.unique(run[order], return_index=True)
+    return pd.Series(values[order][first], runs)
 
 
 def quartiles(numbers: NDArray[np.float64], worst: float) -> tuple[float, float, float]:
