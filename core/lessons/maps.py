@@ -248,7 +248,7 @@ def _starts(result: Result, sweep: Map) -> tuple[pd.DataFrame, str]:
         return start, "each cell pools several activation functions"
     if (np.log(cells["sw"].max()) - np.log(cells["sw"].min())).max() > ALIKE:
         return start, "each cell pools several initial scales"
-    found = cells.agg(activation=("activation", "first"), sw=("sw", "mean"), sb=("sb", "mean")).reset_index()
+    found = cells[["sw", "sb"]].mean().assign(activation=cells["activation"].first()).reset_index()
     critical = [_critical(name, float(f"{sb:.3g}")) for name, sb in zip(found["activation"], found["sb"], strict=True)]
     found["off"] = np.log(found["sw"]) - np.log(critical)
     lines = (found.groupby(key)["sw"] for key in ("x", "y"))
@@ -271,7 +271,8 @@ def _upright(starts: pd.DataFrame, sweep: Map) -> bool:
 
 
 def _spread(starts: pd.DataFrame, by: str) -> float:
-    return float(starts.groupby(by)["off"].agg(np.ptp).max()) if len(starts) else 0.0
+    lines = starts.groupby(by)["off"]
+    return float((lines.max() - lines.min()).max()) if len(starts) else 0.0
 
 
 def _crossings(places: NDArray[np.int64], off: NDArray[np.float64], beyond: float) -> list[float]:

@@ -504,7 +504,7 @@ def _cells(
     gone = own["diverged"] & ~own["reached"] if measure.of_target else own["diverged"]
     lost = count(own["lost"]) > 0
     paired, alone = (count(own[name]) if name in own else np.zeros_like(runs) for name in ("paired", "alone"))
-    states = {
+    states = {  # of which the first that is so is told
         NO_RUNS: runs == 0,
         VALUE: np.isfinite(value),
         NO_PAIR: (alone > 0) & (paired == 0),
@@ -575,15 +575,15 @@ def rate_curves(result: Result, measure: str, groups: Sequence[str] = ()) -> pd.
         names = names[names.isin(names[runs["group"].isin(groups)])]
     table, runs = values(result, kind).loc[names.index], runs.loc[names.index]
     curve, curves = pd.factorize(names)
-    grid, rate = np.unique(runs["learning_rate"].to_numpy(), return_inverse=True)
-    place, first, cell = np.unique(curve * len(grid) + rate, return_index=True, return_inverse=True)
+    rates, rate = np.unique(runs["learning_rate"].to_numpy(), return_inverse=True)
+    place, first, cell = np.unique(curve * len(rates) + rate, return_index=True, return_inverse=True)
     own = {str(name): column.to_numpy() for name, column in table.items()}
     low, median, high, known = _medians(own, cell, len(place), kind)
-    curve, rate = np.divmod(place, max(len(grid), 1))
+    curve, rate = np.divmod(place, max(len(rates), 1))
     return pd.DataFrame(
         {
             "group": curves.take(curve),
-            "learning_rate": grid[rate],
+            "learning_rate": rates[rate],
             "low": low,
             "median": median,
             "high": high,
