@@ -15,7 +15,7 @@ from core.lessons import maps as lesson
 from core.lessons.findings import Finding
 from core.lessons.maps import Theory
 from core.results import maps
-from core.results.maps import MEASURES, Map
+from core.results.maps import MEASURES, Grid, Map
 from pages.parts import chart, lens, link, notices, offer, view
 from pages.parts.catalogue import SweepMaps, not_too_many
 from pages.parts.shown import Shown, once
@@ -75,8 +75,8 @@ def _map(shown: Shown, groups: Chosen) -> None:
     pooled = maps.pooled(shown.experiment, columns, rows)
     chosen: list[str] = view.place(SweepMaps.only) if pooled else []
     only = tuple(chosen)
-    of = (shown, columns, rows, measure, when, where, groups.groups, only, groups.baseline)
-    grid = (shown, columns, rows, "reached", maps.END, maps.MEAN, groups.groups, only)  # the same for all measures
+    grid = (shown, columns, rows, groups.groups, only)  # the same for all measures
+    of = (*grid, measure, when, where, groups.baseline)
     sweep = once(_sweep, *of)
     lens.box(once(_window, *grid), shown.by)
     chart.draw(
@@ -143,20 +143,24 @@ def _offers(shown: Shown) -> None:
             offer.button(preset)
 
 
-def _sweep(shown: Shown, *of: Any) -> Map:
-    return shown.of(maps.sweep_map, *of)
+def _grid(shown: Shown, *of: Any) -> Grid:
+    return shown.of(maps.grid, *of)
+
+
+def _sweep(shown: Shown, columns: str, rows: str, groups: tuple[str, ...], only: tuple[str, ...], *of: Any) -> Map:
+    return shown.of(maps.measured, once(_grid, shown, columns, rows, groups, only), *of)
 
 
 def _cells(*of: Any) -> pd.DataFrame:
     return once(_sweep, *of).cells
 
 
-def _window(shown: Shown, *of: Any) -> Finding:
-    return shown.of(lesson.window, once(_sweep, shown, *of))
+def _window(shown: Shown, *grid: Any) -> Finding:
+    return shown.of(lesson.window, once(_sweep, shown, *grid, "reached"))
 
 
-def _theory(shown: Shown, *of: Any) -> Theory:
-    return shown.of(lesson.over, once(_sweep, shown, *of))
+def _theory(shown: Shown, *grid: Any) -> Theory:
+    return shown.of(lesson.over, once(_sweep, shown, *grid, "reached"))
 
 
 def _critical(*of: Any) -> pd.DataFrame:

@@ -69,8 +69,7 @@ def _page(shown: Shown) -> None:
         offer.preset("two_by_two", ONE_RATE)
 
     left, right = st.columns(2)
-    grid = once(_grid, shown, network)
-    functions = tuple(dict.fromkeys(grid["activation"]))
+    functions = tuple(_grid(shown, network)["activation"].unique().tolist())
     with left:
         chart.draw(
             f"medians_{outcome}", charts.cell_medians, partial(_cells, *of),
@@ -95,8 +94,8 @@ def _rates(runs: pd.DataFrame, *, quantity: str) -> alt.LayerChart:
 
 def _untested(shown: Shown, network: str) -> bool:
     """Whether nothing is kept back for testing of the data that this network trains on."""
-    runs = _networks(shown).get(network)
-    data = shown.experiment.dataset if runs is None else runs["dataset"]
+    runs = once(_runs, shown, network)
+    data = shown.experiment.dataset if runs is None else runs["dataset"].unique().tolist()
     return set(data) <= set(shown.experiment.untested)
 
 
@@ -108,18 +107,21 @@ def _controls(rates: tuple[float, ...]) -> tuple[str, float | None]:
     return titles[title], texts.get(rate)
 
 
+def _runs(shown: Shown, network: str) -> pd.DataFrame | None:
+    """The runs of the five functions, as soon as there are some of all that are needed."""
+    runs = effects.settings(shown.runs()).get(network)
+    return None if runs is None else runs[runs["activation"].isin([*FOUR, TANH])]
+
+
 def _grid(shown: Shown, network: str) -> pd.DataFrame:
-    """The runs of the five functions."""
-    runs = _networks(shown)[network]
-    return runs[runs["activation"].isin([*FOUR, TANH])]
-
-
-def _networks(shown: Shown) -> dict[str, pd.DataFrame]:
-    return effects.settings(shown.runs())
+    """The same, where there are some."""
+    runs = once(_runs, shown, network)
+    assert runs is not None
+    return runs
 
 
 def _decomposed(shown: Shown, network: str, outcome: str, rate: float | None) -> Decomposition | None:
-    runs = _networks(shown).get(network)
+    runs = once(_runs, shown, network)
     if runs is None:
         return None
     try:

@@ -392,3 +392,13 @@ def test_the_preset_has_what_the_page_needs_and_trains_in_a_moment() -> None:
     assert set(experiment.activation) == {*FOUR, TANH}
     assert len(experiment.learning_rate) >= 5
     assert experiment.cost().seconds < 20  # on one core
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5, 8])
+def test_the_medians_of_draws_are_those_of_numpy(seeds: int) -> None:
+    rng = np.random.default_rng(seeds)
+    values = rng.integers(0, 6, (2, 3, seeds)).astype(float)  # some are equal
+    values[0, 0, 0] = math.inf
+    draws = rng.integers(0, seeds, (50, seeds))
+    counts = np.array([np.bincount(draw, minlength=seeds) for draw in draws], np.int32).T
+    assert (effects._medians(values, counts) == np.median(values[..., draws], axis=-1)).all()

@@ -1,6 +1,7 @@
 """Sweep maps: cells against medians by hand, the window, theory's critical line in closed form, the rates' curves."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -178,6 +179,12 @@ def test_runs_that_never_reached_the_target_come_after_all_that_did(
     assert cells["window"].eq(sum(update is not None for update in updates) >= 2).all()
     lost = maps.sweep_map(changed, "initialiser", "depth", "final_train_accuracy", only=["learning rate: 0.3"]).cells
     assert lost["state"].eq(maps.DIVERGED if sum(diverged) >= 2 else maps.VALUE).all()
+
+
+def test_groups_without_runs_yet_have_no_curves(grid: Result) -> None:
+    first, *others = grid.experiment.groups()
+    growing = replace(grid, runs=grid.runs[grid.runs["group"].isin(others)])
+    assert maps.rate_curves(growing, "final_train_loss", [first]).empty
 
 
 def test_what_layers_have_is_that_of_the_layer_and_the_epoch(grid: Result) -> None:

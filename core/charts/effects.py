@@ -1,12 +1,15 @@
 """Charts of the 2 x 2: how much centring, slope and width bring, and the medians that say so."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from core.charts import style
+from core.charts import style, tables
 from core.lessons.effects import AT_ONCE, TANH, Outcome
 from core.text import number, words
 
@@ -31,58 +34,73 @@ def effect_sizes(effects: pd.DataFrame, *, outcome: Outcome) -> alt.LayerChart:
     if effects.empty:
         return style.blank(title, x_title, y_title)
     neutral = 1.0 if outcome.log else 0.0
-    table = effects.assign(y=np.arange(len(effects)) + 0.68, none=neutral)
-    finite = table[ENDS].to_numpy(np.float64).ravel()
+    table = tables.columns(effects) | {"none": np.full(len(effects), neutral), "y": np.arange(len(effects)) + 0.68}
+    finite = np.concatenate([table[end] for end in ENDS])
     finite = finite[np.isfinite(finite) & ((finite > 0) | (not outcome.log))]
     reach = [0.8, 1.25] if outcome.log else [-1.0, 1.0]
     axis = style.position(x_title, [*finite, *reach], "log" if outcome.log else "linear")
-    first, last = axis["scale"].domain
-    exact = table["estimate_low"] == table["estimate_high"]
-    known = table[exact]
-    known = known.assign(low=known["low"].clip(first, last), high=known["high"].clip(first, last))
-    y = alt.Y("y:Q", **style.row_axis(y_title, len(table)))
-    colour = style.colour("effect", list(COLOURS), list(COLOURS.values()), None)
+    rows = style.row_axis(y_title, len(effects))
 
     # Piece by piece, so that it does not cross the names.
-    pieces = pd.DataFrame({"none": neutral, "top": table["y"] - 0.28, "base": table["y"] + 0.28})
+    pieces = tables.few({"none": table["none"], "top": table["y"] - 0.28, "base": table["y"] + 0.28})
     line = alt.Chart(pieces).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
-    rows = style.row_axis(y_title, len(table))
     charts = [line.encode(x=alt.X("none:Q", **axis), y=alt.Y("top:Q", **rows), y2=alt.Y2("base:Q"))]
-    if not known.empty:
-        base = alt.Chart(known[["effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y"]])
-        bar = base.mark_bar(size=16, **style.PALE).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
-        tip = style.tip(
-            ("title", "difference"), ("estimate_low", x_title, style.NUMBER), ("text", "with 95 % interval"),
-            ("seeds", "paired seeds", "d"),
-        )  # fmt: skip
-        charts.append(bar.encode(color=colour, stroke=style.edged(colour), tooltip=tip))
-        whisker = base.mark_rule(color=style.NEUTRAL, strokeWidth=2.5)
-        charts.append(whisker.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q"), y=y))
-        for end in ("low", "high"):
-            tick = base.mark_tick(color=style.NEUTRAL, thickness=2.5, size=11)
-            charts.append(tick.encode(x=alt.X(f"{end}:Q", **axis), y=y))
-    bounds = _bounds(table[~exact], first, last)
-    for shape in sorted(bounds["shape"].unique()):
-        mark = alt.Chart(bounds.loc[bounds["shape"] == shape, ["effect", "title", "at", "text", "y"]])
-        mark = mark.mark_point(shape=shape, size=160, strokeWidth=2.5)
-        tip = style.tip(("title", "difference"), ("text", "bound, by runs that stopped early"))
-        charts.append(mark.encode(x=alt.X("at:Q", **axis), y=y, color=colour, tooltip=tip))
-    names = table[["title", "text"]].rename(columns={"title": "group", "text": "note"})
-    charts += style.row_names(names, style.row_axis(y_title, len(table)), room=170)
+    exact = table["estimate_low"] == table["estimate_high"]
+    charts += _known(tables.rows_of(table, exact), x_title, axis, rows)
+    charts += _bounds(tables.rows_of(table, ~exact), axis, rows)
+    names = pd.DataFrame({"group": table["title"], "note": table["text"]})
+    charts += style.row_names(names, rows, room=170)
     several = table["seeds"].max() > 1
     of = f"median {outcome.title}, 95 % interval over paired seeds" if several else f"{outcome.title} of one seed"
     subtitle = f"{of}; dashed: no effect"
     said = style.read_out(table["title"], table["text"])
-    return style.layered(charts, title, subtitle, 58 * len(table), said=said)
+    return style.layered(charts, title, subtitle, 58 * len(effects), said=said)
 
 
-def _bounds(table: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
-    """The effects with one known end: `at` is that end, `shape` a triangle that points to the other."""
-    above = table["estimate_low"].between(first, last)
-    below = table["estimate_high"].between(first, last)
-    at = table["estimate_low"].where(above, table["estimate_high"])
-    shapes = np.where(above, "triangle-right", "triangle-left")
-    return table.assign(at=at, shape=shapes)[above | below]
+def _known(effects: tables.Columns, x_title: str, axis: dict[str, Any], rows: dict[str, Any]) -> list[alt.Chart]:
+    """A bar for each effect that is known, with its interval as far as the axis goes."""
+    if not len(effects["y"]):
+        return []
+    first, last = axis["scale"].domain
+    columns = ("effect", "title", "none", "estimate_low", "low", "high", "text", "seeds", "y")
+    within = {end: np.clip(effects[end], first, last) for end in ("low", "high")}
+    base = alt.Chart(tables.few({name: within.get(name, effects[name]) for name in columns}))
+    y = alt.Y("y:Q", **rows)
+    bar = base.mark_bar(size=16, **style.PALE).encode(x=alt.X("estimate_low:Q", **axis), x2=alt.X2("none:Q"), y=y)
+    tip = style.tip(
+        ("title", "difference"), ("estimate_low", x_title, style.NUMBER), ("text", "with 95 % interval"),
+        ("seeds", "paired seeds", "d"),
+    )  # fmt: skip
+    colour = _colour()
+    charts = [bar.encode(color=colour, stroke=style.edged(colour), tooltip=tip)]
+    whisker = base.mark_rule(color=style.NEUTRAL, strokeWidth=2.5)
+    charts.append(whisker.encode(x=alt.X("low:Q", **axis), x2=alt.X2("high:Q"), y=y))
+    for end in ("low", "high"):
+        tick = base.mark_tick(color=style.NEUTRAL, thickness=2.5, size=11)
+        charts.append(tick.encode(x=alt.X(f"{end}:Q", **axis), y=y))
+    return charts
+
+
+def _bounds(effects: tables.Columns, axis: dict[str, Any], rows: dict[str, Any]) -> list[alt.Chart]:
+    """The effects with one known end: a triangle there, which points to the other."""
+    first, last = axis["scale"].domain
+    above, below = ((first <= effects[end]) & (effects[end] <= last) for end in ENDS[:2])
+    table = {name: effects[name] for name in ("effect", "title", "text", "y")}
+    table["at"] = np.where(above, *(effects[end] for end in ENDS[:2]))
+    charts = []
+    for shape, own in (("triangle-left", below & ~above), ("triangle-right", above)):
+        if own.any():
+            there = tables.rows_of(table, own)
+            mark = alt.Chart(tables.few({name: there[name] for name in ("effect", "title", "at", "text", "y")}))
+            mark = mark.mark_point(shape=shape, size=160, strokeWidth=2.5)
+            tip = style.tip(("title", "difference"), ("text", "bound, by runs that stopped early"))
+            x, y = alt.X("at:Q", **axis), alt.Y("y:Q", **rows)
+            charts.append(mark.encode(x=x, y=y, color=_colour(), tooltip=tip))
+    return charts
+
+
+def _colour() -> alt.Color:
+    return style.colour("effect", list(COLOURS), list(COLOURS.values()), None)
 
 
 def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[str]) -> alt.LayerChart:
@@ -101,12 +119,9 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     table = _by_slope(cells, worst)
     y_kind: style.Kind = "log" if outcome.log else "linear"
     if outcome.name == "updates_to_target":  # 0 has no place on a log axis
-        table[["at", "low", "high"]] = table[["at", "low", "high"]].clip(lower=AT_ONCE)
-    ends = table[["at", "low", "high"]].to_numpy(np.float64)
-    ends = ends[np.isfinite(ends)]
-    y_axis = style.position(y_title, ends, y_kind)
-    low, high = y_axis["scale"].domain
-    table = table.assign(low=table["low"].clip(low, high), high=table["high"].clip(low, high))
+        table |= {end: np.maximum(table[end], AT_ONCE) for end in ("at", "low", "high")}
+    y_axis = style.position(y_title, np.concatenate([table[end] for end in ("at", "low", "high")]), y_kind)
+    table |= {end: np.clip(table[end], *y_axis["scale"].domain) for end in ("low", "high")}
     x = alt.X(
         "place:N",
         scale=alt.Scale(domain=[place for place in SLOPES if place in set(table["place"])], type="point", padding=0.5),
@@ -122,17 +137,17 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     columns = ["place", "name", "at", "low", "high", "learning_rate", "outcome", "reached", "seeds"]
     charts = []
     for centred, dash in ((False, [5, 4]), (True, [1, 0])):
-        line = alt.Chart(table.loc[table["centred"] == centred, ["place", "at", "order"]])
+        line = _chart(table, table["centred"] == centred, ["place", "at", "order"])
         line = line.mark_line(color=style.NEUTRAL, strokeDash=dash, strokeWidth=1.8)
         charts.append(line.encode(x=x, y=y, order=alt.Order("order:Q")))
-    base = alt.Chart(table[columns]).encode(x=x)
+    base = _chart(table, np.ones(len(cells), bool), columns).encode(x=x)
     charts.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", **y_axis), y2=alt.Y2("high:Q"), color=colour))
     tip = style.tip(
         ("name", "function"), ("learning_rate", "learning rate", style.NUMBER), ("outcome", y_title),
         ("reached", "runs with a value", "d"), ("seeds", "of seeds", "d"),
     )  # fmt: skip
-    for lost in sorted(table["censored"].unique()):
-        dots = alt.Chart(table.loc[table["censored"] == lost, columns])
+    for lost in np.unique(table["censored"]).tolist():
+        dots = _chart(table, table["censored"] == lost, columns)
         dots = dots.mark_point(filled=not lost, shape=shape if lost else "circle", size=110, strokeWidth=2, opacity=1)
         charts.append(dots.encode(x=x, y=y, color=colour, tooltip=tip))
     subtitle = "solid: centred, dashed: not"
@@ -141,18 +156,25 @@ def cell_medians(cells: pd.DataFrame, *, outcome: Outcome, functions: Sequence[s
     return style.layered(charts, title, subtitle, 320, said=style.read_out(table["name"], table["outcome"]))
 
 
-def _by_slope(cells: pd.DataFrame, worst: str) -> pd.DataFrame:
+def _chart(table: tables.Columns, own: NDArray[np.bool_], names: Sequence[str]) -> alt.Chart:
+    """A chart of these columns of the rows that are its `own`."""
+    return alt.Chart(tables.few(tables.rows_of({name: table[name] for name in names}, own)))
+
+
+def _by_slope(cells: pd.DataFrame, worst: str) -> dict[str, NDArray[Any]]:
     """The cells with their place on the axis of slopes, and the `worst` end of their medians in words."""
-    places = [SLOPES[2] if row["activation"] == TANH else SLOPES[row["steep"]] for row in cells.to_dict("records")]
-    table = cells.assign(
-        place=places,
-        order=[SLOPES.index(place) for place in places],
-        at=cells[f"median_{worst}"],
-        censored=cells["median_low"] != cells["median_high"],
-        name=cells["activation"].map(words),
-    )
-    table["outcome"] = [
-        f"{number(at, 4) if np.isfinite(at) else 'unknown'}{' or worse' * bool(lost)}"
-        for at, lost in zip(table["at"], table["censored"], strict=True)
+    table = tables.columns(cells)
+    order = np.where(table["activation"] == TANH, 2, table["steep"])
+    at, lost = table[f"median_{worst}"], table["median_low"] != table["median_high"]
+    said = [
+        f"{number(value, 4) if math.isfinite(value) else 'unknown'}{' or worse' * censored}"
+        for value, censored in zip(at.tolist(), lost.tolist(), strict=True)
     ]
-    return table
+    return table | {
+        "place": np.array([SLOPES[place] for place in order]),
+        "order": order,
+        "at": at,
+        "censored": lost,
+        "name": np.array(list(map(words, table["activation"]))),
+        "outcome": np.array(said),
+    }

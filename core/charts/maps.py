@@ -1,7 +1,9 @@
 """Charts of sweeps over two settings: a measure cell by cell, the trainable window outlined, theory's lines over it."""
 
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
@@ -9,8 +11,10 @@ from typing import Any, Literal
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from core.charts import long_names, style
+from core.charts import long_names, style, tables
 from core.charts.saturation import HALO, INK
 from core.results.maps import (
     DIVERGED,
@@ -77,54 +81,78 @@ def heatmap(
         baseline: the run group that the measure is set beside, where it is.
     """
     title = f"{measure.title[0].upper()}{measure.title[1:]} by {across.noun} and {up.noun}"
-    known = cells[cells["state"] == VALUE]
-    if known.empty and cells["state"].isin([NOT_MEASURED, NO_RUNS]).all():
+    table = tables.columns(cells)
+    there, state = table["state"] == VALUE, table["state"]
+    if np.isin(state, [NOT_MEASURED, NO_RUNS]).all():
         what = "No run has numbers of it" if final else "Training has not come to it"
         return style.blank(title, across.title, up.title, f"{what}{f': {at}' if at else ''}.")
     row = max(14, min(46, 420 // len(up.levels)))
     x_axis, y_axis = _axis(across), _axis(up, row)
-    x, x2, y, y2 = alt.X("left:Q", **x_axis), alt.X2("right:Q"), alt.Y("base:Q", **y_axis), alt.Y2("top:Q")
-    table = cells.assign(left=cells["x"], right=cells["x"] + 1, base=cells["y"], top=cells["y"] + 1)
-    table = table.assign(across=cells["x"] + 0.5, up=cells["y"] + 0.5, **_texts(cells, measure, final))
     pairs = [("pairs", "pairs with the baseline", "d")] if baseline else []
     tip = style.tip(
         ("column", across.noun), ("row", up.noun), ("told", measure.title), ("band", "25-75 % of the runs"), *pairs,
         ("runs", "runs", "d"), ("reached", "of them reached the target", "d"), ("diverged", "of them diverged", "d"),
     )  # fmt: skip
-    kept = ["left", "right", "base", "top", "across", "up", "column", "row", "told", "band", "runs"]
-    table = table[[*kept, *["pairs"] * len(pairs), "reached", "diverged", "value", "short", "state", "window"]]
-    known, marked = table[table["state"] == VALUE], table[table["state"] != VALUE]
+    drawn = _drawn(table, measure, final)
     charts = [_frame(across, up, x_axis, y_axis)]
-    if not known.empty:
-        colour, dark = _colour(known["value"], measure)
-        drawn = alt.Chart(known.drop(columns=["short", "state", "window"])).mark_rect(**style.EDGE)
-        charts.append(drawn.encode(x=x, x2=x2, y=y, y2=y2, color=colour, tooltip=tip))
-    charts += _marks(marked, len(across.levels), row, tip, x_axis, y_axis, final)
+    known = drawn.filter(there)
+    if there.any():
+        colour, dark = _colour(table["value"][there], measure)
+        rect = alt.Chart(known.drop_columns(["short", "state"])).mark_rect(**style.EDGE)
+        charts.append(rect.encode(**_corners(x_axis, y_axis), color=colour, tooltip=tip))
+    charts += _marks(drawn.filter(~there), state, len(across.levels), row, tip, x_axis, y_axis, final)
     charts += _outline(cells, x_axis, y_axis)
     charts += _theory(critical, reach, x_axis, y_axis)
-    if not known.empty:
-        size = _fitting(len(across.levels), row, int(known["short"].str.len().max()))
-        for ink, part in ((HALO, known[dark]), (INK, known[~dark])):
-            words = alt.Chart(part[["across", "up", "short"]]).mark_text(color=ink, fontSize=size, tooltip=False)
+    if there.any():
+        size = _fitting(len(across.levels), row, max(map(len, known["short"].to_pylist())))
+        words = known.select(["across", "up", "short"])
+        for ink, part in ((HALO, dark), (INK, ~dark)):
+            text = alt.Chart(words.filter(part)).mark_text(color=ink, fontSize=size, tooltip=False)
             places = {"x": alt.X("across:Q", **x_axis), "y": alt.Y("up:Q", **y_axis)}
-            charts.append(words.encode(**places, text=alt.Text("short:N")))
-    said = _said(cells, across, up, measure, final)
-    return style.layered(charts, title, _note(cells, measure, at, baseline), row * len(up.levels), said=said)
+            charts.append(text.encode(**places, text=alt.Text("short:N")))
+    said = _said(table, across, up, measure, final)
+    return style.layered(charts, title, _note(table, measure, at, baseline), row * len(up.levels), said=said)
 
 
-def _said(cells: pd.DataFrame, across: Axis, up: Axis, measure: Measure, final: bool) -> str:
+def _drawn(cells: tables.Columns, measure: Measure, final: bool) -> pa.Table:
+    """The cells with their edges and middles, and what they say."""
+    x, y = cells["x"], cells["y"]
+    places = {"left": x, "right": x + 1, "base": y, "top": y + 1, "across": x + 0.5, "up": y + 0.5}
+    texts = _texts(cells, measure, final)
+    names = ("runs", *(["pairs"] if "pairs" in cells else []), "reached", "diverged", "value")
+    return tables.few(
+        {
+            **places,
+            "column": cells["column"],
+            "row": cells["row"],
+            "told": texts["told"],
+            "band": texts["band"],
+            **{name: cells[name] for name in names},
+            "short": texts["short"],
+            "state": [_so_far(state, final) for state in cells["state"]],
+        }
+    )
+
+
+def _corners(x_axis: dict[str, Any], y_axis: dict[str, Any]) -> dict[str, Any]:
+    """The channels of a cell's edges."""
+    x, y = alt.X("left:Q", **x_axis), alt.Y("base:Q", **y_axis)
+    return {"x": x, "x2": alt.X2("right:Q"), "y": y, "y2": alt.Y2("top:Q")}
+
+
+def _said(cells: tables.Columns, across: Axis, up: Axis, measure: Measure, final: bool) -> str:
     """What the map comes to: its least and greatest value, and how many cells have none, and why."""
     whose = f"{across.noun} {{column}}, {up.noun} {{row}},"
     ends = style.extremes(cells, "value", whose, percent if measure.share else number)
-    states = cells.loc[cells["state"] != VALUE, "state"].value_counts()
-    without = style.read_out((_so_far(state, final) for state in states.index), (count(n, "cell") for n in states))
+    states = dict(Counter(state for state in cells["state"].tolist() if state != VALUE).most_common())
+    without = style.read_out((_so_far(state, final) for state in states), (count(n, "cell") for n in states.values()))
     return "; ".join(filter(None, [ends, without]))
 
 
-def _note(cells: pd.DataFrame, measure: Measure, at: str, baseline: str) -> str:
+def _note(cells: tables.Columns, measure: Measure, at: str, baseline: str) -> str:
     """What is in the cells, and what their outline says."""
     of = "median of the runs, each beside the baseline's of its seed" if baseline else "median of the runs"
-    bright = ("bright: better" if measure.better else "bright: more") if cells["state"].eq(VALUE).any() else ""
+    bright = ("bright: better" if measure.better else "bright: more") if (cells["state"] == VALUE).any() else ""
     reached = "more than half of the runs reached the target"
     window = f"white outline: {reached}" if cells["window"].any() else f"in no cell {reached}"
     named = f"baseline: {short_group(baseline)}" if baseline else ""
@@ -175,7 +203,7 @@ def _centred(*shown: Sequence[Sequence[str]]) -> alt.ExprRef:
     return alt.ExprRef(f"({SMALL} ? {first} : {other})[floor(datum.value)]")
 
 
-def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list[str]]:
+def _texts(cells: tables.Columns, measure: Measure, final: bool) -> dict[str, list[str]]:
     """What a cell says: in full, in short, and its spread."""
 
     more = {True: "+", False: ""} if measure.beside == MINUS else {True: "", False: ""}
@@ -187,21 +215,20 @@ def _texts(cells: pd.DataFrame, measure: Measure, final: bool) -> dict[str, list
     def spread(low: float, high: float, measured: int) -> str:
         if measure.counted or measured < 2:
             return "none: one run" if measured == 1 else "none"
-        ends = [full(end) if np.isfinite(end) else "none" for end in sorted((low, high))]
+        ends = [full(end) if math.isfinite(end) else "none" for end in sorted((low, high))]
         return " to ".join(ends)
 
-    values = cells["value"].tolist()
-    ends = zip(cells["low"], cells["high"], cells["measured"], strict=True)
+    values, states, *ends = (cells[name].tolist() for name in ("value", "state", "low", "high", "measured"))
     return {
         "told": [
             full(value) if state == VALUE else _so_far(state, final)
-            for value, state in zip(values, cells["state"], strict=True)
+            for value, state in zip(values, states, strict=True)
         ],
         "short": [
-            "" if not np.isfinite(value) else more[value > 0] + (percent(value) if measure.share else brief(value))
+            "" if not math.isfinite(value) else more[value > 0] + (percent(value) if measure.share else brief(value))
             for value in values
         ],
-        "band": [spread(*each) for each in ends],
+        "band": [spread(*each) for each in zip(*ends, strict=True)],
     }
 
 
@@ -209,11 +236,11 @@ def _so_far(state: str, final: bool) -> str:
     return state if final or state == NO_RUNS else f"{state} so far"
 
 
-def _colour(values: pd.Series, measure: Measure) -> tuple[alt.Color, "pd.Series[bool]"]:
+def _colour(values: NDArray[np.float64], measure: Measure) -> tuple[alt.Color, NDArray[np.bool_]]:
     """The colour of cells, bright where it is better or more, by ratio where they lie far apart; and whose is dark."""
     kind, low, high = _around(values, measure) if measure.beside else _range(values, measure)
     bend = np.log if kind == "log" else np.log1p if kind == "symlog" else np.asarray
-    place = (bend(values.clip(low, high)) - bend(low)) / (bend(high) - bend(low))
+    place = (bend(np.clip(values, low, high)) - bend(low)) / (bend(high) - bend(low))
     reverse = measure.better < 0
     scale = alt.Scale(type=kind, domain=[low, high], scheme="cividis", reverse=reverse, nice=False, clamp=True)
     form = "%" if measure.share else ".3~s" if high >= 1000 else ".3~g"
@@ -226,7 +253,7 @@ def _colour(values: pd.Series, measure: Measure) -> tuple[alt.Color, "pd.Series[
 Ends = tuple[Literal["log", "symlog", "linear"], float, float]
 
 
-def _range(values: pd.Series, measure: Measure) -> Ends:
+def _range(values: NDArray[np.float64], measure: Measure) -> Ends:
     """Kind and ends of a scale of colours: all that there is, but not the least of differences spread out over it."""
     low, high = (0.0, 1.0) if measure.counted else (float(values.min()), float(values.max()))
     far = high > WIDE * (low if low > 0 else 1.0)
@@ -238,10 +265,10 @@ def _range(values: pd.Series, measure: Measure) -> Ends:
     return kind, low, high
 
 
-def _around(values: pd.Series, measure: Measure) -> Ends:
+def _around(values: NDArray[np.float64], measure: Measure) -> Ends:
     """Kind and ends of a scale in whose middle lie the cells that are equal to the baseline."""
     if measure.beside == MINUS:
-        most = float(values.abs().max()) or 1.0
+        most = float(np.abs(values).max()) or 1.0
         return "linear", -most, most
     above = values[values > 0]
     most = max(float(above.max()), 1 / float(above.min()), SPAN) if len(above) else SPAN
@@ -256,42 +283,34 @@ def _fitting(columns: int, row: int, longest: int) -> alt.ExprRef:
 
 def _frame(columns: Axis, rows: Axis, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> alt.Chart:
     """A line around all cells: the darkest would be lost in the dark, the brightest on white."""
-    whole = pd.DataFrame({"left": [0], "right": [len(columns.levels)], "base": [0], "top": [len(rows.levels)]})
+    whole = tables.few({"left": [0], "right": [len(columns.levels)], "base": [0], "top": [len(rows.levels)]})
     drawn = alt.Chart(whole).mark_rect(filled=False, stroke=style.NEUTRAL, strokeWidth=1.5)
-    made: alt.Chart = drawn.encode(
-        x=alt.X("left:Q", **x_axis), x2=alt.X2("right:Q"), y=alt.Y("base:Q", **y_axis), y2=alt.Y2("top:Q")
-    )
+    made: alt.Chart = drawn.encode(**_corners(x_axis, y_axis))
     return made
 
 
 def _marks(
-    cells: pd.DataFrame, columns: int, row: int, tip: list[alt.Tooltip], x_axis: dict[str, Any],
+    cells: pa.Table, states: NDArray[Any], columns: int, row: int, tip: list[alt.Tooltip], x_axis: dict[str, Any],
     y_axis: dict[str, Any], final: bool,
 ) -> list[alt.Chart]:  # fmt: skip
     """The cells without a number: a mark, with its meaning in the legend, and no colour."""
-    if cells.empty:
+    if not len(cells):
         return []
-    present = [state for state in MARKS if state in set(cells["state"])]
-    named = {state: _so_far(state, final) for state in present}
-    cells = cells.assign(state=cells["state"].map(named))
-    names = list(named.values())
+    present = [state for state in MARKS if state in states]
+    names = [_so_far(state, final) for state in present]
     shape = alt.Shape(
         "state:N",
         scale=alt.Scale(domain=names, range=[MARKS[state] for state in present]),
         legend=style.legend(names, "top"),
     )
-    own = cells.drop(columns=["value", "short", "window"])
     x, y = alt.X("across:Q", **x_axis), alt.Y("up:Q", **y_axis)
     size = alt.ExprRef(f"pow(min(width / {columns}, {row}, 26) * 0.42, 2)")
-    area = alt.Chart(own).mark_rect(color=style.NEUTRAL, fillOpacity=0.12, stroke=style.NEUTRAL, strokeWidth=0.4)
-    edges = {"x2": alt.X2("right:Q"), "y2": alt.Y2("top:Q"), "tooltip": tip}
-    point = alt.Chart(own[["across", "up", "state"]]).mark_point(
+    area = alt.Chart(cells.drop_columns(["value", "short"]))
+    area = area.mark_rect(color=style.NEUTRAL, fillOpacity=0.12, stroke=style.NEUTRAL, strokeWidth=0.4)
+    point = alt.Chart(cells.select(["across", "up", "state"])).mark_point(
         size=size, strokeWidth=1.6, color=style.NEUTRAL, tooltip=False
     )
-    return [
-        area.encode(x=alt.X("left:Q", **x_axis), y=alt.Y("base:Q", **y_axis), **edges),
-        point.encode(x=x, y=y, shape=shape),
-    ]
+    return [area.encode(**_corners(x_axis, y_axis), tooltip=tip), point.encode(x=x, y=y, shape=shape)]
 
 
 def _outline(cells: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]) -> list[alt.Chart]:
@@ -311,7 +330,8 @@ def _outline(cells: pd.DataFrame, x_axis: dict[str, Any], y_axis: dict[str, Any]
 
 def outline(cells: pd.DataFrame) -> pd.DataFrame:
     """The edges around the cells of the window: columns x, y, x2, y2, each an edge of one cell of it alone."""
-    inside = set(cells.loc[cells["window"], ["x", "y"]].itertuples(index=False, name=None))
+    window = cells["window"].to_numpy()
+    inside = set(zip(*(cells[name].to_numpy()[window].tolist() for name in ("x", "y")), strict=True))
     edges = [
         edge
         for x, y in sorted(inside)

@@ -33,6 +33,11 @@ def _column(values: Sequence[Any] | NDArray[Any] | pa.Array | pa.ChunkedArray) -
     return pa.array(values, kind, from_pandas=True)
 
 
+def columns(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    """A table of few rows by column: texts are Python's."""
+    return {str(name): values.to_numpy() for name, values in table.items()}
+
+
 def rows_of(columns: Columns, rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """These rows of a table, by number or by a mask."""
     return {name: values[rows] for name, values in columns.items()}

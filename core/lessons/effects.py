@@ -17,7 +17,7 @@ median of 0 updates counts as one of AT_ONCE, so that it has a logarithm; its ra
 """
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,12 @@ from core.results.evidence import Number
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
 Floats = NDArray[np.float64]
+Row = dict[str, Any]
+Rows = dict[str, Row]
 
 FOUR = ("logistic", "centred_logistic", "steep_logistic", "steep_centred_logistic")
 TANH = "tanh"
+LOSS = "final_train_loss"
 RESAMPLES = 2000
 AT_ONCE = 0.25
 """Updates that a median of 0 counts as: less than any other, as two runs may have one of 1/2."""
@@ -87,18 +90,19 @@ EFFECTS: dict[str, tuple[str, Sequence[float]]] = {
     "interaction": ("interaction", (-1, 1, 1, -1, 0)),
 }
 PARTS = ("centring", "slope", "width")
+NUMBERS = ("estimate_low", "estimate_high", "low", "high")
 
 
 def settings(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The runs that differ in activation, rate and seed alone, by their other settings; hidden units have all four."""
+    usual = {"gain": 1, "bias_initialiser": "zeros"}
+    several = [name for name in (*PLAIN, "optimiser", "dataset") if runs[name].nunique() > 1]
     parts: dict[str, pd.DataFrame] = {}
     for _, members in runs.groupby(SETTING, sort=False):
-        row = members.iloc[0].to_dict()
-        if set(FOUR) <= set(with_function(members)["activation"]):
-            usual = {"gain": 1, "bias_initialiser": "zeros"}
-            named = ["hidden", "batch_size", "initialiser", *(name for name in usual if row[name] != usual[name])]
-            named += [name for name in (*PLAIN, "optimiser", "dataset") if runs[name].nunique() > 1]
-            parts[label(row, named)] = members
+        if set(FOUR) <= set(with_function(members)["activation"].unique()):
+            row = members.iloc[0].to_dict()
+            unusual = [name for name in usual if row[name] != usual[name]]
+            parts[label(row, ["hidden", "batch_size", "initialiser", *unusual, *several])] = members
     return parts
 
 
@@ -148,129 +152,186 @@ def decompose(
     what = OUTCOMES[outcome]
     if "test" in outcome and runs[outcome].isna().all() and runs["final_train_loss"].notna().any():
         raise ValueError("runs: nothing was kept back for testing")
-    names = [name for name in _NAMES if name in set(runs["activation"])]
+    there = set(runs["activation"].unique())
+    names = [name for name in _NAMES if name in there]
     if not set(FOUR) <= set(names):
         raise ValueError(f"runs: the four functions {', '.join(FOUR)} are needed, and only {', '.join(names)} are here")
-    runs = runs[runs["activation"].isin(names)]
-    if rate is not None:
-        runs = runs[runs["learning_rate"].eq(rate)]
-    rates = tuple(sorted(float(value) for value in runs["learning_rate"].unique()))
-    dead = [bool(runs.loc[runs["activation"] == name, "diverged_at"].notna().all()) for name in names]
-    low, high, chosen, losses, seeds = _scores(runs, what, names, rates)
-    if not seeds:
+    scores = _scores(runs, what, names, rate)
+    n = scores.seeds
+    if not n:
         raise ValueError("runs: no seed is common to all functions and learning rates yet")
 
-    whole = np.arange(len(seeds))[None]
-    draws = np.random.default_rng(0).integers(0, len(seeds), (resamples, len(seeds)))
-    best, point_low, point_high = _cells(low, high, chosen, losses, whole)
-    _, drawn_low, drawn_high = _cells(low, high, chosen, losses, draws)
-    chosen_rates = list(zip(best[:, 0], dead, strict=True))
-    sign = 1 if what.log else -1  # the more accurate the better
-    cells = pd.DataFrame(
-        {
-            "activation": names,
-            "centred": [name not in ("logistic", "steep_logistic") for name in names],
-            "steep": [name not in ("logistic", "centred_logistic") for name in names],
-            "learning_rate": [math.nan if lost else rates[i] for i, lost in chosen_rates],
-            "median_low": sign * point_low[:, 0],
-            "median_high": sign * point_high[:, 0],
-            "low": sign * np.quantile(drawn_low, 0.025, axis=1, method="nearest"),
-            "high": sign * np.quantile(drawn_high, 0.975, axis=1, method="nearest"),
-            "reached": [int(np.isfinite(high[i, best[i, 0]]).sum()) for i in range(len(names))],
-            "seeds": len(seeds),
-            "edge": [len(rates) > 1 and i in (0, len(rates) - 1) and not lost for i, lost in chosen_rates],
-        }
+    draws = np.random.default_rng(0).integers(0, n, (resamples, n))
+    counts = np.bincount((draws * resamples + np.arange(resamples)[:, None]).ravel(), minlength=n * resamples)
+    best, *point = _cells(scores, np.ones((n, 1), np.int32))
+    _, *drawn = _cells(scores, counts.reshape(n, resamples).astype(np.int32))
+    return Decomposition(
+        what,
+        _cell_table(what, names, scores, best[:, 0], point, drawn),
+        _effects(what, names, [_added(ends, what) for ends in point], [_added(ends, what) for ends in drawn], n),
+        scores.rates,
+        rate,
+        tuple((name, runs[name].iloc[scores.first]) for name in SETTING),
     )
-    if not what.log:
-        cells[["low", "high"]] = cells[["high", "low"]].to_numpy()
-        cells[["median_low", "median_high"]] = cells[["median_high", "median_low"]].to_numpy()
-    points = (_added(point_low, what), _added(point_high, what))
-    drawn = (_added(drawn_low, what), _added(drawn_high, what))
-    effects = _effects(what, names, points, drawn, len(seeds))
-    return Decomposition(what, cells, effects, rates, rate, tuple((name, runs[name].iloc[0]) for name in SETTING))
 
 
-def _effects(
-    what: Outcome, names: Sequence[str], point: tuple[Floats, Floats], drawn: tuple[Floats, Floats], seeds: int
-) -> pd.DataFrame:
-    """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
-    rows = []
-    for effect, (title, weights) in EFFECTS.items():
-        weight = np.array([w for w, name in zip(weights, _NAMES, strict=True) if name in names])
-        if TANH not in names and weights[-1] != 0:
-            continue
-        estimate = _contrast(weight, *point)
-        draws_low, draws_high = _contrast(weight, *drawn)
-        ends = (np.quantile(draws_low, 0.025, method="nearest"), np.quantile(draws_high, 0.975, method="nearest"))
-        rows.append((effect, title, float(estimate[0][0]), float(estimate[1][0]), float(ends[0]), float(ends[1])))
-    effects = pd.DataFrame(rows, columns=["effect", "title", "estimate_low", "estimate_high", "low", "high"])
-    effects["share"] = _shares(effects, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
-    if seeds < SEEDS:
-        effects["share"] = math.nan
-    numbers = ["estimate_low", "estimate_high", "low", "high"]
-    effects[numbers] = effects[numbers].mask(effects[numbers].abs() < ROUNDING, 0.0)
-    effects[numbers] = np.exp(effects[numbers]) if what.log else 100 * effects[numbers]
-    # Against a loss of 0 there is no ratio.
-    effects[numbers] = effects[numbers].mask(effects[numbers].abs() > ENDLESS, math.inf)
-    effects[numbers] = effects[numbers].mask(effects[numbers].abs() < 1 / ENDLESS, 0.0)
-    effects["seeds"] = seeds
-    effects["text"] = [_text(row, what) for row in effects.to_dict("records")]
-    return effects
+@dataclass(frozen=True)
+class _Scores:
+    """What each run came to, in arrays of functions, learning rates and seeds.
+
+    Attributes:
+        low, high: the least and the greatest that its outcome may be (small is good).
+        chosen: what the best rate is chosen by; inf where a run has none, as of
+        losses: the final training losses.
+        dead: by function, whether all of its runs diverged.
+        rates: which.
+        seeds: how many.
+        first: where in the runs table the first of the runs is.
+    """
+
+    low: Floats
+    high: Floats
+    chosen: Floats
+    losses: Floats
+    dead: list[bool]
+    rates: tuple[float, ...]
+    seeds: int
+    first: int
 
 
-def _scores(
-    runs: pd.DataFrame, what: Outcome, names: Sequence[str], rates: Sequence[float]
-) -> tuple[Floats, Floats, Floats, Floats, list[int]]:
-    """Least and greatest possible outcome (small is good), what the best rate is chosen by, losses, and the seeds.
+def _scores(runs: pd.DataFrame, what: Outcome, names: Sequence[str], rate: float | None) -> _Scores:
+    """The runs of these functions, at the one rate or at all, of the seeds that all of them have at every rate.
 
     A diverged run has no final loss or accuracy: it counts as at least as bad as the worst of those that have.
-    Arrays are (functions, rates, seeds); the last two hold inf where a run has none.
     """
-    table = runs.copy()
-    ended = [column for column in table if str(column).startswith("final_")]
-    table.loc[table["diverged_at"].notna(), ended] = np.nan
-    table["chosen"] = table[what.chosen_by].fillna(np.inf)
-    table["losses"] = table["final_train_loss"].fillna(np.inf)
-    value = table[what.name].astype(np.float64).where(np.isfinite(table[what.name]))
+    function = pd.Index(names).get_indexer(pd.Index(runs["activation"]))
+    own = np.flatnonzero((function >= 0) if rate is None else (function >= 0) & runs["learning_rate"].eq(rate))
+    function = function[own]
+    diverged = runs["diverged_at"].notna().to_numpy()[own]
+
+    def column(name: str) -> Floats:
+        values = runs[name].to_numpy(np.float64, na_value=np.nan)[own]
+        return np.where(diverged, np.nan, values) if name.startswith("final_") else values
+
+    value = column(what.name)
+    value[~np.isfinite(value)] = np.nan
+    known = value[~np.isnan(value)]
     if what.name == "updates_to_target":
         # Diverged runs are frozen: they will not reach it within the whole of training either.
-        last = table["last_update"].where(table["status"] != "diverged", table["last_update"].max())
-        table["low"], table["high"] = value.fillna(last), value.fillna(np.inf)
+        last = column("last_update")
+        frozen = runs["status"].eq("diverged").to_numpy()[own]
+        low, high = _filled(value, np.where(frozen, last.max(initial=0), last)), _filled(value, np.inf)
     elif what.log:
-        worst = float(value.max()) if value.notna().any() else 1.0
-        table["low"], table["high"] = value.fillna(worst), value.fillna(np.inf)
+        low, high = _filled(value, known.max() if known.size else 1.0), _filled(value, np.inf)
     else:
-        worst = float(value.min()) if value.notna().any() else 1.0
-        table["low"], table["high"] = -value.fillna(worst), -value.fillna(0.0)
-    order = pd.MultiIndex.from_product([names, rates], names=["activation", "learning_rate"])
-    wide = table.pivot(
-        index=["activation", "learning_rate"], columns="seed", values=["low", "high", "chosen", "losses"]
-    )
-    wide = wide.reindex(order)
-    lacking = wide["low"].isna().to_numpy().any(axis=0)
-    seeds = [int(seed) for seed in wide["low"].columns.to_numpy()[~lacking]]
-    shape = (len(names), len(rates), len(seeds))
-    low, high, chosen, losses = (
-        wide[part][seeds].to_numpy(np.float64).reshape(shape) for part in ("low", "high", "chosen", "losses")
-    )
-    return low, high, chosen, losses, seeds
+        low, high = 0.0 - _filled(value, known.min() if known.size else 1.0), 0.0 - _filled(value, 0.0)
+    rates, at = np.unique(runs["learning_rate"].to_numpy()[own], return_inverse=True)
+    each, seed = np.unique(runs["seed"].to_numpy()[own], return_inverse=True)
+    found = np.full((4, len(names), len(rates), len(each)), np.nan)
+    found[:, function, at, seed] = low, high, *(_filled(column(name), np.inf) for name in (what.chosen_by, LOSS))
+    everywhere = ~np.isnan(found[0]).any(axis=(0, 1))
+    dead = [bool(diverged[function == place].all()) for place in range(len(names))]
+    first = int(own[0]) if own.size else 0
+    low, high, chosen, losses = found[..., everywhere]
+    return _Scores(low, high, chosen, losses, dead, tuple(rates.tolist()), int(everywhere.sum()), first)
 
 
-def _cells(
-    low: Floats, high: Floats, chosen: Floats, losses: Floats, draws: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], Floats, Floats]:
+def _filled(values: Floats, missing: float | Floats) -> Floats:
+    return np.where(np.isnan(values), missing, values)
+
+
+def _cells(scores: _Scores, counts: NDArray[np.int32]) -> tuple[NDArray[np.int64], Floats, Floats]:
     """For every function and draw of seeds, the index of its best rate and the bounds of its median there.
 
     The best rate is that of the lowest median; where no rate has a finite one, that of the lowest median loss.
     """
-    by_chosen, by_loss, lows, highs = (np.median(part[..., draws], axis=-1) for part in (chosen, losses, low, high))
-    best = np.where(np.isfinite(by_chosen.min(axis=1)), by_chosen.argmin(axis=1), by_loss.argmin(axis=1))
-    pick = best[:, None]
-    ours_low, ours_high = (np.take_along_axis(ends, pick, axis=1)[:, 0] for ends in (lows, highs))
-    return best, ours_low, ours_high
+    by_chosen = _medians(scores.chosen, counts)
+    best, lost = by_chosen.argmin(axis=1), ~np.isfinite(by_chosen.min(axis=1))
+    if lost.any():
+        best = np.where(lost, _medians(scores.losses, counts).argmin(axis=1), best)
+    low, high = (
+        np.take_along_axis(_medians(ends, counts), best[:, None], axis=1)[:, 0] for ends in (scores.low, scores.high)
+    )
+    return best, low, high
 
 
-def _contrast(weights: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+def _medians(values: Floats, counts: NDArray[np.int32]) -> Floats:
+    """The median over the last axis, seeds, in each draw of as many: `counts` (seeds, draws) has how often each is in.
+
+    Without sorting every draw: it is the first seed in order up to which half of the draw lies.
+    """
+    n = values.shape[-1]
+    ordered, upto = np.sort(values, axis=-1), counts[np.argsort(values, axis=-1)]
+    for seed in range(1, n):  # np.cumsum takes ten times as long over an axis that is not the last
+        upto[..., seed, :] += upto[..., seed - 1, :]
+    lower, upper = (
+        np.take_along_axis(ordered, (upto < place).sum(axis=-2, dtype=np.int32), axis=-1)
+        for place in ((n + 1) // 2, n // 2 + 1)
+    )
+    return upper if n % 2 else (lower + upper) / 2
+
+
+def _cell_table(
+    what: Outcome, names: Sequence[str], scores: _Scores, best: NDArray[np.int64], point: list[Floats],
+    drawn: list[Floats],
+) -> pd.DataFrame:  # fmt: skip
+    """The cells of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
+    (median_low, median_high), (low, high) = (ends[:, 0] for ends in point), _interval(*drawn)
+    if not what.log:  # the more accurate the better
+        median_low, median_high, low, high = -median_high, -median_low, -high, -low
+    rates = scores.rates
+    ends = (0, len(rates) - 1) if len(rates) > 1 else ()
+    chosen = list(zip(best.tolist(), scores.dead, strict=True))
+    return pd.DataFrame(
+        {
+            "activation": names,
+            "centred": [name not in ("logistic", "steep_logistic") for name in names],
+            "steep": [name not in ("logistic", "centred_logistic") for name in names],
+            "learning_rate": [math.nan if dead else rates[at] for at, dead in chosen],
+            "median_low": median_low,
+            "median_high": median_high,
+            "low": low,
+            "high": high,
+            "reached": [int(np.isfinite(own[at]).sum()) for own, (at, _) in zip(scores.high, chosen, strict=True)],
+            "seeds": scores.seeds,
+            "edge": [at in ends and not dead for at, dead in chosen],
+        }
+    )
+
+
+def _interval(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """The percentile interval, 95 %, from the bounds in draws: the last axis."""
+    least: Floats = np.quantile(low, 0.025, axis=-1, method="nearest")
+    most: Floats = np.quantile(high, 0.975, axis=-1, method="nearest")
+    return least, most
+
+
+def _effects(what: Outcome, names: Sequence[str], point: list[Floats], drawn: list[Floats], seeds: int) -> pd.DataFrame:
+    """The effects of a decomposition, from the bounds of the medians (functions, draws) at its seeds and in draws."""
+    had = [effect for effect, (_, weights) in EFFECTS.items() if TANH in names or weights[-1] == 0]
+    weights = [[w for w, name in zip(EFFECTS[effect][1], _NAMES, strict=True) if name in names] for effect in had]
+    estimates, draws = (np.stack([_contrast(each, *ends) for each in weights], axis=1) for ends in (point, drawn))
+    numbers = np.array([*estimates[..., 0], *_interval(*draws)])
+    shares = _shares(had, numbers, math.log(NO_DIFFERENCE) if what.log else NOTICEABLE)
+    numbers[np.abs(numbers) < ROUNDING] = 0.0
+    numbers = np.exp(numbers) if what.log else 100 * numbers
+    # Against a loss of 0 there is no ratio.
+    numbers[np.abs(numbers) > ENDLESS] = math.inf
+    numbers[np.abs(numbers) < 1 / ENDLESS] = 0.0
+    columns = dict(zip(NUMBERS, numbers, strict=True))
+    return pd.DataFrame(
+        {
+            "effect": had,
+            "title": [EFFECTS[effect][0] for effect in had],
+            **columns,
+            "share": shares if seeds >= SEEDS else math.nan,
+            "seeds": seeds,
+            "text": [_text(dict(zip(NUMBERS, each, strict=True)), seeds, what) for each in numbers.T.tolist()],
+        }
+    )
+
+
+def _contrast(weights: Sequence[float], low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """Bounds of sum(weights * T) for T in [low, high] (functions, draws): an open end of a term opens the sum's."""
     least, greatest = np.zeros(low.shape[1]), np.zeros(low.shape[1])
     for weight, a, b in zip(weights, low, high, strict=True):
@@ -286,27 +347,32 @@ def _added(medians: Floats, what: Outcome) -> Floats:
     return np.log(np.maximum(medians, least)) if what.log else medians
 
 
-def _shares(effects: pd.DataFrame, noticeable: float) -> list[float]:
-    """Each part's share of the whole advantage, where that is known and noticeable in all its interval."""
-    rows = {str(row["effect"]): row for row in effects.to_dict("records")}
-    whole = rows.get("all", {"estimate_low": math.nan, "estimate_high": math.nan, "low": math.nan})
-    known = whole["estimate_low"] == whole["estimate_high"] and whole["low"] > noticeable
+def _shares(names: Sequence[str], numbers: Floats, noticeable: float) -> list[float]:
+    """Each part's share of the whole advantage, where that is known and noticeable in all its interval.
+
+    Args:
+        numbers: the NUMBERS of the effects of these names, by row, on the scale of addition.
+    """
+    low, high, least, _ = numbers.tolist()
+    if "all" not in names:
+        return [math.nan] * len(names)
+    place = names.index("all")
+    whole = low[place]
+    known = whole == high[place] and least[place] > noticeable
     return [
-        (row["estimate_low"] if abs(row["estimate_low"]) >= ROUNDING else 0.0) / whole["estimate_low"]
-        if known and effect in PARTS and row["estimate_low"] == row["estimate_high"]
-        else math.nan
-        for effect, row in rows.items()
+        (a if abs(a) >= ROUNDING else 0.0) / whole if known and name in PARTS and a == b else math.nan
+        for name, a, b in zip(names, low, high, strict=True)
     ]
 
 
-def _text(row: dict[Hashable, Any], what: Outcome) -> str:
+def _text(row: dict[str, float], seeds: int, what: Outcome) -> str:
     """An effect and its interval: '2.27x (1.9 to 2.6)', or how far it is open. An interval that is a point is none."""
     unit = "x" if what.log else " points"
     low, high = row["estimate_low"], row["estimate_high"]
     nothing, endless = (0.0, math.inf) if what.log else (-math.inf, math.inf)
     if low == high:
         ends = [_end(row["low"]), _end(row["high"])]
-        interval = f" ({ends[0]} to {ends[1]})" if row["seeds"] >= SEEDS and ends[0] != ends[1] else ""
+        interval = f" ({ends[0]} to {ends[1]})" if seeds >= SEEDS and ends[0] != ends[1] else ""
         return f"{text.number(low)}{unit}{interval}"
     if low == nothing and high == endless:
         return "open at both ends"
@@ -327,18 +393,25 @@ def _end(value: float) -> str:
 def finding(found: Decomposition, limits: str = "") -> Finding:
     """Whether tanh's advantage over the logistic is centring as well as slope, each interval clear of no effect."""
     claim = "Tanh owes its advantage over the logistic to its centring as well as to its slope"
-    rows = {str(row["effect"]): row for row in found.effects.to_dict("records")}
+    rows, cells = _by(found.effects, "effect"), _by(found.cells, "activation")
     numbers = [number for row in rows.values() for number in _numbers(found, row)]
-    cautions = _cautions(found, numbers)
-    nothing = _nothing_to_share(found, numbers)
+    cautions = _cautions(found, cells, numbers)
+    nothing = _nothing_to_share(found, cells, numbers)
     evidence = nothing or _evidence(found, rows)
-    if found.cells["seeds"].iloc[0] < SEEDS:
+    if cells[FOUR[0]]["seeds"] < SEEDS:
         evidence += f" {text.ONE_SEED}"
     verdict = UNDECIDED if nothing else _verdict(found, rows)
     return Finding(claim, verdict, evidence, " ".join(filter(None, [limits, cautions])), tuple(numbers))
 
 
-def _verdict(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
+def _by(table: pd.DataFrame, name: str) -> Rows:
+    """The rows of a small table by what they are called in a column."""
+    columns = {str(column): values.tolist() for column, values in table.items()}
+    rows = (dict(zip(columns, each, strict=True)) for each in zip(*columns.values(), strict=True))
+    return {row[name]: row for row in rows}
+
+
+def _verdict(found: Decomposition, rows: Rows) -> str:
     parts = {_clear(rows[name], found.outcome) for name in ("centring", "slope")}
     verdict = parts.pop() if len(parts) == 1 else UNDECIDED if UNDECIDED in parts else MIXED
     whole = _clear(rows["all"], found.outcome) if "all" in rows else SUPPORTED
@@ -346,7 +419,7 @@ def _verdict(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
     return verdict if whole == SUPPORTED else whole
 
 
-def _clear(row: dict[Hashable, Any], what: Outcome) -> str:
+def _clear(row: Row, what: Outcome) -> str:
     """Whether an effect is one, by the whole of its interval."""
     if row["seeds"] < SEEDS or _none(row, what):
         return UNDECIDED
@@ -354,7 +427,7 @@ def _clear(row: dict[Hashable, Any], what: Outcome) -> str:
     return SUPPORTED if row["low"] > neutral else NOT_SUPPORTED if row["high"] < neutral else UNDECIDED
 
 
-def _none(row: dict[Hashable, Any], what: Outcome) -> bool:
+def _none(row: Row, what: Outcome) -> bool:
     """Whether an effect is known to be none to speak of."""
     low, high = float(row["estimate_low"]), float(row["estimate_high"])
     if low != high:
@@ -362,46 +435,44 @@ def _none(row: dict[Hashable, Any], what: Outcome) -> bool:
     return 1 / NO_DIFFERENCE < low < NO_DIFFERENCE if what.log else abs(low) < 100 * NOTICEABLE
 
 
-def _nothing_to_share(found: Decomposition, numbers: list[Number]) -> str:
+def _nothing_to_share(found: Decomposition, cells: Rows, numbers: list[Number]) -> str:
     """Why the medians have no ratios or differences, as a sentence; '' where they have.
 
     The numbers that are said are added to `numbers`.
     """
-    cells = found.cells
-    names = {str(row["activation"]): row for row in cells.to_dict("records")}
-    if cells["learning_rate"].isna().all():
+    if all(math.isnan(row["learning_rate"]) for row in cells.values()):
         return "All runs of these functions diverged."
     if found.outcome.name == "final_train_loss":
-        nothing = [text.words(name) for name, row in names.items() if row["median_high"] == 0]
+        nothing = [text.words(name) for name, row in cells.items() if row["median_high"] == 0]
         return f"There are no ratios: the median training loss of {text.listed(nothing)} is 0." if nothing else ""
     if found.outcome.name != "updates_to_target":
         return ""
-    at_once = [name for name, row in names.items() if row["median_high"] == 0]
-    if len(at_once) == len(names):
+    at_once = [name for name, row in cells.items() if row["median_high"] == 0]
+    if len(at_once) == len(cells):
         return (
-            f"The median runs of all {len(names)} functions met the target at update 0, before any training: no "
+            f"The median runs of all {len(cells)} functions met the target at update 0, before any training: no "
             "difference."
         )
-    if not np.isfinite(cells["median_high"]).any():
-        return f"In the median run none of the {len(names)} functions reached the target."
+    if not any(math.isfinite(row["median_high"]) for row in cells.values()):
+        return f"In the median run none of the {len(cells)} functions reached the target."
     if not at_once:
         return ""
     whole = text.listed([text.words(name) for name in at_once])
-    medians = {name: _median(found, row) for name, row in names.items() if name not in at_once}
+    medians = {name: _median(found, row) for name, row in cells.items() if name not in at_once}
     numbers += medians.values()
     rest = [f"{text.words(name)} {median}" for name, median in medians.items()]
     return f"There are no ratios: {whole} met the target at update 0 in the median run, against {text.listed(rest)}."
 
 
-def _median(found: Decomposition, row: dict[Hashable, Any]) -> Number:
+def _median(found: Decomposition, row: Row) -> Number:
     return Number("median updates, paired", _of_cell(found, row), float(row["median_high"]), row["seeds"])
 
 
-def _of_cell(found: Decomposition, row: dict[Hashable, Any]) -> tuple[tuple[str, Any], ...]:
+def _of_cell(found: Decomposition, row: Row) -> tuple[tuple[str, Any], ...]:
     return (("activation", row["activation"]), ("learning_rate", row["learning_rate"]), *found.of)
 
 
-def _numbers(found: Decomposition, row: dict[Hashable, Any]) -> list[Number]:
+def _numbers(found: Decomposition, row: Row) -> list[Number]:
     """An effect's numbers, as far as they are known."""
     rate = "best" if found.rate is None else found.rate
     of = (("effect", row["effect"]), ("outcome", found.outcome.name), ("learning_rate", rate), *found.of)
@@ -413,7 +484,7 @@ def _numbers(found: Decomposition, row: dict[Hashable, Any]) -> list[Number]:
     return [Number(measure, of, value, row["seeds"]) for measure, value in values.items() if math.isfinite(value)]
 
 
-def _evidence(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str:
+def _evidence(found: Decomposition, rows: Rows) -> str:
     what = found.outcome
     if len(found.rates) == 1:
         at = f"all at learning rate {FIELDS['learning_rate'].write((found.rates[0],))}"
@@ -436,9 +507,9 @@ def _evidence(found: Decomposition, rows: dict[str, dict[Hashable, Any]]) -> str
     return f"Tanh against logistic, in {unit}, {at}: {whole['text']} in all. Of that: {together}."
 
 
-def _cautions(found: Decomposition, numbers: list[Number]) -> str:
+def _cautions(found: Decomposition, cells: Rows, numbers: list[Number]) -> str:
     """What the effects leave open; the numbers that are said are added to `numbers`."""
-    cells, n = found.cells, int(found.cells["seeds"].iloc[0])
+    n = cells[FOUR[0]]["seeds"]
     said = []
     if n >= SEEDS:
         few = ", which with so few are too narrow" if n < FEW_SEEDS else ""
@@ -446,15 +517,15 @@ def _cautions(found: Decomposition, numbers: list[Number]) -> str:
     if found.rate is None and len(found.rates) > 1:
         if n >= SEEDS:
             said.append("the best rate is chosen anew in every draw")
-        edges = [text.words(str(name)) for name in cells.loc[cells["edge"], "activation"]]
+        edges = [text.words(name) for name, row in cells.items() if row["edge"]]
         if edges:
             said.append(
                 f"the best rate of {text.listed(edges)} is at an end of the grid, so a better one may lie beyond"
             )
     else:
         said.append("one rate for all favours whichever function it suits: slope acts like a larger rate")
-    for row in cells.to_dict("records"):
-        name = text.words(str(row["activation"]))
+    for function, row in cells.items():
+        name = text.words(function)
         if math.isnan(row["learning_rate"]):
             said.append(f"all runs of {name} diverged")
         elif found.outcome.name == "updates_to_target" and row["reached"] < n:

@@ -39,11 +39,10 @@ DEPTHS, RATES = (1, 2, 4, 8), (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)
 def window(result: Result, sweep: Map) -> Finding:
     """In which cells more than half of the runs reached the target, in words."""
     cells, goal = sweep.cells, findings.target_text(result.experiment.target)
-    own = replace(
-        result,
-        runs=result.runs[result.runs["group"].isin(sweep.groups)],
-        epochs=result.epochs[result.epochs["group"].isin(sweep.groups)],
-    )
+    own = result
+    if len(sweep.groups) < len(result.experiment.groups()):
+        runs, epochs = (table[table["group"].isin(sweep.groups)] for table in (result.runs, result.epochs))
+        own = replace(result, runs=runs, epochs=epochs)
     inside, total = int(cells["window"].sum()), len(cells)
     claim = f"{goal[0].upper()}{goal[1:]}: reached in {inside:,} of {text.count(total, 'cell')}"
     said = [extent(sweep) if inside else "In no cell did more than half of the runs reach it"]
@@ -222,7 +221,8 @@ def _starts(result: Result, sweep: Map) -> tuple[pd.DataFrame, str]:
     They are those of the layers that hidden layers feed.
     """
     layers = result.layers
-    start = layers[(layers["epoch"] == 0) & (layers["role"] == "hidden") & layers["group"].isin(sweep.groups)]
+    start = layers[layers["epoch"].to_numpy() == 0]
+    start = start[(start["role"] == "hidden") & start["group"].isin(sweep.groups)]
     if start.empty:
         return start, "nothing was measured in hidden layers"
     kinds = random_groups(replace(result, layers=start))
@@ -248,11 +248,11 @@ def _starts(result: Result, sweep: Map) -> tuple[pd.DataFrame, str]:
         return start, "each cell pools several activation functions"
     if (np.log(cells["sw"].max()) - np.log(cells["sw"].min())).max() > ALIKE:
         return start, "each cell pools several initial scales"
-    found = cells.agg(activation=("activation", "first"), sw=("sw", "mean"), sb=("sb", "mean")).reset_index()
+    found = cells[["sw", "sb"]].mean().assign(activation=cells["activation"].first()).reset_index()
     critical = [_critical(name, float(f"{sb:.3g}")) for name, sb in zip(found["activation"], found["sb"], strict=True)]
     found["off"] = np.log(found["sw"]) - np.log(critical)
-    spread = [found.groupby(key)["sw"].agg(lambda own: np.log(own.max() / own.min())).max() for key in ("x", "y")]
-    if not max(spread) > ALIKE:
+    lines = (found.groupby(key)["sw"] for key in ("x", "y"))
+    if not max(np.log(own.max() / own.min()).max() for own in lines) > ALIKE:
         return start, "the initial scale changes along neither axis"
     return found, ""
 
@@ -271,7 +271,8 @@ def _upright(starts: pd.DataFrame, sweep: Map) -> bool:
 
 
 def _spread(starts: pd.DataFrame, by: str) -> float:
-    return float(starts.groupby(by)["off"].agg(np.ptp).max()) if len(starts) else 0.0
+    lines = starts.groupby(by)["off"]
+    return float((lines.max() - lines.min()).max()) if len(starts) else 0.0
 
 
 def _crossings(places: NDArray[np.int64], off: NDArray[np.float64], beyond: float) -> list[float]:

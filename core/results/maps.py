@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from core.registries import starts
 from core.registries.initialisers import INITIALISERS, Argument
 from core.results.convergence import SETTINGS, times_fewer
 from core.results.evidence import equal, step
-from core.results.results import Result, at_recorded_epochs, run_settings
+from core.results.results import Result, at_end_of_epoch, run_settings
 from core.schema import RUN, SCHEMA
 from core.text import words
 
@@ -216,8 +217,17 @@ def pooled(experiment: Experiment, columns: str, rows: str) -> dict[str, tuple[s
             names = tuple(name for name in names if name not in parts)
         elif "width" in names:
             names = tuple(name for name in names if name != "hidden")
-    plan = run_settings(replace(experiment, seeds=1))
-    return {name: _ordered(plan, name) for name in names if name not in on}
+    return {name: _levels(experiment, name) for name in names if name not in on}
+
+
+@lru_cache(maxsize=64)
+def _levels(experiment: Experiment, name: str) -> tuple[str, ...]:
+    return _ordered(_plan(experiment), name)
+
+
+def _plan(experiment: Experiment) -> pd.DataFrame:
+    """The settings of the run groups, a row each."""
+    return run_settings(replace(experiment, seeds=1))
 
 
 def level(table: pd.DataFrame, name: str) -> pd.Series:
@@ -298,43 +308,70 @@ def values(result: Result, measure: Measure, when: str = END, where: str = MEAN)
         when: START or END, for what is in the tables of epochs and layers.
         where: one of WHERE, for what is in the table of layers.
     """
+    return pd.DataFrame(_values(result, measure, when, where), result.runs.index)
+
+
+def _values(result: Result, measure: Measure, when: str, where: str) -> dict[str, NDArray[Any]]:
+    """The same by column."""
     runs = result.runs
-    diverged = runs["diverged_at"].notna()
+    nothing = np.zeros(len(runs), dtype=bool)
     if measure.counted:
-        value = runs[measure.column].notna().astype(np.float64)
-        return pd.DataFrame({"value": value, "lost": False})
+        return {"value": runs[measure.column].notna().to_numpy(np.float64), "lost": nothing}
     if measure.table == "runs":
-        lost = runs[measure.column].isna() if measure.of_target else diverged & measure.outcome
-        return pd.DataFrame({"value": runs[measure.column].mask(lost | np.isinf(runs[measure.column])), "lost": lost})
+        value = runs[measure.column].to_numpy(np.float64)
+        diverged = runs["diverged_at"].notna().to_numpy()
+        lost = np.isnan(value) if measure.of_target else diverged if measure.outcome else nothing
+        return {"value": np.where(lost | np.isinf(value), math.nan, value), "lost": lost}
     epoch = 0 if when == START else result.experiment.epochs
-    if measure.table == "epochs":
-        points = at_recorded_epochs(result)
-        by_run = points[points["epoch"] == epoch].set_index("run")[measure.column]
-    else:
-        columns = ["run", "layer", "role", measure.column]
-        layers = result.layers.loc[result.layers["epoch"] == epoch, columns]
-        layers = layers[layers["role"] == ("output" if where == OUTPUT else "hidden")]
-        if where == MEAN:
-            by_run = layers.groupby("run")[measure.column].mean()
-        else:
-            one = layers.sort_values("layer").drop_duplicates("run", keep="first" if where == FIRST else "last")
-            by_run = one.set_index("run")[measure.column]
-    value = runs["run"].map(by_run).astype(np.float64)
-    return pd.DataFrame({"value": value.where(np.isfinite(value)), "lost": False})
+    by_run = (
+        _of_epochs(result, measure, epoch) if measure.table == "epochs" else _of_layers(result, measure, epoch, where)
+    )
+    value = runs["run"].map(by_run).to_numpy(np.float64)
+    return {"value": np.where(np.isfinite(value), value, math.nan), "lost": nothing}
+
+
+def _of_epochs(result: Result, measure: Measure, epoch: int) -> pd.Series:
+    """The measure at the end of a recorded epoch, by run."""
+    epochs = result.epochs
+    rows = np.flatnonzero(epochs["epoch"].to_numpy() == epoch)
+    points = epochs[["dataset", "batch_size", "epoch", "update"]].iloc[rows]
+    rows = rows[at_end_of_epoch(result.experiment, points)]
+    return pd.Series(epochs[measure.column].to_numpy()[rows], epochs["run"].to_numpy()[rows])
+
+
+def _of_layers(result: Result, measure: Measure, epoch: int, where: str) -> pd.Series:
+    """The measure at a recorded epoch in these layers, by run."""
+    layers = result.layers
+    rows = np.flatnonzero(layers["epoch"].to_numpy() == epoch)
+    rows = rows[layers["role"].iloc[rows] == ("output" if where == OUTPUT else "hidden")]
+    run, layer, values = (layers[name].to_numpy()[rows] for name in ("run", "layer", measure.column))
+    if where == MEAN:
+        mean: pd.Series = pd.Series(values).groupby(run).mean()
+        return mean
+    order = np.lexsort((layer if where == FIRST else -layer, run))
+    runs, first = np.unique(run[order], return_index=True)
+    return pd.Series(values[order][first], runs)
 
 
 def quartiles(numbers: NDArray[np.float64], worst: float) -> tuple[float, float, float]:
     """25, 50 and 75 % quantile (those of numpy.quantile), where some of the numbers may be the `worst`, infinite."""
-    if not len(numbers):
-        return math.nan, math.nan, math.nan
-    ordered, at = np.sort(numbers), (len(numbers) - 1) * np.array([0.25, 0.5, 0.75])
+    low, median, high = _quartiles(numbers, np.zeros(len(numbers), np.int64), 1, worst)[:, 0].tolist()
+    return low, median, high
+
+
+def _quartiles(numbers: NDArray[np.float64], cell: NDArray[np.int64], cells: int, worst: float) -> NDArray[np.float64]:
+    """The same of the numbers of each of so many cells: three rows; NaN where there are none."""
+    size = np.bincount(cell, minlength=cells)
+    ordered = np.append(numbers[np.lexsort((numbers, cell))], math.nan)  # where a cell without numbers may look
+    at = np.maximum(size - 1, 0) * np.array([[0.25], [0.5], [0.75]])
     below = np.floor(at).astype(np.int64)
-    left, right = ordered[below], ordered[np.ceil(at).astype(np.int64)]
+    start = np.cumsum(size) - size
+    left, right = ordered[start + below], ordered[start + np.ceil(at).astype(np.int64)]
     with np.errstate(invalid="ignore"):
         between = left + (at - below) * (right - left)
     # Between two numbers one of which is infinite lies the infinite one.
-    low, median, high = np.where(at == below, left, np.where(np.isnan(between), worst, between)).tolist()
-    return low, median, high
+    found = np.where(at == below, left, np.where(np.isnan(between), worst, between))
+    return np.where(size > 0, found, math.nan)
 
 
 # Cell by cell
@@ -362,6 +399,24 @@ class Map:
     groups: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Grid:
+    """Two swept settings, and the runs in each of their cells.
+
+    Attributes:
+        columns, rows: the two axes.
+        groups: the run groups of the cells.
+        runs: where in the runs table their runs are.
+        cell: the number of the cell of each of these, in the order of `Map.cells`.
+    """
+
+    columns: Axis
+    rows: Axis
+    groups: tuple[str, ...]
+    runs: NDArray[np.int64]
+    cell: NDArray[np.int64]
+
+
 def sweep_map(
     result: Result, columns: str, rows: str, measure: str, when: str = END, where: str = MEAN,
     groups: Sequence[str] = (), only: Sequence[str] = (), baseline: str = "",
@@ -376,102 +431,116 @@ def sweep_map(
         only: of what is `pooled`, levels to take alone, as `tag` has them; none of a setting stands for all of it.
         baseline: the run group whose run of the same seed, on the same data, each run is set beside; "" for none.
     """
-    experiment = result.experiment
-    plan = run_settings(replace(experiment, seeds=1))
+    return measured(result, grid(result, columns, rows, groups, only), measure, when, where, baseline)
+
+
+def grid(result: Result, columns: str, rows: str, groups: Sequence[str] = (), only: Sequence[str] = ()) -> Grid:
+    """What the map of any measure is made over; see `sweep_map`."""
+    plan = _plan(result.experiment)
     if groups:
         plan = plan[plan["group"].isin(groups)]
-    for name, levels in pooled(experiment, columns, rows).items():
+    for name, levels in pooled(result.experiment, columns, rows).items():
         if chosen := [each for each in levels if tag(name, each) in only]:
             plan = plan[level(plan, name).isin(chosen)]
     across, up = (axis(result, plan, name) for name in (columns, rows))
-    runs = result.runs[result.runs["group"].isin(plan["group"])]
-    kind, table = MEASURES[measure], values(result, MEASURES[measure], when, where)
+    x, y = (level(plan, one.name).map(one.levels.index).to_numpy(np.int64) for one in (across, up))
+    group = pd.Index(plan["group"]).get_indexer(pd.Index(result.runs["group"]))
+    runs = np.flatnonzero(group >= 0)
+    return Grid(across, up, tuple(plan["group"]), runs, (x * len(up.levels) + y)[group[runs]])
+
+
+def measured(result: Result, over: Grid, measure: str, when: str = END, where: str = MEAN, baseline: str = "") -> Map:
+    """The map of a measure over a grid of the same result; see `sweep_map`."""
+    kind, runs = MEASURES[measure], result.runs
+    table = _values(result, kind, when, where)
     if baseline:
         kind = kind.against_baseline()
-        table = _beside(result.runs, table, kind, baseline)
-    table = table.loc[runs.index]
-    table = table.assign(reached=runs["updates_to_target"].notna(), diverged=runs["diverged_at"].notna())
-    places = [level(runs, one.name).map(one.levels.index) for one in (across, up)]
-    arrays = {str(name): own.to_numpy() for name, own in table.items()}
-    members = table.groupby(places, sort=False).indices
-    cells = {place: _cell({n: array[at] for n, array in arrays.items()}, kind) for place, at in members.items()}
-    found = [
-        {
-            "x": x,
-            "y": y,
-            "column": across.levels[x],
-            "row": up.levels[y],
-            **cells.get((x, y), EMPTY | ({"pairs": 0} if baseline else {})),
-        }
-        for x in range(len(across.levels))
-        for y in range(len(up.levels))
-    ]
-    return Map(across, up, kind, pd.DataFrame(found), tuple(plan["group"]))
+        table = _beside(runs, table, kind, baseline)
+    table |= {
+        "reached": runs["updates_to_target"].notna().to_numpy(),
+        "diverged": runs["diverged_at"].notna().to_numpy(),
+    }
+    columns, rows = over.columns.levels, over.rows.levels
+    places = [(x, y) for x in range(len(columns)) for y in range(len(rows))]
+    cells = {
+        "x": [x for x, _ in places],
+        "y": [y for _, y in places],
+        "column": [columns[x] for x, _ in places],
+        "row": [rows[y] for _, y in places],
+        **_cells({name: own[over.runs] for name, own in table.items()}, over.cell, len(places), kind),
+    }
+    return Map(over.columns, over.rows, kind, pd.DataFrame(cells), over.groups)
 
 
-def _beside(runs: pd.DataFrame, table: pd.DataFrame, measure: Measure, baseline: str) -> pd.DataFrame:
+def _beside(
+    runs: pd.DataFrame, table: Mapping[str, NDArray[Any]], measure: Measure, baseline: str
+) -> dict[str, NDArray[Any]]:
     """The `values` of runs beside those of the baseline's runs of their seeds, and which are `paired`, or `alone`."""
-    theirs = runs["group"] == baseline
-    own = table.assign(dataset=runs["dataset"])[theirs].set_index(runs.loc[theirs, "seed"]).reindex(runs["seed"])
-    on_same_data = (own["dataset"].to_numpy() == runs["dataset"]).to_numpy()
-    value = measure.set_beside(table["value"].to_numpy(), own["value"].to_numpy(np.float64))
-    paired = on_same_data & (~np.isnan(value) | (table["lost"].to_numpy() & own["value"].notna().to_numpy()))
-    return pd.DataFrame(
-        {
-            "value": np.where(paired, value, math.nan),
-            "lost": table["lost"] & paired,
-            "paired": paired,
-            "alone": ~paired & (table["value"].notna() | table["lost"]),
-        },
-        index=table.index,
-    )
-
-
-EMPTY = {
-    **dict.fromkeys(("value", "low", "high"), math.nan),
-    **dict.fromkeys(("runs", "measured", "reached", "diverged"), 0),
-    "window": False,
-    "state": NO_RUNS,
-}
-
-
-def _cell(own: Mapping[str, NDArray[Any]], measure: Measure) -> dict[str, float | int | str | bool]:
-    low, value, high, measured = _median(own, measure)
-    if measure.counted:
-        counted = own["value"][~np.isnan(own["value"])]
-        low, value, high = math.nan, float(counted.mean()) if len(counted) else math.nan, math.nan
-    n, reached = len(own["value"]), int(own["reached"].sum())
-    gone = own["diverged"] & ~own["reached"] if measure.of_target else own["diverged"]
-    if math.isfinite(value):
-        state = VALUE
-    elif "alone" in own and own["alone"].any() and not own["paired"].any():
-        state = NO_PAIR
-    elif value == math.inf and measure.beside:
-        state = INFINITE
-    elif gone.all() or (measure.outcome and own["lost"].any() and not measure.of_target):
-        state = DIVERGED
-    else:
-        state = NOT_REACHED if own["lost"].any() else NOT_MEASURED
-    pairs = {"pairs": int(own["paired"].sum())} if "paired" in own else {}
+    value, lost, seeds = table["value"], table["lost"], runs["seed"].to_numpy()
+    own = np.flatnonzero(runs["group"] == baseline)
+    theirs = np.append(value[own], math.nan)[pd.Index(seeds[own]).get_indexer(pd.Index(seeds))]
+    on_same_data = runs["dataset"].isin(runs["dataset"].iloc[own[:1]]).to_numpy()
+    ratio = measure.set_beside(value, theirs)
+    paired = on_same_data & (~np.isnan(ratio) | (lost & ~np.isnan(theirs)))
     return {
-        **pairs,
-        "value": value if state == VALUE else math.nan,
+        "value": np.where(paired, ratio, math.nan),
+        "lost": lost & paired,
+        "paired": paired,
+        "alone": ~paired & (~np.isnan(value) | lost),
+    }
+
+
+def _cells(
+    own: Mapping[str, NDArray[Any]], cell: NDArray[np.int64], cells: int, measure: Measure
+) -> dict[str, NDArray[Any]]:
+    """The columns of `Map.cells` from value to state, from those of the runs of so many cells."""
+
+    def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        found: NDArray[np.int64] = np.bincount(cell[which], minlength=cells)
+        return found
+
+    runs, reached = np.bincount(cell, minlength=cells), count(own["reached"])
+    low, value, high, known = _medians(own, cell, cells, measure)
+    gone = own["diverged"] & ~own["reached"] if measure.of_target else own["diverged"]
+    lost = count(own["lost"]) > 0
+    paired, alone = (count(own[name]) if name in own else np.zeros_like(runs) for name in ("paired", "alone"))
+    states = {  # of which the first that is so is told
+        NO_RUNS: runs == 0,
+        VALUE: np.isfinite(value),
+        NO_PAIR: (alone > 0) & (paired == 0),
+        INFINITE: (value == math.inf) & bool(measure.beside),
+        DIVERGED: (count(gone) == runs) | (lost & (measure.outcome and not measure.of_target)),
+        NOT_REACHED: lost,
+    }
+    state = np.select(list(states.values()), list(states), NOT_MEASURED)
+    return {
+        **({"pairs": paired} if "paired" in own else {}),
+        "value": np.where(state == VALUE, value, math.nan),
         "low": low,
         "high": high,
-        "runs": n,
-        "measured": measured,
+        "runs": runs,
+        "measured": known,
         "reached": reached,
-        "diverged": int(own["diverged"].sum()),
-        "window": 2 * reached > n,
+        "diverged": count(own["diverged"]),
+        "window": 2 * reached > runs,
         "state": state,
     }
 
 
-def _median(own: Mapping[str, NDArray[Any]], measure: Measure) -> tuple[float, float, float, int]:
-    """The quartiles of the runs' values, and how many have one."""
-    measured = ~np.isnan(own["value"])
-    numbers = np.where(own["lost"], measure.worst, own["value"])[measured | own["lost"]]
-    return *quartiles(numbers, measure.worst), int(measured.sum())
+def _medians(
+    own: Mapping[str, NDArray[Any]], cell: NDArray[np.int64], cells: int, measure: Measure
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """By cell the quartiles of its runs' values, of a measure that counts them their share; and how many have one."""
+    known = ~np.isnan(own["value"])
+    measured = np.bincount(cell[known], minlength=cells)
+    if measure.counted:
+        total = np.bincount(cell[known], own["value"][known], minlength=cells)
+        share = np.divide(total, measured, out=np.full(cells, math.nan), where=measured > 0)
+        return np.full(cells, math.nan), share, np.full(cells, math.nan), measured
+    used = known | own["lost"]
+    numbers = np.where(own["lost"], measure.worst, own["value"])[used]
+    low, median, high = _quartiles(numbers, cell[used], cells, measure.worst)
+    return low, median, high, measured
 
 
 def tag(name: str, level: str) -> str:
@@ -504,24 +573,43 @@ def rate_curves(result: Result, measure: str, groups: Sequence[str] = ()) -> pd.
     names = curve_names(runs, result.experiment)
     if groups:
         names = names[names.isin(names[runs["group"].isin(groups)])]
-    runs = runs.loc[names.index]
-    table = values(result, kind).loc[runs.index].assign(diverged=runs["diverged_at"].notna())
-    recorded = result.epochs.groupby("group")["update"].unique()
-    rows = []
-    for (name, rate), own in table.groupby([names, runs["learning_rate"]], sort=False):
-        arrays = {str(column): own[column].to_numpy() for column in own}
-        low, median, high, finite = _median(arrays, kind)
-        updates = sorted(recorded[runs.loc[own.index[0], "group"]].tolist())
-        coarse = step(updates, median) if kind.of_target and math.isfinite(median) else 0
-        rows.append((name, rate, low, median, high, finite, len(own), int(own["diverged"].sum()), coarse))
-    columns = ["group", "learning_rate", "low", "median", "high", "finite", "runs", "diverged", "step"]
-    found = pd.DataFrame(rows, columns=columns).sort_values("learning_rate", kind="stable")
-    found["best"] = False
-    for _, own in found[np.isfinite(found["median"])].groupby("group", sort=False):
-        best = own.loc[(-kind.better * own["median"]).idxmin()]
-        alike = [
-            equal(best["median"], m, max(best["step"], s)) for m, s in zip(own["median"], own["step"], strict=True)
+    table, runs = values(result, kind).loc[names.index], runs.loc[names.index]
+    curve, curves = pd.factorize(names)
+    rates, rate = np.unique(runs["learning_rate"].to_numpy(), return_inverse=True)
+    place, first, cell = np.unique(curve * len(rates) + rate, return_index=True, return_inverse=True)
+    own = {str(name): column.to_numpy() for name, column in table.items()}
+    low, median, high, known = _medians(own, cell, len(place), kind)
+    curve, rate = np.divmod(place, max(len(rates), 1))
+    return pd.DataFrame(
+        {
+            "group": curves.take(curve),
+            "learning_rate": rates[rate],
+            "low": low,
+            "median": median,
+            "high": high,
+            "finite": known,
+            "runs": np.bincount(cell, minlength=len(place)),
+            "diverged": np.bincount(cell[runs["diverged_at"].notna()], minlength=len(place)),
+            "best": _best(result, kind, curve, median, runs["group"].iloc[first].tolist()),
+        }
+    )
+
+
+def _best(
+    result: Result, measure: Measure, curve: NDArray[np.int64], medians: NDArray[np.float64], groups: Sequence[str]
+) -> list[bool]:
+    """Which medians are the best of their curves, or equal to it to the recorded step; `groups` are those of each."""
+    steps, best = [0.0] * len(groups), [False] * len(groups)
+    if measure.of_target:
+        recorded = result.epochs.groupby("group")["update"].unique()
+        updates = {group: sorted(recorded[group].tolist()) for group in set(groups)}
+        steps = [
+            step(updates[group], at) if math.isfinite(at) else 0 for group, at in zip(groups, medians, strict=True)
         ]
-        found.loc[own.index, "best"] = alike
-    order = found["group"].map({name: place for place, name in enumerate(dict.fromkeys(names))})
-    return found.drop(columns="step").loc[order.sort_values(kind="stable").index].reset_index(drop=True)
+    for own in np.split(np.arange(len(groups)), np.flatnonzero(np.diff(curve)) + 1):
+        there = own[np.isfinite(medians[own])].tolist()
+        if there:
+            top = there[int(np.argmax(measure.better * medians[there]))]
+            for at in there:
+                best[at] = bool(equal(medians[top], medians[at], max(steps[top], steps[at])))
+    return best

@@ -321,9 +321,15 @@ def at_recorded_epochs(result: Result) -> pd.DataFrame:
 
 def ends_of_epochs(result: Result) -> NDArray[np.bool_]:
     """Which rows of the epochs table are at the end of a recorded epoch."""
-    update, epoch = (result.epochs[name].to_numpy() for name in ("update", "epoch"))
-    ends = update == epoch * updates_per_epoch(result.experiment, result.epochs).to_numpy()
-    found: NDArray[np.bool_] = ends & np.isin(epoch, result.experiment.record_epochs())
+    recorded = np.isin(result.epochs["epoch"].to_numpy(), result.experiment.record_epochs())
+    found: NDArray[np.bool_] = recorded & at_end_of_epoch(result.experiment, result.epochs)
+    return found
+
+
+def at_end_of_epoch(experiment: Experiment, points: pd.DataFrame) -> NDArray[np.bool_]:
+    """By row of the epochs table, whether it is at the end of its epoch, or at initialisation."""
+    update, epoch = (points[name].to_numpy() for name in ("update", "epoch"))
+    found: NDArray[np.bool_] = update == epoch * updates_per_epoch(experiment, points).to_numpy()
     return found
 
 
