@@ -87,26 +87,29 @@ def by_layer(result: Result, epoch: int = 0, foretold: Foretold | None = None) -
     """
     foretold = foretold or predictions(result)
     layers = result.layers
-    now = layers[((layers["role"] == "hidden") & (layers["epoch"] == epoch)).to_numpy()]
-    values = pd.DataFrame({
-        "length": now["preactivation_mean"] ** 2 + now["preactivation_std"] ** 2,
-        "saturated": now["saturated"],
-        "mean": now["activation_mean"],
-        "backward": now["delta_std"],
-    })[list(QUANTITIES)]  # fmt: skip
-    place = now.groupby(["group", "layer"], sort=False).ngroup().to_numpy()
-    by_place = values.where(np.isfinite(values)).groupby(place)
-    names, keys = list(QUANTITIES), [*_SETTINGS, "layer", "epoch"]
-    first = now.loc[~pd.Series(place).duplicated().to_numpy(), keys]
-    table = first.take(np.tile(np.arange(len(first)), len(names))).reset_index(drop=True)
-    table["quantity"] = np.repeat(names, len(first))
+    at = np.flatnonzero((layers["epoch"].to_numpy() == epoch) & (layers["role"] == "hidden").to_numpy())
+    code, _ = pd.factorize(layers["group"].array.take(at))
+    layer = layers["layer"].to_numpy()[at]
+    of_both = code * (int(layer.max(initial=0)) + 1) + layer
+    _, first, place = np.unique(of_both, return_index=True, return_inverse=True)
+    measured = [summary.quartiles(values[at], place)[1] for values in _measured(layers).values()]
+    own = at[np.tile(first, len(measured))]
+    table = pd.DataFrame({name: layers[name].array.take(own) for name in [*_SETTINGS, "layer", "epoch"]})
+    table["quantity"] = np.repeat(list(QUANTITIES), len(first))
     of = list(zip(table["group"], table["layer"], table["quantity"], strict=True))
     table["predicted"] = np.array([foretold.values.get(each, np.nan) for each in of], np.float64)
-    for column, share_of_runs in (("low", 0.25), ("median", 0.5), ("high", 0.75)):
-        table[column] = by_place.quantile(share_of_runs).to_numpy().ravel("F")
-    table["runs"] = by_place.count().to_numpy().ravel("F")
+    for column, source in (*((name, name) for name in summary.QUARTILES), ("runs", "finite")):
+        table[column] = np.concatenate([found[source] for found in measured])
     table["weight_variance"] = [foretold.weight_variances.get(each[:2], np.nan) for each in of]
     return table
+
+
+def _measured(layers: pd.DataFrame) -> dict[str, np.ndarray]:
+    """QUANTITIES by row of the layers table."""
+    names = ("preactivation_mean", "preactivation_std", "saturated", "activation_mean", "delta_std")
+    mean, std, saturated, h, delta = (layers[name].to_numpy(np.float64) for name in names)
+    found = {"length": mean**2 + std**2, "saturated": saturated, "mean": h, "backward": delta}
+    return {name: found[name] for name in QUANTITIES}
 
 
 def predictions(result: Result) -> Foretold:
