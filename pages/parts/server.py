@@ -20,6 +20,7 @@ from typing import Any
 import streamlit as st
 from starlette.exceptions import HTTPException
 from streamlit.runtime import Runtime, get_instance
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.caching.ttl_cache import TTLCache
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.media_file_manager import MediaFileManager
@@ -30,6 +31,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from core.jobs.job import Job
 from pages.parts import session, training
+from pages.parts.sending import on_event
 
 DESCRIPTORS = "/proc/self/fd"
 FULL = 0.9
@@ -150,6 +152,7 @@ def prepare() -> None:
     if type(runtime) is not Runtime:  # a page without a server, in a test
         return
     ForwardMsgQueue.clear = keep_unsent  # type: ignore[method-assign]
+    AppSession._on_scriptrunner_event = on_event  # type: ignore[method-assign]
     if type(runtime.uploaded_file_mgr) is MemoryUploadedFileManager:
         runtime.uploaded_file_mgr.__class__ = Uploads
     downloads: Any = runtime.media_file_mgr
