@@ -5,7 +5,7 @@ what it keeps are then one and the same, and anyone may compute it again from th
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -136,10 +136,13 @@ class Told:
 
     def number(self, measure: str, **of: Any) -> Number:
         """The number itself, kept in the same way."""
-        compute = MEASURES[measure].value
+        compute, known = MEASURES[measure].value, self.tables.result.numbers
         assert compute is not None, f"{measure} is not computed from the tables alone"
-        value, n = compute(self.tables, of)
-        return self._kept(Number(measure, tuple(of.items()), float(value), int(n)))
+        asked = (measure, *of.items())
+        if asked not in known:
+            value, n = compute(self.tables, of)
+            known[asked] = float(value), int(n)
+        return self._kept(Number(measure, tuple(of.items()), *known[asked]))
 
     def keep(self, measure: str, value: float, n: int, **of: Any) -> str:
         """The text of a number that another module has computed, and kept in the same way."""
@@ -164,12 +167,12 @@ def where(table: pd.DataFrame, **of: Any) -> NDArray[np.int64]:
     return rows
 
 
-def steps(result: Result, group: str) -> list[int]:
+def steps(result: Result, group: str) -> Sequence[int]:
     """The updates at which the group was recorded, in order."""
-    return result.recorded_updates.get(group, [])
+    return result.recorded_updates.get(group, ())
 
 
-def step(recorded: list[int], update: float) -> int:
+def step(recorded: Sequence[int], update: float) -> int:
     """How far apart recorded updates are where `update` lies: from the one before it to the first that is not."""
     after = next((i for i, point in enumerate(recorded) if point >= update), 0)
     return recorded[after] - recorded[after - 1] if after > 0 else 0

@@ -73,6 +73,15 @@ class Rows:
         first = self.at[np.unique(self.groups()[1], return_index=True)[1]]
         return list(zip(*(self.table[name].array.take(first).to_numpy().tolist() for name in columns), strict=True))
 
+    def steps(self, column: str) -> dict[str, tuple[int, ...]]:
+        """By run group the whole numbers from 0 that a column has in its rows, in order."""
+        names, place = self.groups()
+        own = self[column]
+        width = int(own.max(initial=0)) + 1
+        group, step = np.divmod(np.unique(place * width + own), width)
+        ends = np.searchsorted(group, np.arange(len(names) + 1))
+        return {name: tuple(step[a:b].tolist()) for name, a, b in zip(names, ends, ends[1:], strict=False)}
+
     def seeds(self) -> dict[str, int]:
         """How many seeds there are of each of these groups."""
         names, place = self.groups()
