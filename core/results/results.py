@@ -175,7 +175,10 @@ class Result:
 
     @cached_property
     def numbers(self) -> dict[tuple[Any, ...], tuple[float, int]]:
-        """Numbers that sentences state of it, by what is asked for, each computed once (`core.results.evidence`)."""
+        """Numbers that sentences state of it, by what is asked for (`core.results.evidence`).
+
+        Each is computed once, as tables of a result do not change: other rows make another result.
+        """
         return {}
 
     @cached_property

@@ -75,6 +75,8 @@ class Rows:
 
     def steps(self, column: str) -> dict[str, tuple[int, ...]]:
         """By run group the whole numbers from 0 that a column has in its rows, in order."""
+        if not len(self):
+            return {}  # a table without rows may have columns of any type
         names, place = self.groups()
         own = self[column]
         width = int(own.max(initial=0)) + 1
