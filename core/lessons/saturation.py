@@ -15,12 +15,11 @@ def dead_flat_layers(layers: pd.DataFrame) -> pd.DataFrame:
     hidden = layers.loc[layers["dead_flat"].notna(), ["group", "run", "layer", "epoch", "dead_flat"]]
     if not hidden["dead_flat"].any():
         return pd.DataFrame({name: pd.Series(dtype="str" if name == "group" else "int64") for name in COLUMNS})
+    flat_once = hidden["dead_flat"].eq(1).groupby([hidden["group"], hidden["layer"]]).transform("any")
     rows = []
-    for (group, layer), own in hidden.groupby(["group", "layer"], sort=False):
+    for (group, layer), own in hidden[flat_once].groupby(["group", "layer"], sort=False):
         flat = own.pivot(index="run", columns="epoch", values="dead_flat").sort_index(axis=1)
         was = flat.eq(1).cummax(axis=1)
-        if not was.any(axis=None):
-            continue
         rows.append(
             {
                 "group": group,
