@@ -108,10 +108,8 @@ def small_is_best(result: Result, claim: str) -> Finding:
     networks: dict[tuple[Any, ...], list[str]] = {}
     for group, network in zip(runs.groups()[0], runs.settings(alike), strict=True):
         networks.setdefault(network, []).append(group)
-    start = {
-        group: scale
-        for (group, _), scale in told.tables.hidden_layers.where(epoch=0).means("weight_rms", by="epoch").items()
-    }
+    untrained = told.tables.hidden_layers.where(epoch=0)
+    start = {group: scale for (group, _), scale in untrained.means("weight_rms", by="epoch").items()}
     medians, seeds_of = median_updates(told.tables.runs), told.tables.runs.seeds()
     verdicts: list[str] = []
     judged: list[tuple[dict[str, Any], dict[str, float], list[str]]] = []
@@ -119,11 +117,9 @@ def small_is_best(result: Result, claim: str) -> Finding:
     for network, members in networks.items():
         scales = sorted((group for group in members if group in start), key=start.__getitem__)
         times = {group: medians[group] for group in scales}
-        if (
-            len(scales) < 2
-            or not start[scales[-1]] > CLEARLY_LARGER * start[scales[0]]
-            or math.isinf(min(times.values()))
-        ):
+        if len(scales) < 2 or not start[scales[-1]] > CLEARLY_LARGER * start[scales[0]]:
+            continue
+        if math.isinf(min(times.values())):
             continue
         if not settled(result, scales, min(times.values())):
             continue  # the others have not been trained as long yet as the fastest needed
