@@ -13,6 +13,7 @@ from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
 from core.results.evidence import select, where
+from core.results.selected import Rows
 from core.text import short_group
 from core.theory.theory import saturated_intervals
 from pages.parts import chart, lens, link, player, save, view
@@ -143,11 +144,12 @@ def _dead_flat_layers(shown: Shown) -> pd.DataFrame:
 
 def _most_saturated(shown: Shown) -> str:
     """The group of the layer that the page's finding names: the most saturated one at the last recorded epoch."""
-    hidden = shown.hidden()
-    last = hidden[hidden["epoch"] == hidden["epoch"].max()]
-    most = last.groupby(["group", "layer"], sort=False)["saturated"].mean()
+    hidden = Rows(shown.layers()).where(role="hidden")
+    last = hidden.where(epoch=hidden["epoch"].max())
+    shares = last.means("saturated", by="layer")
     # Equal shares may differ in the last bit of their means.
-    return str(most.index[(most >= most.max() - findings.TIE).to_numpy().argmax()][0])
+    most = max(shares.values(), default=0.0) - findings.TIE
+    return next((group for (group, _), share in shares.items() if share >= most), last.groups()[0][0])
 
 
 def _group(shown: Shown, recorded: Recorded, group: str, epoch: int) -> None:

@@ -7,11 +7,12 @@ and one that compares it with others by runs of both.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from core import text
@@ -20,19 +21,19 @@ from core.lessons import findings
 from core.lessons.comparisons import (
     PLAIN,
     SEEDS,
+    compared,
     distinct_batches,
     fastest_of,
     going_on,
     median_of_ties,
     plain_networks,
     settled,
-    with_function,
 )
 from core.lessons.findings import CLEARLY_LARGER, NAMED, NO_HIDDEN, NO_SIGNS, NOTICEABLE, Finding, limits_of
 from core.registries.activations import ACTIVATIONS
-from core.results.convergence import median_updates
-from core.results.evidence import Number, Told, timed
+from core.results.evidence import Number, Told, median_updates, timed
 from core.results.results import Result
+from core.results.selected import Rows
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
 LOGISTIC, TANH = "logistic", "tanh"
@@ -94,39 +95,45 @@ def _lacking(result: Result, *names: str) -> str:
     """Which of these functions no run here has, or why none is used, as a sentence; '' where all are there."""
     if not any(result.experiment.hidden):
         return NO_HIDDEN
-    absent = [text.words(name) for name in names if name not in set(result.runs["activation"])]
+    there = set(result.runs["activation"].unique())
+    absent = [text.words(name) for name in names if name not in there]
     return f"No {text.listed(absent).replace(' and ', ' and no ')} run here." if absent else ""
 
 
 def small_is_best(result: Result, claim: str) -> Finding:
     """Q2: whether smaller initial weights of logistic networks never take longer to the target."""
     told = Told(result)
-    runs = with_function(distinct_batches(result))
-    groups = runs[runs["activation"] == LOGISTIC].drop_duplicates("group")
-    layers = result.layers
-    start = layers[(layers["epoch"] == 0) & (layers["role"] == "hidden")].groupby("group")["weight_rms"].mean()
-    medians = median_updates(result.runs)
+    runs = compared(told.tables).where(activation=LOGISTIC)
+    alike = all_but("initialiser", "gain")
+    networks: dict[tuple[Any, ...], list[str]] = {}
+    for group, network in zip(runs.groups()[0], runs.settings(alike), strict=True):
+        networks.setdefault(network, []).append(group)
+    untrained = told.tables.hidden_layers.where(epoch=0)
+    start = {group: scale for (group, _), scale in untrained.means("weight_rms", by="epoch").items()}
+    medians, seeds_of = median_updates(told.tables.runs), told.tables.runs.seeds()
     verdicts: list[str] = []
-    judged: list[tuple[pd.DataFrame, pd.Series, pd.Series, list[str]]] = []
+    judged: list[tuple[dict[str, Any], dict[str, float], list[str]]] = []
     one_seed = False
-    for _, members in groups.groupby(all_but("initialiser", "gain"), sort=False):
-        scales = start.reindex(members["group"]).dropna().sort_values(kind="stable")
-        times = medians.reindex(scales.index)
-        if len(scales) < 2 or not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0] or not math.isfinite(times.min()):
+    for network, members in networks.items():
+        scales = sorted((group for group in members if group in start), key=start.__getitem__)
+        times = {group: medians[group] for group in scales}
+        if len(scales) < 2 or not start[scales[-1]] > CLEARLY_LARGER * start[scales[0]]:
             continue
-        if not settled(result, list(scales.index), times.min()):
+        if math.isinf(min(times.values())):
+            continue
+        if not settled(result, scales, min(times.values())):
             continue  # the others have not been trained as long yet as the fastest needed
         fastest = fastest_of(result, times)
-        small, large = scales.index[0] in fastest, scales.index[-1] in fastest
-        seeds = result.runs.loc[result.runs["group"].isin(scales.index)].groupby("group")["seed"].nunique().min()
+        small, large = scales[0] in fastest, scales[-1] in fastest
+        seeds = min(seeds_of[group] for group in scales)
         one_seed |= seeds < SEEDS
         # The least scale is best: supported. The greatest is: not. A window between two edges: mixed. Both: a tie.
         verdict = UNDECIDED if small and large else SUPPORTED if small else NOT_SUPPORTED if large else MIXED
         verdicts.append(UNDECIDED if seeds < SEEDS else verdict)
-        judged.append((members, scales, times, fastest))
+        judged.append((dict(zip(alike, network, strict=True)), times, fastest))
     parts = []
-    for members, scales, times, fastest in (judged[place] for place in text.telling(verdicts, NAMED)):
-        parts.append(_setting(result.experiment, members) + _by_scale(told, scales, times, fastest))
+    for settings, times, fastest in (judged[place] for place in text.telling(verdicts, NAMED)):
+        parts.append(_setting(result.experiment, settings) + _by_scale(told, times, fastest))
     if not parts:
         why = "No logistic network that reached the target starts from two clearly different scales"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told, rates=True))
@@ -135,20 +142,21 @@ def small_is_best(result: Result, claim: str) -> Finding:
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told, rates=True))
 
 
-def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence[str]) -> str:
-    """The fastest scales of one network, and how its smallest and its largest do."""
+def _by_scale(told: Told, times: Mapping[str, float], fastest: Sequence[str]) -> str:
+    """The fastest scales of one network, and how its smallest and its largest do; `times` are in order of scale."""
 
     def scale(group: str) -> str:
         return told("mean weight_rms", group=group, epoch=0)
 
     said = median_of_ties(told, fastest, times)
-    if len(fastest) == len(scales):
+    if len(fastest) == len(times):
         return f"no difference from {scale(fastest[0])} to {scale(fastest[-1])} ({said})"
     named = fastest if len(fastest) <= NAMED else [fastest[0], fastest[-1]]
     which = text.listed([scale(group) for group in named])
     if len(fastest) > NAMED:
         which = f"scales between {which}"
-    others = [group for group in (scales.index[0], scales.index[-1]) if group not in fastest]
+    smallest, *_, largest = times
+    others = [group for group in (smallest, largest) if group not in fastest]
     rest = [
         f"{told('median updates_to_target', group=group)}"
         f"{' so far' if math.isinf(times[group]) and going_on(told, group) else ''} from {scale(group)}"
@@ -160,17 +168,17 @@ def _by_scale(told: Told, scales: pd.Series, times: pd.Series, fastest: Sequence
 def centring(result: Result, claim: str) -> Finding:
     """Q3: whether logistic layers have a mean output off 0 and those of tanh have not."""
     told = Told(result)
-    hidden = told.tables.hidden
     verdicts, parts, seeds = [], [], []
     for name in (LOGISTIC, TANH):
-        rows = hidden[(hidden["activation"] == name) & hidden["activation_mean"].notna()]
-        if rows.empty:
+        rows = told.tables.hidden_layers.where(activation=name)
+        rows = rows.only(rows.there("activation_mean"))
+        if not len(rows):
             return Finding(claim, UNDECIDED, findings.unmeasured(result), *limits_of(told))
         low, high = ACTIVATIONS[name].range
         ends = sorted({int(rows["epoch"].min()), int(rows["epoch"].max())})
         means = [told.number("mean distance from 0", activation=name, epoch=epoch) for epoch in ends]
         verdicts += [(mean.value <= CENTRED_WITHIN * (high - low)) == (name == TANH) for mean in means]
-        seeds.append(rows["seed"].nunique())
+        seeds.append(rows.distinct("seed"))
         at = ["at initialisation" if epoch == 0 else f"at epoch {epoch:,}" for epoch in ends]
         parts.append(f"{name} {text.listed([f'{mean} {when}' for mean, when in zip(means, at, strict=True)])}")
     rule = "a layer within a tenth of its function's range counts as centred"
@@ -184,16 +192,16 @@ def few_directions(result: Result, claim: str) -> Finding:
     """Q5: whether one example, and a batch as trained on, leave a neuron with tied signs 2 of its 2^n orthants."""
     told = Told(result)
     fed = told.tables.fed
-    tied = fed[fed["activation"] == LOGISTIC]
-    seen = tied[tied["same_sign_example"].notna() & tied["run"].isin(distinct_batches(result)["run"])]
-    if seen.empty:
-        return Finding(claim, UNDECIDED, _no_signs(result, tied), *limits_of(told))
+    tied = fed.where(activation=LOGISTIC)
+    seen = tied.only(tied.there("same_sign_example") & np.isin(tied["run"], distinct_batches(told.tables)["run"]))
+    if not len(seen):
+        return Finding(claim, UNDECIDED, _no_signs(told, tied), *limits_of(told))
 
     one = told.number("mean same_sign_example", activation=LOGISTIC)
-    sizes = list(dict.fromkeys(seen["batch_size"]))
+    sizes = seen.named("batch_size")[0]
     by_size = [told.number("mean same_sign_batch", activation=LOGISTIC, batch_size=size) for size in sizes]
     batch = [number for number in by_size if math.isfinite(number.value)]
-    widths = sorted({int(n) for n in seen["fan_in"]})
+    widths = sorted(pd.unique(seen["fan_in"]).tolist())
     of = "2ⁿ" if len(widths) > 1 else f"2{str(widths[0]).translate(text.SUPERSCRIPT)}"
     many = f", n = {widths[0]:,} to {widths[-1]:,} weights," if len(widths) > 1 else ""
     told.number("least weights", activation=LOGISTIC)
@@ -204,7 +212,7 @@ def few_directions(result: Result, claim: str) -> Finding:
     ]
     first = f"{one} of the neurons fed by the logistic can move in only 2 of {of} directions (orthants){many}"
     parts = [f"{first} by one example's gradient, {text.listed(shares)}"]
-    centred = [name for name in dict.fromkeys(fed["activation"]) if ACTIVATIONS[name].zero_centred]
+    centred = [name for name in fed.named("activation")[0] if ACTIVATIONS[name].zero_centred]
     if centred:
         name = TANH if TANH in centred else centred[0]
         number = told.number("mean same_sign_example", activation=name)
@@ -212,7 +220,7 @@ def few_directions(result: Result, claim: str) -> Finding:
             parts.append(f"of those fed by {text.words(name)} {number} by one example's gradient")
     parts += _orthants(told, seen)
     said = ["; ".join(parts)]
-    if seen["seed"].nunique() < SEEDS:
+    if seen.distinct("seed") < SEEDS:
         return Finding(claim, UNDECIDED, text.sentences([*said, text.ONE_SEED]), *limits_of(told))
     # The steps that were taken are those of batches: tied all, in part, or not at all.
     tie = [number.value if one.value == 1 else 0.0 for number in batch]
@@ -225,13 +233,13 @@ def few_directions(result: Result, claim: str) -> Finding:
     return Finding(claim, verdict, text.sentences(said), *limits_of(told))
 
 
-def _no_signs(result: Result, tied: pd.DataFrame) -> str:
+def _no_signs(told: Told, tied: Rows) -> str:
     """Why no signs of the neurons `tied`, those that logistic units feed, were measured."""
-    if not (result.layers["layer"] > 1).any():
-        return findings.unmeasured(result)
-    if result.experiment.statistics != "full":
+    if not (told.tables.layers["layer"] > 1).any():
+        return findings.unmeasured(told.tables.result)
+    if told.tables.result.experiment.statistics != "full":
         return NO_SIGNS
-    if tied.empty:
+    if not len(tied):
         return "Every neuron that logistic units feed has one weight alone, so there are no signs to tie."
     return "No gradient signs of neurons that logistic units feed were measured."
 
@@ -240,10 +248,10 @@ def _batch(size: str) -> str:
     return "the whole training set" if size == "full" else f"a batch of {size}"
 
 
-def _orthants(told: Told, seen: pd.DataFrame) -> list[str]:
+def _orthants(told: Told, seen: Rows) -> list[str]:
     """How many orthants neurons have visited by the end, for each number of weights that was counted for."""
-    counted = seen[seen["orthants_visited"].notna()]
-    widths = sorted({int(n) for n in counted["fan_in"]})
+    counted = seen.only(seen.there("orthants_visited"))
+    widths = sorted(pd.unique(counted["fan_in"]).tolist())
     if not widths:
         return []
     visited = []
@@ -261,36 +269,44 @@ def exponential_costs(result: Result, claim: str) -> Finding:
     early was not.
     """
     told = Told(result)
-    if not set(result.runs["activation"]) & set(WITHOUT_EXPONENTIAL):
+    if not set(result.runs["activation"].unique()) & set(WITHOUT_EXPONENTIAL):
         why = "No run here is of a function without eˣ, so these runs cannot tell."
         return Finding(claim, UNDECIDED, why, *limits_of(told))
-    runs = timed(with_function(distinct_batches(result)))
     verdicts: list[str] = []
-    judged: list[tuple[pd.DataFrame, str, Number, dict[str, Any]]] = []
+    judged: list[tuple[dict[str, Any], str, Number, str]] = []
     one_seed = False
-    alike = ["dataset", "hidden", "batch_size", "optimiser", "last_update"]
-    for settings, members in runs.groupby(alike, sort=False):
-        names = list(dict.fromkeys(members["activation"]))
+    for of, members in _trained_alike(timed(compared(told.tables))):
+        names = members.named("activation")[0]
         for cheap in (name for name in names if name in WITHOUT_EXPONENTIAL and LOGISTIC in names):
-            of = dict(zip(alike, settings, strict=True))
             ratio = told.number("times as long", activation=LOGISTIC, against=cheap, **of)
-            few = members.groupby("activation")["seed"].nunique()[[LOGISTIC, cheap]].min() < SEEDS
+            few = min(members.where(activation=name).distinct("seed") for name in (LOGISTIC, cheap)) < SEEDS
             one_seed |= few
             verdicts.append(UNDECIDED if few else SUPPORTED if ratio.value > TIMES_APART else NOT_SUPPORTED)
-            judged.append((members, cheap, ratio, of))
+            rates = {"learning_rate": members["learning_rate"][0]} if members.distinct("learning_rate") == 1 else {}
+            judged.append((of, cheap, ratio, _setting(result.experiment, of | rates)))
     parts = []
-    for members, cheap, ratio, of in (judged[place] for place in text.telling(verdicts, NAMED)):
+    for of, cheap, ratio, setting in (judged[place] for place in text.telling(verdicts, NAMED)):
         times = [told("microseconds per update", activation=name, **of) for name in (LOGISTIC, cheap)]
-        parts.append(
-            f"{ratio} times as long as one of {text.words(cheap)} "
-            f"({_setting(result.experiment, members)}{times[0]} against {times[1]} µs)"
-        )
+        parts.append(f"{ratio} times as long as one of {text.words(cheap)} ({setting}{times[0]} against {times[1]} µs)")
     if not parts:
         why = "No run of the logistic and of a function without eˣ trained equally long and to the end"
         return Finding(claim, UNDECIDED, text.sentence(why), *limits_of(told))
     said = [f"An update of the logistic took {text.first(parts, len(verdicts), 'comparison')}"]
     evidence = text.sentences([*said, text.ONE_SEED if one_seed else ""])
     return Finding(claim, text.overall(verdicts), evidence, *limits_of(told))
+
+
+def _trained_alike(runs: Rows) -> Iterator[tuple[dict[str, Any], Rows]]:
+    """The runs of each network, data and way of training that took equally many updates."""
+    alike = ("dataset", "hidden", "batch_size", "optimiser")
+    kinds: dict[tuple[Any, ...], int] = {}
+    of_group = np.array([kinds.setdefault(kind, len(kinds)) for kind in runs.settings(alike)], dtype=np.int64)
+    update, updates = pd.factorize(runs["last_update"])
+    settings = list(kinds)
+    place, found = pd.factorize(of_group[runs.groups()[1]] * len(updates) + update)
+    for number, one in enumerate(found.tolist()):
+        of = dict(zip(alike, settings[one // len(updates)], strict=True))
+        yield {**of, "last_update": int(updates[one % len(updates)])}, runs.only(place == number)
 
 
 CLAIMS = (
@@ -333,12 +349,11 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def _setting(experiment: Experiment, members: pd.DataFrame) -> str:
-    """The data, network, batch size and learning rate of all members, where it is not all of the experiment's."""
+def _setting(experiment: Experiment, settings: Mapping[str, Any]) -> str:
+    """The data, network, batch size and learning rate among these settings, where it is not all of the experiment's."""
     named = ("dataset", "hidden", "batch_size", "optimiser", "learning_rate")
-    varying = [name for name in experiment.varying() if name in named and members[name].nunique() == 1]
-    row = members.iloc[0].to_dict()
-    said = [("" if FIELDS[name].prefix else f"{name} ") + label(row, [name]) for name in varying]
+    varying = [name for name in experiment.varying() if name in named and name in settings]
+    said = [("" if FIELDS[name].prefix else f"{name} ") + label(settings, [name]) for name in varying]
     return " · ".join(said) + ": " if said else ""
 
 

@@ -4,9 +4,10 @@ Updates to target are known to the recorded step only: medians that lie within o
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,10 @@ import pandas as pd
 from core import text
 from core.experiment.experiment import all_but
 from core.registries.activations import ACTIVATIONS
-from core.results.convergence import Sides, unfinished
-from core.results.evidence import Told, equal, step, steps
+from core.results.convergence import unfinished
+from core.results.evidence import Tables, Told, equal, step, steps
 from core.results.results import Result
+from core.results.selected import Rows
 from core.schema import SCHEMA
 from core.text import NOT_SUPPORTED, SUPPORTED, UNDECIDED
 
@@ -123,9 +125,9 @@ def recorded_every(told: Told, points: Sequence[tuple[str, float]], before: str 
     return f"{before}recorded {told('recorded step', group=group, update=update)} updates apart there"
 
 
-def median_of_ties(told: Told, ties: Sequence[str], medians: pd.Series) -> str:
+def median_of_ties(told: Told, ties: Sequence[str], medians: Mapping[str, float]) -> str:
     """The median updates of groups that tie, the least to the greatest, and how far apart they were recorded."""
-    first, last = (end(ties, key=lambda group: float(medians[group])) for end in (min, max))
+    first, last = (end(ties, key=medians.__getitem__) for end in (min, max))
     least, most = (told.number("median updates_to_target", group=group) for group in (first, last))
     said = str(least) if least.value == most.value else f"{text.amount(least.value)} to {most}"
     return said + (recorded_every(told, [(first, least.value), (last, most.value)]) if len(ties) > 1 else "")
@@ -139,13 +141,21 @@ def centring_alone(one: str, other: str) -> bool:
     return math.isclose(*slopes) and math.isclose(*widths)
 
 
-def distinct_batches(result: Result) -> pd.DataFrame:
-    """The runs table, without runs whose batch size is the whole training set as that of others is, by another name."""
-    points, runs = result.epochs[result.epochs["epoch"] > 0], result.runs
-    whole = points.loc[points["update"] == points["epoch"], ["dataset", "batch_size"]].drop_duplicates()
-    for data, own in whole.groupby("dataset", sort=False):
-        runs = runs[~((runs["dataset"] == data) & runs["batch_size"].isin(own["batch_size"].iloc[1:]))]
+def distinct_batches(tables: Tables) -> Rows:
+    """The runs, without those whose batch size is the whole training set as that of others is, by another name."""
+    points, runs = tables.points, tables.runs
+    whole = points.only((points["epoch"] > 0) & (points["update"] == points["epoch"]))
+    first: dict[str, str] = {}
+    for data, size in whole.settings(["dataset", "batch_size"]):
+        if first.setdefault(data, size) != size:
+            runs = runs.only(~(runs.has("dataset", data) & runs.has("batch_size", size)))
     return runs
+
+
+def compared(tables: Tables) -> Rows:
+    """The runs by which functions are compared: of these, those whose networks use theirs, in a hidden layer."""
+    runs = distinct_batches(tables)
+    return runs.only(~runs.has("hidden", "none"))
 
 
 def is_plain(table: pd.DataFrame) -> pd.Series:
@@ -176,27 +186,29 @@ def settled(result: Result, groups: Collection[str], update: float) -> bool:
     return not (short & runs["group"].isin(groups)).any()
 
 
-def comparisons(result: Result, slow: Collection[str]) -> list[Comparison]:
+def comparisons(tables: Tables, slow: Collection[str]) -> list[Comparison]:
     """Every zero-centred function against each of the functions `slow`, with all else the same.
 
     Pairs of which neither has reached the target are left out; in a result that is still growing so are those that
     have not the same seeds yet, or of which one has not been trained as long as the other one needed.
     Networks without a hidden layer use no activation function, and are left out.
     """
+    runs = compared(tables)
+    names, _ = runs.groups()
+    functions, others = runs.settings(["activation"]), runs.settings(all_but("activation"))
+    alike: dict[tuple[Any, ...], dict[str, str]] = {}
+    for group, (function,), network in zip(names, functions, others, strict=True):
+        alike.setdefault(network, {})[function] = group
     found = []
-    runs = with_function(distinct_batches(result))
-    sides = Sides(runs)
-    alike = all_but("activation")
-    for _, members in runs[[*alike, "activation", "group"]].drop_duplicates().groupby(alike, sort=False):
-        groups = dict(zip(members["activation"], members["group"], strict=True))
+    for groups in alike.values():
         for theirs in (name for name in groups if name in slow):
             for ours in (name for name in groups if ACTIVATIONS[name].zero_centred):
-                found += _comparison(result, sides, groups[ours], groups[theirs], (ours, theirs))
+                found += _comparison(tables, groups[ours], groups[theirs], (ours, theirs))
     return found
 
 
-def _comparison(result: Result, sides: Sides, fast: str, slow: str, functions: tuple[str, str]) -> list[Comparison]:
-    pair = sides.pair(fast, slow)
+def _comparison(tables: Tables, fast: str, slow: str, functions: tuple[str, str]) -> list[Comparison]:
+    pair, sides, result = tables.pair(fast, slow), tables.sides, tables.result
     if (
         pair is None
         or math.isnan(pair.ratio)
@@ -215,14 +227,14 @@ def _comparison(result: Result, sides: Sides, fast: str, slow: str, functions: t
     return [Comparison(fast, slow, functions, medians, pair.low, pair.high, pair.ours.runs, coarse)]
 
 
-def fastest_of(result: Result, medians: pd.Series) -> list[str]:
+def fastest_of(result: Result, medians: Mapping[str, float]) -> list[str]:
     """The groups whose median of updates is the least of `medians`, as far as the recorded step tells."""
-    best = str(medians.idxmin())
+    best = min(medians, key=medians.__getitem__)
 
     def tied(group: str) -> bool:
         if not math.isfinite(medians[group]):
             return False
-        coarse = max(step(steps(result, name), float(medians[name])) for name in (best, group))
-        return equal(float(medians[group]), float(medians[best]), coarse)
+        coarse = max(step(steps(result, name), medians[name]) for name in (best, group))
+        return equal(medians[group], medians[best], coarse)
 
-    return [str(group) for group in medians.index if tied(str(group))]
+    return [group for group in medians if tied(group)]

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from core import text
 from core.experiment.experiment import FIELDS, label, residual_layers
 from core.lessons.comparisons import SEEDS, centring_alone, comparisons, distinct_batches, fastest_of, median_of_ties
 from core.registries.activations import ACTIVATIONS
-from core.results.convergence import median_updates
-from core.results.evidence import Number, Told, select
+from core.results.evidence import Number, Told, median_updates, worst_first
 from core.results.results import Result
+from core.results.selected import Rows
+from core.results.summary import means
 from core.text import MIXED, NOT_SUPPORTED, SUPPORTED, UNDECIDED, VERDICTS
 
 __all__ = ["MIXED", "NOT_SUPPORTED", "SUPPORTED", "UNDECIDED", "VERDICTS", "Finding", "Number"]
@@ -35,6 +37,8 @@ NO_SIGNS = "The signs were not measured: that takes full statistics."
 NAMED = 3
 # Runs that start from one initial scale or several, and are compared by it, are the same in these.
 SAME_BUT_SCALE = ["activation", "dataset", "hidden", "residual", "normalisation"]
+Scheme = tuple[str, float]
+"""An initialiser and its gain."""
 
 
 @dataclass(frozen=True)
@@ -71,40 +75,38 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     """The same, of one function or of all; the slope of relu and its like does not change with the scale."""
     told = Told(result)
     of = {"activation": only} if only else {}
-    hidden = select(told.tables.hidden, of)
-    if hidden.empty:
+    hidden = told.tables.hidden_layers.where(**of)
+    if not len(hidden):
         return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
-    start = hidden[hidden["epoch"] == 0]
-    runs = start.groupby([*SAME_BUT_SCALE, "initialiser", "gain", "seed"], sort=False)[["weight_rms", "saturated"]]
+    networks = _starts(hidden.where(epoch=0))
     verdicts: list[str] = []
-    judged: list[tuple[dict[str, Any], list[tuple[str, float]]]] = []
+    judged: list[tuple[dict[str, Any], list[Scheme]]] = []
     unbounded: list[str] = []
     one_seed = False
-    for alike, members in runs.mean().groupby(level=SAME_BUT_SCALE, sort=False):
+    for alike, starts in networks.items():
         network = dict(zip(SAME_BUT_SCALE, alike, strict=True))
-        activation = str(network["activation"])
-        if ACTIVATIONS[activation].scale_free:
-            unbounded.append(text.words(activation))
+        if ACTIVATIONS[network["activation"]].scale_free:
+            unbounded.append(text.words(network["activation"]))
             continue
-        scales = members.groupby(level=["initialiser", "gain"], sort=False)["weight_rms"].mean().sort_values()
-        if not scales.iloc[-1] > CLEARLY_LARGER * scales.iloc[0]:
+        scales = np.array([start.scale for start in starts])
+        order = np.argsort(scales)  # what is not a number comes last
+        if not scales[order[-1]] > CLEARLY_LARGER * scales[order[0]]:
             continue
-        ends = [scales.index[0], scales.index[-1]]
-        low, high = (members.xs(scheme, level=["initialiser", "gain"])["saturated"] for scheme in ends)
-        change = (high - low).dropna()
-        large = max(low.mean(), high.mean()) >= NOTICEABLE
+        low, high = starts[order[0]], starts[order[-1]]
+        change = high.beside(low)
+        large = max(low.share, high.share) >= NOTICEABLE
         one_seed |= large and len(change) < SEEDS
         decided = large and len(change) >= SEEDS
         verdicts.append(text.verdict((change > NOTICEABLE).tolist()) if decided else UNDECIDED)
-        judged.append((network, ends))
-    varying = [name for name in SAME_BUT_SCALE[1:] if start[name].nunique() > 1]
+        judged.append((network, [low.scheme, high.scheme]))
+    varying = [name for i, name in enumerate(SAME_BUT_SCALE) if i and len({alike[i] for alike in networks}) > 1]
     parts = [_saturated_from(told, *judged[place], varying) for place in text.telling(verdicts, NAMED)]
     said = []
     if parts:
         by_scale = text.first(parts, len(verdicts), "network")
         said.append(f"Share saturated at initialisation, smallest to largest weights: {by_scale}")
-    elif len(unbounded) < start.groupby(SAME_BUT_SCALE).ngroups:
-        one = start.groupby(["initialiser", "gain"], sort=False).ngroups == 1
+    elif len(unbounded) < len(networks):
+        one = len({start.scheme for starts in networks.values() for start in starts}) == 1
         said.append(f"The {'runs start from one scale' if one else 'initial scales are too close to compare'}")
     if parts and not one_seed and set(verdicts) == {UNDECIDED}:
         said.append(f"No scale here saturates as many as {text.percent(NOTICEABLE)} of the units")
@@ -119,9 +121,55 @@ def saturated_by_scale(result: Result, claim: str, only: str = "") -> Finding:
     return Finding(claim, text.overall(verdicts), text.sentences(said), *limits_of(told))
 
 
-def _saturated_from(
-    told: Told, network: Mapping[str, Any], ends: Sequence[tuple[str, float]], varying: Sequence[str]
-) -> str:
+@dataclass(frozen=True)
+class Start:
+    """The runs of one network that start from one initialiser and gain.
+
+    Attributes:
+        scheme: the initialiser and its gain.
+        scale: root mean square of the weights of their hidden layers.
+        seeds: of the runs.
+        saturated: by seed, the share of the hidden units that is saturated; NaN where it is not known.
+    """
+
+    scheme: Scheme
+    scale: float
+    seeds: NDArray[np.int64]
+    saturated: NDArray[np.float64]
+
+    @property
+    def share(self) -> float:
+        """The share saturated, over all seeds."""
+        return float(means(np.zeros(len(self.seeds), dtype=np.int64), self.saturated)[0])
+
+    def beside(self, other: "Start") -> NDArray[np.float64]:
+        """How much more is saturated than in the other one, by each seed of which that is known."""
+        _, ours, theirs = np.intersect1d(self.seeds, other.seeds, return_indices=True)
+        change = self.saturated[ours] - other.saturated[theirs]
+        return change[~np.isnan(change)]
+
+
+def _starts(rows: Rows) -> dict[tuple[str, ...], list[Start]]:
+    """By network, as SAME_BUT_SCALE has it, what it starts from, each in the order in which the `rows` have them."""
+    _, group = rows.groups()
+    firsts = Rows(rows.table, rows.at[np.unique(group, return_index=True)[1]])
+    networks = zip(*(firsts.texts(name).tolist() for name in SAME_BUT_SCALE), strict=True)
+    schemes = zip(firsts.texts("initialiser").tolist(), firsts["gain"].tolist(), strict=True)
+    number: dict[tuple[tuple[str, ...], Scheme], int] = {}
+    of_group = [number.setdefault(start, len(number)) for start in zip(networks, schemes, strict=True)]
+    # The layers of the runs of one start and seed are one, and those of a start lie beside each other.
+    seed, seeds = pd.factorize(rows["seed"])
+    found, place = np.unique(np.array(of_group, dtype=np.int64)[group] * len(seeds) + seed, return_inverse=True)
+    start, seed = np.divmod(found, max(len(seeds), 1))
+    scales, shares = (means(place, rows[name]) for name in ("weight_rms", "saturated"))
+    ends = np.searchsorted(start, np.arange(len(number) + 1))
+    starts: dict[tuple[str, ...], list[Start]] = {}
+    for (network, scheme), scale, low, high in zip(number, means(start, scales).tolist(), ends, ends[1:], strict=False):
+        starts.setdefault(network, []).append(Start(scheme, scale, seed[low:high], shares[low:high]))
+    return starts
+
+
+def _saturated_from(told: Told, network: Mapping[str, Any], ends: Sequence[Scheme], varying: Sequence[str]) -> str:
     """The share saturated in one network's smallest and largest start, and which network it is."""
     shares = [
         told("mean saturated", **network, initialiser=scheme, gain=gain, epoch=0) + f" ({_scheme(scheme, gain)})"
@@ -132,20 +180,21 @@ def _saturated_from(
     return f"{named}{':' if where else ''} {' to '.join(shares)}"
 
 
-def _most_saturated(told: Told, hidden: pd.DataFrame, of: dict[str, str]) -> str:
+def _most_saturated(told: Told, hidden: Rows, of: dict[str, str]) -> str:
     """Which hidden layer of which group is the most saturated at the last recorded epoch."""
     last = int(told.number("last epoch", **of).value)
-    rows = hidden[hidden["epoch"] == last]
-    layers = rows.groupby(["group", "layer"], sort=False)["saturated"].mean().dropna()
-    if layers.empty:
+    rows = hidden.where(epoch=last)
+    layers = rows.means("saturated", by="layer")
+    if not layers:
         return ""
     when = f"At epoch {last:,}"
-    if rows["group"].nunique() < hidden["group"].nunique():
+    if len(rows.groups()[0]) < len(hidden.groups()[0]):
         when += ", which not all groups have come to,"
-    most = [place for place in layers.index if layers[place] >= layers.max() - TIE]
-    shares = [told("mean saturated", group=group, layer=int(layer), epoch=last) for group, layer in most[:NAMED]]
+    greatest = max(layers.values())
+    most = [place for place, share in layers.items() if share >= greatest - TIE]
+    shares = [told("mean saturated", group=group, layer=layer, epoch=last) for group, layer in most[:NAMED]]
     share = shares[0]
-    if layers.max() == 0:
+    if greatest == 0:
         return f"{when} no hidden unit is saturated"
     if len(most) > 1 and len(most) == len(layers):
         return f"{when} all hidden layers are saturated alike: {share}"
@@ -160,17 +209,15 @@ def dead_flat(result: Result) -> Finding:
     """Which hidden layers were dead-flat (every unit a saturated neuron), from when on, and whether they left it."""
     claim = "Dead-flat hidden layers, in which every unit is saturated on at least 95 % of the examples"
     told = Told(result)
-    hidden = told.tables.hidden
-    known = hidden[hidden["dead_flat"].notna()]
-    if known.empty:
+    known = told.tables.hidden_layers.there("dead_flat")
+    if not known.any():
         return Finding(claim, "", unmeasured(result), *limits_of(told))
-    flat = known[known["dead_flat"] == 1]
-    places = list(flat.drop_duplicates(["group", "layer"])[["group", "layer"]].itertuples(index=False, name=None))
+    places = list(told.tables.flat.means("dead_flat", by="layer"))
     if not places:
         return Finding(claim, "", "There was none at any recorded epoch.", *limits_of(told))
     parts = []
     for group, layer in places[: 2 * NAMED]:
-        of = {"group": group, "layer": int(layer)}
+        of = {"group": group, "layer": layer}
         runs = told.number("runs dead-flat", **of)
         first = int(told.number("first epoch dead-flat", **of).value)
         left = told.number("runs that left", **of)
@@ -193,22 +240,23 @@ def gradient_signs(result: Result) -> Finding:
 def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
     """The same of one never negative function or of all; neurons with one weight have nothing to tie."""
     told = Told(result)
-    if not (result.layers["layer"] > 1).any():
+    if not (told.tables.layers["layer"] > 1).any():
         return Finding(claim, UNDECIDED, unmeasured(result), *limits_of(told))
     if result.experiment.statistics != "full":
         return Finding(claim, UNDECIDED, NO_SIGNS, *limits_of(told))
     fed = told.tables.fed
-    if fed.empty:
+    if not len(fed):
         why = "Every neuron that hidden units feed has one weight alone, so there are no two signs to compare."
         return Finding(claim, UNDECIDED, why, *limits_of(told))
-    fed = fed[fed["same_sign_example"].notna()]
-    if fed.empty:
+    fed = fed.only(fed.there("same_sign_example"))
+    if not len(fed):
         return Finding(claim, UNDECIDED, "No neuron that hidden units feed had a gradient.", *limits_of(told))
-    ties = fed["activation"] == only if only else fed["activation"].map(never_negative)
-    free = ~fed["activation"].map(never_negative)
-    tied = fed[ties]
-    names = list(dict.fromkeys([*tied["activation"], *fed.loc[free, "activation"]]))
-    broken = set(tied.loc[tied["same_sign_example"] < 1, "activation"])
+    functions, place = fed.named("activation")
+    ties = np.array([name == only if only else never_negative(name) for name in functions])[place]
+    free = ~np.array([never_negative(name) for name in functions])[place]
+    tied = fed.only(ties)
+    names = list(dict.fromkeys([*tied.named("activation")[0], *fed.only(free).named("activation")[0]]))
+    broken = tied.only(tied["same_sign_example"] < 1).named("activation")[0]
     kinds = ["broken" if name in broken else "tied" if never_negative(name) else "free" for name in names]
     parts = [
         f"{text.words(name)} {told('mean same_sign_example', activation=name)} for one example, "
@@ -220,10 +268,10 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
         "Neurons fed by a hidden layer whose weight gradients all share one sign: "
         f"{text.first(parts, len(names), 'function')}. Means over runs, layers and recorded epochs"
     )
-    if tied.empty:
+    if not len(tied):
         why = "No activation function here is never negative"
         return Finding(claim, UNDECIDED, text.sentences([why, said]), *limits_of(told))
-    if tied["seed"].nunique() < SEEDS:
+    if tied.distinct("seed") < SEEDS:
         return Finding(claim, UNDECIDED, text.sentences([said, text.ONE_SEED]), *limits_of(told))
     if tied["same_sign_example"].min() < 1:
         return Finding(claim, NOT_SUPPORTED, text.sentences([said]), *limits_of(told))
@@ -232,7 +280,7 @@ def tied_signs(result: Result, claim: str, only: str = "") -> Finding:
     if not free.any():
         alone = "All activation functions here are never negative, so there is none to compare them with"
         return Finding(claim, SUPPORTED, text.sentences([said, alone]), *limits_of(told))
-    distinct = fed.loc[free, "same_sign_example"].mean() < 1 - NOTICEABLE
+    distinct = fed.only(free)["same_sign_example"].mean() < 1 - NOTICEABLE
     return Finding(claim, SUPPORTED if distinct else MIXED, text.sentences([said]), *limits_of(told))
 
 
@@ -247,9 +295,9 @@ def fewer_updates(result: Result, claim: str, slow: Sequence[str]) -> Finding:
     told = Told(result)
     goal = target_text(result.experiment.target)
     best = by_data(told, lambda of: _fastest(told, goal, of))
-    if not math.isfinite(median_updates(result.runs).min()):
+    if not math.isfinite(min(median_updates(told.tables.runs).values())):
         return Finding(claim, UNDECIDED, text.sentences(best), *limits_of(told))
-    found = comparisons(result, slow)
+    found = comparisons(told.tables, slow)
     if not found:
         if not any(result.experiment.hidden):
             unused = "These networks have no hidden layer, so no activation function"
@@ -282,21 +330,22 @@ def by_data(told: Told, say: Callable[[Mapping[str, Any]], str]) -> list[str]:
     data = told.tables.result.experiment.dataset
     if len(data) == 1:
         return [say({})]
-    said = {name: say({"dataset": name}) for name in data if name in set(told.tables.result.runs["dataset"])}
+    there = set(told.tables.result.runs["dataset"].unique())
+    said = {name: say({"dataset": name}) for name in data if name in there}
     return [f"On {name}, {one[0].lower()}{one[1:]}" for name, one in said.items() if one]
 
 
 def _fastest(told: Told, goal: str, of: Mapping[str, Any]) -> str:
     """Which groups reach the target first, and where none does, why."""
-    medians = median_updates(select(distinct_batches(told.tables.result), of))
-    best = str(medians.idxmin())
+    medians = median_updates(distinct_batches(told.tables).where(**of))
+    best = min(medians, key=medians.__getitem__)
     if not math.isfinite(medians[best]):
         return _not_reached(told, goal, of)
     if medians[best] == 0 and (at_once := told.number("reached at update 0", **of)).value == at_once.n:
         return f"{_all(told, 'reached at update 0', of)} met {goal} at update 0, before any training"
     ties = fastest_of(told.tables.result, medians)
     median = median_of_ties(told, ties, medians)
-    how = "median run met it at update 0" if medians[ties].max() == 0 else f"median {median}"
+    how = "median run met it at update 0" if max(medians[group] for group in ties) == 0 else f"median {median}"
     if len(medians) == 1:
         return f"There is one group, {best}, and it reached {goal}: {how}"
     if len(ties) == 1:
@@ -332,8 +381,8 @@ def _all(told: Told, measure: str, of: Mapping[str, Any]) -> str:
 def runs(result: Result) -> Finding:
     """What became of the runs: how many reached the target, and which group classifies the test set best."""
     told = Told(result)
-    table = result.runs
-    of = f"{text.count(len(table), 'run')} in {text.count(table['group'].nunique(), 'group')}"
+    table = told.tables.runs
+    of = f"{text.count(len(table), 'run')} in {text.count(len(table.groups()[0]), 'group')}"
     claim = f"{told('reached')} of {of} reached {target_text(result.experiment.target)}"
     told.number("runs")
     told.number("groups")
@@ -346,16 +395,16 @@ def runs(result: Result) -> Finding:
 
 def _tested(told: Told, of: Mapping[str, Any]) -> str:
     """Which group classifies the test set best; '' where none was tested yet."""
-    table, experiment = select(told.tables.result.runs, of), told.tables.result.experiment
-    if set(table["dataset"]) <= set(experiment.untested):
+    table, experiment = told.tables.runs.where(**of), told.tables.result.experiment
+    if set(table.named("dataset")[0]) <= set(experiment.untested):
         return "Nothing is kept back for testing"
-    worst_first = table["final_test_accuracy"].mask(table["diverged_at"].notna(), -np.inf)
-    accuracy = worst_first.groupby(table["group"], sort=False).median().dropna()
-    if accuracy.empty:
+    accuracy = table.medians(worst_first(table))
+    if not accuracy:
         return ""
-    if not math.isfinite(accuracy.max()):
+    greatest = max(accuracy.values())
+    if not math.isfinite(greatest):
         return "In every group at least half of the runs diverged"
-    best = [group for group in accuracy.index if accuracy[group] == accuracy.max()]
+    best = [group for group in accuracy if accuracy[group] == greatest]
     value = told("median final_test_accuracy", group=best[0])
     if len(accuracy) == 1:
         return f"Median test accuracy: {value}"
@@ -396,16 +445,16 @@ def limits_of(told: Told, rates: bool = False) -> tuple[str, tuple[Number, ...]]
             be = f"{text.verb(int(number.value), 'is', 'are')} " if measure == "going on" else ""
             fates.append(f"{number} {be}{how}")
     said += f"{text.listed(fates)}."
-    said += _residual(result.runs)
-    if rates and result.runs["learning_rate"].nunique() == 1:
+    said += _residual(told.tables.runs)
+    if rates and told.tables.runs.distinct("learning_rate") == 1:
         said += " One learning rate is not a fair comparison: each group may have a better one."
     return said, tuple(told.numbers)
 
 
-def _residual(runs: pd.DataFrame) -> str:
+def _residual(runs: Rows) -> str:
     """Which layers have residual connections in the runs that ask for them, as a sentence; '' where none does."""
     parts = []
-    for hidden in dict.fromkeys(runs.loc[runs["residual"] == "true", "hidden"]):
+    for hidden in runs.where(residual="true").named("hidden")[0]:
         layers = [str(i) for i, link in enumerate(residual_layers(FIELDS["hidden"].kind.parse(hidden)), 1) if link]
         which = f"into {text.verb(len(layers), 'layer', 'layers')} {text.listed(layers)}" if layers else "nowhere"
         parts.append(f"{which} of {hidden}")

@@ -5,7 +5,7 @@ what it keeps are then one and the same, and anyone may compute it again from th
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import text
-from core.results.convergence import Sides, median_updates, unfinished
+from core.results.convergence import Pair, Sides, unfinished
 from core.results.results import Result
+from core.results.selected import Rows
 from core.schema import LEVELS
 
 MICRO = 1e6
@@ -64,10 +65,10 @@ class Tables:
 
     result: Result
 
-    @property
-    def runs(self) -> pd.DataFrame:
+    @cached_property
+    def runs(self) -> Rows:
         """The runs table."""
-        return self.result.runs
+        return Rows(self.result.runs)
 
     @property
     def epochs(self) -> pd.DataFrame:
@@ -75,25 +76,51 @@ class Tables:
         return self.result.epochs
 
     @cached_property
-    def hidden(self) -> pd.DataFrame:
-        """Rows of the layers table whose role is hidden."""
-        return self.result.layers[self.result.layers["role"] == "hidden"]
+    def points(self) -> Rows:
+        """The same by column."""
+        return Rows(self.epochs)
 
     @cached_property
-    def flat(self) -> pd.DataFrame:
-        """Of these, those whose layer was dead-flat."""
-        return _flat(self.hidden)
+    def layers(self) -> Rows:
+        """The layers table."""
+        return Rows(self.result.layers)
+
+    @cached_property
+    def hidden_layers(self) -> Rows:
+        """Rows of the layers table whose role is hidden."""
+        return self.layers.where(role="hidden")
+
+    @cached_property
+    def hidden(self) -> pd.DataFrame:
+        """The same with all their columns."""
+        return self.result.layers.take(self.hidden_layers.at)
+
+    @cached_property
+    def flat(self) -> Rows:
+        """Of the hidden rows, those whose layer was dead-flat."""
+        return self.hidden_layers.where(dead_flat=1)
+
+    @cached_property
+    def fed(self) -> Rows:
+        """Rows of layers that hidden units feed, layer > 1, by two weights or more, fan_in > 1."""
+        return self.layers.only((self.layers["layer"] > 1) & (self.layers["fan_in"] > 1))
 
     @cached_property
     def sides(self) -> Sides:
         """The updates of every group, any two of which can be compared."""
-        return Sides(self.runs)
+        return Sides(self.result.runs)
 
     @cached_property
-    def fed(self) -> pd.DataFrame:
-        """Rows of layers that hidden units feed, layer > 1, by two weights or more, fan_in > 1."""
-        layers = self.result.layers
-        return layers[(layers["layer"] > 1) & (layers["fan_in"] > 1)]
+    def pairs(self) -> dict[tuple[str, str], Pair | None]:
+        """Those that were compared."""
+        return {}
+
+    def pair(self, group: str, against: str) -> Pair | None:
+        """Two groups compared, once for all numbers of the two."""
+        pair = (group, against)
+        if pair not in self.pairs:
+            self.pairs[pair] = self.sides.pair(*pair)
+        return self.pairs[pair]
 
 
 class Told:
@@ -109,10 +136,13 @@ class Told:
 
     def number(self, measure: str, **of: Any) -> Number:
         """The number itself, kept in the same way."""
-        compute = MEASURES[measure].value
+        compute, known = MEASURES[measure].value, self.tables.result.numbers
         assert compute is not None, f"{measure} is not computed from the tables alone"
-        value, n = compute(self.tables, of)
-        return self._kept(Number(measure, tuple(of.items()), float(value), int(n)))
+        asked = (measure, *of.items())
+        if asked not in known:
+            value, n = compute(self.tables, of)
+            known[asked] = float(value), int(n)
+        return self._kept(Number(measure, tuple(of.items()), *known[asked]))
 
     def keep(self, measure: str, value: float, n: int, **of: Any) -> str:
         """The text of a number that another module has computed, and kept in the same way."""
@@ -137,12 +167,12 @@ def where(table: pd.DataFrame, **of: Any) -> NDArray[np.int64]:
     return rows
 
 
-def steps(result: Result, group: str) -> list[int]:
+def steps(result: Result, group: str) -> Sequence[int]:
     """The updates at which the group was recorded, in order."""
-    return result.recorded_updates.get(group, [])
+    return result.recorded_updates.get(group, ())
 
 
-def step(recorded: list[int], update: float) -> int:
+def step(recorded: Sequence[int], update: float) -> int:
     """How far apart recorded updates are where `update` lies: from the one before it to the first that is not."""
     after = next((i for i, point in enumerate(recorded) if point >= update), 0)
     return recorded[after] - recorded[after - 1] if after > 0 else 0
@@ -153,14 +183,30 @@ def equal(one: float, other: float, step: float) -> bool:
     return one == other or abs(one - other) < step
 
 
-def timed(runs: pd.DataFrame) -> pd.DataFrame:
+def timed(runs: Rows) -> Rows:
     """The runs that took time for updates, and did not stop at a divergence."""
-    return runs[(runs["seconds"] > 0) & (runs["last_update"] > 0) & runs["diverged_at"].isna()]
+    return runs.only((runs["seconds"] > 0) & (runs["last_update"] > 0) & ~runs.there("diverged_at"))
 
 
-def worst_first_median(values: pd.Series, lost: pd.Series) -> float:
-    """The median, with the runs that are `lost` below all others; minus infinity where it falls on one of them."""
-    return float(values.mask(lost, -np.inf).median())
+def updates(runs: Rows) -> NDArray[np.float64]:
+    """Their updates to target, infinite where it was not reached."""
+    return np.where(runs.there("updates_to_target"), runs["updates_to_target"], np.inf)
+
+
+def median_updates(runs: Rows) -> dict[str, float]:
+    """Median updates to target by group, infinite where it was not reached."""
+    return runs.medians(updates(runs))
+
+
+def worst_first(runs: Rows) -> NDArray[np.float64]:
+    """Their final test accuracies, those of runs that diverged below all others."""
+    return np.where(runs.there("diverged_at"), -np.inf, runs["final_test_accuracy"])
+
+
+def median(values: NDArray[np.float64]) -> float:
+    """The median of those that are there; NaN where none is."""
+    there = values[~np.isnan(values)]
+    return float(np.median(there)) if len(there) else math.nan
 
 
 def signal_kept(hidden: pd.DataFrame) -> pd.Series:
@@ -175,51 +221,55 @@ def signal_kept(hidden: pd.DataFrame) -> pd.Series:
 Value = Callable[[Tables, Mapping[str, Any]], tuple[float, int]]
 
 
-def _rows(table: str, compute: Callable[[pd.DataFrame], Any]) -> Value:
+def _rows(table: str, compute: Callable[[Rows], Any]) -> Value:
     """What `compute` makes of the selected rows of a table, one of `Tables`; n is how many runs they are of."""
 
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        rows = select(getattr(tables, table), of)
-        return float(compute(rows)), rows["run"].nunique()
+        rows = getattr(tables, table).where(**of)
+        return float(compute(rows)), rows.distinct("run")
 
     return value
 
 
-def _extreme(table: str, column: str, end: str) -> Value:
-    return _rows(table, lambda rows: rows[column].agg(end))
+def _least(table: str, column: str) -> Value:
+    return _rows(table, lambda rows: rows[column].min() if len(rows) else math.nan)
+
+
+def _most(table: str, column: str) -> Value:
+    return _rows(table, lambda rows: rows[column].max() if len(rows) else math.nan)
 
 
 def _mean(table: str, column: str, size: bool = False) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        rows = select(getattr(tables, table), of)
-        rows = rows[rows[column].notna()]
-        values = rows[column].abs() if size else rows[column]
-        return float(values.mean()), rows["run"].nunique()
+        rows = getattr(tables, table).where(**of)
+        rows = rows.only(rows.there(column))
+        values = np.abs(rows[column]) if size else rows[column]
+        return float(values.mean()) if len(rows) else math.nan, rows.distinct("run")
 
     return value
 
 
 def _missed(going_on: bool) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        missed = tables.runs["status"].isin(["not_reached", "running"])
-        mine = missed & (unfinished(tables.result) == going_on)
-        rows = select(tables.runs.assign(mine=mine), of)
-        return float(rows["mine"].sum()), len(rows)
+        rows = tables.runs.where(**of)
+        missed = rows.has("status", "not_reached", "running")
+        still = unfinished(tables.result).to_numpy().take(rows.at)
+        return float((missed & (still == going_on)).sum()), len(rows)
 
     return value
 
 
 def _versus(name: str) -> Value:
     def value(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-        found = tables.sides.pair(of["group"], of["against"])
+        found = tables.pair(of["group"], of["against"])
         return (math.nan, 0) if found is None else (float(getattr(found, name)), found.ours.runs)
 
     return value
 
 
 def _per_update(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(timed(tables.runs), of)
-    return float((rows["seconds"] / rows["last_update"]).median() * MICRO), len(rows)
+    rows = timed(tables.runs.where(**of))
+    return median(rows["seconds"] / rows["last_update"]) * MICRO, len(rows)
 
 
 def _times_as_long(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
@@ -230,27 +280,29 @@ def _times_as_long(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
 
 
 def _step(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    own = tables.runs["group"] == of["group"]
-    return float(step(steps(tables.result, of["group"]), of["update"])), int(own.sum())
-
-
-def _flat(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["dead_flat"] == 1]
+    own = tables.runs.where(group=of["group"])
+    return float(step(steps(tables.result, of["group"]), of["update"])), len(own)
 
 
 def _runs_left(tables: Tables, of: Mapping[str, Any]) -> tuple[float, int]:
-    rows = select(tables.hidden, of)
-    first = _flat(rows).groupby("run")["epoch"].min()
-    later = rows[(rows["dead_flat"] == 0) & (rows["epoch"] > rows["run"].map(first))]
-    return float(later["run"].nunique()), len(first)
+    rows = tables.hidden_layers.where(**of)
+    (run, runs), epoch, flat = pd.factorize(rows["run"]), rows["epoch"], rows["dead_flat"]
+    first = np.full(len(runs), np.inf)
+    np.minimum.at(first, run[flat == 1], epoch[flat == 1])
+    later = (flat == 0) & (epoch > first[run])
+    return float(len(pd.unique(run[later]))), int(np.isfinite(first).sum())
 
 
-def _by_layer(hidden: pd.DataFrame) -> pd.Series:
-    return hidden.groupby(["group", "layer"])["saturated"].mean().dropna()
+def _by_layer(hidden: Rows) -> NDArray[np.float64]:
+    return np.array(list(hidden.means("saturated", by="layer").values()))
 
 
-def _ties(means: pd.Series) -> int:
+def _ties(means: NDArray[np.float64]) -> int:
     return int((means >= means.max() - 1e-9).sum())
+
+
+def _signal_kept(hidden: Rows) -> float:
+    return float(signal_kept(hidden.table[["run", "delta_std"]].take(hidden.at)).median())
 
 
 def _whole(value: float) -> str:
@@ -265,20 +317,20 @@ def _brief(value: float) -> str:
 MEASURES: dict[str, Measure] = {
     # runs.csv
     "runs": Measure("rows of runs.csv", _rows("runs", len), _whole),
-    "groups": Measure("distinct groups in runs.csv", _rows("runs", lambda rows: rows["group"].nunique()), _whole),
+    "groups": Measure("distinct groups in runs.csv", _rows("runs", lambda rows: len(rows.groups()[0])), _whole),
     "least seeds": Measure(
         "the least number of distinct seeds that a group has in runs.csv",
-        _rows("runs", lambda rows: rows.groupby("group")["seed"].nunique().min()),
+        _rows("runs", lambda rows: min(rows.seeds().values())),
         _whole,
     ),
     "most seeds": Measure(
         "the greatest number of distinct seeds that a group has in runs.csv",
-        _rows("runs", lambda rows: rows.groupby("group")["seed"].nunique().max()),
+        _rows("runs", lambda rows: max(rows.seeds().values())),
         _whole,
     ),
     "reached": Measure(
         "rows of runs.csv with a value in updates_to_target",
-        _rows("runs", lambda rows: rows["updates_to_target"].notna().sum()),
+        _rows("runs", lambda rows: rows.there("updates_to_target").sum()),
         _whole,
     ),
     "reached at update 0": Measure(
@@ -288,17 +340,17 @@ MEASURES: dict[str, Measure] = {
     ),
     "diverged first": Measure(
         "rows of runs.csv with status diverged: they diverged before they reached the target",
-        _rows("runs", lambda rows: (rows["status"] == "diverged").sum()),
+        _rows("runs", lambda rows: len(rows.where(status="diverged"))),
         _whole,
     ),
     "diverged later": Measure(
         "rows of runs.csv with values in updates_to_target and in diverged_at",
-        _rows("runs", lambda rows: (rows["updates_to_target"].notna() & rows["diverged_at"].notna()).sum()),
+        _rows("runs", lambda rows: (rows.there("updates_to_target") & rows.there("diverged_at")).sum()),
         _whole,
     ),
     "diverged": Measure(
         "rows of runs.csv with a value in diverged_at",
-        _rows("runs", lambda rows: rows["diverged_at"].notna().sum()),
+        _rows("runs", lambda rows: rows.there("diverged_at").sum()),
         _whole,
     ),
     "stopped": Measure(
@@ -314,13 +366,13 @@ MEASURES: dict[str, Measure] = {
     ),
     "median updates_to_target": Measure(
         "median of updates_to_target in runs.csv, an empty one being infinite: infinite where either middle value is",
-        _rows("runs", lambda rows: median_updates(rows.assign(group="")).iloc[0]),
+        _rows("runs", lambda rows: median(updates(rows))),
         text.updates,
     ),
     "median final_test_accuracy": Measure(
         "median of final_test_accuracy in runs.csv, runs with a value in diverged_at below all others; empty ones are "
         "left out",
-        _rows("runs", lambda rows: worst_first_median(rows["final_test_accuracy"], rows["diverged_at"].notna())),
+        _rows("runs", lambda rows: median(worst_first(rows))),
         text.share,
     ),
     "times fewer updates": Measure(
@@ -357,36 +409,38 @@ MEASURES: dict[str, Measure] = {
     ),
     "median singular_value_mean": Measure(
         "median of singular_value_mean in epochs.csv",
-        _rows("epochs", lambda rows: rows["singular_value_mean"].median()),
+        _rows("points", lambda rows: median(rows["singular_value_mean"])),
         text.number,
     ),
     "median condition_number": Measure(
         "median of condition_number in epochs.csv",
-        _rows("epochs", lambda rows: rows["condition_number"].median()),
+        _rows("points", lambda rows: median(rows["condition_number"])),
         text.number,
     ),
     # layers.csv, hidden layers
     "signal kept": Measure(
         "median over runs of delta_std of the first hidden row / that of the last, where that is a number",
-        _rows("hidden", lambda rows: signal_kept(rows).median()),
+        _rows("hidden_layers", _signal_kept),
         text.number,
     ),
-    "last epoch": Measure("the greatest epoch among hidden rows", _extreme("hidden", "epoch", "max"), _whole),
-    "mean weight_rms": Measure("mean of weight_rms over hidden rows", _mean("hidden", "weight_rms"), _brief),
-    "mean saturated": Measure("mean of saturated over hidden rows", _mean("hidden", "saturated"), text.share),
+    "last epoch": Measure("the greatest epoch among hidden rows", _most("hidden_layers", "epoch"), _whole),
+    "mean weight_rms": Measure("mean of weight_rms over hidden rows", _mean("hidden_layers", "weight_rms"), _brief),
+    "mean saturated": Measure("mean of saturated over hidden rows", _mean("hidden_layers", "saturated"), text.share),
     "mean distance from 0": Measure(
-        "mean of the absolute activation_mean over hidden rows", _mean("hidden", "activation_mean", size=True), _brief
+        "mean of the absolute activation_mean over hidden rows",
+        _mean("hidden_layers", "activation_mean", size=True),
+        _brief,
     ),
     "runs dead-flat": Measure(
         "distinct runs among hidden rows whose dead_flat is 1",
-        _rows("hidden", lambda rows: _flat(rows)["run"].nunique()),
+        _rows("hidden_layers", lambda rows: rows.where(dead_flat=1).distinct("run")),
         _whole,
     ),
     "first epoch dead-flat": Measure(
-        "the least epoch of hidden rows whose dead_flat is 1", _extreme("flat", "epoch", "min"), _whole
+        "the least epoch of hidden rows whose dead_flat is 1", _least("flat", "epoch"), _whole
     ),
     "last epoch dead-flat": Measure(
-        "the greatest epoch of hidden rows whose dead_flat is 1", _extreme("flat", "epoch", "max"), _whole
+        "the greatest epoch of hidden rows whose dead_flat is 1", _most("flat", "epoch"), _whole
     ),
     "runs that left": Measure(
         "distinct runs with a hidden row whose dead_flat is 0 after (by epoch) their first whose dead_flat is 1",
@@ -394,9 +448,9 @@ MEASURES: dict[str, Measure] = {
         _whole,
     ),
     # layers.csv, layers that hidden units feed
-    "least weights": Measure("the least fan_in among fed rows", _extreme("fed", "fan_in", "min"), _whole),
-    "most weights": Measure("the greatest fan_in among fed rows", _extreme("fed", "fan_in", "max"), _whole),
-    "last epoch fed": Measure("the greatest epoch among fed rows", _extreme("fed", "epoch", "max"), _whole),
+    "least weights": Measure("the least fan_in among fed rows", _least("fed", "fan_in"), _whole),
+    "most weights": Measure("the greatest fan_in among fed rows", _most("fed", "fan_in"), _whole),
+    "last epoch fed": Measure("the greatest epoch among fed rows", _most("fed", "epoch"), _whole),
     **{
         f"mean {column}": Measure(f"mean of {column} over fed rows", _mean("fed", column), text.share)
         for column in (f"same_sign_{level}" for level in LEVELS)
@@ -428,12 +482,12 @@ MEASURES: dict[str, Measure] = {
     ),
     "layers": Measure(
         "distinct group and layer with a value of saturated among hidden rows",
-        _rows("hidden", lambda rows: len(_by_layer(rows))),
+        _rows("hidden_layers", lambda rows: len(_by_layer(rows))),
         _whole,
     ),
     "layers that tie": Measure(
         "of these, those whose mean saturated is the greatest, to 1e-9",
-        _rows("hidden", lambda rows: _ties(_by_layer(rows))),
+        _rows("hidden_layers", lambda rows: _ties(_by_layer(rows))),
         _whole,
     ),
     # Lessons. Runs alike differ in nothing, for the batches of both hold all examples: these count once. `batch_size`

@@ -26,6 +26,7 @@ from core.machine.blas import kernels
 from core.registries.activations import ACTIVATIONS
 from core.registries.datasets import Dataset, dataset_of
 from core.results.placing import whole_file
+from core.results.selected import Rows
 from core.schema import DATA_FILE, GROUP, RUN, SCHEMA, SETTINGS_FILE, Column, names
 
 CSV_ROWS = 10_000
@@ -168,10 +169,17 @@ class Result:
         return self.experiment.notes()
 
     @cached_property
-    def recorded_updates(self) -> dict[str, list[int]]:
+    def recorded_updates(self) -> dict[str, tuple[int, ...]]:
         """The updates at which each group was recorded, in order."""
-        points = self.epochs[["group", "update"]].drop_duplicates().sort_values("update")
-        return {str(group): own.astype(int).tolist() for group, own in points.groupby("group")["update"]}
+        return Rows(self.epochs).steps("update")
+
+    @cached_property
+    def numbers(self) -> dict[tuple[Any, ...], tuple[float, int]]:
+        """Numbers that sentences state of it, by what is asked for (`core.results.evidence`).
+
+        Each is computed once, as tables of a result do not change: other rows make another result.
+        """
+        return {}
 
     @cached_property
     def unfinished(self) -> pd.Series:

@@ -37,6 +37,15 @@ def ends(place: NDArray[np.int64], values: NDArray[np.float64]) -> tuple[NDArray
     return least, most
 
 
+def medians(place: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The median of the values at each place, from 0: each has one or more, and infinite ones are as good as others."""
+    ordered = values[np.lexsort((values, place))]
+    many = np.bincount(place)
+    start = np.cumsum(many) - many
+    middle: NDArray[np.float64] = (ordered[start + (many - 1) // 2] + ordered[start + many // 2]) / 2
+    return middle
+
+
 def quartiles(
     values: NDArray[np.float64], place: NDArray[np.int64], worst: float | None = None
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:

@@ -9,6 +9,7 @@ from functools import partial
 from types import MethodType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -16,6 +17,7 @@ from core.experiment.experiment import Experiment
 from core.jobs.job import Status
 from core.results.evidence import select
 from core.results.results import Result
+from core.results.selected import Rows
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -212,11 +214,10 @@ def _hidden(result: Result) -> pd.DataFrame:
 
 
 def _recorded(result: Result, hidden: bool) -> Recorded:
-    layers = _hidden(result) if hidden else result.layers
-    points = layers.drop_duplicates(["group", "epoch"])
-    groups = points.groupby("group", sort=False)
+    rows = Rows(result.layers).where(**({"role": "hidden"} if hidden else {}))
+    names, _ = rows.groups()
     return Recorded(
-        epochs={str(group): tuple(sorted(map(int, epochs))) for group, epochs in groups["epoch"]},
-        activations={str(group): str(name) for group, name in groups["activation"].first().items()},
-        layers=tuple(sorted(map(int, layers["layer"].unique()))),
+        epochs=rows.steps("epoch"),
+        activations=dict(zip(names, (name for (name,) in rows.settings(["activation"])), strict=True)),
+        layers=tuple(np.unique(rows["layer"]).tolist()),
     )
