@@ -8,7 +8,7 @@ long one waits, and stays among those that have not. A run that diverged afterwa
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from core.experiment.experiment import ENGINE_VERSION, FIELDS, Experiment, all_b
 from core.experiment.fields import shorten
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
-from core.results.results import Result, ends_of_epochs, updates_per_epoch
+from core.results.results import Result, updates_per_epoch
 from core.schema import POINT, RUN
 
 Float = NDArray[np.float64]
@@ -139,20 +139,21 @@ def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     point that its group was recorded at: without them a median would be that of the runs that are left. Where there are
     points within epochs, the column epoch has parts of epochs; without `within` they are left out.
     """
-    ends, epochs = ends_of_epochs(result), result.epochs
+    ends, epochs, parts = result.ends_of_epochs, result.epochs, {}
     if not within:
         epochs = epochs[ends]
     elif not ends.all():
-        epochs = epochs.assign(epoch=epochs["update"] / updates_per_epoch(result.experiment, epochs))
+        parts = {"epoch": epochs["update"] / updates_per_epoch(result.experiment, epochs)}
+    epochs = epochs.assign(**parts, diverged=False)
     if not (lost := result.runs["diverged_at"].notna()).any():
-        return epochs.assign(diverged=False)
+        return epochs
     gone = result.runs.loc[lost, ["run", "diverged_at"]]
     settings = [column.name for column in RUN]
     points = epochs[["group", *(column.name for column in POINT)]].drop_duplicates()
     added = epochs[settings].drop_duplicates("run").merge(gone, on="run").merge(points, on="group")
     added = added[added["update"] >= added["diverged_at"]].drop(columns="diverged_at").assign(diverged=True)
     diverged_at = epochs["run"].map(gone.set_index("run")["diverged_at"])
-    kept = epochs[~(epochs["update"] >= diverged_at)].assign(diverged=False)
+    kept = epochs[~(epochs["update"] >= diverged_at)]
     return pd.concat([kept, added]).sort_values(["run", "update"], ignore_index=True)
 
 
@@ -282,11 +283,21 @@ class Sides:
     """
 
     def __init__(self, runs: pd.DataFrame, axis: str = "updates_to_target") -> None:
-        missed = runs[axis].isna()
-        self._times = _by_seed(runs, runs[axis].fillna(np.inf))
-        self._losses = _by_seed(runs, (missed & runs["diverged_at"].notna()).astype(np.float64))
-        groups = runs.drop_duplicates("group")
-        self.data = dict(zip(groups["group"], groups["dataset"], strict=True))
+        row, groups = pd.factorize(runs["group"].array)
+        seeds, column = np.unique(runs["seed"].to_numpy(), return_inverse=True)
+        times = runs[axis].to_numpy(np.float64)
+        missed = np.isnan(times)
+
+        def by_seed(values: NDArray[Any]) -> dict[str, Float]:
+            """By group the value of its run of each seed that any group has, in their order; NaN where it has none."""
+            found = np.full((len(groups), len(seeds)), np.nan)
+            found[row, column] = values
+            return dict(zip(groups, found, strict=True))
+
+        self._times = by_seed(np.where(missed, np.inf, times))
+        self._losses = by_seed(missed & runs["diverged_at"].notna().to_numpy())
+        data = runs["dataset"].array.take(np.unique(row, return_index=True)[1])
+        self.data: dict[str, str] = dict(zip(groups, data, strict=True))
         """The data set of each group."""
 
     def runs(self, group: str) -> int:
@@ -312,15 +323,6 @@ class Sides:
         ratio = float(times_fewer(np.array(other.median), np.array(one.median)))
         low, high = interval(ours, theirs, resamples=resamples) if n > 1 else (math.nan, math.nan)
         return Pair(one, other, ratio, low, high)
-
-
-def _by_seed(runs: pd.DataFrame, values: pd.Series) -> dict[str, Float]:
-    """By group the value of its run of each seed that any group has, in their order; NaN where it has none."""
-    seeds, place = np.unique(runs["seed"], return_inverse=True)
-    row, groups = pd.factorize(runs["group"])
-    found = np.full((len(groups), len(seeds)), np.nan)
-    found[row, place] = values
-    return dict(zip(groups, found, strict=True))
 
 
 BESIDE = ("times_fewer_updates", "train_loss_difference", "test_accuracy_difference")
