@@ -145,16 +145,40 @@ def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     elif not ends.all():
         parts = {"epoch": epochs["update"] / updates_per_epoch(result.experiment, epochs)}
     epochs = epochs.assign(**parts, diverged=False)
-    if not (lost := result.runs["diverged_at"].notna()).any():
-        return epochs
-    gone = result.runs.loc[lost, ["run", "diverged_at"]]
-    settings = [column.name for column in RUN]
-    points = epochs[["group", *(column.name for column in POINT)]].drop_duplicates()
-    added = epochs[settings].drop_duplicates("run").merge(gone, on="run").merge(points, on="group")
-    added = added[added["update"] >= added["diverged_at"]].drop(columns="diverged_at").assign(diverged=True)
-    diverged_at = epochs["run"].map(gone.set_index("run")["diverged_at"])
-    kept = epochs[~(epochs["update"] >= diverged_at)]
-    return pd.concat([kept, added]).sort_values(["run", "update"], ignore_index=True)
+    gone = result.runs["diverged_at"].set_axis(result.runs["run"]).dropna()
+    return epochs if gone.empty else _with_gone(epochs, gone)
+
+
+def _with_gone(epochs: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
+    """The epochs table with the rows of `with_diverged`; `gone` has the updates of diverged runs, by run."""
+    run, update = (epochs[name].to_numpy() for name in ("run", "update"))
+    runs, first, own = np.unique(run, return_index=True, return_inverse=True)
+    diverged_at = gone.reindex(runs).to_numpy(np.float64)
+    kept = np.flatnonzero(~(update >= diverged_at[own]))
+
+    # The points of each group in order: a run lacks those from where it diverged to the group's end.
+    group, _ = pd.factorize(epochs["group"].array)
+    beyond = int(update.max(initial=0)) + 1
+    points, row = np.unique(group * beyond + update, return_index=True)
+    lost = np.flatnonzero(~np.isnan(diverged_at))
+    from_group = group[first[lost]] * beyond
+    begin = np.searchsorted(points, from_group + np.minimum(np.ceil(diverged_at[lost]), beyond))
+    lacks = np.searchsorted(points, from_group + beyond) - begin
+    which = np.repeat(np.arange(len(lost)), lacks)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(lacks) - lacks, lacks)
+    at = row[begin[which] + within]
+
+    # A row that is added has the settings of its run, the time of its point, and no values.
+    of_run, of_point = np.append(kept, first[lost][which]), np.append(kept, at)
+    values = np.append(kept, np.full(len(at), -1))
+    order = np.lexsort((update[of_point], run[of_run]))
+    rows = dict.fromkeys((column.name for column in RUN), of_run) | dict.fromkeys(
+        (each.name for each in POINT), of_point
+    )
+    columns = {
+        name: epochs[name].array.take(rows.get(name, values)[order], allow_fill=name not in rows) for name in epochs
+    }
+    return pd.DataFrame(columns | {"diverged": values[order] < 0})
 
 
 # When they reached the target
