@@ -100,7 +100,8 @@ def exploded(result: Result) -> pd.Series:
     at initialisation. A run that diverged is not counted here.
     """
     runs = result.runs
-    first = runs["run"].map(result.epochs.drop_duplicates("run").set_index("run")["train_loss"])
+    known, row = np.unique(result.epochs["run"].to_numpy(), return_index=True)
+    first = runs["run"].map(pd.Series(result.epochs["train_loss"].to_numpy()[row], known))
     final = runs["final_train_loss"]
     chance = {name: chance_loss(result.experiment, name) for name in result.experiment.dataset}
     guessing = runs["dataset"].map(chance).astype(np.float64)
@@ -172,9 +173,8 @@ def _with_gone(epochs: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
     of_run, of_point = np.append(kept, first[lost][which]), np.append(kept, at)
     values = np.append(kept, np.full(len(at), -1))
     order = np.lexsort((update[of_point], run[of_run]))
-    rows = dict.fromkeys((column.name for column in RUN), of_run) | dict.fromkeys(
-        (each.name for each in POINT), of_point
-    )
+    settings, time = ([column.name for column in part] for part in (RUN, POINT))
+    rows = dict.fromkeys(settings, of_run) | dict.fromkeys(time, of_point)
     columns = {
         name: epochs[name].array.take(rows.get(name, values)[order], allow_fill=name not in rows) for name in epochs
     }
