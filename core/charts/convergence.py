@@ -438,7 +438,7 @@ def _settings(runs: pd.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
     """A label of each group from the settings that vary but the learning rate, and the place of each run's group."""
     _, group = tables.named(runs["group"])
     _, first = np.unique(group, return_index=True)
-    columns = {name: values.tolist() for name, values in tables.taken(runs, SETTINGS, first).items()}
+    columns = {name: values.to_numpy().tolist() for name, values in tables.taken(runs, SETTINGS, first).items()}
     varying = [name for name, values in columns.items() if len(set(values)) > 1]
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
     return [label(row, varying) for row in rows], group
