@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import altair as alt
@@ -398,7 +397,6 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick, said=said)
 
 
-@lru_cache  # of a few columns, again and again
 def _unit(column: str) -> Any:
     channel = alt.X if column.startswith("x") else alt.Y
     return channel(f"{column}:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=None)
