@@ -25,11 +25,12 @@ def _page() -> None:
     )
     functions = tuple(names[name] for name in chosen)
     threshold = session.current().experiment.saturation_threshold
+    middle = charts.middle(std, lesson.REACH)
     for column, quantity in zip(st.columns(2), ("value", "slope"), strict=True):
         with column:
             chart.draw(
                 f"curves_{quantity}", charts.function_curves, partial(lesson.curve_table, functions, threshold),
-                moved=charts.middle(std, lesson.REACH), names=functions, quantity=quantity,
+                moved=middle, names=functions, quantity=quantity,
             )  # fmt: skip
     with st.expander("Formulas", icon=":material/function:"), st.container(key="formulas"):
         for name in functions:

@@ -97,9 +97,8 @@ def _curves(shown: Shown, groups: Chosen) -> None:
         st.caption(notices.told(exploded))
 
     st.header("How many runs reach the target, and when?")
-    chart.draw(
-        "share_reached", charts.share_reached, partial(shown.of_runs, convergence.survival), groups=groups, log_x=log_x
-    )
+    survival = partial(once, shown.of_runs, convergence.survival)
+    chart.draw("share_reached", charts.share_reached, survival, groups=groups, log_x=log_x)
     chart.draw("updates_to_target", charts.updates_to_target, partial(_with_outcomes, shown), groups=groups)
     st.caption(
         f"Target: {findings.target_text(experiment.target)}, looked at wherever training was recorded. A run that "
@@ -121,7 +120,7 @@ def _speed_up(shown: Shown, groups: Chosen) -> None:
         st.caption("There is one group only: nothing to compare it with.")
     elif baseline in medians.index:
         chart.draw(
-            "speed_up", charts.speed_up, partial(shown.of_runs, convergence.speed_up, baseline),
+            "speed_up", charts.speed_up, partial(once, shown.of_runs, convergence.speed_up, baseline),
             groups=groups, title=f"Speed-up over {baseline}",
         )  # fmt: skip
         st.caption(

@@ -15,7 +15,7 @@ from core.charts.style import group_colours
 from core.lessons import zigzag
 from core.lessons.zigzag import FUNCTIONS, SOLUTION, Descent
 from core.text import words
-from core.theory.neuron import Neuron
+from core.theory.neuron import Neuron, Path
 from pages.parts import chart, link, player, save, session, view
 from pages.parts import lesson as page
 from pages.parts.catalogue import Zigzag
@@ -60,6 +60,7 @@ class _Walk:
     """A descent with all that is drawn of it, whatever the step."""
 
     neurons: dict[str, Neuron]
+    walked: dict[tuple[str, str], Path]
     paths: pd.DataFrame
     path_of: dict[str, pd.DataFrame]
     contours: dict[str, pd.DataFrame]
@@ -75,19 +76,25 @@ def _walk(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     paths = zigzag.path_table(walked)
     summary = zigzag.summary_table(descent, walked)
     plain = replace(descent, momentum=0.0)
-    before = zigzag.summary_table(plain, plain.paths(functions, updates)) if descent.momentum else summary
+    before = once(_summary, functions, updates, plain) if descent.momentum else summary
+    starts = np.cumsum([0, *(sum(len(walked[name, kind].step) for kind in updates) for name in functions)]).tolist()
     # The loss does not depend on the descent: its contours and tiles are kept while that changes.
     land = Descent(std=descent.std, draw=descent.draw)
     return _Walk(
         neurons,
+        walked,
         paths=paths,
-        path_of={name: paths[paths["function"] == name] for name in functions},
+        path_of={name: paths.iloc[slice(*starts[i : i + 2])] for i, name in enumerate(functions)},
         contours={name: once(_contours, land, name) for name in functions},
         tiles={name: once(_tiles, land, name) for name in functions},
         summary=summary,
         words=zigzag.summary_words(summary, before),
         conditions=zigzag.condition_table(neurons),
     )
+
+
+def _summary(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent) -> pd.DataFrame:
+    return zigzag.summary_table(descent, descent.paths(functions, updates))
 
 
 def _contours(land: Descent, function: str) -> pd.DataFrame:
@@ -130,9 +137,9 @@ def _step(functions: tuple[str, ...], updates: tuple[str, ...], descent: Descent
     walk = once(_walk, functions, updates, descent)
     directions, drawn = {}, {}
     for function, neuron in walk.neurons.items():
-        mine = _path(walk, function)
-        here = np.flatnonzero((mine["updates"] == updates[0]) & (mine["step"].to_numpy() <= step))[-1]
-        at = (float(mine["w1"].iloc[here]), float(mine["w2"].iloc[here]))
+        path = walk.walked[function, updates[0]]
+        here = min(step, len(path.step) - 1)
+        at = (float(path.w1[here]), float(path.w2[here]))
         directions[function] = zigzag.direction_table(neuron, at)
         tables = _tables(walk, function, directions[function], step)
         drawn[function] = picture.with_tables(once(_form, function, True), tables, charts.descent_words(tables))

@@ -1035,6 +1035,14 @@ def test_a_rate_at_which_most_runs_diverge_is_a_cross() -> None:
     assert line["group"].iloc[0] in {"logistic · normal:0.01", "logistic · normal:1", "logistic · glorot_uniform"}
 
 
+def test_a_line_of_the_rate_grid_is_named_by_the_numbers_that_vary_as_everywhere(real: Tables) -> None:
+    first, second = real.runs["group"].unique()[:2]
+    runs = real.runs[real.runs["group"].isin([first, second])]
+    runs = runs.assign(activation="tanh", initialiser="normal:1", gain=np.where(runs["group"] == first, 1.0, 0.5))
+    drawn = _layer(convergence.rate_grid(runs, quantity="final_train_loss"), "point", "median")
+    assert set(drawn["group"]) == {"gain 1", "gain 0.5"}
+
+
 def test_a_group_that_met_the_target_before_any_training_has_its_place_on_the_rate_grid() -> None:
     t = made("rates, the highest diverges")
     runs = t.runs.assign(updates_to_target=t.runs["updates_to_target"].mask(t.runs["learning_rate"] == 0.1, 0.0))

@@ -1,15 +1,18 @@
 """Charts of convergence: learning curves, who reached the target when, and how much faster."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from core import text
 from core.charts import curves, style, tables
-from core.charts.picture import arrow
 from core.experiment.experiment import label
+from core.results import summary
 from core.results.convergence import SETTINGS
 
 MEASURES = {
@@ -127,15 +130,11 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
     """
     title = "Share of runs that reached the target"
     x_title, y_title = curves.TIMES["update"], "share of all runs of the group"
-    table = tables.masked(survival[survival["group"].isin(groups)], ["update", "reached", "at_risk"])[0]
-    if table.empty:
+    lines = _steps(survival, groups)
+    if not lines:
         return style.blank(title, x_title, y_title)
-    limit = max(2, STEP_ROWS // len(groups))
-    parts = []
-    for _, part in table.sort_values("update", kind="stable").groupby("group", sort=False):
-        parts.append(part.iloc[tables.thin(np.arange(len(part)), limit)])
-    table = pd.concat(parts)[["group", "update", "reached", "at_risk"]]
-    x_axis = alt.X("update:Q", **style.position(x_title, table["update"], "symlog" if log_x else "count"))
+    table = _rows(survival, ("group", "update", "reached", "at_risk"), np.concatenate(lines))
+    x_axis = alt.X("update:Q", **style.position(x_title, table["update"].to_numpy(), "symlog" if log_x else "count"))
     y_axis = alt.Y("reached:Q", **style.position(y_title, (), "share"))
     pick = style.pick_group(groups)
     base = alt.Chart(table).encode(x=x_axis, y=y_axis, color=style.group_colour(groups), opacity=style.faded(pick))
@@ -147,10 +146,33 @@ def share_reached(survival: pd.DataFrame, *, groups: Sequence[str], log_x: bool 
         ("at_risk", "runs not there before", "d"),
     )
     dots = base.mark_point(filled=True, size=34).encode(tooltip=tip)
-    behind = style.halo(arrow(table[["group", "update", "reached"]]), groups, steps=True, x=x_axis, y=y_axis)
+    behind = style.halo(table.select(["group", "update", "reached"]), groups, steps=True, x=x_axis, y=y_axis)
     subtitle = "share that has reached the target so far"
-    said = style.extremes(table.groupby("group", sort=False).tail(1), "reached", "{group}", text.percent)
+    ends = _rows(survival, ("group", "reached"), np.array([line[-1] for line in lines]))
+    said = style.extremes(ends.to_pydict(), "reached", "{group}", text.percent)
     return style.layered([*behind, line, dots], title, subtitle, 300, pick, pick_on=len(behind), told=dots, said=said)
+
+
+def _steps(survival: pd.DataFrame, groups: Sequence[str]) -> list[NDArray[np.int64]]:
+    """The rows of each group in the order of updates, as many as there is room for; groups as they come in that."""
+    place = tables.places(survival["group"], groups)
+    known = place >= 0
+    for name in ("update", "reached", "at_risk"):
+        known &= tables.drawable(survival[name].to_numpy(np.float64))
+    rows = np.flatnonzero(known)
+    if not rows.size:
+        return []
+    rows = rows[np.argsort(survival["update"].to_numpy()[rows], kind="stable")]
+    _, first, line = np.unique(place[rows], return_index=True, return_inverse=True)
+    order = np.argsort(first[line], kind="stable")
+    parts = np.split(rows[order], np.flatnonzero(np.diff(first[line][order])) + 1)
+    limit = max(2, STEP_ROWS // len(groups))
+    return [tables.thin(part, limit) for part in parts]
+
+
+def _rows(table: pd.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) -> pa.Table:
+    """Some columns of these rows, for a chart."""
+    return tables.few(tables.taken(table, names, rows))
 
 
 def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:
@@ -163,29 +185,28 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
         runs: the runs table with a column outcome (`core.results.convergence.outcomes`).
         groups: the experiment's groups, in its order; rows are drawn for those that `runs` holds.
     """
-    column = "updates_to_target"
     title = "Updates to target, run by run"
     x_title, y_title = "weight updates to target", "run group"
-    table = runs[runs["group"].isin(groups)]
-    table = table.assign(at=table[column].fillna(table["last_update"]))
-    table = tables.masked(table, ["at"])[0]
-    if table.empty:
+    updates, group = runs["updates_to_target"].to_numpy(), tables.places(runs["group"], groups)
+    at = np.where(np.isnan(updates), runs["last_update"].to_numpy(), updates)
+    rows = np.flatnonzero((group >= 0) & np.isfinite(at))
+    if not rows.size:
         return style.blank(title, x_title, y_title)
-    medians = tables.spread(table, ["group"], column, np.inf).set_index("group")
-    named, cut = style.shown(groups, table)
-    table = table[table["group"].isin(named)]
-    place = {group: i for i, group in enumerate(named)}
-    notes = [_reached_text(*medians.loc[group, ["finite", "runs", "median"]]) for group in named]
-    names = pd.DataFrame({"group": named, "note": notes})
-    dots = _strip(table.assign(place=table["group"].map(place)))
-    ticks = pd.DataFrame({"group": named, "at": [medians["median"][group] for group in named]})
-    ticks = ticks.assign(top=np.arange(len(named)) + 0.42, base=np.arange(len(named)) + 0.94)
-    ticks = tables.masked(ticks, ["at"])[0]
+    there, place = np.unique(group[rows], return_inverse=True)
+    medians = summary.quartiles(updates[rows], place, np.inf)[1]
+    named, cut = [groups[row] for row in there[: style.MOST_ROWS]], style.left_out(len(there))
+    notes = list(map(_reached_text, *(medians[name].tolist() for name in ("finite", "runs", "median"))))[: len(named)]
+    shown = place < len(named)
+    rows, height = _strip(rows[shown], place[shown], at, runs["run"].to_numpy())
+    dots: dict[str, Any] = {**tables.taken(runs, ["group", "seed", "outcome"], rows), "at": at[rows], "y": height}
+    middle = medians["median"][: len(named)]
+    row = np.flatnonzero(np.isfinite(middle))
+    ticks = {"group": tables.texts(named, row), "at": middle[row], "top": row + 0.42, "base": row + 0.94}
 
     kind: style.Kind = "log" if float(dots["at"].min()) > 0 else "symlog"
     x_axis = style.position(x_title, dots["at"], kind)
     y_axis = style.row_axis(y_title, len(named))
-    present = set(dots["outcome"])
+    present = set(dots["outcome"].unique())
     outcomes = [outcome for outcome in OUTCOME_SHAPES if outcome in present]
     shape = alt.Shape(
         "outcome:N",
@@ -196,13 +217,13 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     tip = style.tip(
         ("group", "group"), ("seed", "seed", "d"), ("outcome", "outcome"), ("at", "update (last if not reached)", ",d")
     )
-    points = alt.Chart(dots[["group", "seed", "outcome", "at", "y"]]).mark_point(size=64, strokeWidth=1.8)
+    points = alt.Chart(tables.few(dots)).mark_point(size=64, strokeWidth=1.8)
     x = alt.X("at:Q", **x_axis)
     charts = [points.encode(x=x, y=alt.Y("y:Q", **y_axis), color=colour, shape=shape, tooltip=tip)]
-    if not ticks.empty:
-        tick = alt.Chart(ticks).mark_rule(strokeWidth=4)
+    if row.size:
+        tick = alt.Chart(tables.few(ticks)).mark_rule(strokeWidth=4)
         charts.append(tick.encode(x=x, y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"), color=colour))
-    charts += style.row_names(names, y_axis, room=115, groups=groups)
+    charts += style.row_names({"group": named, "note": notes}, y_axis, room=115, groups=groups)
     note, said = f"bar: median over all runs{cut}", style.read_out(named, notes)
     return style.layered(charts, title, note, style.row_height(len(named)), said=said)
 
@@ -228,42 +249,40 @@ def speed_up(
     named, cut = style.shown(groups, table)
     if not named:
         return style.blank(title, x_title, y_title)
-    table = table.set_index("group").loc[named].reset_index()
-    table["y"] = np.arange(len(named)) + 0.7
-    drawn = tables.masked(table, ["ratio"], log=["ratio"])[0]
-    finite = drawn[["ratio", "low", "high"]].to_numpy(dtype=np.float64).ravel()
+    own = tables.places(table["group"], named)
+    rows = np.flatnonzero(own >= 0)
+    rows = rows[np.argsort(own[rows])]
+    words = table["text"].array.take(rows)
+    ratio, low, high = (table[name].to_numpy(dtype=np.float64)[rows] for name in ("ratio", "low", "high"))
+    has_point = tables.drawable(ratio, log=True)
+    drawn = np.flatnonzero(has_point)
+    finite = np.concatenate([ends[drawn] for ends in (ratio, low, high)])
     x_axis = style.position(x_title, np.concatenate([finite, [0.5, 2.0]]), "log")
-    first, last = x_axis["scale"].domain
-    drawn = drawn.assign(low=drawn["low"].fillna(drawn["ratio"]).clip(first, last))
-    drawn = drawn.assign(high=drawn["high"].fillna(drawn["ratio"]).clip(first, last))
+    ends = [np.where(np.isnan(end), ratio, end)[drawn].clip(*x_axis["scale"].domain) for end in (low, high)]
     y_axis, colour = style.row_axis(y_title, len(named)), colour or style.row_colour(groups)
-    y = alt.Y("y:Q", **y_axis)
-    has_point = table["group"].isin(drawn["group"])
-    names = pd.DataFrame({"group": named, "note": table["text"].where(has_point, "")})
+    y, height = alt.Y("y:Q", **y_axis), np.arange(len(named)) + 0.7
 
     # Piece by piece, so that it crosses neither the groups' names nor what stands in place of a point.
-    pieces = pd.DataFrame({"one": 1.0, "top": drawn["y"] - 0.28, "base": drawn["y"] + 0.28})
-    one = alt.Chart(pieces).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
+    pieces = {"one": np.ones(len(drawn)), "top": height[drawn] - 0.28, "base": height[drawn] + 0.28}
+    one = alt.Chart(tables.few(pieces)).mark_rule(color=style.NEUTRAL, strokeDash=[5, 4], strokeWidth=1.6)
     charts = [one.encode(x=alt.X("one:Q", **x_axis), y=alt.Y("top:Q", **y_axis), y2=alt.Y2("base:Q"))]
-    if not drawn.empty:
-        base = alt.Chart(drawn[["group", "ratio", "low", "high", "text", "y"]])
+    if drawn.size:
+        points = {"group": tables.texts(named, drawn), "ratio": ratio[drawn], "low": ends[0], "high": ends[1]}
+        base = alt.Chart(tables.few(points | {"text": words.take(drawn), "y": height[drawn]}))
         tip = style.tip(("group", "group"), ("ratio", "times faster", style.NUMBER), ("text", "ratio and interval"))
         interval = base.mark_rule(strokeWidth=3)
         charts.append(interval.encode(x=alt.X("low:Q", **x_axis), x2=alt.X2("high:Q"), y=y, color=colour))
         dots = base.mark_point(filled=True, size=110, opacity=1)
         charts.append(dots.encode(x=alt.X("ratio:Q", **x_axis), y=y, color=colour, tooltip=tip))
-    if not has_point.all():
-        words = alt.Chart(table.loc[~has_point, ["text", "y"]])
-        words = words.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
-        charts.append(words.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
-    charts += style.row_names(names, y_axis, room=140 if has_point.any() else 4, groups=groups)
-    return style.layered(
-        charts,
-        title,
-        f"{'ratio of medians, 95 % interval' if table['low'].notna().any() else 'ratio'}; dashed: baseline{cut}",
-        style.row_height(len(named)),
-        said=style.read_out(named, table["text"]),
-    )
+    if len(rest := np.flatnonzero(~has_point)):
+        said = alt.Chart(tables.few({"text": words.take(rest), "y": height[rest]}))
+        said = said.mark_text(align="left", color=style.NEUTRAL, fontSize=12, limit=alt.ExprRef("width"))
+        charts.append(said.encode(x=style.at(2), y=y, text=alt.Text("text:N")))
+    notes = [word if point else "" for word, point in zip(words, has_point, strict=True)]
+    names = {"group": named, "note": notes}
+    charts += style.row_names(names, y_axis, room=140 if drawn.size else 4, groups=groups)
+    subtitle = f"{'ratio' if np.isnan(low).all() else 'ratio of medians, 95 % interval'}; dashed: baseline{cut}"
+    return style.layered(charts, title, subtitle, style.row_height(len(named)), said=style.read_out(named, words))
 
 
 def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups: Sequence[str] = ()) -> alt.LayerChart:
@@ -275,20 +294,22 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups
         quantity: one of FINALS.
         groups: the run groups of which any makes a line be drawn, at all of its rates; none stands for all.
     """
-    settings = _settings(runs)
-    table = runs.assign(group=settings)
-    shown = set(settings[runs["group"].isin(groups)] if groups else settings)
-    medians = tables.spread(
-        table[table["group"].isin(shown)], ["group", "learning_rate"], quantity,
+    labels, group = _settings(runs)
+    names, line = tables.named(pd.array(labels, dtype="str"))
+    line = line[group]
+    wanted = line[tables.places(runs["group"], groups) >= 0] if groups else line
+    own = np.flatnonzero(np.isin(line, wanted))
+    rates, rate = np.unique(runs["learning_rate"].to_numpy()[own], return_inverse=True)
+    first, found = summary.quartiles(
+        runs[quantity].to_numpy()[own], line[own] * len(rates) + rate,
         -np.inf if quantity.endswith("accuracy") else np.inf,
     )  # fmt: skip
-    among = tuple(dict.fromkeys(settings))
-    return rate_curves(
-        medians, groups=style.Chosen(tuple(name for name in among if name in shown), among), quantity=quantity
-    )
+    medians = {"group": pd.array(names, dtype="str").take(line[own][first]), "learning_rate": rates[rate[first]]}
+    among, shown = (tuple(names[place] for place in pd.unique(lines).tolist()) for lines in (line, line[own]))
+    return rate_curves(medians | found, groups=style.Chosen(shown, among), quantity=quantity)
 
 
-def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) -> alt.LayerChart:
+def rate_curves(medians: curves.Table, *, groups: Sequence[str], quantity: str) -> alt.LayerChart:
     """The same of medians that are known.
 
     Args:
@@ -301,87 +322,111 @@ def rate_curves(medians: pd.DataFrame, *, groups: Sequence[str], quantity: str) 
     title = f"{meaning.capitalize()} by learning rate"
     x_title = "learning rate"
     accuracy = quantity.endswith("accuracy")
-    medians = medians[medians["group"].isin(groups)]
-    medians = tables.masked(medians, ["learning_rate"], log=["learning_rate"])[0]
-    at_once = quantity.endswith("to_target") and bool((medians[["low", "median"]] == 0).any(axis=None))
+    own = _at_rates(medians, groups)
+    at_once = quantity.endswith("to_target") and bool((own["low"] == 0).any() or (own["median"] == 0).any())
     kind: style.Kind = "share" if accuracy else "symlog" if at_once else "log"
     log = kind == "log"
-    reached = tables.masked(medians, ["median"], log=["median"] if log else [])[0]
-    if medians.empty:
+    if not len(rates := np.unique(own["learning_rate"])):
         return style.blank(title, x_title, meaning)
-    bands = tables.masked(reached, ["low", "high"], log=["low"] if log else [])[0]
-    x_axis = alt.X(
-        "learning_rate:Q",
-        **style.position(x_title, medians["learning_rate"], "log", sorted(medians["learning_rate"].unique().tolist())),
-    )
-    lost = medians[~np.isfinite(medians["median"])].copy()
+    reached = tables.rows_of(own, tables.drawable(own["median"], log))
+    bands = tables.rows_of(reached, tables.drawable(reached["low"], log) & tables.drawable(reached["high"]))
+    lost = tables.rows_of(own, ~np.isfinite(own["median"]))
+    x_axis = alt.X("learning_rate:Q", **style.position(x_title, rates, "log", rates.tolist()))
     ends = np.concatenate([reached["median"], bands["low"], bands["high"]])
-    if not lost.empty and ends.size and not accuracy:
+    if len(lost["group"]) and ends.size and not accuracy:
         least = max(ends.min(), 1.0) if at_once else ends.min()
         ends = np.append(ends, ends.max() * max((ends.max() / least) ** 0.25, 1.5))  # room above for the crosses
     y_axis = style.position(meaning, ends, kind)
     low, high = y_axis["scale"].domain
-    lost["edge"] = _edge(lost, 1.0 if at_once else low, high, accuracy)
-    reached = reached.assign(band=tables.interval_text(reached["low"], reached["high"]))
+    band = pa.array(tables.interval_text(reached["low"], reached["high"]), pa.large_string())
+    rows = _named(reached, groups, "learning_rate", "median", "finite", "runs").add_column(3, "band", band)
     colour, dash, pick = style.group_colour(groups), style.group_dash(groups), style.pick_group(groups)
-    base = alt.Chart(reached[["group", "learning_rate", "median", "band", "finite", "runs"]])
     y = alt.Y("median:Q", **y_axis)
     tip = style.tip(
         ("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("median", "median", style.NUMBER),
         ("band", "25-75 % of runs"), ("finite", "runs with a value", "d"), ("runs", "of runs", "d"),
     )  # fmt: skip
-    base = base.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
+    base = alt.Chart(rows).encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick))
     charts = [base.mark_line(strokeWidth=2).encode(strokeDash=dash)]
-    interval = alt.Chart(bands[["group", "learning_rate", "low", "high"]]).mark_rule(strokeWidth=2)
+    interval = alt.Chart(_named(bands, groups, "learning_rate", "low", "high")).mark_rule(strokeWidth=2)
     y_low = alt.Y("low:Q", **y_axis)
     charts.append(interval.encode(x=x_axis, y=y_low, y2=alt.Y2("high:Q"), color=colour, opacity=style.faded(pick, 0.6)))
     dots = base.mark_point(filled=True, size=70).encode(tooltip=tip)
     charts.append(dots)
-    best = reached[reached["best"]] if "best" in reached else reached.iloc[:0]
-    if not best.empty:
-        ring = alt.Chart(best[["group", "learning_rate", "median"]]).mark_point(size=260, strokeWidth=2.2)
+    best = tables.rows_of(reached, reached["best"])
+    if len(best["group"]):
+        ring = alt.Chart(_named(best, groups, "learning_rate", "median")).mark_point(size=260, strokeWidth=2.2)
         charts.insert(0, ring.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick)))
-    if not lost.empty:
-        edge = alt.Y("edge:Q", **y_axis)
-        charts.append(_no_median(lost).encode(x=x_axis, y=edge, color=colour, opacity=style.faded(pick)))
-    one = medians["runs"].max() == 1
+    if len(lost["group"]):
+        edge = _edge(lost["learning_rate"], 1.0 if at_once else low, high, accuracy)
+        cross, y = _no_median(lost, edge, groups), alt.Y("edge:Q", **y_axis)
+        charts.append(cross.encode(x=x_axis, y=y, color=colour, opacity=style.faded(pick)))
+    one = own["runs"].max() == 1
     subtitle = f"{curves.ONE_RUN}; cross: no value" if one else "25-75 % of the runs; cross: too few runs for a median"
-    subtitle += "" if best.empty else "; ring: best rate"
-    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=_said(reached, accuracy))
+    subtitle += "; ring: best rate" if len(best["group"]) else ""
+    said = _said(tables.in_place(reached, groups), accuracy)
+    return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=said)
 
 
-def _said(reached: pd.DataFrame, accuracy: bool) -> str:
+def _at_rates(medians: curves.Table, groups: Sequence[str]) -> tables.Columns:
+    """The medians of these lines that have a place along the axis; in the column "group" is the number of the line."""
+    columns = ("learning_rate", "low", "median", "high", "finite", "runs")
+    own = {"group": tables.places(medians["group"], groups), **{name: np.asarray(medians[name]) for name in columns}}
+    own["best"] = np.asarray(medians["best"] if "best" in medians else np.zeros(len(own["group"])), np.bool_)
+    return tables.rows_of(own, (own["group"] >= 0) & tables.drawable(own["learning_rate"], log=True))
+
+
+def _named(own: tables.Columns, groups: Sequence[str], *names: str) -> pa.Table:
+    """Some columns of what `_at_rates` gives, for a chart."""
+    return tables.few(tables.in_place({name: own[name] for name in ("group", *names)}, groups))
+
+
+def _said(reached: curves.Table, accuracy: bool) -> str:
     whose = "{group}, learning rate {learning_rate:g},"
     ends = style.extremes(reached, "median", whose, text.percent if accuracy else text.number)
     return ends or "No line has a median at any learning rate"
 
 
-def _no_median(lost: pd.DataFrame) -> alt.Chart:
-    """A cross for each median that is lost, with how many runs have a value."""
+def _no_median(lost: tables.Columns, edge: NDArray[np.float64], groups: Sequence[str]) -> alt.Chart:
+    """A cross for each median that is lost, at the heights `edge`, with how many runs have a value."""
     words = [
         f"{finite} of {text.count(total, 'run')} {text.verb(finite, 'has', 'have')} a value"
-        for finite, total in zip(lost["finite"], lost["runs"], strict=True)
+        for finite, total in zip(lost["finite"].tolist(), lost["runs"].tolist(), strict=True)
     ]
-    cross = alt.Chart(lost[["group", "learning_rate", "edge"]].assign(text=words))
+    rows = _named(lost, groups, "learning_rate").append_column("edge", pa.array(edge))
+    cross = alt.Chart(rows.append_column("text", pa.array(words, pa.large_string())))
     tip = style.tip(("group", "runs of"), ("learning_rate", "learning rate", style.NUMBER), ("text", "no median"))
     marks: alt.Chart = cross.mark_point(shape=style.CROSS, size=60, strokeWidth=2).encode(tooltip=tip)
     return marks
 
 
-def _edge(lost: pd.DataFrame, low: float, high: float, accuracy: bool) -> pd.Series:
+def _edge(rates: NDArray[np.float64], low: float, high: float, accuracy: bool) -> NDArray[np.float64]:
     """Heights at the worse end of the axis, those of one learning rate below each other."""
-    place = lost.groupby("learning_rate").cumcount()
-    step = place * min(0.04, 0.16 / max(int(place.max()), 1)) if len(place) else place
-    return low + step * (high - low) if accuracy else high * (low / high) ** step
+    order = np.argsort(rates, kind="stable")
+    place = np.empty(len(rates))
+    place[order] = np.arange(len(rates)) - np.searchsorted(rates[order], rates[order])
+    step = place * min(0.04, 0.16 / max(place.max(), 1.0))
+    found: NDArray[np.float64] = low + step * (high - low) if accuracy else high * (low / high) ** step
+    return found
 
 
-def _strip(table: pd.DataFrame) -> pd.DataFrame:
-    """Every run's height within its row: by turns up and down, so that equal runs lie beside each other."""
-    each = max(1, STRIP_ROWS // table["group"].nunique())
-    table = table.sort_values(["place", "at", "run"], kind="stable")
-    order = table.groupby("group", sort=False).cumcount()
-    table = table.assign(y=table["place"] + 0.68 + (order % 5 - 2) * 0.085)
-    return table[order < each]
+def _strip(
+    rows: NDArray[np.int64], place: NDArray[np.int64], at: NDArray[np.float64], run: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Every run's height within its row: by turns up and down, so that equal runs lie beside each other.
+
+    Args:
+        rows: the numbers of the runs, as many of which are drawn as there is room for.
+        place: of each of them, which row of the chart it is in, from 0.
+        at: of every run of the table, where it stands along that row.
+        run: of every run of the table, its number.
+    """
+    order = np.lexsort((run[rows], at[rows], place))
+    rows, place = rows[order], place[order]
+    within = np.arange(len(rows)) - np.searchsorted(place, place)
+    height = place + 0.68 + (within % 5 - 2) * 0.085
+    shown = within < max(1, STRIP_ROWS // (int(place[-1]) + 1))
+    return rows[shown], height[shown]
 
 
 def _reached_text(reached: int, runs: int, median: float) -> str:
@@ -389,9 +434,11 @@ def _reached_text(reached: int, runs: int, median: float) -> str:
     return f"{share}, median {text.amount(median)}" if np.isfinite(median) else f"{share} reached"
 
 
-def _settings(runs: pd.DataFrame) -> pd.Series:
-    """A label of every run from the settings that vary, the learning rate left out."""
-    groups = runs.drop_duplicates("group")
-    varying = [name for name in SETTINGS if groups[name].nunique() > 1]
-    labels = [label(row, varying) for row in groups[SETTINGS].to_dict("records")]
-    return runs["group"].map(dict(zip(groups["group"], labels, strict=True)))
+def _settings(runs: pd.DataFrame) -> tuple[list[str], NDArray[np.int64]]:
+    """A label of each group from the settings that vary but the learning rate, and the place of each run's group."""
+    _, group = tables.named(runs["group"])
+    _, first = np.unique(group, return_index=True)
+    columns = {name: values.to_numpy().tolist() for name, values in tables.taken(runs, SETTINGS, first).items()}
+    varying = [name for name, values in columns.items() if len(set(values)) > 1]
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    return [label(row, varying) for row in rows], group

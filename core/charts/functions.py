@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from core.charts import curves, rows, style, tables
 from core.registries.activations import ACTIVATIONS
+from core.results import summary
 from core.text import number, percent, words
 
 QUANTITIES = {"value": ("Output f(x)", "output h = f(x)"), "slope": ("Slope f'(x)", "slope f'(x)")}
@@ -57,19 +58,20 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
     """
     heading, y_title = QUANTITIES[quantity]
     limits = [ACTIVATIONS[name].range for name in names]
-    values = [0.0, *table[quantity]]
+    functions = table["activation"].unique().tolist()
+    place = tables.places(table["activation"], functions)
+    along, heights, saturated = (table[name].to_numpy() for name in ("x", quantity, "saturated"))
+    values = [0.0, float(heights.min()), float(heights.max())]
     if quantity == "value":
         values = [max(-UNBOUNDED, min(low for low, _ in limits)), min(UNBOUNDED, max(high for _, high in limits)), 0.0]
-    reach = float(table["x"].abs().max())
-    saturated = table["saturated"].to_numpy()
+    reach = float(np.abs(along).max())
     x_axis = style.fixed("pre-activation x", -reach, reach, tickCount=6)
     y_axis = style.position(y_title, values)
     x, y = alt.X("x:Q", **x_axis), alt.Y(f"{quantity}:Q", **y_axis)
     colour, dash, pick = channels(names)
-    columns = {"activation": list(map(words, table["activation"])), "x": table["x"].to_numpy()}
-    columns |= {quantity: table[quantity].to_numpy()}
-    columns |= {"state": ["saturated" if flat else "not saturated" for flat in saturated.tolist()]}
-    drawn = tables.few(columns)
+    said = list(map(words, functions))
+    columns = {"activation": tables.texts(said, place), "x": along, quantity: heights}
+    drawn = tables.few(columns | {"state": tables.texts(("not saturated", "saturated"), saturated)})
     # A line ends where a function saturates, and another one begins where it does no more.
     piece = np.cumsum(np.append(True, saturated[1:] != saturated[:-1]))
     pieces = drawn.append_column("piece", pa.array(piece)).filter(pa.array(~saturated))
@@ -85,8 +87,7 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
         ("activation", "function"), ("x", "x", style.NUMBER), (quantity, y_title, style.NUMBER), ("state", "state")
     )
     dots = base.mark_point(filled=True, size=60, clip=True).encode(opacity=alt.OpacityValue(0), tooltip=tip)
-    ends = table.groupby("activation", sort=False)[quantity].agg(["min", "max"])
-    spans = [f"{number(least)} to {number(most)}" for least, most in zip(ends["min"], ends["max"], strict=True)]
+    spans = [f"{number(least)} to {number(most)}" for least, most in zip(*summary.ends(place, heights), strict=True)]
     return style.layered(
         [
             thin,
@@ -99,7 +100,7 @@ def function_curves(table: pd.DataFrame, *, names: Sequence[str], quantity: str,
         "thin: saturated; grey: 95 % of the pre-activations",
         280,
         pick,
-        said=f"For x from {number(-reach)} to {number(reach)}: {style.read_out(map(words, ends.index), spans)}",
+        said=f"For x from {number(-reach)} to {number(reach)}: {style.read_out(said, spans)}",
     )
 
 
@@ -111,11 +112,10 @@ def output_distributions(histogram: pd.DataFrame, *, outputs: pd.DataFrame) -> a
         outputs: a row for each function, in order: columns activation, std, mean, saturated, n.
     """
     title = "Distribution of the output h = f(a)"
-    names, outputs, histogram = outputs["activation"].to_list(), _in_words(outputs), _in_words(histogram)
-    said = outputs["activation"].to_list()
+    names = outputs["activation"].to_list()
+    said = list(map(words, names))
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
-    places = {name: place for place, name in enumerate(said)}
-    place = np.array([places[name] for name in histogram["activation"].to_list()])
+    place = tables.places(histogram["activation"], names)
     order = np.lexsort((histogram["left"].to_numpy(), place))
     table = {name: histogram[name].to_numpy()[order] for name in ("left", "right", "share", "expected")}
     table |= {"place": place[order], "range": np.array(tables.interval_text(table["left"], table["right"]))}
@@ -162,17 +162,20 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
         outputs: a row for each function: activation, std, sample_saturated, sample_saturated_error, n.
     """
     x_title, y_title = "standard deviation of the pre-activation", "share saturated"
-    table, outputs = _in_words(table), _in_words(outputs)
     std, n = outputs["std"].iloc[0], outputs["n"].iloc[0]
-    x_axis = style.position(x_title, table["std"].to_numpy(), "log")
+    functions = tables.texts(list(map(words, names)), tables.places(table["activation"], names))
+    lines = {"activation": functions, "std": table["std"].to_numpy(), "saturated": table["saturated"].to_numpy()}
+    x_axis = style.position(x_title, lines["std"], "log")
     y_axis = style.position(y_title, (), "share")
     colour, dash, pick = channels(names)
-    base = alt.Chart(table).encode(x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour)
+    base = alt.Chart(tables.few(lines))
+    base = base.encode(x=alt.X("std:Q", **x_axis), y=alt.Y("saturated:Q", **y_axis), color=colour)
     line = base.mark_line(strokeWidth=2.2).encode(strokeDash=dash, opacity=style.faded(pick))
     at = alt.Chart(tables.few({"std": [std]})).mark_rule(color=style.NEUTRAL, strokeWidth=1.5)
     share, two = outputs["sample_saturated"].to_numpy(), 2.0 * outputs["sample_saturated_error"].to_numpy()
     columns = ["activation", "std", "sample_saturated", "sample_saturated_error", "saturated", "n"]
     drawn: dict[str, Any] = {name: outputs[name].to_list() for name in columns}
+    drawn["activation"] = said = list(map(words, drawn["activation"]))
     drawn |= {"low": (share - two).clip(0, 1), "high": (share + two).clip(0, 1)}
     dot = alt.Chart(tables.few(drawn)).encode(x=alt.X("std:Q", **x_axis), color=colour)
     tip = style.tip(
@@ -184,7 +187,7 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
         ("n", "samples", ",d"),
     )
     opacity = style.faded(pick)
-    said = style.read_out(outputs["activation"], map(percent, outputs["saturated"]))
+    shares = style.read_out(said, map(percent, drawn["saturated"]))
     return style.layered(
         [
             line,
@@ -198,7 +201,7 @@ def saturation_by_std(table: pd.DataFrame, *, names: Sequence[str], outputs: pd.
         f"lines: theory; dots at {std:g}: {n:,} samples, ± 2 standard errors",
         260,
         pick,
-        said=f"With a standard deviation of {std:g}: {said}",
+        said=f"With a standard deviation of {std:g}: {shares}",
     )
 
 

@@ -319,8 +319,8 @@ def descent_words(drawn: Sequence[pa.Table]) -> str:
 
 def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa.Table, pa.Table]]:
     """The paths, that much of them, where they start, and where each of them is now."""
-    finite = np.isfinite(np.column_stack([paths[name].to_numpy() for name in ("w1", "w2", "loss")])).all(axis=1)
-    rows = arrow(paths[["updates", "step", "w1", "w2"]]).filter(pa.array(finite))
+    finite = np.logical_and.reduce([np.isfinite(paths[name].to_numpy()) for name in ("w1", "w2", "loss")])
+    rows = tables.few(tables.taken(paths, ["updates", "step", "w1", "w2"], np.flatnonzero(finite)))
     steps = rows["step"].to_numpy()
     walked = rows.filter(pa.array(steps <= step))
     now = {kind: place for place, kind in enumerate(walked["updates"].to_pylist())}
@@ -391,9 +391,9 @@ def loss_over_steps(table: pd.DataFrame, *, functions: Sequence[str], goal: floa
     arrived = alt.Chart(tables.few({"share": [goal]})).mark_rule(color=style.NEUTRAL, strokeDash=[2, 3])
     lines = dict(zip(UPDATES, ("solid", "dashed"), strict=True))
     subtitle = ", ".join(f"{lines[kind]}: {kind}" for kind in kinds) + f"; dotted: {percent(goal)} of the first loss"
-    rows = zip(drawn["group"], updates, drawn["step"], drawn["share"], strict=True)
-    last = {f"{group}, {kind}": f"{number(left)} at step {step:,}" for group, kind, step, left in rows}
-    said = f"Last: {style.read_out(last, last.values())}"
+    ends = {(group, kind): place for place, (group, kind) in enumerate(zip(drawn["group"], updates, strict=True))}
+    last = [f"{number(drawn['share'][place])} at step {drawn['step'][place]:,}" for place in ends.values()]
+    said = f"Last: {style.read_out((f'{group}, {kind}' for group, kind in ends), last)}"
     return style.layered([line, dots, arrived.encode(y=y)], title, subtitle, 300, pick, said=said)
 
 

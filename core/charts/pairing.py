@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from core.charts import convergence, curves, style, tables
 from core.charts.convergence import MEASURES
+from core.results import summary
 
 SIDES = {"A": [1, 0], "B": [6, 4]}
 """The two results, and the dash of each."""
@@ -32,17 +34,16 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     named = list(groups[:MOST])
     what, accuracy = MEASURES[quantity], quantity.endswith("accuracy")
     title = f"{what.partition(' (')[0].capitalize()}: A solid, B dashed"
-    table = epochs.loc[epochs["group"].isin(named), ["group", "side", x, quantity]]
-    whole = tables.spread(table, ["group", "side", x], quantity, -np.inf if accuracy else np.inf)
-    medians = tables.masked(whole, ["median"])[0]
-    if medians.empty:
+    medians = _medians(epochs, named, quantity, x)
+    if not len(medians["median"]):
         return style.blank(title, curves.TIMES[x], what)
-    positive = medians.loc[medians["median"] > 0, "median"]
-    log = not accuracy and len(positive) == len(medians) and positive.max() > WIDE * positive.min()
-    kept = tables.thin(np.unique(medians[x].to_numpy()), max(2, curves.LINE_ROWS // (2 * len(named))))
-    medians = medians[medians[x].isin(kept)]
-    medians = medians.assign(band=tables.interval_text(medians["low"], medians["high"]))
-    bands = tables.masked(medians, ["low", "high"], log=["low"] if log else [])[0]
+    least, most = medians["median"].min(), medians["median"].max()
+    log = not accuracy and least > 0 and most > WIDE * least
+    kept = tables.thin(np.unique(medians[x]), max(2, curves.LINE_ROWS // (2 * len(named))))
+    medians = tables.rows_of(medians, np.isin(medians[x], kept))
+    band = pa.array(tables.interval_text(medians["low"], medians["high"]), pa.large_string())
+    lines = _rows(medians, named, x, "median", "finite", "runs").add_column(4, "band", band)
+    bands = tables.rows_of(medians, tables.drawable(medians["low"], log) & tables.drawable(medians["high"]))
     heights = np.concatenate([medians["median"], bands["low"], bands["high"]])
     y_axis = style.position(what, heights, "share" if accuracy else "log" if log else "linear")
     along = alt.X(f"{x}:Q", **style.position(curves.TIMES[x], medians[x], "count"))
@@ -50,8 +51,8 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     colour = style.colour("group", *_colours(groups), style.legend(named, strokes=True))
     dash = alt.StrokeDash("side:N", scale=alt.Scale(domain=list(SIDES), range=list(SIDES.values())), legend=None)
 
-    base = alt.Chart(medians[["group", "side", x, "median", "band", "finite", "runs"]]).encode(x=along, color=colour)
-    area = alt.Chart(bands[["group", "side", x, "low", "high"]]).mark_area(strokeWidth=0)
+    base = alt.Chart(lines).encode(x=along, color=colour)
+    area = alt.Chart(_rows(bands, named, x, "low", "high")).mark_area(strokeWidth=0)
     area = area.encode(x=along, color=colour, detail=alt.Detail("side:N"), y=alt.Y("low:Q", **y_axis))
     tip = style.tip(
         ("group", "groups"), ("side", "result"), (x, x, ",d"), ("median", "median", style.NUMBER),
@@ -65,9 +66,32 @@ def laid_over(epochs: pd.DataFrame, *, groups: Sequence[str], quantity: str, x: 
     ]
     cut = f"; the first {len(named)} of {len(groups)} pairs" if len(named) < len(groups) else ""
     subtitle = curves.of_runs(curves.BAND, medians["runs"]) + cut
-    sides = medians.assign(group=medians["group"] + ", " + medians["side"])
+    of = zip(lines["group"].to_pylist(), lines["side"].to_pylist(), strict=True)
+    sides = {**medians, "group": [f"{group}, {side}" for group, side in of]}
     said = curves.last(sides, x, "share" if accuracy else "linear")
     return style.layered(charts, title, subtitle, curves.HEIGHT, pick, told=dots, said=said)
+
+
+def _medians(epochs: pd.DataFrame, named: Sequence[str], quantity: str, x: str) -> tables.Columns:
+    """Median and quartiles of each pair and side over training, where a median is finite.
+
+    In the columns "group" and "side" are the places of a pair, among those in the order of their names, and of a side.
+    """
+    pair, side = tables.places(epochs["group"], sorted(named)), tables.places(epochs["side"], list(SIDES))
+    own = np.flatnonzero(pair >= 0)
+    times, at = np.unique(epochs[x].to_numpy()[own], return_inverse=True)
+    worst = -np.inf if quantity.endswith("accuracy") else np.inf
+    line = pair[own] * len(SIDES) + side[own]
+    first, found = summary.quartiles(epochs[quantity].to_numpy(np.float64)[own], line * len(times) + at, worst)
+    whole = {"group": pair[own][first], "side": side[own][first], x: times[at[first]], **found}
+    return tables.rows_of(whole, np.isfinite(whole["median"]))
+
+
+def _rows(own: tables.Columns, named: Sequence[str], *columns: str) -> pa.Table:
+    """Some columns of what `_medians` gives, for a chart."""
+    sides = tables.texts(list(SIDES), own["side"])
+    pairs = tables.texts(sorted(named), own["group"])
+    return tables.few({"group": pairs, "side": sides, **{name: own[name] for name in columns}})
 
 
 def times_fewer(table: pd.DataFrame, *, groups: Sequence[str]) -> alt.LayerChart:

@@ -37,18 +37,16 @@ def formula(name: str) -> str:
 def curve_table(names: Sequence[str], threshold: float) -> pd.DataFrame:
     """f and f' from -REACH to REACH: columns activation, x, value, slope, saturated (slope ratio below threshold)."""
     x = np.linspace(-REACH, REACH, POINTS)
-    return pd.concat(
-        pd.DataFrame(
-            {
-                "activation": name,
-                "x": x,
-                "value": ACTIVATIONS[name].forward(x),
-                "slope": ACTIVATIONS[name].slope(x),
-                "saturated": ACTIVATIONS[name].slope_ratio(x) < threshold,
-            }
-        )
-        for name in names
-    ).reset_index(drop=True)
+    functions = [ACTIVATIONS[name] for name in names]
+    return pd.DataFrame(
+        {
+            "activation": np.repeat(list(names), POINTS),
+            "x": np.tile(x, len(names)),
+            "value": np.concatenate([function.forward(x) for function in functions]),
+            "slope": np.concatenate([function.slope(x) for function in functions]),
+            "saturated": np.concatenate([function.slope_ratio(x) < threshold for function in functions]),
+        }
+    )
 
 
 def sample(std: float, n: int, seed: int) -> NDArray[np.float64]:
@@ -121,10 +119,13 @@ def _with_error(outputs: pd.DataFrame, name: str, factor: float, unit: str) -> l
 def saturation_table(names: Sequence[str], threshold: float) -> pd.DataFrame:
     """Share saturated of a ~ N(0, std^2) for std from 0.1 to 10: columns activation, std, saturated."""
     stds = np.geomspace(*STDS, 61)
-    parts = [
-        pd.DataFrame({"activation": name, "std": stds, "saturated": _saturated(name, threshold)}) for name in names
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(
+        {
+            "activation": np.repeat(list(names), len(stds)),
+            "std": np.tile(stds, len(names)),
+            "saturated": np.concatenate([_saturated(name, threshold) for name in names]),
+        }
+    )
 
 
 @lru_cache(maxsize=64)

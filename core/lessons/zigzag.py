@@ -123,11 +123,15 @@ def contour_table(neuron: Neuron) -> pd.DataFrame:
     """Lines of equal loss round the solution: columns loss, order, w1, w2."""
     edge = np.array([-REACH, REACH])
     top = float(loss_surface(neuron, edge[np.newaxis, :], edge[:, np.newaxis]).max())
-    rows = [
-        pd.DataFrame({"loss": line.loss, "order": np.arange(len(line.w1)), "w1": line.w1, "w2": line.w2})
-        for line in contours(neuron, [share * top for share in SHARES], points=72)
-    ]
-    return pd.concat(rows, ignore_index=True)
+    lines = contours(neuron, [share * top for share in SHARES], points=72)
+    return pd.DataFrame(
+        {
+            "loss": np.concatenate([np.full(len(line.w1), line.loss) for line in lines]),
+            "order": np.concatenate([np.arange(len(line.w1)) for line in lines]),
+            "w1": np.concatenate([line.w1 for line in lines]),
+            "w2": np.concatenate([line.w2 for line in lines]),
+        }
+    )
 
 
 def tile_table(neuron: Neuron) -> pd.DataFrame:
@@ -157,21 +161,24 @@ def direction_table(neuron: Neuron, weights: tuple[float, float]) -> pd.DataFram
 
 def summary_table(descent: Descent, paths: dict[tuple[str, str], Path]) -> pd.DataFrame:
     """One row a path: its learning rate, length against the straight line, and steps to GOAL of the first loss."""
-    rows = [
+    steps = [None if path.diverged else path.steps_to(GOAL) for path in paths.values()]
+    rates = [descent.learning_rate(_conditioning(descent.neuron(name)), updates) for name, updates in paths]
+    return pd.DataFrame(
         {
-            "function": words(function),
-            "updates": updates,
-            "learning_rate": descent.learning_rate(_conditioning(descent.neuron(function)), updates),
-            "path_length": path.path_length,
-            "straight_line": path.distance,
-            "tortuosity": path.tortuosity,
-            "mean_cosine": path.mean_cosine,
-            "steps_to_goal": None if path.diverged else path.steps_to(GOAL),
-            "outcome": "diverged" if path.diverged else "not reached" if path.steps_to(GOAL) is None else "reached",
+            "function": [words(name) for name, _ in paths],
+            "updates": [updates for _, updates in paths],
+            "learning_rate": rates,
+            "path_length": [path.path_length for path in paths.values()],
+            "straight_line": [path.distance for path in paths.values()],
+            "tortuosity": np.array([path.tortuosity for path in paths.values()], np.float64),
+            "mean_cosine": np.array([path.mean_cosine for path in paths.values()], np.float64),
+            "steps_to_goal": pd.array(steps, dtype="Int64"),
+            "outcome": [
+                "diverged" if path.diverged else "not reached" if to_goal is None else "reached"
+                for path, to_goal in zip(paths.values(), steps, strict=True)
+            ],
         }
-        for (function, updates), path in paths.items()
-    ]
-    return pd.DataFrame(rows).astype({"tortuosity": float, "mean_cosine": float, "steps_to_goal": "Int64"})
+    )
 
 
 def condition_table(neurons: dict[str, Neuron]) -> pd.DataFrame:
@@ -203,10 +210,11 @@ def direction_words(directions: dict[str, pd.DataFrame], step: int) -> str:
 
 def outside_words(paths: pd.DataFrame, step: int) -> str:
     """Which paths are off the chart after `step` steps; "" if none is."""
-    known = paths["step"].to_numpy() <= step
-    names, kinds = (paths.loc[known, name].to_list() for name in ("function", "updates"))
-    now = dict(zip(zip(names, kinds, strict=True), paths[["w1", "w2"]].to_numpy()[known].tolist(), strict=True))
-    names = [f"{words(name)} ({kind})" for (name, kind), at in now.items() if max(map(abs, at)) > REACH]
+    steps = paths["step"].to_numpy()
+    known = np.flatnonzero(steps <= step)
+    now = known[np.diff(steps[known], append=-1) <= 0]  # after the last step of a path comes the first of another
+    last = zip(*(paths[name].array.take(now).tolist() for name in ("function", "updates", "w1", "w2")), strict=True)
+    names = [f"{words(name)} ({kind})" for name, kind, *at in last if max(map(abs, at)) > REACH]
     return f"Now off the chart: {listed(names)}." if names else ""
 
 
@@ -218,7 +226,8 @@ def summary_words(summary: pd.DataFrame, plain: pd.DataFrame) -> list[str]:
         plain: the same without momentum; the same table where there is none.
     """
     said = []
-    rows: list[dict[Any, Any]] = summary.to_dict("records")
+    columns = [summary[name].to_list() for name in summary]
+    rows: list[dict[str, Any]] = [dict(zip(map(str, summary), row, strict=True)) for row in zip(*columns, strict=True)]
     single = [row for row in rows if row["updates"] == EXAMPLE and not pd.isna(row["tortuosity"])]
     if single:
         parts = [f"{row['function']} {number(row['tortuosity'])}" for row in single]

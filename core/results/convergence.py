@@ -8,7 +8,7 @@ long one waits, and stays among those that have not. A run that diverged afterwa
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from core.experiment.experiment import ENGINE_VERSION, FIELDS, Experiment, all_b
 from core.experiment.fields import shorten
 from core.registries.datasets import outputs
 from core.registries.losses import LOSSES
-from core.results.results import Result, ends_of_epochs, updates_per_epoch
+from core.results.results import Result, updates_per_epoch
 from core.schema import POINT, RUN
 
 Float = NDArray[np.float64]
@@ -100,7 +100,8 @@ def exploded(result: Result) -> pd.Series:
     at initialisation. A run that diverged is not counted here.
     """
     runs = result.runs
-    first = runs["run"].map(result.epochs.drop_duplicates("run").set_index("run")["train_loss"])
+    known, row = np.unique(result.epochs["run"].to_numpy(), return_index=True)
+    first = runs["run"].map(pd.Series(result.epochs["train_loss"].to_numpy()[row], known))
     final = runs["final_train_loss"]
     chance = {name: chance_loss(result.experiment, name) for name in result.experiment.dataset}
     guessing = runs["dataset"].map(chance).astype(np.float64)
@@ -139,21 +140,45 @@ def with_diverged(result: Result, within: bool = True) -> pd.DataFrame:
     point that its group was recorded at: without them a median would be that of the runs that are left. Where there are
     points within epochs, the column epoch has parts of epochs; without `within` they are left out.
     """
-    ends, epochs = ends_of_epochs(result), result.epochs
+    ends, epochs, parts = result.ends_of_epochs, result.epochs, {}
     if not within:
         epochs = epochs[ends]
     elif not ends.all():
-        epochs = epochs.assign(epoch=epochs["update"] / updates_per_epoch(result.experiment, epochs))
-    if not (lost := result.runs["diverged_at"].notna()).any():
-        return epochs.assign(diverged=False)
-    gone = result.runs.loc[lost, ["run", "diverged_at"]]
-    settings = [column.name for column in RUN]
-    points = epochs[["group", *(column.name for column in POINT)]].drop_duplicates()
-    added = epochs[settings].drop_duplicates("run").merge(gone, on="run").merge(points, on="group")
-    added = added[added["update"] >= added["diverged_at"]].drop(columns="diverged_at").assign(diverged=True)
-    diverged_at = epochs["run"].map(gone.set_index("run")["diverged_at"])
-    kept = epochs[~(epochs["update"] >= diverged_at)].assign(diverged=False)
-    return pd.concat([kept, added]).sort_values(["run", "update"], ignore_index=True)
+        parts = {"epoch": epochs["update"] / updates_per_epoch(result.experiment, epochs)}
+    epochs = epochs.assign(**parts, diverged=False)
+    gone = result.runs["diverged_at"].set_axis(result.runs["run"]).dropna()
+    return epochs if gone.empty else _with_gone(epochs, gone)
+
+
+def _with_gone(epochs: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
+    """The epochs table with the rows of `with_diverged`; `gone` has the updates of diverged runs, by run."""
+    run, update = (epochs[name].to_numpy() for name in ("run", "update"))
+    runs, first, own = np.unique(run, return_index=True, return_inverse=True)
+    diverged_at = gone.reindex(runs).to_numpy(np.float64)
+    kept = np.flatnonzero(~(update >= diverged_at[own]))
+
+    # The points of each group in order: a run lacks those from where it diverged to the group's end.
+    group, _ = pd.factorize(epochs["group"].array)
+    beyond = int(update.max(initial=0)) + 1
+    points, row = np.unique(group * beyond + update, return_index=True)
+    lost = np.flatnonzero(~np.isnan(diverged_at))
+    from_group = group[first[lost]] * beyond
+    begin = np.searchsorted(points, from_group + np.minimum(np.ceil(diverged_at[lost]), beyond))
+    lacks = np.searchsorted(points, from_group + beyond) - begin
+    which = np.repeat(np.arange(len(lost)), lacks)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(lacks) - lacks, lacks)
+    at = row[begin[which] + within]
+
+    # A row that is added has the settings of its run, the time of its point, and no values.
+    of_run, of_point = np.append(kept, first[lost][which]), np.append(kept, at)
+    values = np.append(kept, np.full(len(at), -1))
+    order = np.lexsort((update[of_point], run[of_run]))
+    settings, time = ([column.name for column in part] for part in (RUN, POINT))
+    rows = dict.fromkeys(settings, of_run) | dict.fromkeys(time, of_point)
+    columns = {
+        name: epochs[name].array.take(rows.get(name, values)[order], allow_fill=name not in rows) for name in epochs
+    }
+    return pd.DataFrame(columns | {"diverged": values[order] < 0})
 
 
 # When they reached the target
@@ -282,11 +307,21 @@ class Sides:
     """
 
     def __init__(self, runs: pd.DataFrame, axis: str = "updates_to_target") -> None:
-        missed = runs[axis].isna()
-        self._times = _by_seed(runs, runs[axis].fillna(np.inf))
-        self._losses = _by_seed(runs, (missed & runs["diverged_at"].notna()).astype(np.float64))
-        groups = runs.drop_duplicates("group")
-        self.data = dict(zip(groups["group"], groups["dataset"], strict=True))
+        row, groups = pd.factorize(runs["group"].array)
+        seeds, column = np.unique(runs["seed"].to_numpy(), return_inverse=True)
+        times = runs[axis].to_numpy(np.float64)
+        missed = np.isnan(times)
+
+        def by_seed(values: NDArray[Any]) -> dict[str, Float]:
+            """By group the value of its run of each seed that any group has, in their order; NaN where it has none."""
+            found = np.full((len(groups), len(seeds)), np.nan)
+            found[row, column] = values
+            return dict(zip(groups, found, strict=True))
+
+        self._times = by_seed(np.where(missed, np.inf, times))
+        self._losses = by_seed(missed & runs["diverged_at"].notna().to_numpy())
+        data = runs["dataset"].array.take(np.unique(row, return_index=True)[1])
+        self.data: dict[str, str] = dict(zip(groups, data, strict=True))
         """The data set of each group."""
 
     def runs(self, group: str) -> int:
@@ -312,15 +347,6 @@ class Sides:
         ratio = float(times_fewer(np.array(other.median), np.array(one.median)))
         low, high = interval(ours, theirs, resamples=resamples) if n > 1 else (math.nan, math.nan)
         return Pair(one, other, ratio, low, high)
-
-
-def _by_seed(runs: pd.DataFrame, values: pd.Series) -> dict[str, Float]:
-    """By group the value of its run of each seed that any group has, in their order; NaN where it has none."""
-    seeds, place = np.unique(runs["seed"], return_inverse=True)
-    row, groups = pd.factorize(runs["group"])
-    found = np.full((len(groups), len(seeds)), np.nan)
-    found[row, place] = values
-    return dict(zip(groups, found, strict=True))
 
 
 BESIDE = ("times_fewer_updates", "train_loss_difference", "test_accuracy_difference")

@@ -188,6 +188,13 @@ class Result:
         return last.lt(self.experiment.epochs) & self.runs["diverged_at"].isna()
 
     @cached_property
+    def ends_of_epochs(self) -> NDArray[np.bool_]:
+        """Which rows of the epochs table are at the end of a recorded epoch."""
+        recorded = np.isin(self.epochs["epoch"].to_numpy(), self.experiment.record_epochs())
+        found: NDArray[np.bool_] = recorded & at_end_of_epoch(self.experiment, self.epochs)
+        return found
+
+    @cached_property
     def settings(self) -> str:
         """experiment.json: the settings, the same as a link's parameters, the key and the versions, as JSON text."""
         content = {
@@ -324,14 +331,7 @@ def collect(experiment: Experiment, records: Iterable[Record]) -> Result:
 
 def at_recorded_epochs(result: Result) -> pd.DataFrame:
     """The rows of the epochs table at the end of a recorded epoch, at which layers are looked at too."""
-    return result.epochs[ends_of_epochs(result)]
-
-
-def ends_of_epochs(result: Result) -> NDArray[np.bool_]:
-    """Which rows of the epochs table are at the end of a recorded epoch."""
-    recorded = np.isin(result.epochs["epoch"].to_numpy(), result.experiment.record_epochs())
-    found: NDArray[np.bool_] = recorded & at_end_of_epoch(result.experiment, result.epochs)
-    return found
+    return result.epochs[result.ends_of_epochs]
 
 
 def at_end_of_epoch(experiment: Experiment, points: pd.DataFrame) -> NDArray[np.bool_]:
@@ -354,8 +354,8 @@ def by_data(experiment: Experiment, table: pd.DataFrame, of: Callable[[str, int]
     """What a data set and a batch size come to, by row of any table; empty where its experiment has no such two."""
     write = FIELDS["batch_size"].kind.format
     values = {(name, write(size)): of(name, size) for name in experiment.dataset for size in experiment.batch_size}
-    row, names = pd.factorize(table["dataset"], use_na_sentinel=False)
-    column, sizes = pd.factorize(table["batch_size"], use_na_sentinel=False)
+    row, names = pd.factorize(table["dataset"].array, use_na_sentinel=False)
+    column, sizes = pd.factorize(table["batch_size"].array, use_na_sentinel=False)
     known = np.array([values.get((name, size), np.nan) for name in names for size in sizes], np.float64)
     return pd.Series(known.reshape(len(names), len(sizes))[row, column], table.index)
 
