@@ -1,8 +1,8 @@
 """What a page's script sends, on its way to the server's loop: several messages at a time.
 
 Streamlit wakes the loop for each of the sixty or so messages of a page, and the two threads take turns in holding
-Python's lock. Here a message waits for others, no longer than Streamlit lets it wait before it sends it: a server redraws
-a tenth more pages.
+Python's lock. Here a message waits for others, no longer than Streamlit lets it wait before it sends it: a server
+redraws a tenth more pages.
 """
 
 from collections import deque
