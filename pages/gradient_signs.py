@@ -8,7 +8,7 @@ import streamlit as st
 from core.charts import signs as charts
 from core.charts.style import Chosen
 from core.lessons import findings
-from core.results.evidence import select
+from core.results.selected import select
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, count, listed
 from pages.parts import chart, lens, player, view

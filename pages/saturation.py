@@ -12,8 +12,7 @@ from core.charts.style import Chosen
 from core.lessons import findings, signal_propagation
 from core.lessons.saturation import dead_flat_layers
 from core.registries.activations import ACTIVATIONS
-from core.results.evidence import select, where
-from core.results.selected import Rows
+from core.results.selected import Rows, select, where
 from core.text import short_group
 from core.theory.theory import saturated_intervals
 from pages.parts import chart, lens, link, player, save, view

@@ -12,7 +12,7 @@ from core.charts import curves, rows, style, tables
 from core.registries import starts
 from core.registries.activations import ACTIVATIONS
 from core.results import summary
-from core.results.evidence import where
+from core.results.selected import where
 from core.text import number, percent
 
 SHARE = "share saturated"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.charts import curves, rows, style, tables
 from core.engine.measures import SHARE_EDGES
 from core.results import summary
-from core.results.evidence import where
+from core.results.selected import where
 from core.schema import LEVELS
 from core.text import NOT_MEASURED, percent
 

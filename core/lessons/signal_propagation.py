@@ -16,8 +16,9 @@ from core.registries.activations import ACTIVATIONS
 from core.registries.starts import is_random, part
 from core.results import summary
 from core.results.convergence import NAMED
-from core.results.evidence import Number, Told, select, signal_kept
+from core.results.evidence import Number, Told, signal_kept
 from core.results.results import Result
+from core.results.selected import select
 from core.text import ONE_SEED, UNDECIDED, count, few, listed, number, sentences, share, verb, verdict
 from core.theory import theory
 
@@ -92,7 +93,7 @@ def by_layer(result: Result, epoch: int = 0, foretold: Foretold | None = None) -
     layer = layers["layer"].to_numpy()[at]
     of_both = code * (int(layer.max(initial=0)) + 1) + layer
     _, first, place = np.unique(of_both, return_index=True, return_inverse=True)
-    measured = [summary.quartiles(values[at], place)[1] for values in _measured(layers).values()]
+    measured = [summary.quartiles(place, values[at])[1] for values in _measured(layers).values()]
     own = at[np.tile(first, len(measured))]
     table = pd.DataFrame({name: layers[name].array.take(own) for name in [*_SETTINGS, "layer", "epoch"]})
     table["quantity"] = np.repeat(list(QUANTITIES), len(first))

@@ -153,20 +153,6 @@ class Told:
         return number
 
 
-def select(table: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows with these values."""
-    return table.take(where(table, **of)) if of else table
-
-
-def where(table: pd.DataFrame, **of: Any) -> NDArray[np.int64]:
-    """The numbers of the rows with these values; best said first is what few rows have."""
-    (first, value), *others = of.items()
-    rows = np.flatnonzero(table[first].array == value)
-    for column, value in others:
-        rows = rows[np.asarray(table[column].array.take(rows) == value)]
-    return rows
-
-
 def steps(result: Result, group: str) -> Sequence[int]:
     """The updates at which the group was recorded, in order."""
     return result.recorded_updates.get(group, ())

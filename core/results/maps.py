@@ -353,14 +353,11 @@ def _of_layers(result: Result, measure: Measure, epoch: int, where: str) -> pd.S
     return pd.Series(values[order][first], runs)
 
 
-def quartiles(numbers: NDArray[np.float64], worst: float) -> tuple[float, float, float]:
-    """25, 50 and 75 % quantile (those of numpy.quantile), where some of the numbers may be the `worst`, infinite."""
-    low, median, high = _quartiles(numbers, np.zeros(len(numbers), np.int64), 1, worst)[:, 0].tolist()
-    return low, median, high
-
-
 def _quartiles(numbers: NDArray[np.float64], cell: NDArray[np.int64], cells: int, worst: float) -> NDArray[np.float64]:
-    """The same of the numbers of each of so many cells: three rows; NaN where there are none."""
+    """25, 50 and 75 % quantile (those of numpy.quantile) of the numbers of each of so many cells, in three rows.
+
+    Some of the numbers may be the `worst`, infinite. NaN where a cell has none.
+    """
     size = np.bincount(cell, minlength=cells)
     ordered = np.append(numbers[np.lexsort((numbers, cell))], math.nan)  # where a cell without numbers may look
     at = np.maximum(size - 1, 0) * np.array([[0.25], [0.5], [0.75]])

@@ -1,6 +1,6 @@
 """Some rows of a table, of which a few columns are looked at: sixty need not be cut out for one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,19 +17,20 @@ class Rows:
     def __init__(self, table: pd.DataFrame, at: NDArray[np.int64] | None = None) -> None:
         self.table = table
         self.at = np.arange(len(table)) if at is None else at
+        self._all = at is None
 
     def __len__(self) -> int:
         return len(self.at)
 
     def __getitem__(self, column: str) -> NDArray[Any]:
         """What the rows have in a column of numbers."""
-        values: NDArray[Any] = self.table[column].to_numpy().take(self.at)
-        return values
+        values: NDArray[Any] = self.table[column].to_numpy()
+        return values if self._all else values.take(self.at)
 
     def texts(self, column: str) -> ExtensionArray:
         """What they have in a column of texts."""
-        values: ExtensionArray = self.table[column].array.take(self.at)
-        return values
+        values: ExtensionArray = self.table[column].array
+        return values if self._all else values.take(self.at)
 
     def there(self, column: str) -> NDArray[np.bool_]:
         """Which of them have a number in the column."""
@@ -109,3 +110,13 @@ class Rows:
         number, found = pd.factorize(place * width + other)
         values = means(number, rows[column]).tolist()
         return {(names[one // width], one % width): mean for one, mean in zip(found.tolist(), values, strict=True)}
+
+
+def where(table: pd.DataFrame, **of: Any) -> NDArray[np.int64]:
+    """The numbers of the rows of a table with these values."""
+    return Rows(table).where(**of).at
+
+
+def select(table: pd.DataFrame, of: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a table with these values."""
+    return table.take(where(table, **of)) if of else table

@@ -15,9 +15,8 @@ import streamlit as st
 
 from core.experiment.experiment import Experiment
 from core.jobs.job import Status
-from core.results.evidence import select
 from core.results.results import Result
-from core.results.selected import Rows
+from core.results.selected import Rows, select
 
 P = ParamSpec("P")
 T = TypeVar("T")
