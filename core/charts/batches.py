@@ -84,9 +84,9 @@ def _medians(table: pd.DataFrame) -> dict[str, Any]:
     names = sorted(table["line"].unique())
     sizes, at = np.unique(table["size"].to_numpy(), return_inverse=True)
     place = tables.places(table["line"], names)
-    first, found = summary.quartiles(table["pairs"].to_numpy(np.float64), place * len(sizes) + at)
+    first, found = summary.quartiles(place * len(sizes) + at, table["pairs"].to_numpy(np.float64))
     medians = {"group": place[first], "size": sizes[at[first]], **found}
-    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in summary.QUARTILES]))
+    medians = tables.rows_of(medians, tables.whole(medians, summary.QUARTILES))
     return tables.in_place(medians, names) | {"band": tables.interval_text(medians["low"], medians["high"])}
 
 

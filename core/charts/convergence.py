@@ -193,7 +193,7 @@ def updates_to_target(runs: pd.DataFrame, *, groups: Sequence[str]) -> alt.Layer
     if not rows.size:
         return style.blank(title, x_title, y_title)
     there, place = np.unique(group[rows], return_inverse=True)
-    medians = summary.quartiles(updates[rows], place, np.inf)[1]
+    medians = summary.quartiles(place, updates[rows], np.inf)[1]
     named, cut = [groups[row] for row in there[: style.MOST_ROWS]], style.left_out(len(there))
     notes = list(map(_reached_text, *(medians[name].tolist() for name in ("finite", "runs", "median"))))[: len(named)]
     shown = place < len(named)
@@ -301,7 +301,7 @@ def rate_grid(runs: pd.DataFrame, *, quantity: str = "updates_to_target", groups
     own = np.flatnonzero(np.isin(line, wanted))
     rates, rate = np.unique(runs["learning_rate"].to_numpy()[own], return_inverse=True)
     first, found = summary.quartiles(
-        runs[quantity].to_numpy()[own], line[own] * len(rates) + rate,
+        line[own] * len(rates) + rate, runs[quantity].to_numpy()[own],
         -np.inf if quantity.endswith("accuracy") else np.inf,
     )  # fmt: skip
     medians = {"group": pd.array(names, dtype="str").take(line[own][first]), "learning_rate": rates[rate[first]]}

@@ -85,7 +85,7 @@ def over_training(
     Args:
         table: columns group, run, epoch or update, and `column`; and, where diverged runs are to be marked, diverged:
             true from where a run diverged on (`core.results.convergence.with_diverged`).
-        worst: see `tables.spread`.
+        worst: see `core.results.summary.quartiles`.
         raw_runs: every run as a faint line behind (as many as fit into the rows a chart may have).
         smooth: window, in recorded points, of a rolling median of the line, which stays itself, faint, behind.
         subtitle: what it names as BAND is said to be ONE_RUN where it is no more.
@@ -203,9 +203,9 @@ def _at_steps(table: Table, groups: Sequence[str], column: str) -> dict[str, Any
     group = tables.places(table["group"], names)
     own = np.flatnonzero(group >= 0)
     group, at, values = group[own], at[own], np.asarray(table[column], np.float64)[own]
-    first, found = summary.quartiles(values, group * len(steps) + at)
+    first, found = summary.quartiles(group * len(steps) + at, values)
     medians = {"group": group[first], "at": at[first], **found}
-    medians = tables.rows_of(medians, np.logical_and.reduce([np.isfinite(found[name]) for name in summary.QUARTILES]))
+    medians = tables.rows_of(medians, tables.whole(medians, summary.QUARTILES))
     in_words = {"at": tables.texts(steps, medians["at"]), "band": tables.interval_text(medians["low"], medians["high"])}
     return tables.in_place(medians, names) | in_words
 
@@ -299,7 +299,7 @@ def _medians(
 ) -> tuple[tables.Columns, tables.Columns]:
     """Median and quartiles of each group at the times `kept`, and of these rows those at which a line is lost."""
     times, at = np.unique(own[x], return_inverse=True)
-    first, found = summary.quartiles(own[column], own["group"] * len(times) + at, worst)
+    first, found = summary.quartiles(own["group"] * len(times) + at, own[column], worst)
     whole = {"group": own["group"][first], x: own[x][first], **found}
     medians = tables.rows_of(whole, tables.drawable(whole["median"], log))
     medians["drawn"] = tables.smoothed(medians["median"], medians["group"], smooth)

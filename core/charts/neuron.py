@@ -319,7 +319,7 @@ def descent_words(drawn: Sequence[pa.Table]) -> str:
 
 def _up_to(step: int, paths: pd.DataFrame) -> tuple[pa.Table, pa.Table, tuple[pa.Table, pa.Table]]:
     """The paths, that much of them, where they start, and where each of them is now."""
-    finite = np.logical_and.reduce([np.isfinite(paths[name].to_numpy()) for name in ("w1", "w2", "loss")])
+    finite = tables.whole(paths, ("w1", "w2", "loss"))
     rows = tables.few(tables.taken(paths, ["updates", "step", "w1", "w2"], np.flatnonzero(finite)))
     steps = rows["step"].to_numpy()
     walked = rows.filter(pa.array(steps <= step))

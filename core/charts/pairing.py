@@ -82,7 +82,7 @@ def _medians(epochs: pd.DataFrame, named: Sequence[str], quantity: str, x: str) 
     times, at = np.unique(epochs[x].to_numpy()[own], return_inverse=True)
     worst = -np.inf if quantity.endswith("accuracy") else np.inf
     line = pair[own] * len(SIDES) + side[own]
-    first, found = summary.quartiles(epochs[quantity].to_numpy(np.float64)[own], line * len(times) + at, worst)
+    first, found = summary.quartiles(line * len(times) + at, epochs[quantity].to_numpy(np.float64)[own], worst)
     whole = {"group": pair[own][first], "side": side[own][first], x: times[at[first]], **found}
     return tables.rows_of(whole, np.isfinite(whole["median"]))
 

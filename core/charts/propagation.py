@@ -34,8 +34,8 @@ def theory_by_layer(table: pd.DataFrame, *, groups: Sequence[str], quantity: str
     """
     heading, y_title, kind = QUANTITIES[quantity]
     log, own = kind == "log", _own(table, groups, quantity)
-    measured = tables.rows_of(own, _drawable(own, ["low", "median", "high"], log))
-    predicted = tables.rows_of(own, _drawable(own, ["predicted"], log))
+    measured = tables.rows_of(own, tables.whole(own, ["low", "median", "high"], log))
+    predicted = tables.rows_of(own, tables.whole(own, ["predicted"], log))
     if not len(measured["group"]) and not len(predicted["group"]):
         silent = log and ((own["median"] == 0) | (own["predicted"] == 0)).any()
         what = y_title.partition(":")[0]
@@ -85,11 +85,6 @@ def _own(table: pd.DataFrame, groups: Sequence[str], quantity: str) -> dict[str,
     return tables.rows_of({"group": place, **{name: table[name].to_numpy() for name in names}}, kept)
 
 
-def _drawable(own: tables.Columns, names: Sequence[str], log: bool) -> NDArray[np.bool_]:
-    kept: NDArray[np.bool_] = np.logical_and.reduce([tables.drawable(own[name], log) for name in names])
-    return kept
-
-
 def _beside(part: tables.Columns, groups: Sequence[str]) -> tuple[dict[str, Any], alt.XOffset]:
     """The columns for a chart, with the layer as text and the places of marks that stand beside each other."""
     offsets, channel = curves.side_by_side([groups[place] for place in part["group"]], groups)
@@ -111,7 +106,7 @@ def _beside_theory(measured: Mapping[str, Any], predicted: Mapping[str, Any], ki
     if not len(measured["group"]):
         return f"Theory alone. {style.extremes(predicted, 'predicted', whose, told)}"
     ends = style.extremes(measured, "median", whose, told)
-    both = np.flatnonzero(_drawable(measured, ["predicted"], kind == "log"))
+    both = np.flatnonzero(tables.whole(measured, ["predicted"], kind == "log"))
     if not both.size:
         return ends
     median, theory = (measured[name][both] for name in ("median", "predicted"))

@@ -105,6 +105,12 @@ def drawable(values: NDArray[Any], log: bool = False) -> NDArray[np.bool_]:
     return there
 
 
+def whole(columns: pd.DataFrame | Mapping[str, Any], names: Collection[str], log: bool = False) -> NDArray[np.bool_]:
+    """Which rows have a place on an axis in all of these columns."""
+    kept: NDArray[np.bool_] = np.logical_and.reduce([drawable(np.asarray(columns[name]), log) for name in names])
+    return kept
+
+
 def spread(table: pd.DataFrame, by: Sequence[str], column: str, worst: float | None = None) -> pd.DataFrame:
     """Quartiles of `column` over the rows that share `by`: columns low, median, high, finite and runs.
 
@@ -115,7 +121,7 @@ def spread(table: pd.DataFrame, by: Sequence[str], column: str, worst: float | N
     for name in by:
         own, names = pd.factorize(table[name], sort=True)
         place = place * len(names) + own
-    first, found = quartiles(table[column].to_numpy(dtype=np.float64, na_value=np.nan), place, worst)
+    first, found = quartiles(place, table[column].to_numpy(dtype=np.float64, na_value=np.nan), worst)
     return pd.DataFrame({name: table[name].array.take(first) for name in by} | found)
 
 

@@ -47,7 +47,7 @@ def medians(place: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np
 
 
 def quartiles(
-    values: NDArray[np.float64], place: NDArray[np.int64], worst: float | None = None
+    place: NDArray[np.int64], values: NDArray[np.float64], worst: float | None = None
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """The first row of each place in order; and by column low, median, high, finite and runs of its values.
 
