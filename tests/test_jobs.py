@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -346,6 +346,28 @@ def test_cancel_stops_at_once_and_the_experiment_can_be_asked_for_again(registry
     assert again is not job
     assert registry.submit(experiment(1, 500), "ann") is again
     again.cancel("ann")
+
+
+def test_a_call_that_is_made_while_its_sweep_is_cancelled_is_withdrawn() -> None:
+    calls: list[Future[Any]] = []
+    begun: list[Job] = []
+
+    class WithoutWorkers(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            until(lambda: begun)
+            if not calls:
+                assert begun[0].cancel("ann")
+            calls.append(Future())
+            return calls[-1]
+
+    with Jobs(Settings(store=Path()), executor=WithoutWorkers()) as registry:
+        begun.append(registry.submit(experiment(1), "ann"))
+        until(lambda: calls and calls[0].cancelled())
+        assert begun[0].status == "cancelled"
+        registry.submit(experiment(2), "ann")
+        until(lambda: len(calls) == 2)  # it got the turn
+        assert not calls[1].cancelled()
+    assert calls[1].cancelled()
 
 
 def test_one_of_two_who_cancels_only_leaves(registry: Jobs) -> None:

@@ -461,6 +461,9 @@ class Jobs:
             return
         with self._lock:
             job.sweep.futures.add(future)
+            late = not job.active
+        if late:  # it ended while the call was on its way, and nobody else would withdraw it
+            future.cancel()
         future.add_done_callback(lambda future: self._events.put(functools.partial(self._done, job, work, future)))
 
     def _done(self, job: Job, work: Work, future: "Future[Segment]") -> None:
