@@ -114,7 +114,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this
 
 def test_a_page_is_drawn_anew_when_its_job_ends_and_not_only_when_it_looks_next(server: Server) -> None:
     async def wait() -> None:
-        link = "dataset=iris&hidden=8&epochs=300&seeds=2&batch_size=1"
+        link = "dataset=iris&hidden=8&epochs=80&seeds=2&batch_size=1"
         async with Inattentive(server.url, "saturation", link) as visitor:
             await visitor.open()
             trains = [visitor.waits]
