@@ -535,6 +535,27 @@ def test_a_closed_registry_cancels_and_refuses(registry: Jobs) -> None:
         registry.submit(experiment(2), "ann")
 
 
+def test_a_call_that_is_made_while_the_registry_closes_is_answered(registry: Jobs) -> None:
+    events, closing = registry._events, threading.Thread(target=registry.close)
+
+    class Late:
+        """Events of which the first comes when somebody has had time to close the registry."""
+
+        get = events.get
+
+        def put(self, event: Any) -> None:
+            if closing.ident is None:
+                closing.start()
+                closing.join(0.3)
+            events.put(event)
+
+    registry._events = Late()  # type: ignore[assignment]
+    with ThreadPoolExecutor(1) as visitor:
+        assert visitor.submit(registry.call, int).result(PATIENCE) == 0
+    closing.join(PATIENCE)
+    assert not closing.is_alive()
+
+
 def test_an_executor_that_cannot_be_opened_fails_the_job_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(_: Settings) -> Any:
         raise JobError("The Dask scheduler cannot be reached.")

@@ -144,7 +144,7 @@ class Jobs:
             if self._closed:
                 raise JobError("The server is shutting down.")
             self._start()
-        self._events.put(hand_over)
+            self._events.put(hand_over)  # with the lock: after the last event nobody would be there for it
         try:
             return asked.result().result()
         except Exception as error:
