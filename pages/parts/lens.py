@@ -60,7 +60,8 @@ def part(shown: Shown, draw: Callable[[], None]) -> None:
     While numbers still come the page is drawn as a whole.
     """
     if not shown.final:
-        draw()
+        with st.container():  # a fragment is in one: so all stays in its place when the last numbers have come
+            draw()
         return
     page_runs = True
 

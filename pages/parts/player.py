@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts import link, session, view
 from pages.parts.controls import Control
@@ -31,7 +32,7 @@ def play(control: Control[int], draw: Callable[[int], None]) -> None:
                 stop()
                 link.rerun()
             view.set_to(control, steps[min(len(steps) - 1, at + math.ceil((len(steps) - 1) / TICKS))])
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with _controls():
             icon = ":material/pause:" if here.playing else ":material/play_arrow:"
             label = "Pause" if here.playing else "Play"
             st.button(label, key="play", on_click=_turn, args=(control,), icon=icon)
@@ -41,15 +42,23 @@ def play(control: Control[int], draw: Callable[[int], None]) -> None:
     if live:
         st.fragment(frame, run_every=TICK)()
     else:
-        frame()
+        with st.container():  # a fragment is in one: so all stays in its place when it begins and ends to play
+            frame()
 
 
 def epochs(control: Control[int], shown: Shown, draw: Callable[[int], None]) -> None:
     """The same over the epochs to record; while they still come, without its button."""
     if shown.final:
         play(control, draw)
-    else:
-        draw(view.place(control))
+        return
+    with st.container():
+        with _controls():
+            at = view.place(control)
+        draw(at)
+
+
+def _controls() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="bottom")
 
 
 def stop() -> None:
