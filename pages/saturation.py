@@ -83,11 +83,12 @@ def _over_time(shown: Shown, recorded: Recorded, groups: Chosen, epoch: int) -> 
 def _dead_flat(shown: Shown) -> None:
     """Which layers died, if any did."""
     table = once(_dead_flat_layers, shown)
-    if not table.empty:
-        lens.finding(shown, findings.dead_flat)
-        named = table.assign(group=table["group"].map(short_group))
-        st.dataframe(named, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
-        save.menu("dead_flat", partial(once, _dead_flat_layers, shown))
+    with st.container():  # what follows stays where it is when the first of them dies
+        if not table.empty:
+            lens.finding(shown, findings.dead_flat)
+            named = table.assign(group=table["group"].map(short_group))
+            st.dataframe(named, column_config=DEAD_FLAT, hide_index=True, key="dead_flat")
+            save.menu("dead_flat", partial(once, _dead_flat_layers, shown))
 
 
 def _by_scale(shown: Shown, recorded: Recorded, epoch: int) -> None:

@@ -50,7 +50,8 @@ def _lens(source: Source, body: Callable[[Shown], None]) -> None:
         _guarded(partial(_draw, source, body))
         link.publish()
 
-    progress.ended(source)
+    with st.container():  # what follows stays where it is
+        progress.ended(source)
     st.fragment(page, run_every=REDRAW * progress.crowd() if live else None)()
 
 

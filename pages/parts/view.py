@@ -123,10 +123,16 @@ def reached(wanted: int, shown: Shown, recorded: Recorded, groups: Collection[st
     known = [recorded.epochs[group] for group in (recorded.epochs if groups is None else groups)]
     newest = [max(epoch for epoch in epochs if epoch <= wanted) for epochs in known]
     nearest = max(newest) if shown.final else min(newest)
-    if nearest != wanted:
-        why = "no run has numbers at" if shown.final else "training has not come to"
-        st.caption(f"Shown is epoch {nearest:,}: {why} epoch {wanted:,}.")
+    why = "no run has numbers at" if shown.final else "training has not come to"
+    _say("" if nearest == wanted else f"Shown is epoch {nearest:,}: {why} epoch {wanted:,}.")
     return nearest
+
+
+def _say(remark: str) -> None:
+    """Make a remark, "" for none, in a place that is kept for it: what follows stays where it is when it comes."""
+    with st.container():
+        if remark:
+            st.caption(remark)
 
 
 def linked(control: Control[int], page: int) -> int:
@@ -145,7 +151,6 @@ def layer(control: Control[int], shown: Shown, recorded: Recorded) -> int:
     """One of the layers; until training has come to it, the nearest one that has numbers."""
     wanted = place(control)
     nearest = min(recorded.layers, key=lambda number: abs(number - wanted))
-    if nearest != wanted:
-        why = "no run has numbers of" if shown.final else "training has not come to"
-        st.caption(f"Shown is layer {nearest}: {why} layer {wanted}.")
+    why = "no run has numbers of" if shown.final else "training has not come to"
+    _say("" if nearest == wanted else f"Shown is layer {nearest}: {why} layer {wanted}.")
     return nearest

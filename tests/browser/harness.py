@@ -62,6 +62,18 @@ count => {
 }
 """
 
+# Counts the charts that are taken away, be it to be made anew in the same moment.
+COUNT_GONE = """
+() => {
+    const chart = '[data-testid="stVegaLiteChart"]';
+    window.gone = 0;
+    new MutationObserver(changes => {
+        for (const change of changes) for (const node of change.removedNodes)
+            if (node instanceof Element) window.gone += node.matches(chart) + node.querySelectorAll(chart).length;
+    }).observe(document, {childList: true, subtree: true});
+}
+"""
+
 # The page itself must not scroll sideways; a wide table may, inside a box of its own.
 OVERFLOWING = """
 () => {

@@ -6,7 +6,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, StartServer
-from tests.browser.harness import PATIENCE, PHONE, Server, chart_ready, no_horizontal_overflow, visit, wait_until_idle
+from tests.browser.harness import (
+    COUNT_GONE,
+    PATIENCE,
+    PHONE,
+    Server,
+    chart_ready,
+    no_horizontal_overflow,
+    visit,
+    wait_until_idle,
+)  # fmt: skip
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 LONG = {"epochs": "1000"}  # a minute on two processors: whoever starts it cancels it
@@ -210,6 +219,18 @@ def test_a_reload_in_mid_training_goes_on_with_the_same_training(dashboard: Serv
     # It is still the same visitor's: nobody else waits for it, so it stops.
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Training was cancelled")).to_be_visible(timeout=PATIENCE)
+
+
+def test_when_training_ends_every_chart_stays_in_its_place(dashboard: Server, page: Page) -> None:
+    page.goto(dashboard.link("saturation", **LONG, data_seed="4"))
+    share_done(page, least=2)
+    chart_ready(page, 9)
+    page.evaluate(COUNT_GONE)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Training was cancelled")).to_be_visible(timeout=PATIENCE)
+    wait_until_idle(page)
+    chart_ready(page, 9)
+    assert page.evaluate("window.gone") == 0
 
 
 FADED = """

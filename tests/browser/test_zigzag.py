@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from core.lessons.zigzag import REACH, TILE
 from tests.browser.harness import (
+    COUNT_GONE,
     PATIENCE,
     Server,
     chart_ready,
@@ -57,12 +58,14 @@ def test_the_step_slider_moves_what_is_said_of_the_point(dashboard: Server, page
 
 def test_it_plays_to_the_last_step_and_ends_by_itself(dashboard: Server, page: Page) -> None:
     open_lesson(dashboard, page, "zigzag", 2, functions="tanh", steps=20, step=16)
+    page.evaluate(COUNT_GONE)
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.get_by_text("After 20 steps")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=PATIENCE)
     wait_until_idle(page)
     assert "step=20" in page.url
+    assert page.evaluate("window.gone") == 0, "a chart has not stayed in its place"
 
 
 def test_with_momentum_the_gap_shrinks_and_the_file_has_the_tortuosity_that_is_said(
