@@ -15,7 +15,7 @@ from tests.browser.harness import (
     no_horizontal_overflow,
     visit,
     wait_until_idle,
-)  # fmt: skip
+)
 
 TINY = {"dataset": "iris", "hidden": "8", "epochs": "20", "seeds": "2"}
 LONG = {"epochs": "1000"}  # a minute on two processors: whoever starts it cancels it
