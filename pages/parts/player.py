@@ -47,7 +47,7 @@ def play(control: Control[int], draw: Callable[[int], None]) -> None:
 
 
 def epochs(control: Control[int], shown: Shown, draw: Callable[[int], None]) -> None:
-    """The same over the epochs to record; while they still come, without its button."""
+    """The same over the epochs to record; while they still come, in the same places but without its button."""
     if shown.final:
         play(control, draw)
         return

@@ -105,12 +105,11 @@ def _leaf_through(control: Control[list[str]], groups: Sequence[str], places: Se
 def _with_baseline(control: Control[list[str]], baseline: Control[str], shown: Shown) -> tuple[tuple[str, ...], str]:
     """The groups that are shown, and the one of them that is the baseline, or ""."""
     chosen, marked = beside(lambda: several(control), lambda: place(baseline), (3, 1))
-    if marked not in shown.groups:  # none, or one that is found by its numbers
-        return chosen, ""
-    if marked not in chosen:
-        st.caption(notices.told(f"The baseline, {marked}, is not among the run groups shown: choose it above too."))
-        return chosen, ""
-    return chosen, marked
+    named = marked in shown.groups  # else none, or one that is found by its numbers
+    missing = named and marked not in chosen
+    why = f"The baseline, {marked}, is not among the run groups shown: choose it above too."
+    _say(notices.told(why) if missing else "")
+    return chosen, marked if named and not missing else ""
 
 
 def epoch(control: Control[int], shown: Shown, recorded: Recorded) -> int:
